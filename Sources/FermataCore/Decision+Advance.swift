@@ -1,0 +1,58 @@
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+extension Decision {
+    /// Begins everything that nothing holds back any more. Under a hold nothing begins.
+    mutating func advance(now: Int64) {
+        while run.hold == nil, !run.isStopped, let next = nextBeginning(now: now) { emit(next) }
+    }
+
+    private func nextBeginning(now: Int64) -> FermataEvent.OneOf_Kind? {
+        if run.hasOpenCalls {
+            guard let call = run.calls.first(where: { run.canStart($0) }) else { return nil }
+            if call.tool == Run.askHuman { return .askOpened(question(of: call)) }
+            // A tool that is being killed may still write where this one will read.
+            guard run.killing.isEmpty else { return nil }
+            return .callStarted(
+                .with {
+                    $0.number = call.number
+                    $0.attempt = call.attempt + 1
+                })
+        }
+        switch run.modelCall {
+        case .inFlight: return nil
+        case .waiting(let until) where until > now: return nil
+        case .waiting, .none: break
+        }
+        let deliverable = messagesToDeliver()
+        switch run.turn {
+        case .active: break
+        case .idle, .ended: if deliverable.isEmpty { return nil }
+        case .failed: return nil
+        }
+        return .modelCalled(
+            .with {
+                $0.step = run.stepIsUnanswered ? run.step : run.step + 1
+                $0.attempt = run.stepIsUnanswered ? run.attempt + 1 : 1
+                $0.delivered = deliverable
+            })
+    }
+
+    /// During a turn all that were meant for it; between turns also one that waited for the turn's end.
+    private func messagesToDeliver() -> [UInt32] {
+        let forThisTurn = run.queue.filter { $0.delivery != .whenIdle }.map(\.number)
+        if run.turn == .active || !forThisTurn.isEmpty { return forThisTurn }
+        return run.queue.prefix(1).map(\.number)
+    }
+
+    private func question(of call: Run.Call) -> FermataAskOpened {
+        let arguments = try? JSONValue(parsing: call.arguments)
+        return .with {
+            $0.number = run.askCount + 1
+            $0.kind = .question
+            $0.question = arguments?["question"]?.stringValue ?? ""
+            $0.context = arguments?["context"]?.stringValue ?? ""
+            $0.call = call.number
+        }
+    }
+}

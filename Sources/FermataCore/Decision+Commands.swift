@@ -1,0 +1,143 @@
+public import FermataProtocol
+internal import SwiftProtobuf
+
+/// Commands: the table of DESIGN, "Commands on a run".
+extension Decision {
+    mutating func command(_ request: RunRequest, _ context: Context) throws(Refusal) {
+        switch request {
+        case .launch(let launched, let task):
+            emit(.launched(launched), isCommanded: true)
+            if !task.isEmpty { queue(task, .nextStep) }
+        case .send(let text, let delivery): try send(text, delivery, context)
+        case .withdraw(let number): try withdraw(number)
+        case .pause: try pause()
+        case .interrupt: try interrupt(context)
+        case .resume(let text): try resume(text, context)
+        case .stop: stop(context)
+        case .answer(let ask, let text): try answer(ask, text)
+        }
+    }
+
+    private mutating func send(_ text: String, _ delivery: FermataDelivery, _ context: Context) throws(Refusal) {
+        try refuse("send", in: .stopped)
+        queue(text, delivery == .unspecified ? .nextStep : delivery)
+        guard delivery == .now else { return }
+        // Under a hold a model call in flight is spared: its answer is what the pause promised to keep.
+        if run.modelCall == .inFlight, run.hold == nil {
+            cutModel(.byMessage, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
+        }
+        closeCallsNotStarted(ToolReply(outcome: .callSuperseded, output: Marker.superseded))
+    }
+
+    private mutating func queue(_ text: String, _ delivery: FermataDelivery) {
+        message = run.messageCount + 1
+        emit(
+            .messageQueued(
+                .with {
+                    $0.number = run.messageCount + 1
+                    $0.text = text
+                    $0.delivery = delivery
+                }), isCommanded: true)
+    }
+
+    private mutating func withdraw(_ number: UInt32) throws(Refusal) {
+        guard run.queue.contains(where: { $0.number == number }) else {
+            guard number > 0, number <= run.messageCount, !run.withdrawn.contains(number) else {
+                throw Refusal(.noSuchMessage, "the run has no message \(number) that waits")
+            }
+            throw Refusal(.alreadyDelivered, "the model has been shown message \(number)")
+        }
+        try refuse("withdraw", in: .stopped)
+        emit(.messageWithdrawn(.with { $0.number = number }), isCommanded: true)
+    }
+
+    private mutating func pause() throws(Refusal) {
+        try refuse("pause", in: .finished, .failed, .stopped)
+        if run.hold == nil { emit(.held(.with { $0.cause = .requested }), isCommanded: true) }
+    }
+
+    private mutating func interrupt(_ context: Context) throws(Refusal) {
+        try refuse("interrupt", in: .finished, .failed, .stopped)
+        // On hold with nothing to cut, the run is already as the operator wants it.
+        guard run.hold == nil || !run.wanted.isEmpty else { return }
+        emit(.held(.with { $0.cause = .interrupted }), isCommanded: true)
+        cutEverything(.byInterrupt, context)
+    }
+
+    private mutating func resume(_ text: String, _ context: Context) throws(Refusal) {
+        try refuse("resume", in: .stopped)
+        if text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
+        let isFailed = run.status == .failed
+        if !text.isEmpty { queue(text, .nextStep) }
+        if run.hold != nil { emit(.holdLifted(.init()), isCommanded: true) }
+        if isFailed { emit(.retried(.init()), isCommanded: true) }
+    }
+
+    private mutating func stop(_ context: Context) {
+        guard !run.isStopped else { return }
+        cutEverything(.byStop, context)
+        closeCallsNotStarted(ToolReply(outcome: .callCancelled, output: Marker.cancelled))
+        emit(.stopped(.init()), isCommanded: true)
+    }
+
+    private mutating func answer(_ number: UInt32, _ text: String) throws(Refusal) {
+        guard let ask = run.openAsks.first(where: { $0.number == number }) else {
+            // An ask that was answered says so whatever the status has become since: a caller who lost the race
+            // must hear that, and not that the run is finished.
+            if number > 0, number <= run.askCount {
+                throw run.unansweredAsks.contains(number)
+                    ? Refusal(.askClosed, "ask \(number) was closed without an answer")
+                    : Refusal(.alreadyAnswered, "ask \(number) has been answered")
+            }
+            try refuse("answer", in: .finished, .stopped)
+            throw Refusal(.noSuchAsk, "the run has had no ask \(number)")
+        }
+        emit(
+            .askAnswered(
+                .with {
+                    $0.number = number
+                    $0.text = text
+                }), isCommanded: true)
+        end(ask.call, attempt: 0, ToolReply(outcome: .callFinished, output: text))
+    }
+
+    /// Gives every call that has not started this result, in order, and closes their asks.
+    private mutating func closeCallsNotStarted(_ reply: ToolReply) {
+        for call in run.calls where call.state == .selected || call.state == .asking {
+            if call.state == .asking {
+                emit(
+                    .askClosed(
+                        .with {
+                            $0.number = call.ask
+                            $0.outcome = reply.outcome
+                        }))
+            }
+            end(call.number, attempt: call.attempt, reply)
+        }
+    }
+
+    private func refuse(_ command: String, in statuses: FermataStatus...) throws(Refusal) {
+        let status = run.status
+        guard statuses.contains(status) else { return }
+        throw Refusal(
+            .wrongStatus, "\(command) is not possible: the run is \(status.name)", details: ["status": status.name])
+    }
+}
+
+extension FermataStatus {
+    /// The name in the protocol: `RUNNING`.
+    public var name: String {
+        switch self {
+        case .unspecified: "STATUS_UNSPECIFIED"
+        case .idle: "IDLE"
+        case .running: "RUNNING"
+        case .pausing: "PAUSING"
+        case .paused: "PAUSED"
+        case .waiting: "WAITING"
+        case .finished: "FINISHED"
+        case .failed: "FAILED"
+        case .stopped: "STOPPED"
+        case .UNRECOGNIZED(let value): "STATUS_\(value)"
+        }
+    }
+}

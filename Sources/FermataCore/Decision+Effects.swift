@@ -1,0 +1,167 @@
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+/// The ends of effects.
+extension Decision {
+    /// The model's answer: its calls are selected, and those that cannot be executed get their result at once.
+    mutating func answer(_ reply: ModelReply) {
+        let first = run.callCount + 1
+        let calls = reply.calls.enumerated().map { index, call in
+            FermataSelectedCall.with {
+                $0.number = first + UInt32(index)
+                $0.tool = call.tool
+                $0.arguments = call.arguments
+                $0.modelID = call.modelID
+            }
+        }
+        emit(
+            .modelAnswered(
+                .with {
+                    $0.step = run.step
+                    $0.attempt = run.attempt
+                    $0.text = reply.text
+                    $0.calls = calls
+                    $0.finishReason = reply.finishReason
+                    $0.usage = reply.usage
+                }))
+        for call in calls {
+            guard let problem = run.problem(with: call) else { continue }
+            end(call.number, attempt: 0, ToolReply(outcome: .callFailed, output: problem))
+        }
+    }
+
+    mutating func fail(_ failure: FermataFailure, text: String, now: Int64) {
+        let isLast = !failure.retryable || run.failedAttempts + 1 >= run.modelAttempts
+        let delay = max(Int64(failure.retryAfterMs), Run.backOffMilliseconds(afterFailures: run.failedAttempts + 1))
+        emit(
+            .modelFailed(
+                .with {
+                    $0.step = run.step
+                    $0.attempt = run.attempt
+                    $0.text = text
+                    $0.failure = failure
+                    $0.nextAttemptAt = isLast ? 0 : now + delay * 1000
+                }))
+    }
+
+    mutating func endTool(_ effect: Effect, call: UInt32, attempt: UInt32, _ reply: ToolReply) {
+        if run.killing.contains(effect) {
+            emit(
+                .callGone(
+                    .with {
+                        $0.number = call
+                        $0.attempt = attempt
+                    }))
+        } else if run.wanted.contains(effect) {
+            end(call, attempt: attempt, reply)
+        }
+    }
+
+    mutating func lose(_ effect: Effect) {
+        guard run.begun.contains(effect) else { return }
+        switch effect {
+        case .model: cutModel(.byCrash, text: "")
+        case .tool(let call, let attempt) where run.killing.contains(effect):
+            emit(
+                .callGone(
+                    .with {
+                        $0.number = call
+                        $0.attempt = attempt
+                    }))
+        case .tool(let number, let attempt):
+            let tool = run.call(number)?.tool
+            if run.tools.first(where: { $0.name == tool })?.idempotent == true {
+                emit(
+                    .callLost(
+                        .with {
+                            $0.number = number
+                            $0.attempt = attempt
+                        }))
+            } else {
+                end(number, attempt: attempt, ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome))
+            }
+        }
+    }
+
+    /// Cuts what is in flight: the model's text and the tools' output so far become part of events now.
+    mutating func cutEverything(_ cause: FermataCutCause, _ context: Context) {
+        if run.modelCall == .inFlight {
+            cutModel(cause, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
+        }
+        for call in run.calls where call.state == .started {
+            var reply = context.outputSoFar(.tool(call: call.number, attempt: call.attempt))
+            reply.outcome = .callInterrupted
+            reply.output = Marker.interrupted(outputSoFar: reply.output)
+            end(call.number, attempt: call.attempt, reply, isKilling: true)
+        }
+    }
+
+    mutating func cutModel(_ cause: FermataCutCause, text: String) {
+        emit(
+            .modelCut(
+                .with {
+                    $0.step = run.step
+                    $0.attempt = run.attempt
+                    $0.text = text
+                    $0.cause = cause
+                }))
+    }
+
+    mutating func end(_ number: UInt32, attempt: UInt32, _ reply: ToolReply, isKilling: Bool = false) {
+        emit(
+            .callEnded(
+                .with {
+                    $0.number = number
+                    $0.attempt = attempt
+                    $0.outcome = reply.outcome
+                    $0.output = reply.output
+                    if let exitCode = reply.exitCode { $0.exitCode = exitCode }
+                    $0.omittedBytes = reply.omittedBytes
+                    $0.repaired = reply.repaired
+                    $0.killing = isKilling
+                }))
+    }
+}
+
+extension Run {
+    /// Why a call cannot be executed, as the model is told; nil if it can.
+    func problem(with call: FermataSelectedCall) -> String? {
+        guard let tool = tools.first(where: { $0.name == call.tool }) else {
+            let known = tools.map(\.name).joined(separator: ", ")
+            return "There is no tool of this name. The tools are: \(known)."
+        }
+        let arguments: JSONValue
+        do {
+            arguments = try JSONValue(parsing: call.arguments)
+        } catch {
+            return "The arguments are not valid JSON: \(error)"
+        }
+        do {
+            let problems = try JSONSchema(parsing: tool.parameters).validate(arguments)
+            return problems.isEmpty
+                ? nil : "The arguments do not fit the tool's schema: " + problems.joined(separator: "; ")
+        } catch {
+            return "The tool's schema cannot be used: \(error)"
+        }
+    }
+
+    /// 1 s, 2 s, 4 s … at most a minute.
+    static func backOffMilliseconds(afterFailures failures: UInt32) -> Int64 {
+        min(60_000, 1000 << Int64(min(failures, 7) - 1))
+    }
+}
+
+/// What the model is told where a result or an answer is not the tool's or its own.
+public enum Marker {
+    public static let cut = "[Your answer above was cut off here before it was complete.]"
+    public static let unknownOutcome =
+        "[The service was restarted while this call was executing. Its outcome is unknown: "
+        + "it may have happened, in part or not at all. Check before you do it again.]"
+    public static let superseded = "[Not executed: superseded by a message from the operator.]"
+    public static let cancelled = "[Not executed: the run was stopped.]"
+
+    public static func interrupted(outputSoFar: String) -> String {
+        let note = "[Interrupted by the operator: the tool and all its processes were killed.]"
+        return outputSoFar.isEmpty ? note : outputSoFar + (outputSoFar.hasSuffix("\n") ? "" : "\n") + note
+    }
+}

@@ -1,0 +1,79 @@
+public import FermataProtocol
+internal import SwiftProtobuf
+
+/// What an input comes to: the events, in order, and the run after them. No events: nothing changes.
+public struct Decision: Sendable {
+    public internal(set) var run: Run
+    public internal(set) var events: [FermataEvent] = []
+    /// The number of the message that the input queued; 0 if none.
+    public internal(set) var message: UInt32 = 0
+
+    let context: Now
+
+    /// The part of the context that every event needs.
+    struct Now: Sendable {
+        let at: Int64
+        let by: String
+        let reason: String
+    }
+
+    init(run: Run, at: Int64, provenance: Provenance?) {
+        self.run = run
+        // `at` never decreases, whatever the clock does.
+        context = Now(at: max(at, run.updatedAt), by: provenance?.by ?? "", reason: provenance?.reason ?? "")
+    }
+
+    /// Records one event and folds it in.
+    ///
+    /// - Parameter isCommanded: the event is what the command asked for, so it carries who and why; what merely
+    ///   follows from it does not.
+    mutating func emit(_ kind: FermataEvent.OneOf_Kind, isCommanded: Bool = false) {
+        let event = FermataEvent.with {
+            $0.run = run.id.description
+            $0.seq = run.seq + 1
+            $0.at = context.at
+            if isCommanded {
+                $0.by = context.by
+                $0.reason = context.reason
+            }
+            $0.kind = kind
+        }
+        run.apply(event)
+        events.append(event)
+    }
+}
+
+extension Run {
+    /// Turns an input into events, or refuses it; changes nothing itself.
+    public func decide(_ input: Input, _ context: Context) throws(Refusal) -> Decision {
+        var decision = Decision(run: self, at: context.now, provenance: input.provenance)
+        switch input {
+        case .command(let request, let provenance):
+            if let expected = provenance.ifSeq, expected != seq {
+                throw Refusal(
+                    .stale, "the run is at seq \(seq), the command was made for seq \(expected)",
+                    details: ["seq": String(seq)])
+            }
+            try decision.command(request, context)
+        case .modelAnswered(let step, let attempt, let reply):
+            guard wanted.contains(.model(step: step, attempt: attempt)) else { return decision }
+            decision.answer(reply)
+        case .modelFailed(let step, let attempt, let failure, let text):
+            guard wanted.contains(.model(step: step, attempt: attempt)) else { return decision }
+            decision.fail(failure, text: text, now: context.now)
+        case .toolEnded(let call, let attempt, let reply):
+            decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
+        case .lost(let effect): decision.lose(effect)
+        case .timePassed: break
+        case .shutdown: decision.cutEverything(.byShutdown, context)
+        }
+        if context.mayStart { decision.advance(now: context.now) }
+        return decision
+    }
+}
+
+extension Input {
+    var provenance: Provenance? {
+        if case .command(_, let provenance) = self { provenance } else { nil }
+    }
+}

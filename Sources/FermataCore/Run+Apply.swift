@@ -1,0 +1,154 @@
+public import FermataProtocol
+internal import SwiftProtobuf
+
+extension Run {
+    /// Folds one event in. Total: an event of a kind that this version does not know changes only `seq` and the time.
+    public mutating func apply(_ event: FermataEvent) {
+        seq = event.seq
+        updatedAt = event.at
+        switch event.kind {
+        case .launched(let launched): apply(launched, at: event.at)
+        case .messageQueued(let message): apply(message)
+        case .messageWithdrawn(let message):
+            queue.removeAll { $0.number == message.number }
+            withdrawn.append(message.number)
+        case .modelCalled(let call): apply(call)
+        case .modelAnswered(let answer): apply(answer)
+        case .modelCut(let cut):
+            modelCall = .none
+            stepIsUnanswered = cut.cause == .byCrash
+            if cut.cause != .byCrash { failedAttempts = 0 }
+        case .modelFailed(let failed): apply(failed)
+        case .callStarted(let started):
+            update(started.number) {
+                $0.state = .started
+                $0.attempt = started.attempt
+            }
+        case .callLost(let lost): update(lost.number) { $0.state = .selected }
+        case .callEnded(let ended): apply(ended)
+        case .callGone(let gone): killing.removeAll { $0 == .tool(call: gone.number, attempt: gone.attempt) }
+        case .askOpened(let ask):
+            askCount = max(askCount, ask.number)
+            openAsks.append(OpenAsk(number: ask.number, call: ask.call))
+            update(ask.call) {
+                $0.state = .asking
+                $0.ask = ask.number
+            }
+        case .askAnswered(let answer): openAsks.removeAll { $0.number == answer.number }
+        case .askClosed(let closed):
+            openAsks.removeAll { $0.number == closed.number }
+            unansweredAsks.append(closed.number)
+        case .held(let held):
+            hold = .with {
+                $0.cause = held.cause
+                $0.by = event.by
+                $0.reason = event.reason
+                $0.sinceAt = event.at
+            }
+            if case .waiting = modelCall { modelCall = .none }
+        case .holdLifted: hold = nil
+        case .retried:
+            turn = .active
+            failedAttempts = 0
+        case .stopped:
+            isStopped = true
+            hold = nil
+            modelCall = .none
+        case nil: break
+        }
+    }
+
+    private mutating func apply(_ launched: FermataLaunched, at: Int64) {
+        createdAt = at
+        agent = launched.agent
+        model = launched.model
+        systemPrompt = launched.systemPrompt
+        workspace = launched.workspace
+        tools = launched.tools
+        labels = launched.labels
+        modelAttempts = max(1, launched.modelAttempts)
+    }
+
+    private mutating func apply(_ message: FermataMessageQueued) {
+        messageCount = max(messageCount, message.number)
+        queue.append(QueuedMessage(number: message.number, delivery: message.delivery))
+        if task.isEmpty { task = String(message.text.prefix(200)) }
+        if message.delivery == .now, case .waiting = modelCall { modelCall = .none }
+    }
+
+    private mutating func apply(_ call: FermataModelCalled) {
+        step = call.step
+        attempt = call.attempt
+        queue.removeAll { call.delivered.contains($0.number) }
+        modelCall = .inFlight
+        turn = .active
+        calls = []
+        stepIsUnanswered = false
+    }
+
+    private mutating func apply(_ answer: FermataModelAnswered) {
+        modelCall = .none
+        failedAttempts = 0
+        turn = answer.calls.isEmpty ? .ended : .active
+        if !answer.text.isEmpty { lastMessage = answer.text.prefix(utf8Bytes: Run.lastMessageBytes) }
+        usage.add(answer.usage)
+        calls = answer.calls.map { selected in
+            Call(
+                number: selected.number, tool: selected.tool, modelID: selected.modelID,
+                arguments: selected.arguments,
+                isParallel: tools.first { $0.name == selected.tool }?.parallel ?? false)
+        }
+        callCount = max(callCount, answer.calls.map(\.number).max() ?? 0)
+    }
+
+    private mutating func apply(_ failed: FermataModelFailed) {
+        stepIsUnanswered = true
+        failedAttempts += 1
+        usage.modelCalls += 1
+        usage.callsOfUnknownCost += 1
+        if failed.nextAttemptAt == 0 {
+            modelCall = .none
+            turn = .failed(failed.failure)
+        } else {
+            modelCall = hold == nil ? .waiting(until: failed.nextAttemptAt) : .none
+        }
+    }
+
+    private mutating func apply(_ ended: FermataCallEnded) {
+        update(ended.number) {
+            $0.state = .ended
+            $0.outcome = ended.outcome
+            $0.arguments = ""
+        }
+        if ended.killing { killing.append(.tool(call: ended.number, attempt: ended.attempt)) }
+    }
+
+    private mutating func update(_ number: UInt32, _ change: (inout Call) -> Void) {
+        guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
+        change(&calls[index])
+    }
+
+    /// How much of the model's last text the summary carries, in bytes.
+    static let lastMessageBytes = 64 << 10
+}
+
+extension FermataUsage {
+    mutating func add(_ other: FermataUsage) {
+        modelCalls += other.modelCalls
+        inputTokens += other.inputTokens
+        cachedInputTokens += other.cachedInputTokens
+        outputTokens += other.outputTokens
+        costNanoUsd += other.costNanoUsd
+        callsOfUnknownCost += other.callsOfUnknownCost
+    }
+}
+
+extension String {
+    /// The longest prefix of whole characters that has at most so many bytes of UTF-8.
+    public func prefix(utf8Bytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(startIndex, offsetBy: limit)
+        while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return String(self[..<end])
+    }
+}

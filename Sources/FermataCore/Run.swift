@@ -1,0 +1,159 @@
+public import FermataProtocol
+
+/// One agent at work on one conversation, as a value: the fold of its journal.
+///
+///     state   = events.reduce(Run(id), apply)
+///     events  = try state.decide(input, context)
+///     effects = state.wanted
+///
+/// It does no I/O, reads no clock and draws no random number. It holds control facts, the arguments of calls that
+/// have no result yet, and the model's last text (the summary carries it); the transcript stays in the journal.
+public struct Run: Sendable, Equatable {
+    public let id: RunID
+    /// The number of the last event; 0 before the first.
+    public internal(set) var seq: UInt64 = 0
+    /// The time of the last event, µs since 1970.
+    public internal(set) var updatedAt: Int64 = 0
+    public internal(set) var createdAt: Int64 = 0
+
+    public internal(set) var agent = ""
+    public internal(set) var model = ""
+    public internal(set) var systemPrompt = ""
+    public internal(set) var workspace = ""
+    public internal(set) var tools: [FermataToolSpec] = []
+    public internal(set) var labels: [FermataLabelEntry] = []
+    var modelAttempts: UInt32 = 1
+
+    public internal(set) var hold: FermataHold?
+    var isStopped = false
+    var turn = Turn.idle
+    var modelCall = ModelCallState.none
+    public internal(set) var step: UInt32 = 0
+    var attempt: UInt32 = 0
+    /// The step's model call has ended without an answer and will be made again as the next attempt of the step.
+    var stepIsUnanswered = false
+    /// Failures of the step's model call since it was first made, or since someone asked for another try.
+    var failedAttempts: UInt32 = 0
+
+    /// The calls of the current step, in the order in which the model chose them.
+    public internal(set) var calls: [Call] = []
+    /// Calls that have their result, but whose processes are still being killed.
+    var killing: [Effect] = []
+    var openAsks: [OpenAsk] = []
+    /// Numbers of asks that were closed without an answer; the others below `askCount` that are not open were answered.
+    var unansweredAsks: [UInt32] = []
+    var queue: [QueuedMessage] = []
+    var withdrawn: [UInt32] = []
+    var messageCount: UInt32 = 0
+    var callCount: UInt32 = 0
+    var askCount: UInt32 = 0
+
+    var usage = FermataUsage()
+    var lastMessage = ""
+    var task = ""
+
+    public init(id: RunID) {
+        self.id = id
+    }
+
+    enum Turn: Sendable, Equatable {
+        /// No message yet.
+        case idle
+        /// The model has something to see: a message, a result, a partial answer.
+        case active
+        /// The model answered without choosing a call.
+        case ended
+        case failed(FermataFailure)
+    }
+
+    enum ModelCallState: Sendable, Equatable {
+        case none
+        case inFlight
+        /// Between two attempts; the next is made at this time, µs since 1970.
+        case waiting(until: Int64)
+    }
+
+    /// One tool call of the current step.
+    public struct Call: Sendable, Equatable {
+        public let number: UInt32
+        public let tool: String
+        public let modelID: String
+        /// The model's exact JSON text; empty once the call has its result.
+        public internal(set) var arguments: String
+        public internal(set) var state: FermataCallState = .selected
+        public internal(set) var outcome: FermataCallOutcome = .unspecified
+        /// Counts its starts.
+        public internal(set) var attempt: UInt32 = 0
+        public internal(set) var ask: UInt32 = 0
+        /// It may execute beside its neighbours that may as well.
+        let isParallel: Bool
+    }
+
+    struct OpenAsk: Sendable, Equatable {
+        let number: UInt32
+        let call: UInt32
+    }
+
+    struct QueuedMessage: Sendable, Equatable {
+        let number: UInt32
+        let delivery: FermataDelivery
+    }
+
+    public static let askHuman = "ask_human"
+}
+
+/// Outside work that a run's state calls for.
+public enum Effect: Hashable, Sendable {
+    case model(step: UInt32, attempt: UInt32)
+    case tool(call: UInt32, attempt: UInt32)
+}
+
+extension Run {
+    /// Everything that is to be going on outside now.
+    public var wanted: Set<Effect> {
+        var effects: Set<Effect> = []
+        if modelCall == .inFlight { effects.insert(.model(step: step, attempt: attempt)) }
+        for call in calls where call.state == .started {
+            effects.insert(.tool(call: call.number, attempt: call.attempt))
+        }
+        return effects
+    }
+
+    /// Effects that were begun and whose end has not come in: what is wanted, and what is being killed.
+    public var begun: Set<Effect> { wanted.union(killing) }
+
+    /// When the run wants to be told that time has passed, µs since 1970.
+    public var due: Int64? {
+        if case .waiting(let until) = modelCall, hold == nil, !isStopped { until } else { nil }
+    }
+
+    /// The status is derived: the first that applies.
+    public var status: FermataStatus {
+        if isStopped { return .stopped }
+        let isBusy = !begun.isEmpty
+        if hold != nil { return isBusy ? .pausing : .paused }
+        if case .failed = turn { return .failed }
+        if isBusy || due != nil { return .running }
+        if !openAsks.isEmpty, !calls.contains(where: canStart) { return .waiting }
+        switch turn {
+        case .idle: return queue.isEmpty ? .idle : .running
+        case .active: return .running
+        case .ended: return queue.isEmpty ? .finished : .running
+        case .failed: return .failed
+        }
+    }
+
+    /// Whether the run has to be in memory: something of it is in flight, or a timer runs.
+    public var isActive: Bool { !begun.isEmpty || due != nil }
+
+    public func call(_ number: UInt32) -> Call? { calls.first { $0.number == number } }
+
+    var hasOpenCalls: Bool { calls.contains { $0.state != .ended } }
+
+    /// A call starts when all before it have results; parallel ones do not wait for each other.
+    func canStart(_ call: Call) -> Bool {
+        guard call.state == .selected else { return false }
+        return calls.prefix { $0.number != call.number }
+            .allSatisfy { $0.state == .ended || ($0.isParallel && call.isParallel) }
+    }
+}

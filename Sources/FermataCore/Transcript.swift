@@ -1,0 +1,60 @@
+public import FermataProtocol
+
+/// The conversation as a model is to be shown it: a second fold of the journal, of the bodies this time.
+///
+/// Always valid for a model at the moment of a model call: every call has exactly one result, in the order of the
+/// calls, directly after the answer that chose them.
+public struct Transcript: Sendable, Equatable {
+    public enum Item: Sendable, Equatable {
+        case user(String)
+        case assistant(text: String, calls: [FermataSelectedCall])
+        case result(FermataSelectedCall, output: String)
+    }
+
+    /// What the model was or will be shown, without the results of a step that still has open calls.
+    public private(set) var items: [Item] = []
+    /// The last event that was folded in.
+    public private(set) var seq: UInt64 = 0
+
+    private var waiting: [UInt32: String] = [:]
+    private var calls: [FermataSelectedCall] = []
+    private var results: [UInt32: String] = [:]
+
+    public init() {}
+
+    public mutating func append(_ event: FermataEvent) {
+        seq = event.seq
+        switch event.kind {
+        case .messageQueued(let message): waiting[message.number] = message.text
+        case .messageWithdrawn(let message): waiting[message.number] = nil
+        case .modelCalled(let call):
+            for number in call.delivered {
+                if let text = waiting.removeValue(forKey: number) { items.append(.user(text)) }
+            }
+        case .modelAnswered(let answer):
+            calls = answer.calls
+            results = [:]
+            if !answer.text.isEmpty || !calls.isEmpty { items.append(.assistant(text: answer.text, calls: calls)) }
+        case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash:
+            items.append(.assistant(text: cut.text, calls: []))
+            items.append(.user(Marker.cut))
+        case .callEnded(let ended):
+            results[ended.number] = Transcript.shown(ended)
+            guard results.count == calls.count else { break }
+            for call in calls { items.append(.result(call, output: results[call.number] ?? "")) }
+        default: break
+        }
+    }
+
+    /// The result as the model reads it: the output, and what it cannot tell from the output.
+    private static func shown(_ ended: FermataCallEnded) -> String {
+        switch ended.outcome {
+        case .callTimedOut: ended.output + "\n[The command was killed: its time limit was reached.]"
+        case .callFailed: "[Error] " + ended.output
+        case .callFinished where ended.hasExitCode && ended.exitCode != 0:
+            ended.output + "\n[exit code \(ended.exitCode)]"
+        case .callFinished where ended.hasExitCode && ended.output.isEmpty: "[no output, exit code 0]"
+        default: ended.output
+        }
+    }
+}

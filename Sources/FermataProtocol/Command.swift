@@ -1,0 +1,86 @@
+public import SwiftProtobuf
+
+/// A message that a client sends on the control socket.
+public protocol ControlRequest: SwiftProtobuf.Message {
+    associatedtype Reply: SwiftProtobuf.Message
+    static var frameType: FermataFrameType { get }
+}
+
+/// A request that changes something: it is remembered by its request id and journaled with who and why.
+public protocol Command: ControlRequest where Reply == FermataCommandReply {
+    var requestID: String { get set }
+    var by: String { get set }
+    var reason: String { get set }
+}
+
+/// A command on a run that exists.
+public protocol RunCommand: Command {
+    var run: String { get set }
+    var ifSeq: UInt64 { get set }
+    var hasIfSeq: Bool { get }
+}
+
+extension FermataHello: ControlRequest {
+    public typealias Reply = FermataHelloReply
+    public static var frameType: FermataFrameType { .hello }
+}
+
+extension FermataGetRun: ControlRequest {
+    public typealias Reply = FermataGetRunReply
+    public static var frameType: FermataFrameType { .getRun }
+}
+
+extension FermataListRuns: ControlRequest {
+    public typealias Reply = FermataListRunsReply
+    public static var frameType: FermataFrameType { .listRuns }
+}
+
+extension FermataListAsks: ControlRequest {
+    public typealias Reply = FermataListAsksReply
+    public static var frameType: FermataFrameType { .listAsks }
+}
+
+extension FermataReadEvents: ControlRequest {
+    public typealias Reply = FermataReadEventsReply
+    public static var frameType: FermataFrameType { .readEvents }
+}
+
+extension FermataLaunch: Command {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .launch }
+}
+
+extension FermataSend: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .send }
+}
+
+extension FermataWithdraw: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .withdraw }
+}
+
+extension FermataPause: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .pause }
+}
+
+extension FermataInterrupt: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .interrupt }
+}
+
+extension FermataResume: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .resume }
+}
+
+extension FermataStop: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .stop }
+}
+
+extension FermataAnswer: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .answer }
+}

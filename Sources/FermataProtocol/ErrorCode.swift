@@ -1,0 +1,154 @@
+internal import SwiftProtobuf
+
+/// A code of `Error`: what went wrong, what class it is of, and what to do about it.
+///
+/// The registry grows; a code is never used again with another meaning. protocol/README.md lists every one of them
+/// (a test compares). Clients act on `class` and `retryable` for codes that they do not know.
+public struct ErrorCode: Hashable, Sendable, CustomStringConvertible {
+    /// What kind of mistake it is. Open.
+    public struct Class: Hashable, Sendable, CustomStringConvertible {
+        public let name: String
+        public var description: String { name }
+
+        /// The request itself is wrong: it will be refused until it is changed.
+        public static let invalid = Class(name: "INVALID")
+        /// What it names does not exist.
+        public static let notFound = Class(name: "NOT_FOUND")
+        /// The request is fine, but not in the state that the run is in.
+        public static let state = Class(name: "STATE")
+        /// The server cannot do it now.
+        public static let unavailable = Class(name: "UNAVAILABLE")
+        /// The server is at fault.
+        public static let `internal` = Class(name: "INTERNAL")
+    }
+
+    public let name: String
+    public let `class`: Class
+    /// The same request may succeed later without anyone changing anything.
+    public let retryable: Bool
+    public let cause: String
+    public let remedy: String
+
+    public var description: String { name }
+
+    public static func == (left: ErrorCode, right: ErrorCode) -> Bool { left.name == right.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+extension ErrorCode {
+    public static let badFrame = ErrorCode(
+        name: "BAD_FRAME", class: .invalid, retryable: false,
+        cause: "The message does not consist of whole frames; nothing in it was executed.",
+        remedy: "Check the length in each frame's header.")
+    public static let unknownVersion = ErrorCode(
+        name: "UNKNOWN_VERSION", class: .invalid, retryable: false,
+        cause: "The frame's version is not 1.", remedy: "Send version 1 frames, or use a newer server.")
+    public static let unknownType = ErrorCode(
+        name: "UNKNOWN_TYPE", class: .invalid, retryable: false,
+        cause: "The frame's type is no command of this server.", remedy: "See the catalogue of commands.")
+    public static let badMessage = ErrorCode(
+        name: "BAD_MESSAGE", class: .invalid, retryable: false,
+        cause: "The frame's body is not a protobuf message of its type.", remedy: "Generate code from fermata.proto.")
+    public static let unsupported = ErrorCode(
+        name: "UNSUPPORTED", class: .invalid, retryable: false,
+        cause: "The command has a field or an enum value that this server does not know; it is never ignored.",
+        remedy: "Leave it out, or use a newer server.")
+    public static let invalidArgument = ErrorCode(
+        name: "INVALID_ARGUMENT", class: .invalid, retryable: false,
+        cause: "A field's value is not possible; the message names the field.", remedy: "Correct the field.")
+    public static let unknownModel = ErrorCode(
+        name: "UNKNOWN_MODEL", class: .invalid, retryable: false,
+        cause: "The model's name has no provider that the server knows.",
+        remedy: "Name it provider/model; set LLM_BASE_URL for a server of your own.")
+    public static let missingKey = ErrorCode(
+        name: "MISSING_KEY", class: .invalid, retryable: false,
+        cause: "The model's provider needs a key that the server's environment does not have.",
+        remedy: "Start the server with the variable that the message names.")
+    public static let conflict = ErrorCode(
+        name: "CONFLICT", class: .invalid, retryable: false,
+        cause: "The request_id was used for another command before.", remedy: "Use a new UUID for each command.")
+
+    public static let noSuchRun = ErrorCode(
+        name: "NO_SUCH_RUN", class: .notFound, retryable: false,
+        cause: "No run has this id, or an id that begins so.", remedy: "ListRuns shows the runs.")
+    public static let ambiguousRun = ErrorCode(
+        name: "AMBIGUOUS_RUN", class: .notFound, retryable: false,
+        cause: "Several runs have an id that begins so.", remedy: "Give more digits.")
+    public static let noSuchAsk = ErrorCode(
+        name: "NO_SUCH_ASK", class: .notFound, retryable: false,
+        cause: "The run has never had an ask of this number.", remedy: "ListAsks shows the open ones.")
+    public static let noSuchMessage = ErrorCode(
+        name: "NO_SUCH_MESSAGE", class: .notFound, retryable: false,
+        cause: "The run has no message of this number, or it was withdrawn.", remedy: "Use the number that Send gave.")
+
+    public static let wrongStatus = ErrorCode(
+        name: "WRONG_STATUS", class: .state, retryable: false,
+        cause: "The command is not possible in the run's status, which the message names.",
+        remedy: "See the table of statuses and commands.")
+    public static let stale = ErrorCode(
+        name: "STALE", class: .state, retryable: false,
+        cause: "The run has moved on since the if_seq that the command names.",
+        remedy: "Read the run again and decide anew.")
+    public static let alreadyAnswered = ErrorCode(
+        name: "ALREADY_ANSWERED", class: .state, retryable: false,
+        cause: "The ask has its one answer.", remedy: "None is needed; the event AskAnswered says who gave it.")
+    public static let askClosed = ErrorCode(
+        name: "ASK_CLOSED", class: .state, retryable: false,
+        cause: "The ask was closed without an answer: a message superseded it, or the run was stopped.",
+        remedy: "Send a message instead.")
+    public static let alreadyDelivered = ErrorCode(
+        name: "ALREADY_DELIVERED", class: .state, retryable: false,
+        cause: "The model has been shown the message.", remedy: "Send another one that corrects it.")
+
+    public static let storeFull = ErrorCode(
+        name: "STORE_FULL", class: .unavailable, retryable: true,
+        cause: "The journal's file system is full; nothing was changed.", remedy: "Make room, then send it again.")
+    public static let overloaded = ErrorCode(
+        name: "OVERLOADED", class: .unavailable, retryable: true,
+        cause: "More commands wait than the server takes.", remedy: "Send it again after retry_after_ms.")
+    public static let shuttingDown = ErrorCode(
+        name: "SHUTTING_DOWN", class: .unavailable, retryable: true,
+        cause: "The server is ending.", remedy: "Send it again when it is back.")
+    public static let internalError = ErrorCode(
+        name: "INTERNAL_ERROR", class: .internal, retryable: false,
+        cause: "The server made a mistake; its log says more.", remedy: "Report it with the log.")
+
+    public static let registry: [ErrorCode] = [
+        badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
+        conflict, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, wrongStatus, stale, alreadyAnswered, askClosed,
+        alreadyDelivered, storeFull, overloaded, shuttingDown, internalError,
+    ]
+}
+
+/// A command that was refused: it changed nothing.
+public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
+    public let code: ErrorCode
+    /// One sentence for a person; never echoes what the caller sent as content.
+    public let message: String
+    public let details: [String: String]
+
+    public init(_ code: ErrorCode, _ message: String, details: [String: String] = [:]) {
+        self.code = code
+        self.message = message
+        self.details = details
+    }
+
+    public var description: String { "\(code): \(message)" }
+
+    /// The reply's body.
+    public var asMessage: FermataError {
+        .with {
+            $0.code = code.name
+            $0.class = code.class.name
+            $0.message = message
+            $0.retryable = code.retryable
+            $0.retryAfterMs = code.retryable ? 1000 : 0
+            $0.details = details.sorted { $0.key < $1.key }.map { detail in
+                .with {
+                    $0.key = detail.key
+                    $0.value = detail.value
+                }
+            }
+        }
+    }
+}

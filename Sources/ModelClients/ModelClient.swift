@@ -1,0 +1,158 @@
+/// Something that answers chat requests: a provider over HTTP, or a script in process.
+///
+/// Threads: `start` may be called from any thread and never blocks on the network. The two callbacks of one call
+/// are made one after the other, never at once, on a thread of the client's; they must not block.
+public protocol ModelClient: Sendable {
+    /// Starts one request.
+    ///
+    /// - Parameters:
+    ///   - onText: each piece of the answer's text as it arrives, in order, never empty.
+    ///   - onEnd: called exactly once, after the last `onText`, also after `cancel`.
+    /// - Returns: the call in flight; dropping it does not cancel it.
+    func start(
+        _ request: ModelRequest,
+        onText: @escaping @Sendable (String) -> Void,
+        onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+    ) -> any ModelCall
+}
+
+/// A request in flight.
+public protocol ModelCall: Sendable {
+    /// Closes the connection as soon as possible. Idempotent, never blocks, callable from any thread.
+    /// The call still ends with `onEnd`: `ModelFailure.Kind.cancelled`, or the answer if that was there first.
+    func cancel()
+}
+
+/// One chat request, independent of the provider's wire format.
+public struct ModelRequest: Sendable, Equatable {
+    /// The model as the provider knows it: what follows `provider/` in the user's name for it.
+    public var model: String
+    public var messages: [ModelMessage]
+    public var tools: [ModelTool]
+    /// Names the conversation: scripted models serve their turns in order per conversation.
+    public var conversation: String
+
+    public init(model: String, messages: [ModelMessage], tools: [ModelTool], conversation: String) {
+        self.model = model
+        self.messages = messages
+        self.tools = tools
+        self.conversation = conversation
+    }
+}
+
+/// One message of the transcript that a model is shown.
+public enum ModelMessage: Sendable, Equatable {
+    case system(String)
+    case user(String)
+    case assistant(text: String, calls: [ModelToolCall])
+    /// The result of the call with this id.
+    case tool(callID: String, content: String)
+}
+
+/// A tool call as the model wrote it; `arguments` is its exact JSON text, which may be malformed.
+public struct ModelToolCall: Sendable, Equatable {
+    public var id: String
+    public var name: String
+    public var arguments: String
+
+    public init(id: String, name: String, arguments: String) {
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+    }
+}
+
+/// A tool that the model may choose; `parametersJSON` is a JSON Schema object as text.
+public struct ModelTool: Sendable, Equatable {
+    public var name: String
+    public var description: String
+    public var parametersJSON: String
+
+    public init(name: String, description: String, parametersJSON: String) {
+        self.name = name
+        self.description = description
+        self.parametersJSON = parametersJSON
+    }
+}
+
+/// A complete answer. A stream that ends without the provider's explicit end is a failure, never an answer.
+public struct ModelAnswer: Sendable, Equatable {
+    public var text: String
+    public var calls: [ModelToolCall]
+    /// The provider's word for why it ended (`stop`, `tool_calls`, `length`…), as received.
+    public var finishReason: String
+    /// Nil when the provider did not say.
+    public var usage: ModelUsage?
+
+    public init(text: String, calls: [ModelToolCall], finishReason: String, usage: ModelUsage?) {
+        self.text = text
+        self.calls = calls
+        self.finishReason = finishReason
+        self.usage = usage
+    }
+}
+
+/// Tokens of one call, as the provider counted them. `cachedInputTokens` are part of `inputTokens`.
+public struct ModelUsage: Sendable, Equatable {
+    public var inputTokens: UInt64
+    public var cachedInputTokens: UInt64
+    public var outputTokens: UInt64
+
+    public init(inputTokens: UInt64, cachedInputTokens: UInt64, outputTokens: UInt64) {
+        self.inputTokens = inputTokens
+        self.cachedInputTokens = cachedInputTokens
+        self.outputTokens = outputTokens
+    }
+}
+
+/// Why a request has no answer.
+public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Open: a new kind of failure is a new constant, so that no `switch` over it breaks.
+    public struct Kind: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// The caller cancelled.
+        public static let cancelled = Kind(rawValue: "CANCELLED")
+        /// No connection: name resolution, refused, TLS, connect time-out.
+        public static let connect = Kind(rawValue: "CONNECT")
+        /// The provider answered with an HTTP status of 400 or more, other than the ones named below.
+        public static let httpStatus = Kind(rawValue: "HTTP_STATUS")
+        /// 401 or 403: the key is missing or wrong; trying again will only repeat it.
+        public static let authentication = Kind(rawValue: "AUTHENTICATION")
+        /// 429.
+        public static let rateLimited = Kind(rawValue: "RATE_LIMITED")
+        /// The request does not fit the model's context; trying again will only repeat it.
+        public static let contextTooLong = Kind(rawValue: "CONTEXT_TOO_LONG")
+        /// The connection closed before the answer was complete.
+        public static let brokenStream = Kind(rawValue: "BROKEN_STREAM")
+        /// Something received is not what the API documents: bad JSON, a malformed chunk.
+        public static let badResponse = Kind(rawValue: "BAD_RESPONSE")
+        /// Nothing received for longer than the limit.
+        public static let silence = Kind(rawValue: "SILENCE")
+        /// A script has no turn for this request, or cannot be read.
+        public static let script = Kind(rawValue: "SCRIPT")
+    }
+
+    public var kind: Kind
+    /// One line for a person, without keys or message text.
+    public var message: String
+    /// The HTTP status, where one was received.
+    public var httpStatus: Int?
+    /// Whether the same request may succeed later without anyone changing anything.
+    public var retryable: Bool
+    /// What the provider asked for (`Retry-After`), in milliseconds.
+    public var retryAfterMilliseconds: UInt64?
+
+    public init(
+        kind: Kind, message: String, httpStatus: Int? = nil, retryable: Bool, retryAfterMilliseconds: UInt64? = nil
+    ) {
+        self.kind = kind
+        self.message = message
+        self.httpStatus = httpStatus
+        self.retryable = retryable
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+
+    public var description: String { "\(kind.rawValue): \(message)" }
+}

@@ -1,0 +1,98 @@
+/// A built-in tool: what the model is told of it, and how a call of it is executed.
+public protocol Tool: Sendable {
+    var definition: ToolDefinition { get }
+
+    /// Executes one call.
+    ///
+    /// Threads: callable from any thread, never blocks for longer than it takes to start a process. `onOutput` and
+    /// `onEnd` are called one after the other, never at once, on a thread of the toolbox's; they must not block.
+    ///
+    /// - Parameters:
+    ///   - onOutput: live output as it arrives, valid UTF-8, in order, never empty.
+    ///   - onEnd: called exactly once, when the call has ended and no process of it is left, also after `cancel`.
+    func start(
+        _ call: ToolCall,
+        onOutput: @escaping @Sendable (String) -> Void,
+        onEnd: @escaping @Sendable (ToolResult) -> Void
+    ) -> any ToolExecution
+}
+
+/// A call that is executing.
+public protocol ToolExecution: Sendable {
+    /// Kills every process of the call. Idempotent, never blocks, callable from any thread; the end comes by `onEnd`.
+    func cancel()
+
+    /// What the call's result would be if its output ended now: same limit, head and tail kept. Any thread.
+    var outputSoFar: ToolOutput { get }
+}
+
+/// What a tool is, as data: name, description, JSON Schema of its arguments as text.
+public struct ToolDefinition: Sendable, Equatable {
+    public var name: String
+    public var description: String
+    public var parametersJSON: String
+    /// A call may run again after a crash without harm.
+    public var idempotent: Bool
+    /// A call may run beside its neighbours in a step.
+    public var parallel: Bool
+
+    public init(name: String, description: String, parametersJSON: String, idempotent: Bool, parallel: Bool) {
+        self.name = name
+        self.description = description
+        self.parametersJSON = parametersJSON
+        self.idempotent = idempotent
+        self.parallel = parallel
+    }
+}
+
+/// One call to execute. `argumentsJSON` was checked against the tool's schema by the caller.
+public struct ToolCall: Sendable, Equatable {
+    public var argumentsJSON: String
+    /// Absolute path of the run's workspace directory; the tool creates it if it is missing.
+    public var workspace: String
+
+    public init(argumentsJSON: String, workspace: String) {
+        self.argumentsJSON = argumentsJSON
+        self.workspace = workspace
+    }
+}
+
+/// Output of a call: UTF-8, repaired where the tool's bytes were not, cut in the middle where there was too much.
+public struct ToolOutput: Sendable, Equatable {
+    public var text: String
+    /// Bytes left out between head and tail.
+    public var omittedBytes: UInt64
+    /// Some bytes were not UTF-8 and were replaced by U+FFFD.
+    public var repaired: Bool
+
+    public init(text: String, omittedBytes: UInt64 = 0, repaired: Bool = false) {
+        self.text = text
+        self.omittedBytes = omittedBytes
+        self.repaired = repaired
+    }
+}
+
+/// How a call ended.
+public struct ToolResult: Sendable, Equatable {
+    public enum Outcome: Sendable, Equatable {
+        /// The tool ran to its end; for a command, whatever its exit code.
+        case finished
+        /// The tool could not do it: bad argument, no process, unwritable workspace. `output.text` says why.
+        case failed
+        /// The tool's own time limit ended it.
+        case timedOut
+        /// `cancel` ended it.
+        case cancelled
+    }
+
+    public var outcome: Outcome
+    public var output: ToolOutput
+    /// The command's exit code; 128 + signal where a signal ended it; nil where there was no command.
+    public var exitCode: Int32?
+
+    public init(outcome: Outcome, output: ToolOutput, exitCode: Int32? = nil) {
+        self.outcome = outcome
+        self.output = output
+        self.exitCode = exitCode
+    }
+}
