@@ -1,0 +1,133 @@
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import ModelScript
+internal import NIOCore
+
+/// Plays one turn to one client.
+struct ChatAnswer {
+    let number: Int
+    let stream: ChatStream
+    let isStream: Bool
+    let log: MockModelLog
+    let gates: ScriptGates
+    let connection: ClientConnection
+
+    /// Thrown to make the connection close without the end of the answer.
+    struct Abandoned: Error {}
+
+    private var turn: ScriptTurn { stream.plan.turn }
+
+    /// - Throws: `Abandoned`, or the writer's error when the client has left.
+    func play(_ writer: consuming ResponseWriter) async throws {
+        var head: ResponseWriter? = consume writer
+        var body: (any ResponseBodyWriter)?
+
+        // Nothing is sent before the first token is due, not even the status line: as with a real model.
+        func send(_ bytes: [UInt8]) async throws {
+            if body == nil, let writer = head.take() {
+                body = try await writer.writeHead(
+                    HTTPResponse(status: .ok, headerFields: [.contentType: "text/event-stream", .cacheControl: "no-cache"]))
+                log.update(number) { $0.status = 200 }
+                try await body?.write(ByteBuffer(bytes: stream.begin() + bytes))
+            } else {
+                try await body?.write(ByteBuffer(bytes: bytes))
+            }
+        }
+
+        var playback = ScriptPlayback(turn)
+        while true {
+            if connection.isClosed { throw Abandoned() }
+            switch playback.next(at: Moment.monotonic()) {
+            case .wait(let time):
+                guard await isDue(time) else { throw Abandoned() }
+            case .gate(let name):
+                log.update(number) { $0.waitsAtGate = name }
+                guard await isOpened(name) else { throw Abandoned() }
+                log.update(number) { $0.waitsAtGate = nil }
+                playback.gateOpened(at: Moment.monotonic())
+            case .send(let range):
+                if isStream { try await send(stream.chunks(range)) }
+                let now = Moment.now
+                log.update(number) { entry in
+                    if entry.firstToken == nil { entry.firstToken = now }
+                    entry.tokensSent = range.upperBound
+                }
+            case .fault(.status(let status, let retryAfter, let text)):
+                guard let writer = head.take() else { throw Abandoned() }
+                try await fail(writer, status, retryAfter, text)
+                return end(.fault)
+            case .fault(.disconnect):
+                end(.fault)
+                throw Abandoned()
+            case .fault(.silence):
+                end(.fault)
+                _ = await wait(on: connection) { _ in {} }
+                throw Abandoned()
+            case .fault(.malformedChunk):
+                if isStream {
+                    try await send(stream.malformed())
+                    try await body?.finish(nil)
+                } else if let writer = head.take() {
+                    try await answer(writer, Array(stream.whole().dropLast(8)))
+                }
+                return end(.fault)
+            case .end:
+                if isStream {
+                    try await send(stream.end())
+                    try await body?.finish(nil)
+                } else if let writer = head.take() {
+                    try await answer(writer, stream.whole())
+                }
+                return end(.complete)
+            }
+        }
+    }
+
+    private func isDue(_ time: UInt64) async -> Bool {
+        await wait(on: connection) { wake in
+            let now = Moment.monotonic()
+            let delay = TimeAmount.nanoseconds(Int64(time > now ? time - now : 0))
+            let timer = connection.channel.eventLoop.scheduleTask(in: delay) { wake() }
+            return { timer.cancel() }
+        }
+    }
+
+    private func isOpened(_ gate: String) async -> Bool {
+        await wait(on: connection) { [gates] wake in
+            let ticket = gates.whenOpen(gate, wake)
+            return { if let ticket { gates.forget(ticket, at: gate) } }
+        }
+    }
+
+    private func end(_ end: MockModelEntry.End) {
+        let now = Moment.now
+        log.update(number) { entry in
+            entry.end = end
+            entry.ended = now
+        }
+    }
+
+    private func answer(_ writer: consuming ResponseWriter, _ bytes: [UInt8]) async throws {
+        log.update(number) { $0.status = 200 }
+        try await writer.write(
+            response: HTTPResponse(
+                status: .ok,
+                headerFields: [.contentType: "application/json", .contentLength: "\(bytes.count)"]),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    private func fail(
+        _ writer: consuming ResponseWriter, _ status: Int, _ retryAfter: UInt64?, _ text: String?
+    ) async throws {
+        let error = ChatError(
+            status: status, message: "scripted fault in turn \(stream.plan.index)",
+            type: status == 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error")
+        let bytes = text.map { Array($0.utf8) } ?? error.body
+        var fields: HTTPFields = [.contentType: "application/json", .contentLength: "\(bytes.count)"]
+        if let retryAfter { fields[.retryAfter] = "\(retryAfter)" }
+        log.update(number) { $0.status = status }
+        try await writer.write(
+            response: HTTPResponse(status: .init(code: status), headerFields: fields),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

@@ -1,0 +1,103 @@
+internal import ModelScript
+
+/// A chat request as far as the mock model looks at it.
+struct ChatRequest: Sendable {
+    var model: String
+    var messages: [ScriptMessage]
+    var isStream: Bool
+    var includesUsage: Bool
+    var user: String?
+
+    init(_ bytes: [UInt8]) throws(ChatError) {
+        let body: JSONNode
+        do {
+            body = try JSONNode.read(bytes)
+        } catch {
+            throw .invalid("We could not parse the JSON body of your request: \(error)", parameter: nil)
+        }
+        guard case .object = body else { throw .invalid("The body must be a JSON object.", parameter: nil) }
+        guard let model = body["model"]?.text else { throw .invalid("you must provide a model parameter", "model") }
+        guard let messages = body["messages"]?.elements, !messages.isEmpty else {
+            throw .invalid("'messages' must be a list with at least one message.", "messages")
+        }
+        self.model = model
+        self.messages = []
+        self.messages.reserveCapacity(messages.count)
+        for (index, message) in messages.enumerated() {
+            self.messages.append(try ChatRequest.message(message, at: "messages[\(index)]"))
+        }
+        isStream = try ChatRequest.flag(body, "stream")
+        includesUsage = try body["stream_options"].map { options throws(ChatError) in
+            try ChatRequest.flag(options, "include_usage")
+        } ?? false
+        user = body["user"]?.text
+    }
+
+    /// The conversation when no header names it.
+    var conversation: String { user ?? "derived-\(hash)" }
+
+    private static func flag(_ object: JSONNode, _ key: String) throws(ChatError) -> Bool {
+        switch object[key] {
+        case nil, .null?: return false
+        case .bool(let flag)?: return flag
+        default: throw .invalid("'\(key)' must be true or false.", key)
+        }
+    }
+
+    private static func message(_ node: JSONNode, at place: String) throws(ChatError) -> ScriptMessage {
+        guard let role = node["role"]?.text else { throw .invalid("'\(place).role' must be a string.", place) }
+        var message = ScriptMessage(role: role, content: "")
+        switch node["content"] {
+        case nil, .null?: break
+        case .string(let text)?: message.content = text
+        case .array(let parts)?: message.content = parts.compactMap { $0["text"]?.text }.joined()
+        default: throw .invalid("'\(place).content' must be a string, a list or null.", place)
+        }
+        for call in node["tool_calls"]?.elements ?? [] {
+            guard let name = call["function"]?["name"]?.text, let arguments = call["function"]?["arguments"]?.text else {
+                throw .invalid("'\(place).tool_calls' must have names and arguments.", place)
+            }
+            message.calls.append(ScriptMessage.Call(name: name, arguments: arguments))
+        }
+        return message
+    }
+
+    /// FNV-1a over the first system and the first user message.
+    private var hash: String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for role in ["system", "user"] {
+            let content = messages.first { $0.role == role }?.content ?? ""
+            for byte in content.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            hash = (hash ^ 0xff) &* 0x100_0000_01b3
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// A refusal in OpenAI's layout.
+struct ChatError: Error, Sendable {
+    var status: Int
+    var message: String
+    var type = "invalid_request_error"
+    var parameter: String?
+    var code: String?
+
+    static func invalid(_ message: String, parameter: String?) -> ChatError {
+        ChatError(status: 400, message: message, parameter: parameter)
+    }
+
+    static func invalid(_ message: String, _ parameter: String) -> ChatError {
+        .invalid(message, parameter: parameter)
+    }
+
+    var body: [UInt8] {
+        let error = JSONNode.object([
+            .init("message", .string(message)),
+            .init("type", .string(type)),
+            .init("param", .optional(parameter)),
+            .init("code", .optional(code)),
+        ])
+        return Array(JSONNode.object([.init("error", error)]).json.utf8)
+    }
+}

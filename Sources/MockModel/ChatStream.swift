@@ -1,0 +1,124 @@
+internal import ModelScript
+
+/// The bytes of one answer, as OpenAI's API sends them: server-sent events, or one object.
+/// <https://platform.openai.com/docs/api-reference/chat/streaming>
+struct ChatStream: Sendable {
+    let plan: ScriptPlan
+    let includesUsage: Bool
+    private let number: Int
+    private let created: Int64
+    private let model: String
+    /// What every chunk begins with, up to the delta.
+    private let opening: [UInt8]
+
+    init(plan: ScriptPlan, request: ChatRequest, number: Int, created: Int64) {
+        self.plan = plan
+        self.number = number
+        self.created = created
+        model = request.model
+        includesUsage = request.includesUsage && plan.usage != nil
+        opening = Array(
+            ("data: {\"id\":\"chatcmpl-\(number)\",\"object\":\"chat.completion.chunk\",\"created\":\(created),"
+                + "\"model\":\(JSONNode.string(request.model).json),").utf8)
+    }
+
+    /// The chunk that opens the answer.
+    func begin() -> [UInt8] {
+        var bytes: [UInt8] = []
+        chunk(#"{"role":"assistant","content":""}"#, to: &bytes)
+        return bytes
+    }
+
+    /// The chunks of these pieces.
+    func chunks(_ range: Range<Int>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for piece in plan.turn.pieces[range] {
+            switch piece {
+            case .text(let text):
+                chunk(#"{"content":"# + JSONNode.string(text).json + "}", to: &bytes)
+            case .call(let index):
+                let id = JSONNode.string(plan.callIDs[index]).json
+                let name = JSONNode.string(plan.turn.calls[index].name).json
+                chunk(
+                    #"{"tool_calls":[{"index":\#(index),"id":\#(id),"type":"function","#
+                        + #""function":{"name":\#(name),"arguments":""}}]}"#, to: &bytes)
+            case .arguments(let index, let part):
+                let text = JSONNode.string(part).json
+                chunk(#"{"tool_calls":[{"index":\#(index),"function":{"arguments":\#(text)}}]}"#, to: &bytes)
+            }
+        }
+        return bytes
+    }
+
+    /// The chunks that end the answer: finish reason, usage if it was asked for, `[DONE]`.
+    func end() -> [UInt8] {
+        var bytes: [UInt8] = []
+        chunk("{}", finishReason: JSONNode.string(plan.finishReason).json, to: &bytes)
+        if includesUsage {
+            bytes += opening
+            bytes.append(contentsOf: #""choices":[],"usage":\#(usage.json)}"#.utf8)
+            bytes.append(contentsOf: "\n\n".utf8)
+        }
+        bytes.append(contentsOf: "data: [DONE]\n\n".utf8)
+        return bytes
+    }
+
+    /// A chunk that is cut off in its middle, and the end of the stream.
+    func malformed() -> [UInt8] {
+        opening + Array(#""choices":[{"index":0,"delta":{"content":"#.utf8) + Array("\n\ndata: [DONE]\n\n".utf8)
+    }
+
+    /// The whole answer as one object, for a request without `stream`.
+    func whole() -> [UInt8] {
+        let calls = plan.turn.calls.enumerated().map { index, call in
+            JSONNode.object([
+                .init("id", .string(plan.callIDs[index])),
+                .init("type", .string("function")),
+                .init(
+                    "function",
+                    .object([.init("name", .string(call.name)), .init("arguments", .string(call.arguments))])),
+            ])
+        }
+        let hasOnlyCalls = plan.turn.text.isEmpty && !calls.isEmpty
+        var message: [JSONNode.Member] = [
+            .init("role", .string("assistant")),
+            .init("content", hasOnlyCalls ? .null : .string(plan.turn.text)),
+        ]
+        if !calls.isEmpty { message.append(.init("tool_calls", .array(calls))) }
+        var answer: [JSONNode.Member] = [
+            .init("id", .string("chatcmpl-\(number)")),
+            .init("object", .string("chat.completion")),
+            .init("created", .integer(created)),
+            .init("model", .string(model)),
+            .init(
+                "choices",
+                .array([
+                    .object([
+                        .init("index", .integer(0)), .init("message", .object(message)),
+                        .init("finish_reason", .string(plan.finishReason)),
+                    ])
+                ])),
+        ]
+        if plan.usage != nil { answer.append(.init("usage", usage)) }
+        return Array(JSONNode.object(answer).json.utf8)
+    }
+
+    private func chunk(_ delta: String, finishReason: String = "null", to bytes: inout [UInt8]) {
+        bytes += opening
+        bytes.append(contentsOf: #""choices":[{"index":0,"delta":"#.utf8)
+        bytes.append(contentsOf: delta.utf8)
+        bytes.append(contentsOf: #","finish_reason":"#.utf8)
+        bytes.append(contentsOf: finishReason.utf8)
+        bytes.append(contentsOf: includesUsage ? "}],\"usage\":null}\n\n".utf8 : "}]}\n\n".utf8)
+    }
+
+    private var usage: JSONNode {
+        guard let usage = plan.usage else { return .null }
+        return .object([
+            .init("prompt_tokens", .integer(usage.promptTokens)),
+            .init("completion_tokens", .integer(usage.completionTokens)),
+            .init("total_tokens", .integer(usage.promptTokens + usage.completionTokens)),
+            .init("prompt_tokens_details", .object([.init("cached_tokens", .integer(usage.cachedTokens))])),
+        ])
+    }
+}

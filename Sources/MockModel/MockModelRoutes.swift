@@ -1,0 +1,245 @@
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import ModelScript
+internal import NIOCore
+internal import Synchronization
+
+/// What the server answers, request by request.
+final class MockModelRoutes: Sendable {
+    let log = MockModelLog()
+    let gates = ScriptGates()
+    private let player: Mutex<ScriptPlayer>
+    private let requiredKey: String?
+    private let largestBody: Int
+
+    init(script: ModelScript, requiredKey: String?, largestBody: Int) {
+        player = Mutex(ScriptPlayer(script))
+        self.requiredKey = requiredKey
+        self.largestBody = largestBody
+    }
+
+    func respond(
+        to request: Request, _ writer: consuming ResponseWriter, on connection: ClientConnection
+    ) async throws {
+        let path = request.uri.path
+        switch (request.method, path) {
+        case (.post, "/v1/chat/completions"), (.post, "/chat/completions"):
+            try await chat(request, writer, connection)
+        case (.get, "/v1/models"), (.get, "/models"):
+            try await reply(writer, 200, models)
+        case (.get, "/log"):
+            try await showLog(request, writer, connection)
+        case (.get, "/gates"):
+            try await reply(writer, 200, gateList)
+        case (.post, _) where path.hasPrefix("/gates/"):
+            gates.open(String(path.dropFirst(7)))
+            try await reply(writer, 200, gateList)
+        case (.delete, _) where path.hasPrefix("/gates/"):
+            gates.close(String(path.dropFirst(7)))
+            try await reply(writer, 200, gateList)
+        default:
+            let error = ChatError(
+                status: 404, message: "Unknown request URL: \(request.method.rawValue) \(path).", code: "unknown_url")
+            try await refuse(writer, error)
+        }
+    }
+
+    private func chat(
+        _ request: Request, _ writer: consuming ResponseWriter, _ connection: ClientConnection
+    ) async throws {
+        let body: [UInt8]
+        do {
+            body = try await receive(request, writer)
+        } catch let error as ChatError {
+            let number = log.add(body: [], received: Moment.now)
+            return try await refuse(writer, error, number, connection)
+        }
+        let received = Moment.now
+        // What is left of a body whose client has gone is not a request.
+        if connection.isClosed { throw ChatAnswer.Abandoned() }
+        let number = log.add(body: body, received: received)
+
+        let stream: ChatStream
+        let isStream: Bool
+        do throws(ChatError) {
+            try checkKey(request)
+            let chat = try ChatRequest(body)
+            isStream = chat.isStream
+            stream = ChatStream(
+                plan: try plan(chat, request.headers[.conversation], number), request: chat, number: number,
+                created: received.unixMicroseconds / 1_000_000)
+        } catch {
+            return try await refuse(writer, error, number, connection)
+        }
+        noteClose(of: connection, number)
+        let answer = ChatAnswer(
+            number: number, stream: stream, isStream: isStream, log: log, gates: gates, connection: connection)
+        do {
+            try await answer.play(writer)
+        } catch {
+            connection.close()
+            throw error
+        }
+    }
+
+    private func plan(_ chat: ChatRequest, _ header: String?, _ number: Int) throws(ChatError) -> ScriptPlan {
+        let conversation = header ?? chat.conversation
+        log.update(number) { entry in
+            entry.conversation = conversation
+            entry.messageCount = chat.messages.count
+            entry.lastRole = chat.messages.last?.role
+            entry.lastContent = chat.messages.last.map { String($0.content.unicodeScalars.prefix(4096)) }
+        }
+        let plan = player.withLock { player in
+            Result { () throws(ScriptError) in
+                try player.next(conversation: conversation, count: chat.messages.count) { chat.messages[$0] }
+            }
+        }
+        switch plan {
+        case .success(let plan):
+            log.update(number) { $0.turn = plan.index }
+            return plan
+        case .failure(let error):
+            throw ChatError(status: 400, message: "\(error)", code: "script_no_turn")
+        }
+    }
+
+    private func checkKey(_ request: Request) throws(ChatError) {
+        guard let requiredKey, request.headers[.authorization] != "Bearer \(requiredKey)" else { return }
+        throw ChatError(status: 401, message: "Incorrect API key provided.", code: "invalid_api_key")
+    }
+
+    /// The request's body; its beginning is asked for if the client waits with it.
+    private func receive(_ request: Request, _ writer: borrowing ResponseWriter) async throws -> [UInt8] {
+        let tooLarge = ChatError(
+            status: 413, message: "The body is larger than \(largestBody) bytes.", code: "request_too_large")
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        if announced > largestBody { throw tooLarge }
+        if request.headers[.expect]?.lowercased() == "100-continue" {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(announced)
+        for try await buffer in request.body {
+            guard bytes.count + buffer.readableBytes <= largestBody else { throw tooLarge }
+            bytes.append(contentsOf: buffer.readableBytesView)
+        }
+        return bytes
+    }
+
+    /// Notes in the log when the connection is seen closed, and that the client left if the answer was not complete.
+    private func noteClose(of connection: ClientConnection, _ number: Int) {
+        connection.whenClosed { [log] moment in
+            log.update(number) { entry in
+                entry.closed = moment
+                guard entry.end == nil else { return }
+                entry.end = .clientClosed
+                entry.ended = moment
+                entry.waitsAtGate = nil
+            }
+        }
+    }
+
+    private func refuse(
+        _ writer: consuming ResponseWriter, _ error: ChatError, _ number: Int, _ connection: ClientConnection
+    ) async throws {
+        noteClose(of: connection, number)
+        let now = Moment.now
+        log.update(number) { entry in
+            entry.end = .refused
+            entry.ended = now
+            entry.status = error.status
+        }
+        try await refuse(writer, error)
+        // What is left of an oversized body is not read for ever.
+        if error.status == 413 { throw ChatAnswer.Abandoned() }
+    }
+
+    private func refuse(_ writer: consuming ResponseWriter, _ error: ChatError) async throws {
+        try await reply(writer, error.status, error.body)
+    }
+}
+
+extension MockModelRoutes {
+    private var models: [UInt8] {
+        let file = player.withLock { $0.script.file }
+        let model = JSONNode.object([
+            .init("id", .string(file)), .init("object", .string("model")), .init("created", .integer(0)),
+            .init("owned_by", .string("fermata")),
+        ])
+        return Array(JSONNode.object([.init("object", .string("list")), .init("data", .array([model]))]).json.utf8)
+    }
+
+    private var gateList: [UInt8] {
+        let list = gates.all.map { gate in
+            JSONNode.object([
+                .init("name", .string(gate.name)), .init("open", .bool(gate.isOpen)),
+                .init("waiting", .integer(gate.waiting)),
+            ])
+        }
+        return Array(JSONNode.array(list).json.utf8)
+    }
+
+    /// `GET /log`: all entries; `?after=N` those after this number; `?n=N&until=…&timeout_ms=…` one entry as soon as it
+    /// has come so far; `bodies=1` with the requests' bodies.
+    private func showLog(
+        _ request: Request, _ writer: consuming ResponseWriter, _ connection: ClientConnection
+    ) async throws {
+        let query = request.uri.queryParameters
+        let withBody = query["bodies"] == "1"
+        guard let wanted = query["n"] else {
+            let after = query["after"].flatMap { Int($0) } ?? 0
+            let list = log.entries(after: after).map { $0.json(withBody: withBody) }
+            return try await reply(writer, 200, Array(JSONNode.array(list).json.utf8))
+        }
+        guard let number = Int(wanted), number > 0 else {
+            return try await refuse(writer, .invalid("'n' must be a number from 1.", "n"))
+        }
+        guard let milestone = MockModelLog.Milestone(query["until"] ?? "received") else {
+            let names = "received, gate, first_token, tokens:N, ended, closed"
+            return try await refuse(writer, .invalid("'until' must be one of \(names).", "until"))
+        }
+        let timeout = min(query["timeout_ms"].flatMap { Int64($0) } ?? 25_000, 600_000)
+
+        let reading = Task { [log] in await log.entry(number, reaches: milestone) }
+        let timer = connection.channel.eventLoop.scheduleTask(in: .milliseconds(max(0, timeout))) { reading.cancel() }
+        let ticket = connection.whenClosed { _ in reading.cancel() }
+        let entry = await reading.value
+        timer.cancel()
+        connection.forget(ticket)
+        guard let entry else {
+            let error = ChatError(
+                status: 408, message: "Request \(number) has not come so far in \(timeout) ms.", type: "timeout")
+            return try await refuse(writer, error)
+        }
+        try await reply(writer, 200, Array(entry.json(withBody: withBody).json.utf8))
+    }
+
+    private func reply(_ writer: consuming ResponseWriter, _ status: Int, _ bytes: [UInt8]) async throws {
+        try await writer.write(
+            response: HTTPResponse(
+                status: .init(code: status),
+                headerFields: [.contentType: "application/json", .contentLength: "\(bytes.count)"]),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+extension MockModelLog.Milestone {
+    init?(_ name: Substring) {
+        switch name {
+        case "received": self = .received
+        case "gate": self = .atGate
+        case "first_token": self = .tokens(1)
+        case "ended": self = .ended
+        case "closed": self = .closed
+        default:
+            guard name.hasPrefix("tokens:"), let count = Int(name.dropFirst(7)), count > 0 else { return nil }
+            self = .tokens(count)
+        }
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let conversation = HTTPField.Name("X-Conversation")!
+    fileprivate static let expect = HTTPField.Name("Expect")!
+}

@@ -1,0 +1,23 @@
+internal import Glibc
+
+/// A point in time, by two clocks: one that people and other programs can compare, one that never jumps.
+public struct Moment: Sendable, Hashable {
+    /// Microseconds since 1970, CLOCK_REALTIME.
+    public var unixMicroseconds: Int64
+    /// CLOCK_MONOTONIC: the same for all processes of a machine.
+    public var monotonicNanoseconds: UInt64
+
+    public static var now: Moment {
+        var real = timespec()
+        clock_gettime(CLOCK_REALTIME, &real)
+        return Moment(
+            unixMicroseconds: Int64(real.tv_sec) * 1_000_000 + Int64(real.tv_nsec) / 1000,
+            monotonicNanoseconds: monotonic())
+    }
+
+    static func monotonic() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

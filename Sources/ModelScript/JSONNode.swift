@@ -1,0 +1,113 @@
+/// A JSON value as it was written: members keep their order, numbers their digits.
+///
+/// Scripts and chat requests are read with it rather than with `JSONDecoder`, because a mistake in a script must be
+/// named by line and column, and because a tool call's arguments go out in the order in which they were written.
+package enum JSONNode: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    /// The exact digits, checked against JSON's grammar.
+    case number(String)
+    case string(String)
+    case array([JSONNode])
+    case object([Member])
+
+    package struct Member: Sendable, Equatable {
+        package var key: String
+        package var value: JSONNode
+
+        package init(_ key: String, _ value: JSONNode) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    /// The member of this name; the last one if it is given twice; nil if this is not an object.
+    package subscript(key: String) -> JSONNode? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.key == key }?.value
+    }
+
+    package var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+
+    package var integer: Int64? {
+        if case .number(let digits) = self { Int64(digits) } else { nil }
+    }
+
+    package var elements: [JSONNode]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// What kind of value this is, as a person would say it.
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "true or false"
+        case .number: "a number"
+        case .string: "a string"
+        case .array: "a list"
+        case .object: "an object"
+        }
+    }
+
+    package static func integer(_ value: some BinaryInteger) -> JSONNode { .number("\(value)") }
+    package static func optional(_ value: (some BinaryInteger)?) -> JSONNode { value.map { .number("\($0)") } ?? .null }
+    package static func optional(_ value: String?) -> JSONNode { value.map { .string($0) } ?? .null }
+}
+
+extension JSONNode {
+    /// The value as JSON without white space.
+    package var json: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    package func append(to bytes: inout [UInt8]) {
+        switch self {
+        case .null: bytes.append(contentsOf: "null".utf8)
+        case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        case .number(let digits): bytes.append(contentsOf: digits.utf8)
+        case .string(let text): JSONNode.append(text, to: &bytes)
+        case .array(let elements):
+            bytes.append(UInt8(ascii: "["))
+            for (index, element) in elements.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                element.append(to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "]"))
+        case .object(let members):
+            bytes.append(UInt8(ascii: "{"))
+            for (index, member) in members.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                JSONNode.append(member.key, to: &bytes)
+                bytes.append(UInt8(ascii: ":"))
+                member.value.append(to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "}"))
+        }
+    }
+
+    /// Appends `text` as a JSON string with its quotes.
+    package static func append(_ text: String, to bytes: inout [UInt8]) {
+        let hex = Array("0123456789abcdef".utf8)
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case UInt8(ascii: "\n"): bytes.append(contentsOf: "\\n".utf8)
+            case UInt8(ascii: "\r"): bytes.append(contentsOf: "\\r".utf8)
+            case UInt8(ascii: "\t"): bytes.append(contentsOf: "\\t".utf8)
+            case 0..<0x20:
+                bytes.append(contentsOf: "\\u00".utf8)
+                bytes.append(hex[Int(byte >> 4)])
+                bytes.append(hex[Int(byte & 15)])
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
