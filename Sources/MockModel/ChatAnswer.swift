@@ -25,8 +25,8 @@ struct ChatAnswer {
         // Nothing is sent before the first token is due, not even the status line: as with a real model.
         func send(_ bytes: [UInt8]) async throws {
             if body == nil, let writer = head.take() {
-                body = try await writer.writeHead(
-                    HTTPResponse(status: .ok, headerFields: [.contentType: "text/event-stream", .cacheControl: "no-cache"]))
+                let fields: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+                body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: fields))
                 log.update(number) { $0.status = 200 }
                 try await body?.write(ByteBuffer(bytes: stream.begin() + bytes))
             } else {
@@ -54,8 +54,8 @@ struct ChatAnswer {
                 }
             case .fault(.status(let status, let retryAfter, let text)):
                 guard let writer = head.take() else { throw Abandoned() }
-                try await fail(writer, status, retryAfter, text)
-                return end(.fault)
+                end(.fault)
+                return try await fail(writer, status, retryAfter, text)
             case .fault(.disconnect):
                 end(.fault)
                 throw Abandoned()
@@ -64,21 +64,29 @@ struct ChatAnswer {
                 _ = await wait(on: connection) { _ in {} }
                 throw Abandoned()
             case .fault(.malformedChunk):
+                end(.fault)
                 if isStream {
                     try await send(stream.malformed())
                     try await body?.finish(nil)
                 } else if let writer = head.take() {
                     try await answer(writer, Array(stream.whole().dropLast(8)))
                 }
-                return end(.fault)
+                return
             case .end:
-                if isStream {
-                    try await send(stream.end())
-                    try await body?.finish(nil)
-                } else if let writer = head.take() {
-                    try await answer(writer, stream.whole())
+                // Before the last bytes go out: a client that has them may leave before this thread runs again.
+                end(.complete)
+                do {
+                    if isStream {
+                        try await send(stream.end())
+                        try await body?.finish(nil)
+                    } else if let writer = head.take() {
+                        try await answer(writer, stream.whole())
+                    }
+                } catch {
+                    log.update(number) { $0.end = .clientClosed }
+                    throw error
                 }
-                return end(.complete)
+                return
             }
         }
     }
@@ -102,6 +110,7 @@ struct ChatAnswer {
     private func end(_ end: MockModelEntry.End) {
         let now = Moment.now
         log.update(number) { entry in
+            guard entry.end == nil else { return }
             entry.end = end
             entry.ended = now
         }

@@ -54,7 +54,8 @@ struct ChatRequest: Sendable {
         default: throw .invalid("'\(place).content' must be a string, a list or null.", place)
         }
         for call in node["tool_calls"]?.elements ?? [] {
-            guard let name = call["function"]?["name"]?.text, let arguments = call["function"]?["arguments"]?.text else {
+            let function = call["function"]
+            guard let name = function?["name"]?.text, let arguments = function?["arguments"]?.text else {
                 throw .invalid("'\(place).tool_calls' must have names and arguments.", place)
             }
             message.calls.append(ScriptMessage.Call(name: name, arguments: arguments))

@@ -13,13 +13,15 @@ internal import NIOPosix
 
 /// A scripted model behind OpenAI's chat API over real HTTP: for tests, and for `fermata mock-model`.
 ///
-/// | request | answer |
-/// |---|---|
-/// | `POST /v1/chat/completions`, `/chat/completions` | the script's next turn, streaming or not |
-/// | `GET /v1/models` | one model, named as the script |
-/// | `GET /log` | the chat requests: when they came, how they ended, when their connection was seen closed. `?after=N`, `?bodies=1` |
-/// | `GET /log?n=N&until=U&timeout_ms=T` | request N as soon as it has come as far as U: `received`, `gate`, `first_token`, `tokens:K`, `ended`, `closed`. Status 408 after T (25,000) |
-/// | `GET /gates`, `POST /gates/NAME`, `DELETE /gates/NAME` | list, open, close gates |
+/// - `POST /v1/chat/completions` (or `/chat/completions`): the script's next turn, streaming or not.
+/// - `GET /v1/models`: one model, named as the script.
+/// - `GET /log`: the chat requests: when they came, how they ended, when their connection was seen closed. With
+///   `?after=N` those after number N, with `?bodies=1` what was sent.
+/// - `GET /log?n=N&until=U&timeout_ms=T`: request N as soon as it has come as far as U, which is `received`, `gate`,
+///   `first_token`, `tokens:K`, `ended` or `closed`. Status 408 after T, which is 25,000 if absent.
+/// - `GET /gates`, `POST /gates/NAME`, `DELETE /gates/NAME`: list, open, close gates.
+///
+/// Mistakes are answered in OpenAI's error layout.
 ///
 /// Threads: one event loop thread of its own, and the cooperative pool, which it never blocks. Ends with `stop`.
 public final class MockModel: Sendable {

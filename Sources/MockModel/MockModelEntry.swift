@@ -7,7 +7,8 @@ public struct MockModelEntry: Sendable {
         public let rawValue: String
         public init(rawValue: String) { self.rawValue = rawValue }
 
-        /// The whole answer was handed to the operating system.
+        /// The whole answer was given. Noted just before its last bytes are sent, so that a client which has them all
+        /// and leaves is never taken for one that left early.
         public static let complete = End(rawValue: "complete")
         /// The connection was closed by the client (or by `stop`) before the end of the answer.
         public static let clientClosed = End(rawValue: "client_closed")

@@ -180,8 +180,7 @@ extension MockModelRoutes {
         return Array(JSONNode.array(list).json.utf8)
     }
 
-    /// `GET /log`: all entries; `?after=N` those after this number; `?n=N&until=…&timeout_ms=…` one entry as soon as it
-    /// has come so far; `bodies=1` with the requests' bodies.
+    /// `GET /log`, with the parameters that `MockModel` documents.
     private func showLog(
         _ request: Request, _ writer: consuming ResponseWriter, _ connection: ClientConnection
     ) async throws {

@@ -14,7 +14,9 @@ extension JSONNode {
         var reader = JSONReader(bytes: bytes)
         let value = try reader.value(depth: 0)
         reader.skipSpace()
-        guard reader.position == bytes.count else { throw reader.error("there is something after the end of the value") }
+        guard reader.position == bytes.count else {
+            throw reader.error("there is something after the end of the value")
+        }
         return value
     }
 }

@@ -11,20 +11,27 @@
 ///       {"text": "Once upon a time there was a daemon.", "tokens_per_second": 20, "first_token_delay_ms": 300}
 ///     ]
 ///
-/// | key | meaning |
-/// |---|---|
-/// | `text` | what the model says |
-/// | `tool_calls` | list of `{"name", "arguments", "id"}`. `arguments`: an object, sent without white space and in its order, or a string, sent exactly as it is, valid or not; absent is `{}`. `id`: absent is `call_A_I` for the I-th call after A earlier answers |
-/// | `tokens_per_second` | 0 or absent: all at once. A token is a word and the space after it, see `ScriptTokens` |
-/// | `first_token_delay_ms` | time before anything is sent; with a gate, after it has opened |
-/// | `usage` | `{"prompt_tokens", "completion_tokens", "cached_tokens"}`, any of them; the others are counted. `null`: the answer carries no usage |
-/// | `finish_reason` | absent: `tool_calls` if there are any, else `stop` |
-/// | `fault` | one of `{"status": 503, "retry_after": SECONDS, "body": TEXT}`, `{"disconnect_after_tokens": N}`, `{"malformed_chunk_after_tokens": N}`, `{"silence_after_tokens": N}` (the connection stays open) |
-/// | `match` | a text, or `{"regex": "…"}`: the turn answers whenever the last message, written `role: content`, contains it. `""` fits always |
-/// | `times` | how often the turn is served: 1 if absent, but without limit for a turn with `match` and no fault |
-/// | `repeat` | `true`, with a fault: the turn is never used up, so that every retry meets the fault again |
-/// | `gate`, `gate_after_tokens` | the turn waits before its first token, or after N tokens, until the gate of this name opens. An open gate stays open until it is closed |
-/// | `comment` | ignored |
+/// The keys of a turn, all of them optional, though one of `text`, `tool_calls` and `fault` must be there:
+///
+/// - `text`: what the model says.
+/// - `tool_calls`: a list of `{"name", "arguments", "id"}`. `arguments` is an object, which is sent without white space
+///   and in its order, or a string, which is sent exactly as it is, valid or not; absent it is `{}`. `id` absent is
+///   `call_A_I` for the I-th call after A earlier answers.
+/// - `tokens_per_second`: 0 or absent is all at once. A token is a word and the space after it, see `ScriptTokens`.
+/// - `first_token_delay_ms`: time before anything is sent; with a gate, after it has opened.
+/// - `usage`: `{"prompt_tokens", "completion_tokens", "cached_tokens"}`, any of them; the others are counted. `null`:
+///   the answer carries no usage.
+/// - `finish_reason`: absent it is `tool_calls` if there are any, else `stop`.
+/// - `fault`: one of `{"status": 503, "retry_after": SECONDS, "body": TEXT}`, `{"disconnect_after_tokens": N}`,
+///   `{"malformed_chunk_after_tokens": N}` and `{"silence_after_tokens": N}`, which keeps the connection open. After 0
+///   tokens means before anything is sent, the HTTP status included.
+/// - `match`: a text, or `{"regex": "…"}`. The turn answers whenever it is found in the last message, written
+///   `role: content`; `""` always is.
+/// - `times`: how often the turn is served. Absent it is 1, but without limit for a turn with `match` and no fault.
+/// - `repeat`: `true`, with a fault: the turn is never used up, so that every retry meets the fault again.
+/// - `gate`, `gate_after_tokens`: the turn waits before its first token, or after so many, until the gate of this name
+///   opens. An open gate stays open until it is closed.
+/// - `comment`: ignored.
 ///
 /// Unknown keys are mistakes; a mistake is told with file, turn (counted from 0) and key.
 ///

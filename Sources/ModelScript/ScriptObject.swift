@@ -78,8 +78,8 @@ struct ScriptObject {
         guard let elements = value.elements else { throw mistake(key, "must be a list, not \(value.kind)") }
         var objects: [ScriptObject] = []
         for (index, element) in elements.enumerated() {
-            objects.append(
-                try ScriptObject(element, file: file, turn: turn, inside: "\(prefix)\(key)[\(index)]", allowed: allowed))
+            let place = "\(prefix)\(key)[\(index)]"
+            objects.append(try ScriptObject(element, file: file, turn: turn, inside: place, allowed: allowed))
         }
         return objects
     }

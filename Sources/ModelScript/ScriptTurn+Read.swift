@@ -24,7 +24,8 @@ extension ScriptTurn {
         let gateAfter = Int(try object.integer("gate_after_tokens", 0...ScriptTurn.most) ?? 0)
         if let name = try object.text("gate") {
             // The name is a part of a URL's path.
-            guard !name.isEmpty, name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }) else {
+            let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+            guard !name.isEmpty, isPlain else {
                 throw object.mistake("gate", "must be a name of letters, digits and -._")
             }
             gate = ScriptGate(name: name, afterTokens: gateAfter)

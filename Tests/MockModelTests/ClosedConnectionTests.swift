@@ -24,8 +24,8 @@ struct ClosedConnectionTests {
             switch self {
             case .beforeFirstToken: .received
             case .atGate: .atGate
-            case .betweenTokens, .fast, .silent: .tokens(1)
-            case .betweenRequests: .ended
+            case .betweenTokens, .fast: .tokens(1)
+            case .silent, .betweenRequests: .ended
             }
         }
 

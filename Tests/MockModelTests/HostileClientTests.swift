@@ -26,7 +26,8 @@ struct HostileClientTests {
             let port = server.port
             let response = try await onThread {
                 let client = try RawClient(port: port)
-                try client.send("POST \(chatPath) HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
+                let head = "POST \(chatPath) HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+                try client.send(head)
                 try client.send([0x22, 0xff, 0xfe, 0x80, 0x22])
                 return try client.receiveAll()
             }

@@ -6,30 +6,34 @@ import Testing
 struct MockModelTests {
     @Test func streamsAsTheAPIDoes() async throws {
         let script = #"""
-            [{"text": "One two three.", "tool_calls": [{"name": "terminal", "arguments": {"command": "ls -l", "n": 1}}]}]
+            [{"text": "One two three.",
+              "tool_calls": [{"name": "terminal", "arguments": {"command": "ls -l", "n": 1}}]}]
             """#
         try await withMockModel(script) { server in
             let response = try await server.exchange(post(chatPath, chat()))
             #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(response.lowercased().contains("content-type: text/event-stream"))
             let events = events(response)
-            #expect(events.allSatisfy { $0 == "[DONE]" || $0.hasPrefix(#"{"id":"chatcmpl-1","object":"chat.completion.chunk""#) })
+            let start = #"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":"#
+            #expect(events.allSatisfy { $0 == "[DONE]" || $0.hasPrefix(start) })
             let deltas = events.compactMap { event in
                 event.split(separator: #""choices":"#).last.map(String.init)
             }
             let end = #"},"finish_reason":null}],"usage":null}"#
+            let call = #"[{"index":0,"delta":{"tool_calls":[{"index":0,"#
             #expect(
                 deltas == [
                     #"[{"index":0,"delta":{"role":"assistant","content":""\#(end)"#,
                     #"[{"index":0,"delta":{"content":"One "\#(end)"#,
                     #"[{"index":0,"delta":{"content":"two "\#(end)"#,
                     #"[{"index":0,"delta":{"content":"three."\#(end)"#,
-                    #"[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_0_0","type":"function","function":{"name":"terminal","arguments":""}}]\#(end)"#,
-                    #"[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"command\":\""}}]\#(end)"#,
-                    #"[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"ls -l\",\"n\":1"}}]\#(end)"#,
-                    #"[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]\#(end)"#,
+                    call + #""id":"call_0_0","type":"function","function":{"name":"terminal","arguments":""}}]\#(end)"#,
+                    call + #""function":{"arguments":"{\"command\":\""}}]\#(end)"#,
+                    call + #""function":{"arguments":"ls -l\",\"n\":1"}}]\#(end)"#,
+                    call + #""function":{"arguments":"}"}}]\#(end)"#,
                     #"[{"index":0,"delta":{},"finish_reason":"tool_calls"}],"usage":null}"#,
-                    #"[],"usage":{"prompt_tokens":3,"completion_tokens":7,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":0}}}"#,
+                    #"[],"usage":{"prompt_tokens":3,"completion_tokens":7,"total_tokens":10,"#
+                        + #""prompt_tokens_details":{"cached_tokens":0}}}"#,
                     "[DONE]",
                 ])
             let entry = try #require(server.log.entry(1))
@@ -39,11 +43,19 @@ struct MockModelTests {
     }
 
     @Test func answersWithoutStreaming() async throws {
-        let script = #"[{"tool_calls": [{"name": "f", "arguments": "not json", "id": "x"}], "usage": {"cached_tokens": 2}}]"#
+        let script = #"""
+            [{"tool_calls": [{"name": "f", "arguments": "not json", "id": "x"}], "usage": {"cached_tokens": 2}}]
+            """#
         try await withMockModel(script) { server in
             let response = try await server.exchange(post("/chat/completions", chat(stream: false)))
-            #expect(response.contains(#""message":{"role":"assistant","content":null,"tool_calls":[{"id":"x","type":"function","function":{"name":"f","arguments":"not json"}}]},"finish_reason":"tool_calls""#))
-            #expect(response.contains(#""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":2}}"#))
+            let message =
+                #""message":{"role":"assistant","content":null,"tool_calls":[{"id":"x","type":"function","#
+                + #""function":{"name":"f","arguments":"not json"}}]},"finish_reason":"tool_calls""#
+            #expect(response.contains(message))
+            let usage =
+                #""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"#
+                + #""prompt_tokens_details":{"cached_tokens":2}}"#
+            #expect(response.contains(usage))
         }
     }
 
@@ -141,7 +153,9 @@ struct MockModelTests {
     }
 
     @Test func manyClientsEachInTheirOwnConversation() async throws {
-        let script = #"[{"text": "zero"}, {"text": "one", "fault": {"status": 500}}, {"text": "two"}, {"text": "three"}]"#
+        let script = #"""
+            [{"text": "zero"}, {"text": "one", "fault": {"status": 500}}, {"text": "two"}, {"text": "three"}]
+            """#
         try await withMockModel(script) { server in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<60 {

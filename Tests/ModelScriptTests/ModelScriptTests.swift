@@ -7,7 +7,8 @@ struct ModelScriptTests {
             json: #"""
                 {"comment": "all of them", "order": "requests", "turns": [
                   {"text": "Hi there", "tool_calls": [
-                     {"name": "f", "arguments": {"b": [1, 2.50, null], "a": "ü\n"}}, {"name": "g", "arguments": "{oops", "id": "i"},
+                     {"name": "f", "arguments": {"b": [1, 2.50, null], "a": "ü\n"}},
+                     {"name": "g", "arguments": "{oops", "id": "i"},
                      {"name": "h"}],
                    "tokens_per_second": 2.5, "first_token_delay_ms": 30, "usage": {"prompt_tokens": 9},
                    "finish_reason": "length", "gate": "go", "gate_after_tokens": 1, "comment": ["x"]},
@@ -56,12 +57,12 @@ struct ModelScriptTests {
         ("[{\"text\": \"\", \"usage\": {\"tokens\": 1}}]", ", key \"usage.tokens\": is unknown"),
         ("[{\"tool_calls\": {}}]", ", key \"tool_calls\": must be a list, not an object"),
         ("[{\"tool_calls\": [{}]}]", ", key \"tool_calls[0].name\": is missing"),
-        ("[{\"tool_calls\": [{\"name\": \"f\", \"arguments\": []}]}]", ", key \"tool_calls[0].arguments\": must be an object"),
+        ("[{\"tool_calls\": [{\"name\": \"f\", \"arguments\": []}]}]", ", key \"tool_calls[0].arguments\": must be an"),
         ("[{\"fault\": {}}]", ", key \"fault\": must have exactly one of status, disconnect_after_tokens"),
         ("[{\"fault\": {\"status\": 500, \"silence_after_tokens\": 1}}]", ", key \"fault\": must have exactly one of"),
         ("[{\"fault\": {\"status\": 200}}]", ", key \"fault.status\": must be a whole number from 400 to 599"),
-        ("[{\"fault\": {\"silence_after_tokens\": 1, \"body\": \"\"}}]", ", key \"fault.body\": needs the key \"status\""),
-        ("[{\"fault\": {\"disconnect_after_tokens\": -1}}]", ", key \"fault.disconnect_after_tokens\": must be a whole"),
+        ("[{\"fault\": {\"silence_after_tokens\": 1, \"body\": \"\"}}]", ", key \"fault.body\": needs the key"),
+        ("[{\"fault\": {\"disconnect_after_tokens\": -1}}]", ", key \"fault.disconnect_after_tokens\": must be"),
         (String(repeating: "[", count: 100_000), "nested more than 128 deep"),
     ])
     func mistakesNameTheirPlace(_ json: String, _ expected: String) {

@@ -1,0 +1,104 @@
+internal import Glibc
+internal import ModelScript
+internal import Synchronization
+
+/// The thread on which a scripted model plays all its calls.
+///
+/// Ownership: the thread holds the loop until it is closed and no call is left. Everything but the mailbox is local to
+/// the thread.
+final class ScriptedModelLoop: Sendable {
+    typealias OnText = @Sendable (String) -> Void
+    typealias OnEnd = @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+
+    private enum Letter {
+        case start(UInt64, ModelRequest, OnText, OnEnd)
+        case cancel(UInt64)
+        case gateOpened(UInt64)
+    }
+
+    private struct Mailbox {
+        var letters: [Letter] = []
+        var lastNumber: UInt64 = 0
+        var isAsleep = false
+        var isClosed = false
+    }
+
+    private let mailbox = Mutex(Mailbox())
+    private let bell = ScriptedModelBell()
+
+    init(library: ScriptLibrary, gates: ScriptGates, silenceNanoseconds: UInt64) {
+        let body = ThreadBody { [self] in run(library, gates, silenceNanoseconds) }
+        // Retained for the thread, which releases it when it begins.
+        let retained = Unmanaged.passRetained(body)
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, nil,
+            { raw in
+                if let raw { Unmanaged<ThreadBody>.fromOpaque(raw).takeRetainedValue().run() }
+                return nil
+            }, retained.toOpaque())
+        precondition(status == 0, "pthread_create: \(String(cString: strerror(status)))")
+        pthread_detach(thread)
+    }
+
+    func start(_ request: ModelRequest, onText: @escaping OnText, onEnd: @escaping OnEnd) -> UInt64 {
+        post { mailbox in
+            mailbox.lastNumber += 1
+            mailbox.letters.append(.start(mailbox.lastNumber, request, onText, onEnd))
+            return mailbox.lastNumber
+        }
+    }
+
+    func cancel(_ number: UInt64) { post { $0.letters.append(.cancel(number)) } }
+
+    /// The thread ends when no call is left.
+    func close() { post { $0.isClosed = true } }
+
+    private func post<Value>(_ change: (inout Mailbox) -> Value) -> Value {
+        let (value, mustWake) = mailbox.withLock { mailbox in
+            defer { mailbox.isAsleep = false }
+            return (change(&mailbox), mailbox.isAsleep)
+        }
+        if mustWake { bell.ring() }
+        return value
+    }
+
+    // MARK: On the thread
+
+    private func run(_ library: ScriptLibrary, _ gates: ScriptGates, _ silence: UInt64) {
+        var stage = ScriptedModelStage(library: library, gates: gates, silenceNanoseconds: silence)
+        while true {
+            let next = stage.nextDeadline
+            let isIdle = stage.isIdle
+            let (letters, isOver) = mailbox.withLock { mailbox -> ([Letter], Bool) in
+                defer { mailbox.letters = [] }
+                mailbox.isAsleep = mailbox.letters.isEmpty
+                return (mailbox.letters, mailbox.letters.isEmpty && isIdle && mailbox.isClosed)
+            }
+            if isOver { return }
+            if letters.isEmpty {
+                bell.sleep(until: next)
+                mailbox.withLock { $0.isAsleep = false }
+            }
+            for letter in letters {
+                switch letter {
+                case .start(let number, let request, let onText, let onEnd):
+                    stage.start(number, request, onText: onText, onEnd: onEnd) { [weak self] in
+                        self?.post { $0.letters.append(.gateOpened(number)) }
+                    }
+                case .cancel(let number): stage.cancel(number)
+                case .gateOpened(let number): stage.gateOpened(number)
+                }
+            }
+            stage.playWhatIsDue()
+        }
+    }
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+
+    init(_ run: @escaping @Sendable () -> Void) {
+        self.run = run
+    }
+}
