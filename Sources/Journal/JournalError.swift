@@ -1,0 +1,105 @@
+internal import SQLite
+
+/// Why the journal did not do what was asked: one line that names the store and the cause.
+///
+/// Codes are an open set; more may come.
+public struct JournalError: Error, Sendable, Hashable {
+    public struct Code: RawRepresentable, Sendable, Hashable {
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+    }
+
+    public let code: Code
+    /// The store's file.
+    public let path: String
+    public let message: String
+    /// SQLite's extended result code, where it was SQLite that refused.
+    public let sqliteCode: Int32?
+
+    public init(code: Code, path: String, message: String, sqliteCode: Int32? = nil) {
+        self.code = code
+        self.path = path
+        self.message = message
+        self.sqliteCode = sqliteCode
+    }
+}
+
+extension JournalError.Code {
+    // From opening a store. Nothing was changed.
+
+    /// The directory of the store does not exist.
+    public static let missingDirectory = Self(rawValue: "missing-directory")
+    /// The path names something that is not a regular file.
+    public static let notAFile = Self(rawValue: "not-a-file")
+    /// The file, or the directory that takes its log and its lock, cannot be read and written.
+    public static let notWritable = Self(rawValue: "not-writable")
+    /// Another process, or another journal of this one, has the store.
+    public static let inUse = Self(rawValue: "in-use")
+    /// The file is not an SQLite database.
+    public static let notADatabase = Self(rawValue: "not-a-database")
+    /// The file is an SQLite database that something else made.
+    public static let notAStore = Self(rawValue: "not-a-store")
+    /// A newer version made the store.
+    public static let newerSchema = Self(rawValue: "newer-schema")
+    /// The file is damaged; also from reading and writing.
+    public static let corrupt = Self(rawValue: "corrupt")
+
+    // From a commit.
+
+    /// No space. The batch is not written, and will not appear later; the journal goes on when there is space again.
+    public static let storeFull = Self(rawValue: "store-full")
+    /// The batch contradicts the journal or itself: a mistake of the caller. Nothing of it is written.
+    public static let invalidBatch = Self(rawValue: "invalid-batch")
+    /// A foreign program holds the store's write lock. Nothing of the batch is written.
+    public static let busy = Self(rawValue: "busy")
+    /// Nobody can tell whether the batch is, or will be, in the journal: only the next start can read that.
+    public static let commitOutcomeUnknown = Self(rawValue: "commit-outcome-unknown")
+
+    // From any use.
+
+    /// The handle was closed.
+    public static let closed = Self(rawValue: "closed")
+    /// The store cannot be read, for a cause that SQLite gives.
+    public static let unreadable = Self(rawValue: "unreadable")
+}
+
+extension JournalError: CustomStringConvertible {
+    public var description: String { "\(path): \(message)" }
+}
+
+extension JournalError {
+    /// What a failed read, or a failed step of opening, means.
+    init(_ error: SQLiteError, path: String) {
+        let code: Code =
+            switch error.code {
+            case .corrupt: .corrupt
+            case .notADatabase: .notADatabase
+            case .busy: .busy
+            case .full: .storeFull
+            case .readOnly, .cantOpen: .notWritable
+            case .misuse: .closed
+            default: .unreadable
+            }
+        let message =
+            switch code {
+            case .corrupt: "the store is damaged: \(error)"
+            case .notADatabase: "not a Fermata store: the file is not an SQLite database"
+            case .busy: "another program holds a lock on the store: \(error)"
+            case .storeFull: "no space for the store: \(error)"
+            case .notWritable: "the store cannot be opened for reading and writing: \(error)"
+            case .closed: "the journal was closed: \(error)"
+            default: "the store cannot be read: \(error)"
+            }
+        self.init(code: code, path: path, message: message, sqliteCode: error.extendedCode)
+    }
+}
+
+/// Runs work on a connection and says its errors as the journal's.
+func reading<Result>(
+    _ path: String, _ body: () throws(SQLiteError) -> Result
+) throws(JournalError) -> Result {
+    do { return try body() } catch { throw JournalError(error, path: path) }
+}

@@ -1,0 +1,125 @@
+/// One fact of a run.
+public struct EventRow: Sendable, Hashable {
+    /// Numbers the events of the store: from 1, without gaps.
+    public var offset: UInt64
+    public var run: JournalRunID
+    /// Numbers the events of the run: from 1, without gaps.
+    public var seq: UInt64
+    /// µs since 1970.
+    public var at: Int64
+    /// What kind of fact; the journal does not read it.
+    public var kind: Int32
+    /// The event, encoded; the journal does not read it.
+    public var body: [UInt8]
+
+    public init(offset: UInt64, run: JournalRunID, seq: UInt64, at: Int64, kind: Int32, body: [UInt8]) {
+        self.offset = offset
+        self.run = run
+        self.seq = seq
+        self.at = at
+        self.kind = kind
+        self.body = body
+    }
+}
+
+/// A run as lists, timers and recovery need it, after its last event.
+public struct RunRow: Sendable, Hashable {
+    public var run: JournalRunID
+    /// The run's summary, encoded; the journal does not read it.
+    public var summary: [UInt8]
+    public var status: Int32
+    /// Whether recovery must look at it.
+    public var active: Bool
+    /// When time changes the run by itself, µs since 1970.
+    public var due: Int64?
+    public var parent: JournalRunID?
+    public var agent: String
+    /// µs since 1970. Lists are in this order; it never changes.
+    public var createdAt: Int64
+    /// µs since 1970.
+    public var updatedAt: Int64
+    /// `seq` of the run's last event.
+    public var lastSeq: UInt64
+
+    public init(
+        run: JournalRunID, summary: [UInt8], status: Int32, active: Bool, due: Int64?, parent: JournalRunID?,
+        agent: String, createdAt: Int64, updatedAt: Int64, lastSeq: UInt64
+    ) {
+        self.run = run
+        self.summary = summary
+        self.status = status
+        self.active = active
+        self.due = due
+        self.parent = parent
+        self.agent = agent
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+        self.lastSeq = lastSeq
+    }
+}
+
+/// A request that was accepted, and what was answered, so that its repeat gets the same answer and acts no more.
+public struct RequestRow: Sendable, Hashable {
+    public var id: JournalRequestID
+    /// Tells a repeat from another request with the same id.
+    public var digest: [UInt8]
+    public var reply: [UInt8]
+    /// µs since 1970.
+    public var at: Int64
+
+    public init(id: JournalRequestID, digest: [UInt8], reply: [UInt8], at: Int64) {
+        self.id = id
+        self.digest = digest
+        self.reply = reply
+        self.at = at
+    }
+}
+
+/// A question from a run to the outside.
+public struct AskRow: Sendable, Hashable {
+    public var run: JournalRunID
+    /// Numbers the asks of the run.
+    public var number: UInt32
+    public var open: Bool
+    public var kind: Int32
+    /// The ask, encoded; the journal does not read it.
+    public var body: [UInt8]
+    /// µs since 1970.
+    public var openedAt: Int64
+    /// µs since 1970.
+    public var due: Int64?
+
+    public init(
+        run: JournalRunID, number: UInt32, open: Bool, kind: Int32, body: [UInt8], openedAt: Int64, due: Int64?
+    ) {
+        self.run = run
+        self.number = number
+        self.open = open
+        self.kind = kind
+        self.body = body
+        self.openedAt = openedAt
+        self.due = due
+    }
+}
+
+/// What one transaction writes.
+public struct JournalBatch: Sendable {
+    /// In order of their offsets, which begin one after the store's last.
+    public var events: [EventRow]
+    /// Each run with events in the batch, after the last of these; and others as wanted. Of several rows of a run the
+    /// last counts.
+    public var runs: [RunRow]
+    public var requests: [RequestRow]
+    /// In order. An ask that is there is replaced; a row that is not `open` closes it, and leaves its kind, body and
+    /// `openedAt` as they were.
+    public var asks: [AskRow]
+
+    public init(events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = []) {
+        self.events = events
+        self.runs = runs
+        self.requests = requests
+        self.asks = asks
+    }
+
+    public var isEmpty: Bool { events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty }
+}

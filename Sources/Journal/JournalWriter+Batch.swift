@@ -1,0 +1,58 @@
+internal import SQLite
+
+extension JournalWriter {
+    /// Writes the rows of a batch inside the transaction.
+    ///
+    /// - Returns: `requestNumbers` as they are when that is committed.
+    func write(_ batch: JournalBatch, _ plan: BatchPlan) throws -> Range<Int64> {
+        for (_, part) in plan.runs {
+            if let row = part.row { try write(batch.runs[row], part) }
+        }
+        for event in batch.events { try statements.insert(event) }
+        for ask in batch.asks { try write(ask) }
+        return try write(batch.requests)
+    }
+
+    private func write(_ row: RunRow, _ part: BatchPlan.RunPart) throws {
+        guard let known = try statements.find(row.run) else {
+            guard part.last > 0, part.first == 1 else {
+                throw InvalidBatch(
+                    cause: part.last == 0
+                        ? "a new run \(row.run) without events" : "event \(part.first) of new run \(row.run)")
+            }
+            try statements.insert(row)
+            return
+        }
+        let first = part.last == 0 ? row.lastSeq &+ 1 : part.first
+        guard first == known.lastSeq + 1 else {
+            throw InvalidBatch(
+                cause: part.last == 0
+                    ? "the row of run \(row.run) ends at \(row.lastSeq), its events at \(known.lastSeq)"
+                    : "event \(part.first) of run \(row.run) after \(known.lastSeq)")
+        }
+        guard row.createdAt == known.createdAt else {
+            throw InvalidBatch(cause: "run \(row.run) changes its time of creation")
+        }
+        try statements.update(row, isOnlyProgress: known.hasSameKeys(as: row))
+    }
+
+    private func write(_ ask: AskRow) throws {
+        if !ask.open, try statements.close(ask) { return }
+        try statements.upsert(ask)
+    }
+
+    private func write(_ requests: [RequestRow]) throws -> Range<Int64> {
+        guard !requests.isEmpty else { return requestNumbers }
+        var numbers = requestNumbers
+        for request in requests {
+            try statements.insert(request, number: numbers.upperBound)
+            numbers = numbers.lowerBound..<numbers.upperBound + 1
+        }
+        let excess = Int64(numbers.count) - journal.options.requestLimit
+        guard excess > 0 else { return numbers }
+        // At most twice what came, so that a lower limit than before does not become one long commit.
+        let end = numbers.lowerBound + min(excess, 2 * Int64(requests.count))
+        try statements.deleteRequests(before: end)
+        return end..<numbers.upperBound
+    }
+}

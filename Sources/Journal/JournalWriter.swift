@@ -1,0 +1,121 @@
+internal import SQLite
+
+/// Writes a store: the only one that does.
+///
+/// Threads: used by one at a time. Ownership: closes itself; keeps the store locked for its process.
+public final class JournalWriter: JournalWriting {
+    public private(set) var lastOffset: UInt64
+    /// False as well after a failure that leaves it unknown what the store holds.
+    public var isOpen: Bool { database.isOpen && failure == nil }
+
+    let journal: SQLiteJournal
+    let database: Database
+    let statements: WriteStatements
+    /// Numbers of the oldest and of the next row of `requests`: equal if there are none.
+    var requestNumbers: Range<Int64>
+    private var failure: JournalError?
+
+    init(_ journal: SQLiteJournal) throws(JournalError) {
+        self.journal = journal
+        do {
+            database = try StoreConnection.writer(path: journal.path, options: journal.options)
+            statements = try WriteStatements(database)
+            let numbers = try database.prepare(
+                """
+                SELECT (SELECT max(offset) FROM events), (SELECT min(number) FROM requests),
+                    (SELECT max(number) FROM requests)
+                """)
+            _ = try numbers.step()
+            lastOffset = numbers.uint64(at: 0)
+            requestNumbers =
+                numbers.isNull(at: 1) ? 1..<1 : numbers.int64(at: 1)..<max(numbers.int64(at: 1), numbers.int64(at: 2)) + 1
+            numbers.reset()
+        } catch {
+            throw JournalError(error, path: journal.path)
+        }
+    }
+
+    deinit {
+        close()
+    }
+
+    public func close() {
+        guard database.isOpen else { return }
+        database.close()
+        journal.writerClosed()
+    }
+
+    public func commit(_ batch: JournalBatch) throws(JournalError) {
+        if let failure { throw failure }
+        guard database.isOpen else {
+            throw JournalError(code: .closed, path: journal.path, message: "the writer was closed")
+        }
+        guard !batch.isEmpty else { return }
+        let plan: BatchPlan
+        let requests: Range<Int64>
+        do {
+            plan = try BatchPlan(batch, lastOffset: lastOffset)
+            try database.begin(.immediate)
+            requests = try write(batch, plan)
+        } catch {
+            database.rollback()
+            throw refused(error, duringCommit: false)
+        }
+        do { try database.commit() } catch {
+            database.rollback()
+            throw refused(error, duringCommit: true)
+        }
+        lastOffset += UInt64(batch.events.count)
+        requestNumbers = requests
+    }
+
+    /// What an error of a commit means; remembers it if it means that nobody knows what the store holds.
+    private func refused(_ error: any Error, duringCommit: Bool) -> JournalError {
+        let error = CommitFailure(path: journal.path).journalError(error, duringCommit: duringCommit)
+        let canGoOn = error.code == .storeFull || error.code == .invalidBatch || error.code == .busy
+        if !canGoOn || !database.isInAutocommit { failure = error }
+        return error
+    }
+
+    public func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow? {
+        try reading(journal.path) { () throws(SQLiteError) in try statements.findRequest.request(id) }
+    }
+
+    public func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int {
+        if let failure { throw failure }
+        let oldest = requestNumbers.lowerBound
+        var end = oldest
+        do {
+            // Only ever from the front, so that the numbers of those that stay have no gap.
+            let front = statements.oldestRequests
+            try front.bind(Int64(limit), at: 1)
+            defer { front.reset() }
+            while try front.step() {
+                guard front.int64(at: 1) < time else { break }
+                end = front.int64(at: 0) + 1
+            }
+            front.reset()
+            guard end > oldest else { return 0 }
+            try database.begin(.immediate)
+            try statements.deleteRequests(before: end)
+        } catch {
+            database.rollback()
+            throw refused(error, duringCommit: false)
+        }
+        do { try database.commit() } catch {
+            database.rollback()
+            throw refused(error, duringCommit: true)
+        }
+        requestNumbers = end..<requestNumbers.upperBound
+        return Int(end - oldest)
+    }
+
+    public var logPages: Int { database.observedLogPages }
+
+    public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
+        try database.journalCheckpoint(path: journal.path)
+    }
+}
+
+@available(*, unavailable)
+extension JournalWriter: Sendable {}

@@ -1,0 +1,49 @@
+internal import SQLite
+
+/// A row whose columns cannot be what the schema allows: the file was changed by something else.
+struct DamagedRow: Error, CustomStringConvertible {
+    let table: String
+
+    var description: String { "a row of \(table) has an id that is not one" }
+}
+
+extension Statement {
+    func uint64(at index: Int) -> UInt64 { UInt64(clamping: int64(at: index)) }
+    func int32(at index: Int) -> Int32 { Int32(clamping: int64(at: index)) }
+
+    /// Columns: offset, run, seq, at, kind, body.
+    func eventRow() throws(DamagedRow) -> EventRow {
+        guard let run = runID(at: 1) else { throw DamagedRow(table: "events") }
+        return EventRow(
+            offset: uint64(at: 0), run: run, seq: uint64(at: 2), at: int64(at: 3), kind: int32(at: 4), body: blob(at: 5))
+    }
+
+    /// Columns: `RunQuery.columns`.
+    func runRow() throws(DamagedRow) -> RunRow {
+        guard let run = runID(at: 0) else { throw DamagedRow(table: "runs") }
+        return RunRow(
+            run: run, summary: blob(at: 1), status: int32(at: 2), active: int64(at: 3) != 0, due: optionalInt64(at: 4),
+            parent: runID(at: 5), agent: text(at: 6), createdAt: int64(at: 7), updatedAt: int64(at: 8),
+            lastSeq: uint64(at: 9))
+    }
+
+    static var askColumns: String { "run, number, open, kind, body, opened_at, due" }
+
+    /// Columns: `askColumns`.
+    func askRow() throws(DamagedRow) -> AskRow {
+        guard let run = runID(at: 0) else { throw DamagedRow(table: "asks") }
+        return AskRow(
+            run: run, number: UInt32(clamping: int64(at: 1)), open: int64(at: 2) != 0, kind: int32(at: 3),
+            body: blob(at: 4), openedAt: int64(at: 5), due: optionalInt64(at: 6))
+    }
+
+    static var requestSQL: String { "SELECT digest, reply, at FROM requests WHERE id = ?1" }
+
+    /// Finds an accepted request; the statement is `requestSQL`.
+    func request(_ id: JournalRequestID) throws(SQLiteError) -> RequestRow? {
+        try bind(id, at: 1)
+        guard try step() else { return nil }
+        defer { reset() }
+        return RequestRow(id: id, digest: blob(at: 0), reply: blob(at: 1), at: int64(at: 2))
+    }
+}

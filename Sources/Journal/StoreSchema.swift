@@ -1,0 +1,75 @@
+internal import SQLite
+
+/// The tables, and how a file says that it has them.
+enum StoreSchema {
+    /// `PRAGMA application_id`: "Frmt". Another database is not opened, whatever it has inside.
+    static let applicationID: Int64 = 0x4672_6D74
+    /// `PRAGMA user_version`. A store with a greater one is not opened.
+    static let version: Int64 = 1
+
+    static let sql = """
+        CREATE TABLE events(
+            offset INTEGER PRIMARY KEY CHECK(offset > 0),
+            run BLOB NOT NULL CHECK(length(run) = 16),
+            seq INTEGER NOT NULL CHECK(seq > 0),
+            at INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            UNIQUE(run, seq)
+        ) STRICT;
+
+        CREATE TABLE runs(
+            run BLOB NOT NULL PRIMARY KEY CHECK(length(run) = 16),
+            last_seq INTEGER NOT NULL CHECK(last_seq > 0),
+            status INTEGER NOT NULL,
+            active INTEGER NOT NULL CHECK(active IN (0, 1)),
+            due INTEGER,
+            parent BLOB CHECK(length(parent) = 16),
+            agent TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            summary BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX runs_created ON runs(created_at, run);
+        CREATE INDEX runs_status ON runs(status, created_at, run);
+        CREATE INDEX runs_agent ON runs(agent, created_at, run);
+        CREATE INDEX runs_parent ON runs(parent, created_at, run) WHERE parent IS NOT NULL;
+        CREATE INDEX runs_active ON runs(created_at, run) WHERE active = 1;
+        CREATE INDEX runs_due ON runs(due, run) WHERE due IS NOT NULL;
+
+        -- `number` is the order of arrival: the oldest rows are the first, and their count is a subtraction.
+        CREATE TABLE requests(
+            number INTEGER PRIMARY KEY,
+            id BLOB NOT NULL UNIQUE CHECK(length(id) = 16),
+            digest BLOB NOT NULL,
+            reply BLOB NOT NULL,
+            at INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE asks(
+            run BLOB NOT NULL CHECK(length(run) = 16),
+            number INTEGER NOT NULL,
+            open INTEGER NOT NULL CHECK(open IN (0, 1)),
+            kind INTEGER NOT NULL,
+            opened_at INTEGER NOT NULL,
+            due INTEGER,
+            body BLOB NOT NULL,
+            PRIMARY KEY(run, number)
+        ) STRICT;
+        CREATE INDEX asks_open ON asks(opened_at, run, number) WHERE open = 1;
+        """
+
+    /// Makes the tables in a file that has none; all of them or, after a crash, none.
+    static func create(in database: Database) throws(SQLiteError) {
+        try database.begin(.immediate)
+        do {
+            try database.execute(sql)
+            try database.pragma("application_id = \(applicationID)")
+            try database.pragma("user_version = \(version)")
+            try database.commit()
+        } catch {
+            database.rollback()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,149 @@
+internal import SQLite
+
+/// The statements of the writer, each prepared once.
+struct WriteStatements {
+    let findRequest: Statement
+    let oldestRequests: Statement
+    private let insertEvent: Statement
+    private let findRun: Statement
+    private let insertRun: Statement
+    private let updateRun: Statement
+    private let updateProgress: Statement
+    private let insertRequest: Statement
+    private let deleteRequests: Statement
+    private let upsertAsk: Statement
+    private let closeAsk: Statement
+
+    init(_ database: Database) throws(SQLiteError) {
+        findRequest = try database.prepare(Statement.requestSQL)
+        oldestRequests = try database.prepare("SELECT number, at FROM requests ORDER BY number LIMIT ?1")
+        insertEvent = try database.prepare(
+            "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+        findRun = try database.prepare(
+            "SELECT last_seq, status, active, due, parent, agent, created_at FROM runs WHERE run = ?1")
+        insertRun = try database.prepare(
+            """
+            INSERT INTO runs(run, summary, updated_at, last_seq, status, active, due, parent, agent, created_at)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            """)
+        updateRun = try database.prepare(
+            """
+            UPDATE runs SET summary = ?2, updated_at = ?3, last_seq = ?4,
+                status = ?5, active = ?6, due = ?7, parent = ?8, agent = ?9 WHERE run = ?1
+            """)
+        updateProgress = try database.prepare(
+            "UPDATE runs SET summary = ?2, updated_at = ?3, last_seq = ?4 WHERE run = ?1")
+        insertRequest = try database.prepare(
+            "INSERT INTO requests(number, id, digest, reply, at) VALUES(?1, ?2, ?3, ?4, ?5)")
+        deleteRequests = try database.prepare("DELETE FROM requests WHERE number < ?1")
+        upsertAsk = try database.prepare(
+            """
+            INSERT INTO asks(run, number, open, kind, body, opened_at, due) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            ON CONFLICT(run, number) DO UPDATE SET open = excluded.open, kind = excluded.kind,
+                body = excluded.body, opened_at = excluded.opened_at, due = excluded.due
+            """)
+        closeAsk = try database.prepare(
+            "UPDATE asks SET open = 0, due = NULL WHERE run = ?1 AND number = ?2 RETURNING 1")
+    }
+
+    func insert(_ event: EventRow) throws(SQLiteError) {
+        try insertEvent.bind(Int64(event.offset), at: 1)
+        try insertEvent.bind(event.run, at: 2)
+        try insertEvent.bind(Int64(event.seq), at: 3)
+        try insertEvent.bind(event.at, at: 4)
+        try insertEvent.bind(Int64(event.kind), at: 5)
+        try insertEvent.bind(event.body, at: 6)
+        try insertEvent.run()
+    }
+
+    /// A run's row as far as a new one is judged by it.
+    struct KnownRun {
+        var lastSeq: UInt64
+        var status: Int32
+        var active: Bool
+        var due: Int64?
+        var parent: JournalRunID?
+        var agent: String
+        var createdAt: Int64
+
+        /// Whether no index changes.
+        func hasSameKeys(as row: RunRow) -> Bool {
+            status == row.status && active == row.active && due == row.due && parent == row.parent
+                && agent == row.agent
+        }
+    }
+
+    func find(_ run: JournalRunID) throws(SQLiteError) -> KnownRun? {
+        try findRun.bind(run, at: 1)
+        guard try findRun.step() else { return nil }
+        defer { findRun.reset() }
+        return KnownRun(
+            lastSeq: findRun.uint64(at: 0), status: findRun.int32(at: 1), active: findRun.int64(at: 2) != 0,
+            due: findRun.optionalInt64(at: 3), parent: findRun.runID(at: 4), agent: findRun.text(at: 5),
+            createdAt: findRun.int64(at: 6))
+    }
+
+    func insert(_ row: RunRow) throws(SQLiteError) {
+        try bindProgress(row, to: insertRun)
+        try bindKeys(row, to: insertRun)
+        try insertRun.bind(row.createdAt, at: 10)
+        try insertRun.run()
+    }
+
+    /// - Parameter isOnlyProgress: no index changes: SQLite then writes the row's own page and no other.
+    func update(_ row: RunRow, isOnlyProgress: Bool) throws(SQLiteError) {
+        let statement = isOnlyProgress ? updateProgress : updateRun
+        try bindProgress(row, to: statement)
+        if !isOnlyProgress { try bindKeys(row, to: statement) }
+        try statement.run()
+    }
+
+    private func bindProgress(_ row: RunRow, to statement: Statement) throws(SQLiteError) {
+        try statement.bind(row.run, at: 1)
+        try statement.bind(row.summary, at: 2)
+        try statement.bind(row.updatedAt, at: 3)
+        try statement.bind(Int64(clamping: row.lastSeq), at: 4)
+    }
+
+    private func bindKeys(_ row: RunRow, to statement: Statement) throws(SQLiteError) {
+        try statement.bind(Int64(row.status), at: 5)
+        try statement.bind(row.active, at: 6)
+        try statement.bind(row.due, at: 7)
+        try statement.bind(row.parent, at: 8)
+        try statement.bind(row.agent, at: 9)
+    }
+
+    func insert(_ request: RequestRow, number: Int64) throws(SQLiteError) {
+        try insertRequest.bind(number, at: 1)
+        try insertRequest.bind(request.id, at: 2)
+        try insertRequest.bind(request.digest, at: 3)
+        try insertRequest.bind(request.reply, at: 4)
+        try insertRequest.bind(request.at, at: 5)
+        try insertRequest.run()
+    }
+
+    func deleteRequests(before number: Int64) throws(SQLiteError) {
+        try deleteRequests.bind(number, at: 1)
+        try deleteRequests.run()
+    }
+
+    func upsert(_ ask: AskRow) throws(SQLiteError) {
+        try upsertAsk.bind(ask.run, at: 1)
+        try upsertAsk.bind(Int64(ask.number), at: 2)
+        try upsertAsk.bind(ask.open, at: 3)
+        try upsertAsk.bind(Int64(ask.kind), at: 4)
+        try upsertAsk.bind(ask.body, at: 5)
+        try upsertAsk.bind(ask.openedAt, at: 6)
+        try upsertAsk.bind(ask.due, at: 7)
+        try upsertAsk.run()
+    }
+
+    /// - Returns: whether the ask was there.
+    func close(_ ask: AskRow) throws(SQLiteError) -> Bool {
+        try closeAsk.bind(ask.run, at: 1)
+        try closeAsk.bind(Int64(ask.number), at: 2)
+        var wasThere = false
+        while try closeAsk.step() { wasThere = true }
+        return wasThere
+    }
+}

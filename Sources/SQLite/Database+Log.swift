@@ -1,0 +1,61 @@
+internal import CSQLite
+
+/// What a checkpoint found and did. See <https://sqlite.org/c3ref/wal_checkpoint_v2.html>.
+public struct Checkpoint: Sendable, Hashable {
+    /// Pages in the write-ahead log.
+    public var logPages: Int
+    /// How many of these are in the database file by now.
+    public var movedPages: Int
+
+    public init(logPages: Int, movedPages: Int) {
+        self.logPages = logPages
+        self.movedPages = movedPages
+    }
+
+    /// Whether the next writer begins the log anew (unless a reader still reads from it).
+    public var isComplete: Bool { logPages == movedPages }
+}
+
+extension Database {
+    /// Moves what can be moved without waiting for anyone from the write-ahead log into the database file, and syncs
+    /// both. Neither readers nor a writer on other connections are held up.
+    ///
+    /// - Throws: `busy` if another connection is at it already.
+    public func passiveCheckpoint() throws(SQLiteError) -> Checkpoint {
+        if let checkpoint = try checkpointOnce() { return checkpoint }
+        // A connection that has read nothing yet does not know of the log.
+        try execute("SELECT count(*) FROM sqlite_schema")
+        return try checkpointOnce() ?? Checkpoint(logPages: 0, movedPages: 0)
+    }
+
+    /// nil if, as far as the connection knows, there is no log.
+    private func checkpointOnce() throws(SQLiteError) -> Checkpoint? {
+        let handle = try open()
+        var log: Int32 = 0
+        var moved: Int32 = 0
+        let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &log, &moved)
+        guard result == SQLITE_OK else { throw SQLiteError(connection: handle, result: result) }
+        return log < 0 ? nil : Checkpoint(logPages: Int(log), movedPages: Int(moved))
+    }
+
+    /// Counts the log's pages from now on; SQLite's automatic checkpoints of this connection end with that, because
+    /// they use the same hook. See <https://sqlite.org/c3ref/wal_hook.html>.
+    public func observeLog() throws(SQLiteError) {
+        let handle = try open()
+        guard logPages == nil else { return }
+        let pages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        pages.initialize(to: 0)
+        logPages = pages
+        // The context outlives the connection (`close`), and the hook runs on the thread that commits.
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                context?.assumingMemoryBound(to: Int32.self).pointee = pages
+                return SQLITE_OK
+            }, pages)
+    }
+
+    /// Pages in the write-ahead log after this connection's last commit; 0 before that, and without
+    /// ``observeLog()``.
+    public var observedLogPages: Int { logPages.map { Int($0.pointee) } ?? 0 }
+}

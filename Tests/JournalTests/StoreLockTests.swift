@@ -1,0 +1,52 @@
+import Glibc
+import Journal
+import Testing
+
+@Suite struct StoreLockTests {
+    let directory = TemporaryDirectory()
+    var path: String { directory.file("store") }
+
+    @Test func aSecondServerIsRefusedAndToldWhoHasTheStore() throws {
+        let first = try SQLiteJournal(path: path)
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path) }
+        #expect(error?.code == .inUse)
+        #expect(error.map { "\($0)" } == "\(first.path): another server has the store: process \(getpid())")
+        // The refusal took nothing from the first.
+        var samples = Samples()
+        let writer = try first.openWriter()
+        try writer.commit(samples.batch(Samples.run(1)))
+        #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path) }
+        try writer.commit(samples.batch(Samples.run(1)))
+    }
+
+    @Test func anotherNameOfTheFileMeetsTheSameLock() throws {
+        let first = try SQLiteJournal(path: path)
+        let link = directory.file("link")
+        #expect(symlink(path, link) == 0)
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: link) }
+        #expect(error?.code == .inUse)
+        #expect(first.path == error?.path)
+    }
+
+    @Test func theLockIsHeldAsLongAsAnythingIsOpen() throws {
+        var journal: SQLiteJournal? = try SQLiteJournal(path: path)
+        let reader = try journal!.openReader()
+        journal = nil
+        #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path) }
+        #expect(try reader.lastOffset() == 0)
+    }
+
+    @Test func aStaleLockFileIsNoLock() throws {
+        for content in ["999999\n", "", "what?", String(repeating: "9", count: 100)] {
+            try write(Array(content.utf8), to: path + ".lock")
+            _ = try SQLiteJournal(path: path)
+        }
+    }
+
+    @Test func aHolderWithoutANumberIsUnknown() throws {
+        let lock = try StoreLock(store: path)
+        try write(Array("what?".utf8), to: lock.path)
+        let error = #expect(throws: JournalError.self) { _ = try StoreLock(store: path) }
+        #expect(error?.message == "another server has the store: an unknown process")
+    }
+}
