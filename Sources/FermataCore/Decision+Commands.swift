@@ -1,4 +1,4 @@
-public import FermataProtocol
+internal import FermataProtocol
 internal import SwiftProtobuf
 
 /// Commands: the table of DESIGN, "Commands on a run".
@@ -120,24 +120,6 @@ extension Decision {
         let status = run.status
         guard statuses.contains(status) else { return }
         throw Refusal(
-            .wrongStatus, "\(command) is not possible: the run is \(status.name)", details: ["status": status.name])
-    }
-}
-
-extension FermataStatus {
-    /// The name in the protocol: `RUNNING`.
-    public var name: String {
-        switch self {
-        case .unspecified: "STATUS_UNSPECIFIED"
-        case .idle: "IDLE"
-        case .running: "RUNNING"
-        case .pausing: "PAUSING"
-        case .paused: "PAUSED"
-        case .waiting: "WAITING"
-        case .finished: "FINISHED"
-        case .failed: "FAILED"
-        case .stopped: "STOPPED"
-        case .UNRECOGNIZED(let value): "STATUS_\(value)"
-        }
+            .wrongStatus, "\(command) is not possible: the run is \(status.protocolName)", details: ["status": status.protocolName])
     }
 }

@@ -76,5 +76,10 @@ public struct FramingError: Error, Equatable, CustomStringConvertible {
     public let offset: Int
     public let problem: String
 
+    public init(offset: Int, problem: String) {
+        self.offset = offset
+        self.problem = problem
+    }
+
     public var description: String { "frame at byte \(offset): \(problem)" }
 }

@@ -1,0 +1,131 @@
+public import FermataProtocol
+internal import SwiftProtobuf
+internal import NNG
+
+/// The events of one run, or of all, in order and each exactly once, for as long as it is read.
+///
+/// It subscribes first, then reads, then goes live; what the socket dropped it reads. It survives a restart of the
+/// server. It ends by an error only when the server refuses to be read.
+public struct Tail: AsyncSequence, Sendable {
+    public typealias Element = FermataEvent
+
+    let client: Client
+    let eventsURL: String
+    /// Nil: all runs.
+    let run: RunID?
+    let after: UInt64
+
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        private let tail: Tail
+        private var live: AsyncStream<Feed.Message>.AsyncIterator?
+        /// Read and not handed out yet, in reverse.
+        private var ready: [FermataEvent] = []
+        /// The last seq, or offset, that is in `ready` or was handed out.
+        private var last: UInt64
+        private var mustRead = true
+        /// Of the last tick: if it has not moved since, nothing was missed.
+        private var tickOffset: UInt64 = 0
+
+        init(_ tail: Tail) {
+            self.tail = tail
+            last = tail.after
+        }
+
+        public mutating func next() async throws -> FermataEvent? {
+            while true {
+                if let event = ready.popLast() { return event }
+                if Task.isCancelled { return nil }
+                if live == nil {
+                    let letters = [Topic.event] + (tail.run?.bytes ?? [])
+                    live = try Feed.at(tail.eventsURL).listen([letters, [Topic.tick]]).makeAsyncIterator()
+                }
+                if mustRead {
+                    try await read()
+                    continue
+                }
+                guard let message = await live!.next() else { return nil }
+                try await take(message)
+            }
+        }
+
+        private mutating func take(_ message: Feed.Message) async throws {
+            switch message {
+            case .connected: mustRead = true
+            case .event(let event):
+                guard tail.run == nil || event.run == tail.run!.description else { return }
+                let number = tail.run == nil ? event.offset : event.seq
+                guard number > last else { return }
+                if number == last + 1, !event.truncated {
+                    ready = [event]
+                    last = number
+                } else {
+                    mustRead = true
+                }
+            case .tick(let tick):
+                // What was dropped last has no successor that would show the gap.
+                if tick.lastOffset != tickOffset, tail.run != nil || tick.lastOffset > last { mustRead = true }
+                tickOffset = tick.lastOffset
+            case .status, .text: break
+            }
+        }
+
+        private mutating func read() async throws {
+            do {
+                let reply = try await tail.client.send(
+                    FermataReadEvents.with {
+                        $0.run = tail.run?.description ?? ""
+                        $0.after = last
+                    })
+                if let event = reply.events.last { last = tail.run == nil ? event.offset : event.seq }
+                ready = reply.events.reversed()
+                mustRead = reply.more
+            } catch {
+                guard error.isPassing else { throw error }
+                // The server restarts: the connection, or the next tick, says that it is back.
+                mustRead = false
+                tickOffset = 0
+            }
+        }
+    }
+}
+
+extension Client {
+    /// The events of one run (`after` is a seq) or, without `run`, of all (`after` is an offset).
+    public func tail(run: RunID? = nil, after: UInt64 = 0) async throws(ClientError) -> Tail {
+        let hello = try await send(FermataHello.with { $0.client = "fermata-client" })
+        return Tail(client: self, eventsURL: hello.eventsURL, run: run, after: after)
+    }
+
+    /// Text of one run as it streams. Not journaled, and pieces may be missing: their numbers show it, and the event
+    /// that ends the stream has the whole text.
+    public func text(of run: RunID) async throws(ClientError) -> AsyncStream<FermataTextDelta> {
+        let hello = try await send(FermataHello.with { $0.client = "fermata-client" })
+        let messages = try Feed.at(hello.textURL).listen([[Topic.text] + run.bytes])
+        return AsyncStream { continuation in
+            let task = Task {
+                for await case .text(let delta) in messages where delta.run == run.description {
+                    continuation.yield(delta)
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Waits until a run has one of these statuses, for as long as it takes.
+    public func wait(
+        for statuses: [FermataStatus], run: String
+    ) async throws(ClientError) -> FermataRunSummary {
+        while true {
+            let reply = try await send(
+                FermataGetRun.with {
+                    $0.run = run
+                    $0.until = statuses
+                    $0.waitMs = 20_000
+                }, timeout: .seconds(40))
+            if reply.matched { return reply.run }
+        }
+    }
+}

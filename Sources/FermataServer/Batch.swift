@@ -1,0 +1,101 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// What one turn of the loop writes, and whom it answers when that is written.
+struct Batch {
+    var events: [FermataEvent] = []
+    var rows: [EventRow] = []
+    var asks: [AskRow] = []
+    /// Replies to remember, by request id.
+    var requests: [RequestID: Repeat] = [:]
+    /// Accepted commands with their encoded replies.
+    var commands: [(RunLoop.CommandItem, [UInt8])] = []
+    /// Answers that are not remembered: refusals and repeats. They too may rest on what this batch writes.
+    var replies: [() -> Void] = []
+    /// Runs with new events, and every status that they had after one of the inputs.
+    var touched: [RunID: [FermataStatus]] = [:]
+    var statusChanges: [StatusChange] = []
+    /// Ends of effects, kept in case that the store is full.
+    var ends: [RunLoop.Item] = []
+
+    var writesNothing: Bool { rows.isEmpty && requests.isEmpty }
+
+    mutating func append(_ event: FermataEvent, of run: RunID) {
+        events.append(event)
+        var body = event
+        body.run = ""
+        body.seq = 0
+        body.offset = 0
+        body.at = 0
+        rows.append(
+            EventRow(
+                offset: event.offset, run: run.journaled, seq: event.seq, at: event.at, kind: event.kindNumber,
+                body: try! body.serializedBytes()))
+        switch event.kind {
+        case .askOpened(let opened):
+            let ask = FermataAsk.with {
+                $0.run = event.run
+                $0.number = opened.number
+                $0.kind = opened.kind
+                $0.question = opened.question
+                $0.context = opened.context
+                $0.call = opened.call
+                $0.openedAt = event.at
+            }
+            asks.append(
+                AskRow(
+                    run: run.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
+                    body: try! ask.serializedBytes(), openedAt: event.at, due: nil))
+        case .askAnswered(let answered): close(ask: answered.number, of: run)
+        case .askClosed(let closed): close(ask: closed.number, of: run)
+        default: break
+        }
+    }
+
+    private mutating func close(ask number: UInt32, of run: RunID) {
+        asks.append(
+            AskRow(run: run.journaled, number: number, open: false, kind: 0, body: [], openedAt: 0, due: nil))
+    }
+}
+
+/// What a request id stands for once its command was accepted.
+struct Repeat: Sendable {
+    let digest: UInt64
+    let reply: [UInt8]
+}
+
+/// A run's status before and the run after an input that changed it.
+struct StatusChange {
+    let run: RunID
+    let before: FermataStatus
+    let after: Run
+}
+
+extension FermataEvent {
+    /// The field number of the event's kind, which is also how the journal names it; 0 for none.
+    var kindNumber: Int32 {
+        switch kind {
+        case .launched: 16
+        case .messageQueued: 17
+        case .messageWithdrawn: 18
+        case .modelCalled: 19
+        case .modelAnswered: 20
+        case .modelCut: 21
+        case .modelFailed: 22
+        case .callStarted: 23
+        case .callEnded: 24
+        case .callGone: 25
+        case .askOpened: 26
+        case .askAnswered: 27
+        case .askClosed: 28
+        case .held: 29
+        case .holdLifted: 30
+        case .retried: 31
+        case .stopped: 32
+        case .callLost: 33
+        case nil: 0
+        }
+    }
+}

@@ -1,0 +1,56 @@
+public import ModelClients
+
+/// What a server is started with.
+public struct Configuration: Sendable {
+    /// The directory that holds the store, the lock and, unless told otherwise, the sockets and workspaces.
+    public var directory: String
+    public var controlURL: String
+    public var eventsURL: String
+    public var textURL: String
+    public var durability: Durability = .full
+    /// Values of LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and of the providers' own variables.
+    public var models: ModelEnvironment
+    public var prices: Prices
+    /// Path of the supervisor that tools run under; nil: beside the server's own executable.
+    public var supervisor: String?
+
+    public enum Durability: Sendable {
+        /// A command is answered when the disk has it.
+        case full
+        /// A command is answered when the kernel has it: a power cut may lose the last ones.
+        case normal
+    }
+
+    public init(directory: String, models: ModelEnvironment, prices: Prices) {
+        self.directory = directory
+        controlURL = "ipc://\(directory)/control.sock"
+        eventsURL = "ipc://\(directory)/events.sock"
+        textURL = "ipc://\(directory)/text.sock"
+        self.models = models
+        self.prices = prices
+    }
+
+    /// Contexts of the control socket: requests in progress at once.
+    static let contexts = 256
+    /// Of these, the most that may be taken by waiting reads.
+    static let waitingReads = 192
+    static let maximumWaitMilliseconds: UInt32 = 25_000
+    static let maximumPublishedBytes = 16 << 10
+    static let maximumFrames = 256
+    /// A page of a list or of events ends after so many bytes.
+    static let pageBytes = 2 << 20
+    /// Inputs that the loop decides before it commits.
+    static let batchLimit = 1024
+    /// Commands that wait; beyond them the answer is OVERLOADED.
+    static let queueLimit = 10_000
+    /// The most that one message's text may have, in bytes.
+    static let maximumTextBytes = 1 << 20
+    /// Runs with nothing in flight that stay in memory because they were touched last.
+    static let recentRuns = 256
+
+    static let builtInPrompt = """
+        You are an agent that works on a Linux machine with the tools you are given. Use them to do what the user \
+        asks, check the result, and answer briefly when you are done. Commands run in your workspace directory. Ask \
+        a person with ask_human only when you cannot decide something yourself.
+        """
+}

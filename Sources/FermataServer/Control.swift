@@ -1,0 +1,199 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import Logging
+internal import SwiftProtobuf
+
+/// What the control socket does with each frame: commands go to the loop, reads to the published copy or to the
+/// threads that read the journal.
+///
+/// Threads: frames come on nng's threads, which must not block; nothing here does.
+final class Control: Sendable {
+    let loop: RunLoop
+    let readers: ReaderPool
+    let published: PublishedRuns
+    let waiters: Waiters
+    let launches: LaunchCheck
+    let hello: FermataHelloReply
+
+    init(
+        loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
+        hello: FermataHelloReply
+    ) {
+        self.loop = loop
+        self.readers = readers
+        self.published = published
+        self.waiters = waiters
+        self.launches = launches
+        self.hello = hello
+    }
+
+    /// Decides one frame; completes exactly once.
+    func decide(_ frame: Frame, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) {
+        do {
+            guard frame.version == Frame.currentVersion else {
+                throw Refusal(
+                    .unknownVersion, "the frame's version is \(frame.version), this server speaks 1",
+                    details: ["version": String(Frame.currentVersion)])
+            }
+            guard frame.flags == 0 else { throw Refusal(.unsupported, "the frame's flags are \(frame.flags), not 0") }
+            try dispatch(frame, exchange, complete)
+        } catch let refusal as Refusal {
+            complete(.failure(refusal))
+        } catch {
+            complete(.failure(Refusal(.internalError, "\(error)")))
+        }
+    }
+
+    private func dispatch(_ frame: Frame, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
+        switch FermataFrameType(rawValue: Int(frame.type)) {
+        case .hello:
+            _ = try message(FermataHello.self, in: frame)
+            readers.run { [hello] reader in
+                complete(
+                    Result {
+                        var reply = hello
+                        reply.nowAt = Clock.now
+                        reply.lastOffset = try reader.lastOffset()
+                        return try reply.serializedBytes()
+                    })
+            }
+        case .launch:
+            let launch = try message(FermataLaunch.self, in: frame)
+            // The run's id, unless the command turns out to be a repeat.
+            let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
+            let launched = try launches.launched(launch, as: id)
+            try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+        case .send:
+            let send = try message(FermataSend.self, in: frame)
+            try check(text: send.text, field: "text")
+            try onRun(send, .send(text: send.text, send.delivery), exchange, complete)
+        case .withdraw:
+            let withdraw = try message(FermataWithdraw.self, in: frame)
+            try onRun(withdraw, .withdraw(message: withdraw.message), exchange, complete)
+        case .pause: try onRun(message(FermataPause.self, in: frame), .pause, exchange, complete)
+        case .interrupt: try onRun(message(FermataInterrupt.self, in: frame), .interrupt, exchange, complete)
+        case .resume:
+            let resume = try message(FermataResume.self, in: frame)
+            if !resume.text.isEmpty { try check(text: resume.text, field: "text") }
+            try onRun(resume, .resume(text: resume.text), exchange, complete)
+        case .stop: try onRun(message(FermataStop.self, in: frame), .stop, exchange, complete)
+        case .answer:
+            let answer = try message(FermataAnswer.self, in: frame)
+            try check(text: answer.text, field: "text")
+            try onRun(answer, .answer(ask: answer.ask, text: answer.text), exchange, complete)
+        case .getRun: try getRun(message(FermataGetRun.self, in: frame), exchange, complete)
+        case .listRuns: try listRuns(message(FermataListRuns.self, in: frame), complete)
+        case .listAsks: try listAsks(message(FermataListAsks.self, in: frame), complete)
+        case .readEvents: try readEvents(message(FermataReadEvents.self, in: frame), exchange, complete)
+        default:
+            throw Refusal(.unknownType, "\(frame.type) is no command", details: ["type": String(frame.type)])
+        }
+    }
+
+    private func message<M: SwiftProtobuf.Message>(_ type: M.Type, in frame: Frame) throws -> M {
+        let message: M
+        do {
+            message = try M(serializedBytes: frame.body)
+        } catch {
+            throw Refusal(.badMessage, "the body is not a \(M.protoMessageName)")
+        }
+        try StrictnessVisitor.check(message)
+        return message
+    }
+
+    private func check(text: String, field: String) throws {
+        guard !text.isEmpty else { throw Refusal(.invalidArgument, "\(field) is empty", details: ["field": field]) }
+        guard text.utf8.count <= Configuration.maximumTextBytes else {
+            throw Refusal(
+                .invalidArgument, "\(field) is longer than \(Configuration.maximumTextBytes) bytes",
+                details: ["field": field])
+        }
+    }
+
+    // MARK: - Commands
+
+    private func onRun(
+        _ command: some RunCommand, _ request: RunRequest, _ exchange: Exchange,
+        _ complete: @escaping Exchange.Completion
+    ) throws {
+        try find(command.run) { [self] found in
+            do {
+                try submit(command, run: try found.get(), request, exchange, complete)
+            } catch let refusal as Refusal {
+                complete(.failure(refusal))
+            } catch {
+                complete(.failure(Refusal(.internalError, "\(error)")))
+            }
+        }
+    }
+
+    private func submit(
+        _ command: some Command, run: RunID, _ request: RunRequest, _ exchange: Exchange,
+        _ complete: @escaping Exchange.Completion
+    ) throws {
+        guard let requestID = RequestID(command.requestID) else {
+            throw Refusal(
+                .invalidArgument, "request_id is not a UUID: each command that changes something needs one of its own",
+                details: ["field": "request_id"])
+        }
+        let ifSeq = (command as? any RunCommand).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
+        let item = RunLoop.Item.command(
+            RunLoop.CommandItem(
+                run: run, request: request,
+                provenance: Provenance(
+                    by: command.by.isEmpty ? exchange.sender : command.by, reason: command.reason, ifSeq: ifSeq),
+                requestID: requestID, digest: try digest(command), reply: complete))
+        switch request {
+        case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
+        default:
+            guard loop.inbox.put(item, unlessMoreThan: Configuration.queueLimit) else {
+                throw Refusal(.overloaded, "\(Configuration.queueLimit) commands wait already")
+            }
+        }
+    }
+
+    /// FNV-1a over the type and the body: it tells a repeat from a mistake, and guards nothing.
+    private func digest<C: Command>(_ command: C) throws -> UInt64 {
+        let bytes: [UInt8] = try command.serializedBytes()
+        return ([UInt8(truncatingIfNeeded: C.frameType.rawValue)] + bytes).reduce(0xcbf2_9ce4_8422_2325) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+    }
+
+    /// Finds a run by its id, or by the beginning of one.
+    func find(_ text: String, _ complete: @escaping @Sendable (Result<RunID, Refusal>) -> Void) throws {
+        if let id = RunID(text) {
+            complete(.success(id))
+            return
+        }
+        guard let range = RunID.range(prefix: text) else {
+            throw Refusal(
+                .invalidArgument, "run is not the id of a run, nor the beginning of one", details: ["field": "run"])
+        }
+        readers.run { reader in
+            complete(
+                Result {
+                    let found = try reader.runs(from: range.lowerBound.journaled, through: range.upperBound.journaled, limit: 2)
+                    guard let first = found.first else { throw Refusal(.noSuchRun, "no run's id begins so") }
+                    guard found.count == 1 else {
+                        throw Refusal(.ambiguousRun, "several runs' ids begin so: give more digits")
+                    }
+                    return RunID(first.run)
+                })
+        }
+    }
+}
+
+extension Result where Failure == Refusal {
+    /// What is thrown and is no refusal is a mistake of the server's.
+    init(_ body: () throws -> Success) {
+        do {
+            self = .success(try body())
+        } catch let refusal as Refusal {
+            self = .failure(refusal)
+        } catch {
+            self = .failure(Refusal(.internalError, "\(error)"))
+        }
+    }
+}

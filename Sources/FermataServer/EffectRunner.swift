@@ -1,0 +1,99 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import ModelClients
+internal import Synchronization
+internal import Toolbox
+
+/// An effect that is going on outside.
+protocol EffectInFlight: Sendable {
+    /// Ends it as soon as possible; its end still comes in. Idempotent, never blocks, any thread.
+    func cancel()
+    /// What a model has sent so far.
+    var textSoFar: String { get }
+    /// What a tool has written so far.
+    var outputSoFar: ToolReply { get }
+}
+
+/// Starts effects and turns their ends into inputs.
+///
+/// Threads: `start` and `forget` are called by the loop; ends come on the threads of the model clients and the
+/// toolbox, each exactly once.
+final class EffectRunner: Sendable {
+    private let models: ModelRunner
+    private let tools: [String: any Tool]
+    private let text: TextPublisher
+
+    init(models: ModelRunner, tools: [any Tool], text: TextPublisher) {
+        self.models = models
+        self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
+        self.text = text
+    }
+
+    func start(
+        _ effect: Effect, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
+    ) -> any EffectInFlight {
+        switch effect {
+        case .model(let step, let attempt):
+            return models.start(run: run, step: step, attempt: attempt, onEnd: onEnd)
+        case .tool(let number, let attempt):
+            return startTool(number, attempt: attempt, of: run, onEnd: onEnd)
+        }
+    }
+
+    /// The run leaves memory: what was kept for its next model call goes too.
+    func forget(_ run: RunID) { models.forget(run) }
+
+    private func startTool(
+        _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
+    ) -> any EffectInFlight {
+        guard let call = run.call(number), let tool = tools[call.tool] else {
+            onEnd(
+                .toolEnded(
+                    call: number, attempt: attempt,
+                    ToolReply(outcome: .callFailed, output: "This server does not have the tool.")))
+            return NothingInFlight()
+        }
+        let stream = TextPublisher.Stream(run: run.id, step: run.step, call: number, attempt: attempt)
+        let execution = tool.start(
+            ToolCall(argumentsJSON: call.arguments, workspace: run.workspace),
+            onOutput: { [text] in text.append($0, to: stream) },
+            onEnd: { [text] result in
+                text.end(stream)
+                onEnd(.toolEnded(call: number, attempt: attempt, ToolReply(result)))
+            })
+        return ToolInFlight(execution: execution)
+    }
+}
+
+private struct NothingInFlight: EffectInFlight {
+    func cancel() {}
+    var textSoFar: String { "" }
+    var outputSoFar: ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
+}
+
+private struct ToolInFlight: EffectInFlight {
+    let execution: any ToolExecution
+
+    func cancel() { execution.cancel() }
+    var textSoFar: String { "" }
+    var outputSoFar: ToolReply { ToolReply(execution.outputSoFar, outcome: .callInterrupted) }
+}
+
+extension ToolReply {
+    init(_ output: ToolOutput, outcome: FermataCallOutcome, exitCode: Int32? = nil) {
+        self.init(
+            outcome: outcome, output: output.text, exitCode: exitCode, omittedBytes: output.omittedBytes,
+            repaired: output.repaired)
+    }
+
+    init(_ result: ToolResult) {
+        let outcome: FermataCallOutcome =
+            switch result.outcome {
+            case .finished: .callFinished
+            case .failed: .callFailed
+            case .timedOut: .callTimedOut
+            case .cancelled: .callInterrupted
+            }
+        self.init(result.output, outcome: outcome, exitCode: result.exitCode)
+    }
+}

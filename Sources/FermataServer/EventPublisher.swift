@@ -1,0 +1,104 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import NNG
+internal import SwiftProtobuf
+
+/// The `events` socket: events, status changes and ticks, in the order of the journal.
+///
+/// Used by the loop's thread alone, which is why it may cross threads.
+final class EventPublisher: @unchecked Sendable {
+    private let socket: PublishSocket
+    private let instance: String
+    private var statusNumber: UInt64 = 0
+    var lastOffset: UInt64 = 0
+
+    init(socket: PublishSocket, instance: String) {
+        self.socket = socket
+        self.instance = instance
+    }
+
+    func publish(_ events: [FermataEvent], statusChanges: [StatusChange]) {
+        for event in events {
+            lastOffset = event.offset
+            guard let run = RunID(event.run) else { continue }
+            send(.event, run: run, event.publishable, on: Topic.event)
+        }
+        for change in statusChanges {
+            statusNumber += 1
+            let message = FermataStatusChanged.with {
+                $0.instance = instance
+                $0.number = statusNumber
+                $0.run = change.after.summary
+                $0.run.lastMessage = ""
+                $0.before = change.before
+            }
+            send(.statusChanged, run: change.run, message, on: Topic.status)
+        }
+    }
+
+    func tick(now: Int64) {
+        let message = FermataTick.with {
+            $0.instance = instance
+            $0.nowAt = now
+            $0.lastOffset = lastOffset
+            $0.lastStatusNumber = statusNumber
+        }
+        guard let id = RunID(instance) else { return }
+        send(.tick, run: id, message, on: Topic.tick)
+    }
+
+    private func send(_ type: FermataFrameType, run: RunID, _ message: some SwiftProtobuf.Message, on topic: UInt8) {
+        socket.publish(topic, run, type, message)
+    }
+}
+
+extension PublishSocket {
+    /// Sends a topic of 17 bytes and one frame. A subscriber whose queue is full misses it, and reads it later.
+    func publish(_ topic: UInt8, _ run: RunID, _ type: FermataFrameType, _ message: some SwiftProtobuf.Message) {
+        var bytes = [topic] + run.bytes
+        Frame(type: UInt16(type.rawValue), body: try! message.serializedBytes()).encode(into: &bytes)
+        try? send(bytes)
+    }
+}
+
+extension FermataEvent {
+    /// The event as it is published: without its large fields if it is larger than what the sockets carry.
+    var publishable: FermataEvent {
+        guard let size: [UInt8] = try? serializedBytes(), size.count > Configuration.maximumPublishedBytes else {
+            return self
+        }
+        var small = self
+        small.truncated = true
+        switch kind {
+        case .launched(var launched):
+            launched.systemPrompt = ""
+            launched.tools = []
+            small.kind = .launched(launched)
+        case .messageQueued(var message):
+            message.text = ""
+            small.kind = .messageQueued(message)
+        case .modelAnswered(var answer):
+            answer.text = ""
+            for index in answer.calls.indices { answer.calls[index].arguments = "" }
+            small.kind = .modelAnswered(answer)
+        case .modelCut(var cut):
+            cut.text = ""
+            small.kind = .modelCut(cut)
+        case .modelFailed(var failed):
+            failed.text = ""
+            small.kind = .modelFailed(failed)
+        case .callEnded(var ended):
+            ended.output = ""
+            small.kind = .callEnded(ended)
+        case .askOpened(var ask):
+            ask.question = ""
+            ask.context = ""
+            small.kind = .askOpened(ask)
+        case .askAnswered(var answer):
+            answer.text = ""
+            small.kind = .askAnswered(answer)
+        default: break
+        }
+        return small
+    }
+}

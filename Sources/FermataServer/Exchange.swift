@@ -1,0 +1,66 @@
+internal import FermataProtocol
+internal import NNG
+internal import SwiftProtobuf
+
+/// One message on the control socket: its frames are decided in order, each by itself, and answered together.
+///
+/// Threads: one step at a time. The step that is in progress owns the exchange; whoever completes it, on whatever
+/// thread, owns it next. That is why the stored properties need no lock.
+final class Exchange: @unchecked Sendable {
+    private let request: Request
+    private let frames: [Frame]
+    private var replies: [UInt8] = []
+    private var index = 0
+
+    /// Who sends: the peer's user id where the kernel knows it.
+    var sender: String { request.peer.user.map { "uid:\($0)" } ?? "network" }
+    /// A waiting read has to be alone in its message.
+    var isAlone: Bool { frames.count == 1 }
+
+    /// Cuts a message into frames, decides them one after the other and replies.
+    ///
+    /// - Parameter decide: starts one frame; calls its completion exactly once, on any thread.
+    static func run(_ request: Request, _ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void) {
+        let frames: [Frame]
+        do {
+            frames = try Frame.frames(in: request.body)
+            guard frames.count <= Configuration.maximumFrames else {
+                throw FramingError(offset: 0, problem: "more than \(Configuration.maximumFrames) frames")
+            }
+        } catch {
+            let refusal = Refusal(.badFrame, "\(error)")
+            _ = try? request.reply(Exchange.encode(.failure(refusal), to: 0))
+            return
+        }
+        Exchange(request, frames).next(decide)
+    }
+
+    typealias Completion = @Sendable (Result<[UInt8], Refusal>) -> Void
+
+    private init(_ request: Request, _ frames: [Frame]) {
+        self.request = request
+        self.frames = frames
+    }
+
+    private func next(_ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void) {
+        guard index < frames.count else {
+            // A reply that nng cannot take is like a reply to a client that is gone: the client sends again.
+            _ = try? request.reply(replies)
+            return
+        }
+        let frame = frames[index]
+        decide(frame, self) { [self] result in
+            replies += Exchange.encode(result, to: frame.type)
+            index += 1
+            next(decide)
+        }
+    }
+
+    private static func encode(_ result: Result<[UInt8], Refusal>, to type: UInt16) -> [UInt8] {
+        switch result {
+        case .success(let body): Frame(type: type | Frame.replyBit, body: body).encoded
+        case .failure(let refusal):
+            Frame(type: UInt16(FermataFrameType.error.rawValue), body: try! refusal.asMessage.serializedBytes()).encoded
+        }
+    }
+}

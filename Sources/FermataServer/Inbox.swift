@@ -1,0 +1,79 @@
+internal import Glibc
+
+/// What waits for the loop: filled from any thread, emptied by the loop's own.
+///
+/// A pthread condition is what lets a plain thread sleep until an input or a deadline comes, without a hop through
+/// the cooperative pool.
+final class Inbox<Item: Sendable>: @unchecked Sendable {
+    // `mutex` and `condition` are made in init, destroyed in deinit and used through their C functions only, which
+    // are made for many threads; every other stored property is read and written under `mutex`.
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var urgent: [Item] = []
+    private var ordinary: [Item] = []
+    private var isWoken = false
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Adds an item. Urgent ones are taken before all others, among themselves in order of arrival.
+    func put(_ item: Item, isUrgent: Bool = false) {
+        pthread_mutex_lock(mutex)
+        if isUrgent { urgent.append(item) } else { ordinary.append(item) }
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// Adds an ordinary item unless so many wait already.
+    func put(_ item: Item, unlessMoreThan limit: Int) -> Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        guard ordinary.count < limit else { return false }
+        ordinary.append(item)
+        pthread_cond_signal(condition)
+        return true
+    }
+
+    /// Makes the loop look at its deadlines again.
+    func wake() {
+        pthread_mutex_lock(mutex)
+        isWoken = true
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// Waits for an item, a wake-up or the deadline (µs of CLOCK_MONOTONIC), then takes all urgent items and at most
+    /// so many others.
+    func take(until deadline: Int64, atMost limit: Int) -> [Item] {
+        var time = timespec(tv_sec: Int(deadline / 1_000_000), tv_nsec: Int(deadline % 1_000_000) * 1000)
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while urgent.isEmpty, ordinary.isEmpty, !isWoken {
+            if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { break }
+        }
+        isWoken = false
+        var items = urgent
+        urgent.removeAll(keepingCapacity: true)
+        if ordinary.count <= limit {
+            items += ordinary
+            ordinary.removeAll(keepingCapacity: true)
+        } else {
+            items += ordinary.prefix(limit)
+            ordinary.removeFirst(limit)
+        }
+        return items
+    }
+}

@@ -1,0 +1,73 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Glibc
+internal import ModelClients
+internal import SwiftProtobuf
+internal import Toolbox
+
+/// Turns a Launch into what the run will be launched with, or refuses it by name.
+struct LaunchCheck: Sendable {
+    let defaultModel: String
+    let catalogue: ModelCatalogue
+    let tools: [ToolDefinition]
+    /// Where runs get a workspace that ask for none.
+    let workspaces: String
+
+    func launched(_ launch: FermataLaunch, as id: RunID) throws(Refusal) -> FermataLaunched {
+        let model = launch.model.isEmpty ? defaultModel : launch.model
+        guard !model.isEmpty else {
+            throw Refusal(
+                .unknownModel, "no model is named, and the server has no default: set LLM_MODEL, or name one",
+                details: ["field": "model"])
+        }
+        try catalogue.check(model)
+        guard launch.task.utf8.count <= Configuration.maximumTextBytes,
+            launch.systemPrompt.utf8.count <= Configuration.maximumTextBytes
+        else {
+            throw Refusal(.invalidArgument, "a text is longer than \(Configuration.maximumTextBytes) bytes")
+        }
+        let chosen = try chosenTools(launch.tools)
+        try checkWorkspace(launch.workspace)
+        return .with {
+            $0.agent = "default"
+            $0.model = model
+            $0.systemPrompt = launch.systemPrompt.isEmpty ? Configuration.builtInPrompt : launch.systemPrompt
+            $0.tools = chosen
+            $0.workspace = launch.workspace.isEmpty ? "\(workspaces)/\(id)" : launch.workspace
+            $0.modelAttempts = max(1, launch.modelAttempts)
+            $0.labels = launch.labels
+        }
+    }
+
+    private func chosenTools(_ names: [String]) throws(Refusal) -> [FermataToolSpec] {
+        for name in names where !tools.contains(where: { $0.name == name }) {
+            let known = tools.map(\.name).joined(separator: ", ")
+            throw Refusal(
+                .invalidArgument, "tools names one that does not exist; there are: \(known)", details: ["field": "tools"])
+        }
+        return tools.filter { names.isEmpty || names.contains($0.name) }.map { tool in
+            .with {
+                $0.name = tool.name
+                $0.description_p = tool.description
+                $0.parameters = tool.parametersJSON
+                $0.idempotent = tool.idempotent
+                $0.parallel = tool.parallel
+            }
+        }
+    }
+
+    private func checkWorkspace(_ path: String) throws(Refusal) {
+        guard !path.isEmpty else { return }
+        guard path.hasPrefix("/") else {
+            throw Refusal(.invalidArgument, "workspace is not an absolute path", details: ["field": "workspace"])
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw Refusal(.invalidArgument, "workspace is no directory on the server", details: ["field": "workspace"])
+        }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw Refusal(
+                .invalidArgument, "workspace cannot be written by the server", details: ["field": "workspace"])
+        }
+    }
+}

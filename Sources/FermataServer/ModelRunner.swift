@@ -1,0 +1,174 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import SwiftProtobuf
+internal import Journal
+internal import Logging
+internal import ModelClients
+internal import Synchronization
+
+/// Makes model calls: reads the transcript, asks the model, counts what it cost.
+final class ModelRunner: Sendable {
+    private let catalogue: ModelCatalogue
+    private let prices: Prices
+    private let readers: ReaderPool
+    private let text: TextPublisher
+    private let logger: Logger
+    /// Transcripts of runs in memory as of their last model call, so that the next reads only what is new. Taken
+    /// out while a call is prepared; a run has one at a time.
+    private let transcripts = Mutex<[RunID: Transcript]>([:])
+
+    init(catalogue: ModelCatalogue, prices: Prices, readers: ReaderPool, text: TextPublisher, logger: Logger) {
+        self.catalogue = catalogue
+        self.prices = prices
+        self.readers = readers
+        self.text = text
+        self.logger = logger
+    }
+
+    func forget(_ run: RunID) { transcripts.withLock { _ = $0.removeValue(forKey: run) } }
+
+    func start(
+        run: Run, step: UInt32, attempt: UInt32, onEnd: @escaping @Sendable (Input) -> Void
+    ) -> any EffectInFlight {
+        let call = ModelCallInFlight()
+        let stream = TextPublisher.Stream(run: run.id, step: step, call: 0, attempt: attempt)
+        let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
+            text.end(stream)
+            onEnd(input(for: result, of: run, step: step, attempt: attempt, textSoFar: call.textSoFar))
+        }
+        readers.run { [self] reader in
+            let transcript = transcript(of: run, from: reader)
+            let request = ModelRequest(
+                model: "", messages: messages(run, transcript),
+                tools: run.tools.map {
+                    ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
+                },
+                conversation: run.id.description)
+            call.begin(end: end) { [self] in
+                do throws(ModelFailure) {
+                    return try catalogue.start(
+                        request, of: run.model,
+                        onText: { [text] piece in
+                            call.append(piece)
+                            text.append(piece, to: stream)
+                        }, onEnd: end)
+                } catch {
+                    end(.failure(error))
+                    return nil
+                }
+            }
+        }
+        return call
+    }
+
+    private func transcript(of run: Run, from reader: JournalReader) -> Transcript {
+        var transcript = transcripts.withLock { $0.removeValue(forKey: run.id) } ?? Transcript()
+        do {
+            try reader.forEachEvent(of: run.id.journaled, from: transcript.seq + 1) { row in
+                transcript.append(try FermataEvent(row))
+            }
+        } catch {
+            die(logger, "the transcript of run \(run.id) cannot be read", error)
+        }
+        transcripts.withLock { $0[run.id] = transcript }
+        return transcript
+    }
+
+    private func messages(_ run: Run, _ transcript: Transcript) -> [ModelMessage] {
+        var messages: [ModelMessage] = []
+        if !run.systemPrompt.isEmpty { messages.append(.system(run.systemPrompt)) }
+        for item in transcript.items {
+            switch item {
+            case .user(let text): messages.append(.user(text))
+            case .assistant(let text, let calls):
+                messages.append(
+                    .assistant(
+                        text: text,
+                        calls: calls.map { ModelToolCall(id: $0.modelID, name: $0.tool, arguments: $0.arguments) }))
+            case .result(let call, let output): messages.append(.tool(callID: call.modelID, content: output))
+            }
+        }
+        return messages
+    }
+
+    private func input(
+        for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, textSoFar: String
+    ) -> Input {
+        switch result {
+        case .success(let answer):
+            return .modelAnswered(
+                step: step, attempt: attempt,
+                ModelReply(
+                    text: answer.text,
+                    calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
+                    finishReason: answer.finishReason, usage: usage(answer.usage, of: run.model)))
+        case .failure(let failure) where failure.kind == .cancelled:
+            // If the run still wants it (the store was too full to say otherwise), it is as good as lost.
+            return .lost(.model(step: step, attempt: attempt))
+        case .failure(let failure):
+            return .modelFailed(
+                step: step, attempt: attempt,
+                .with {
+                    $0.kind = failure.kind.rawValue
+                    $0.message = failure.message
+                    $0.httpStatus = UInt32(failure.httpStatus ?? 0)
+                    $0.retryable = failure.retryable
+                    $0.retryAfterMs = failure.retryAfterMilliseconds ?? 0
+                }, text: textSoFar)
+        }
+    }
+
+    private func usage(_ usage: ModelUsage?, of model: String) -> FermataUsage {
+        .with {
+            $0.modelCalls = 1
+            $0.inputTokens = usage?.inputTokens ?? 0
+            $0.cachedInputTokens = usage?.cachedInputTokens ?? 0
+            $0.outputTokens = usage?.outputTokens ?? 0
+            if let usage, let cost = prices.cost(model: model, usage: usage) {
+                $0.costNanoUsd = cost
+            } else {
+                $0.callsOfUnknownCost = 1
+            }
+        }
+    }
+}
+
+/// A model call from the moment when it is wanted: first its transcript is read, then it is on the wire.
+private final class ModelCallInFlight: EffectInFlight {
+    private struct State {
+        var text = ""
+        var call: (any ModelCall)?
+        var isCancelled = false
+    }
+
+    private let state = Mutex(State())
+
+    func append(_ piece: String) { state.withLock { $0.text += piece } }
+
+    /// Starts the call unless it was cancelled before there was one.
+    func begin(
+        end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void, start: () -> (any ModelCall)?
+    ) {
+        if state.withLock({ $0.isCancelled }) {
+            end(.failure(ModelFailure(kind: .cancelled, message: "cancelled", retryable: true)))
+            return
+        }
+        // Not under the lock: the call may send text before `start` returns.
+        let call = start()
+        let isCancelled = state.withLock { state in
+            state.call = call
+            return state.isCancelled
+        }
+        if isCancelled { call?.cancel() }
+    }
+
+    func cancel() {
+        state.withLock { state in
+            state.isCancelled = true
+            return state.call
+        }?.cancel()
+    }
+
+    var textSoFar: String { state.withLock { $0.text } }
+    var outputSoFar: ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
+}

@@ -1,0 +1,12 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Synchronization
+
+/// The runs in memory as the journal has them, for readers on any thread: written by the loop after each commit.
+final class PublishedRuns: Sendable {
+    private let runs = Mutex<[RunID: Run]>([:])
+
+    func set(_ run: Run) { runs.withLock { $0[run.id] = run } }
+    func remove(_ id: RunID) { runs.withLock { _ = $0.removeValue(forKey: id) } }
+    subscript(id: RunID) -> Run? { runs.withLock { $0[id] } }
+}

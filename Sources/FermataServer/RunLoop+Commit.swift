@@ -1,0 +1,141 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import Logging
+internal import SwiftProtobuf
+
+/// Commit, answer, publish, reconcile.
+extension RunLoop {
+    func finishBatch() {
+        let done = batch
+        batch = Batch()
+        if !done.writesNothing {
+            do {
+                try writer.commit(journalBatch(done))
+            } catch let error as JournalError where error.code == .storeFull || error.code == .busy {
+                rollBack(done)
+                return
+            } catch {
+                fail("a commit failed and its outcome is not known", error)
+            }
+        }
+        for id in done.touched.keys {
+            guard let run = residents[id]?.run else { continue }
+            residents[id]?.durable = run
+        }
+        publish(done)
+        for (command, reply) in done.commands { command.reply(.success(reply)) }
+        for reply in done.replies { reply() }
+        for id in done.touched.keys { reconcile(id) }
+        for end in done.ends { if case .effectEnded(let run, _, _) = end { reconcile(run) } }
+        evict()
+    }
+
+    private func journalBatch(_ done: Batch) throws -> JournalBatch {
+        let now = Clock.now
+        return JournalBatch(
+            events: done.rows,
+            runs: try done.touched.keys.map { id in
+                let run = residents[id]!.run
+                return RunRow(
+                    run: id.journaled, summary: try run.summary.serializedBytes(), status: Int32(run.status.rawValue),
+                    active: run.isActive, due: run.due, parent: nil, agent: run.agent, createdAt: run.createdAt,
+                    updatedAt: run.updatedAt, lastSeq: run.seq)
+            },
+            requests: done.requests.map { id, known in
+                RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
+            },
+            asks: done.asks)
+    }
+
+    /// The store is full: nothing was written, and nothing has happened.
+    private func rollBack(_ done: Batch) {
+        logger.error("the store is full: \(done.commands.count) commands refused")
+        nextOffset -= UInt64(done.rows.count)
+        for id in done.touched.keys {
+            guard let resident = residents[id] else { continue }
+            residents[id]!.run = resident.durable
+            due[id] = resident.durable.due
+            if resident.durable.seq == 0 { residents[id] = nil }
+        }
+        for (command, _) in done.commands {
+            command.reply(.failure(Refusal(.storeFull, "the journal's file system is full; nothing was changed")))
+        }
+        for reply in done.replies { reply() }
+        deferred += done.ends
+    }
+
+    private func publish(_ done: Batch) {
+        for id in done.touched.keys { published.set(residents[id]!.run) }
+        publisher.publish(done.events, statusChanges: done.statusChanges)
+        for (id, statuses) in done.touched {
+            waiters.runChanged(residents[id]!.run, statuses: statuses)
+        }
+    }
+
+    /// Starts what is wanted and not in flight. Everything that was begun is in the journal by now.
+    func reconcile(_ id: RunID) {
+        guard let resident = residents[id] else { return }
+        if ending == nil {
+            for effect in resident.run.wanted where resident.inFlight[effect] == nil {
+                residents[id]!.inFlight[effect] = effects.start(effect, of: resident.run) { [inbox] input in
+                    inbox.put(.effectEnded(id, effect, input))
+                }
+            }
+        }
+        touch(id)
+    }
+
+    /// Forgets request ids after a day, a few at a time.
+    func forgetRequests(before time: Int64) {
+        do {
+            _ = try writer.forgetRequests(before: time, limit: 100)
+        } catch {
+            // They are forgotten later.
+            logger.warning("old request ids cannot be forgotten", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// A run with nothing in flight is rows and nothing else, but for the ones that were touched last.
+    private func evict() {
+        while recent.count > Configuration.recentRuns {
+            let oldest = recent.removeFirst()
+            guard let resident = residents[oldest.run], resident.touched == oldest.touched else { continue }
+            guard resident.inFlight.isEmpty, !resident.run.isActive else { continue }
+            residents[oldest.run] = nil
+            published.remove(oldest.run)
+            effects.forget(oldest.run)
+        }
+    }
+
+    /// Gives every run that had something in flight the news that it is lost, before anyone can ask.
+    func recover() throws {
+        for row in try reader.activeRuns() {
+            let run = try Run(id: RunID(row.run), from: reader)
+            residents[run.id] = Resident(run: run, durable: run)
+            published.set(run)
+            due[run.id] = run.due
+            let lost = run.begun.sorted { "\($0)" < "\($1)" }
+            logger.info("recovering", metadata: ["run": "\(run.id)", "lost": "\(lost.count)"])
+            for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
+            decide(.timePassed, run: run.id, reply: nil)
+        }
+        finishBatch()
+    }
+}
+
+extension Run {
+    /// Folds a run's journal.
+    init(id: RunID, from reader: JournalReader) throws {
+        self.init(id: id)
+        try reader.forEachEvent(of: id.journaled, from: 1) { row in
+            apply(try FermataEvent(row))
+        }
+    }
+}
+
+extension UInt64 {
+    var bytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> (56 - 8 * UInt64($0))) } }
+
+    init(bytes: [UInt8]) { self = bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+}

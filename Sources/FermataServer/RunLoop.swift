@@ -1,0 +1,267 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import SwiftProtobuf
+internal import Journal
+internal import Logging
+
+/// The one loop through which every run changes: take, decide, cancel, commit, answer, publish, reconcile.
+///
+/// It has a thread of its own and blocks on it only for the commit: inputs that come meanwhile are taken together
+/// and share the next one.
+///
+/// Everything but `inbox` is touched by the loop's thread alone, which is why the class may cross threads.
+final class RunLoop: @unchecked Sendable {
+    enum Item: Sendable {
+        case command(CommandItem)
+        /// An effect has ended; the input says how.
+        case effectEnded(RunID, Effect, Input)
+        /// A run that was asked for is in memory again.
+        case loaded(Run)
+        /// End: cut what is in flight, wait for its ends at most this long (µs), then call back.
+        case shutDown(within: Int64, done: @Sendable () -> Void)
+    }
+
+    /// A command, decoded and addressed.
+    struct CommandItem: Sendable {
+        /// For a launch the id that the run is to have.
+        let run: RunID
+        let request: RunRequest
+        let provenance: Provenance
+        let requestID: RequestID
+        /// Tells a repeat of the command from another command with the same id.
+        let digest: UInt64
+        /// Called once, on the loop's thread, with an encoded `CommandReply`; must not block.
+        let reply: @Sendable (Result<[UInt8], Refusal>) -> Void
+    }
+
+    /// A run in memory.
+    struct Resident {
+        var run: Run
+        /// As it is in the journal: what a batch that cannot be committed goes back to.
+        var durable: Run
+        var inFlight: [Effect: any EffectInFlight] = [:]
+        var touched: UInt64 = 0
+    }
+
+    let inbox = Inbox<Item>()
+    let writer: JournalWriter
+    /// For recovery.
+    let reader: JournalReader
+    let published: PublishedRuns
+    let waiters: Waiters
+    let publisher: EventPublisher
+    let effects: EffectRunner
+    let readers: ReaderPool
+    let logger: Logger
+
+    var residents: [RunID: Resident] = [:]
+    /// Inputs for runs that are being read from the journal, in order of arrival.
+    var parked: [RunID: [Item]] = [:]
+    var batch = Batch()
+    var nextOffset: UInt64 = 1
+    /// Times at which runs want to be told that time has passed, µs since 1970.
+    var due: [RunID: Int64] = [:]
+    /// Residents with nothing in flight, in the order in which they were touched, some of them more than once.
+    var recent: [(run: RunID, touched: UInt64)] = []
+    var touches: UInt64 = 0
+    /// Ends of effects that a full store could not take; tried again with the next tick.
+    var deferred: [Item] = []
+    var nextTick: Int64 = 0
+    var ending: (deadline: Int64, done: @Sendable () -> Void)?
+
+    init(
+        writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
+        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, logger: Logger
+    ) {
+        self.writer = writer
+        self.reader = reader
+        self.published = published
+        self.waiters = waiters
+        self.publisher = publisher
+        self.effects = effects
+        self.readers = readers
+        self.logger = logger
+    }
+
+    /// Recovers what was in flight when the last server ended, then starts the thread.
+    func start() throws {
+        nextOffset = writer.lastOffset + 1
+        publisher.lastOffset = nextOffset - 1
+        try recover()
+        startThread("fermata-loop") { self.main() }
+    }
+
+    private func main() {
+        while true {
+            let deadline = nextDeadline()
+            let items = inbox.take(until: deadline, atMost: Configuration.batchLimit)
+            for item in items { handle(item) }
+            handleTime()
+            finishBatch()
+            if let ending, isDrained || Clock.monotonic >= ending.deadline {
+                waiters.endAll()
+                ending.done()
+                return
+            }
+        }
+    }
+
+    private var isDrained: Bool { residents.values.allSatisfy { $0.inFlight.isEmpty } && parked.isEmpty }
+
+    private func nextDeadline() -> Int64 {
+        let monotonic = Clock.monotonic
+        var deadline = nextTick
+        if let first = due.values.min() { deadline = min(deadline, monotonic + max(0, first - Clock.now)) }
+        if let first = waiters.nextDeadline { deadline = min(deadline, first) }
+        if let ending { deadline = min(deadline, ending.deadline) }
+        return deadline
+    }
+
+    private func handleTime() {
+        let now = Clock.now
+        for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
+        let monotonic = Clock.monotonic
+        waiters.expire(now: monotonic)
+        guard monotonic >= nextTick else { return }
+        nextTick = monotonic + 1_000_000
+        publisher.tick(now: now)
+        forgetRequests(before: now - 24 * 3600 * 1_000_000)
+        let again = deferred
+        deferred = []
+        for item in again { handle(item) }
+    }
+
+    // MARK: - Take and decide
+
+    func handle(_ item: Item) {
+        switch item {
+        case .command(let command): handle(command)
+        case .effectEnded(let run, let effect, let input):
+            residents[run]?.inFlight[effect] = nil
+            batch.ends.append(item)
+            decide(input, run: run, reply: nil)
+        case .loaded(let run):
+            let waiting = parked.removeValue(forKey: run.id) ?? []
+            guard run.seq > 0 else {
+                for case .command(let command) in waiting {
+                    batch.replies.append {
+                        command.reply(.failure(Refusal(.noSuchRun, "there is no run \(run.id)")))
+                    }
+                }
+                return
+            }
+            residents[run.id] = Resident(run: run, durable: run)
+            touch(run.id)
+            published.set(run)
+            for item in waiting { handle(item) }
+        case .shutDown(let limit, let done):
+            ending = (Clock.monotonic + limit, done)
+            for run in residents.keys { decide(.shutdown, run: run, reply: nil) }
+        }
+    }
+
+    private func handle(_ command: CommandItem) {
+        guard ending == nil else {
+            command.reply(.failure(Refusal(.shuttingDown, "the server is ending")))
+            return
+        }
+        do {
+            if let known = try batch.requests[command.requestID] ?? writer.request(command.requestID).map(Repeat.init) {
+                batch.replies.append {
+                    command.reply(
+                        known.digest == command.digest
+                            ? .success(known.reply)
+                            : .failure(Refusal(.conflict, "this request_id was used for another command")))
+                }
+                return
+            }
+        } catch { fail("the journal cannot be read", error) }
+        if case .launch = command.request {
+            let run = Run(id: command.run)
+            residents[command.run] = Resident(run: run, durable: run)
+        }
+        if residents[command.run] == nil {
+            load(command.run, then: .command(command))
+        } else {
+            decide(.command(command.request, command.provenance), run: command.run, reply: command)
+        }
+    }
+
+    /// Reads a run off the loop's thread; what comes for it meanwhile waits in order.
+    private func load(_ id: RunID, then item: Item) {
+        parked[id, default: []].append(item)
+        guard parked[id]!.count == 1 else { return }
+        readers.run { [inbox, logger] reader in
+            do {
+                inbox.put(.loaded(try Run(id: id, from: reader)))
+            } catch {
+                die(logger, "run \(id) cannot be read", error)
+            }
+        }
+    }
+
+    func decide(_ input: Input, run id: RunID, reply command: CommandItem?) {
+        guard let resident = residents[id] else { return }
+        let before = resident.run
+        let context = Context(
+            now: Clock.now, mayStart: ending == nil,
+            textSoFar: { resident.inFlight[$0]?.textSoFar ?? "" },
+            outputSoFar: { resident.inFlight[$0]?.outputSoFar ?? ToolReply(outcome: .callInterrupted, output: "") })
+        let decision: Decision
+        do {
+            decision = try before.decide(input, context)
+        } catch {
+            batch.replies.append { command?.reply(.failure(error)) }
+            return
+        }
+        record(decision, before: before)
+        cancelUnwanted(id)
+        if let command { accept(command, decision) }
+    }
+
+    private func record(_ decision: Decision, before: Run) {
+        let id = before.id
+        guard !decision.events.isEmpty else { return }
+        for event in decision.events {
+            var event = event
+            event.offset = nextOffset
+            nextOffset += 1
+            batch.append(event, of: id)
+        }
+        residents[id]!.run = decision.run
+        batch.touched[id, default: []].append(decision.run.status)
+        if decision.run.status != before.status || before.seq == 0 {
+            batch.statusChanges.append(
+                StatusChange(run: id, before: before.seq == 0 ? .unspecified : before.status, after: decision.run))
+        }
+        due[id] = decision.run.due
+    }
+
+    /// Stopping early is harmless: what is no longer wanted is cancelled before the commit.
+    private func cancelUnwanted(_ id: RunID) {
+        guard let resident = residents[id] else { return }
+        let wanted = resident.run.wanted
+        for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
+    }
+
+    private func accept(_ command: CommandItem, _ decision: Decision) {
+        let reply = FermataCommandReply.with {
+            $0.run = decision.run.summary
+            $0.run.lastMessage = ""
+            $0.changed = !decision.events.isEmpty
+            $0.message = decision.message
+        }
+        let bytes: [UInt8] = try! reply.serializedBytes()
+        batch.requests[command.requestID] = Repeat(digest: command.digest, reply: bytes)
+        batch.commands.append((command, bytes))
+    }
+
+    func touch(_ id: RunID) {
+        touches += 1
+        residents[id]?.touched = touches
+        recent.append((id, touches))
+    }
+
+    /// A failure after which nobody knows what is true: the next start reads it from the journal.
+    func fail(_ what: String, _ error: any Error) -> Never { die(logger, what, error) }
+}

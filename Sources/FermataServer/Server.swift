@@ -1,0 +1,153 @@
+internal import FermataCore
+internal import FermataProtocol
+public import Logging
+internal import Dispatch
+internal import Foundation
+internal import Glibc
+internal import Journal
+internal import ModelClients
+internal import NNG
+internal import SwiftProtobuf
+internal import Toolbox
+
+/// The service: owns the store, the loop, the sockets and their lifetimes.
+///
+/// Threads: `start` and `shutDown` block, and are called from one thread that is not of the cooperative pool.
+public final class Server {
+    public static let version = "0.1.0"
+
+    private let configuration: Configuration
+    private let logger: Logger
+    private let journal: SQLiteJournal
+    private let loop: RunLoop
+    private let control: ReplySocket
+    private let events: PublishSocket
+    private let text: PublishSocket
+
+    /// Opens the store, recovers what was in flight, then opens the sockets.
+    ///
+    /// - Throws: `StartFailure`, with one line that says what is wrong.
+    public init(_ configuration: Configuration, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        try Self.makeDirectory(configuration.directory)
+        var options = JournalOptions()
+        options.durability = configuration.durability == .full ? .full : .normal
+        let journal = try SQLiteJournal(path: configuration.directory + "/fermata.db", options: options)
+        self.journal = journal
+        let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
+
+        let instance = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max)).description
+        events = try PublishSocket()
+        text = try PublishSocket()
+        let textPublisher = TextPublisher(socket: text)
+        let catalogue = ModelCatalogue(configuration.models)
+        let terminal = Terminal(
+            processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor))
+        let published = PublishedRuns()
+        let waiters = Waiters(limit: Configuration.waitingReads)
+        loop = RunLoop(
+            writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
+            publisher: EventPublisher(socket: events, instance: instance),
+            effects: EffectRunner(
+                models: ModelRunner(
+                    catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
+                    logger: logger),
+                tools: [terminal], text: textPublisher),
+            readers: readers, logger: logger)
+        let handler = Control(
+            loop: loop, readers: readers, published: published, waiters: waiters,
+            launches: LaunchCheck(
+                defaultModel: configuration.models.defaultModel, catalogue: catalogue,
+                tools: [terminal.definition, .askHuman], workspaces: configuration.directory + "/workspaces"),
+            hello: Self.hello(configuration, instance: instance))
+        control = try ReplySocket(
+            contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength
+        ) { request in
+            Exchange.run(request) { handler.decide($0, $1, $2) }
+        }
+        try loop.start()
+        startThread("fermata-wal") { Self.keepLogShort(journal, logger) }
+        let uid = getuid()
+        // ipc says who is there; other transports do not, and are opened only by who asked for them.
+        let listening = ListenOptions(filePermissions: 0o600) { $0.user == nil || $0.user == uid || $0.user == 0 }
+        do {
+            try control.listen(configuration.controlURL, listening)
+            try events.listen(configuration.eventsURL, listening)
+            try text.listen(configuration.textURL, listening)
+        } catch {
+            throw StartFailure("the sockets cannot be opened: \(error)")
+        }
+        watch()
+        logger.info("ready", metadata: ["control": "\(configuration.controlURL)"])
+    }
+
+    /// Cuts what is in flight as an interrupt does, waits for its ends, closes the sockets. At most five seconds.
+    public func shutDown() {
+        let done = DispatchSemaphore(value: 0)
+        loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)
+        done.wait()
+        control.close(deadline: .seconds(1))
+        events.close(deadline: .milliseconds(300))
+        text.close(deadline: .milliseconds(300))
+        logger.info("ended")
+    }
+
+    /// Moves what was committed from the log to the store's file, beside the commits; ends with the process.
+    private static func keepLogShort(_ journal: SQLiteJournal, _ logger: Logger) {
+        do {
+            let checkpointer = try journal.openCheckpointer()
+            while true {
+                sleep(2)
+                _ = try checkpointer.checkpoint()
+            }
+        } catch {
+            // Nothing is lost: the log grows until the next start.
+            logger.error("the log is not moved to the store any more", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func watch() {
+        let (control, events, text) = (control, events, text)
+        let (controlURL, eventsURL, textURL) = (
+            configuration.controlURL, configuration.eventsURL, configuration.textURL
+        )
+        _ = Watchdog(
+            [
+                .init(url: controlURL, kind: .reply) { try control.restartListener(controlURL) },
+                .init(url: eventsURL, kind: .publish) { try events.restartListener(eventsURL) },
+                .init(url: textURL, kind: .publish) { try text.restartListener(textURL) },
+            ], logger: logger)
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        guard mkdir(path, 0o700) != 0, errno == ENOENT else { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw StartFailure("\(path): the directory cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    private static func hello(_ configuration: Configuration, instance: String) -> FermataHelloReply {
+        .with {
+            $0.server = "fermata \(version)"
+            $0.instance = instance
+            $0.protocolVersion = UInt32(Frame.currentVersion)
+            $0.maxMessageBytes = UInt32(Frame.maximumMessageLength)
+            $0.maxWaitMs = Configuration.maximumWaitMilliseconds
+            $0.maxPublishedBytes = UInt32(Configuration.maximumPublishedBytes)
+            $0.eventsURL = configuration.eventsURL
+            $0.textURL = configuration.textURL
+            $0.defaultModel = configuration.models.defaultModel
+            $0.maxFrames = UInt32(Configuration.maximumFrames)
+        }
+    }
+}
+
+/// Why the server does not start, in one line.
+public struct StartFailure: Error, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}

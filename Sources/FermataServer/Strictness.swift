@@ -1,0 +1,66 @@
+internal import FermataProtocol
+internal import Foundation
+internal import SwiftProtobuf
+
+/// Finds what an old server must not ignore in a command: fields and enum values that it does not know.
+struct StrictnessVisitor: Visitor {
+    private var path: [String] = []
+
+    /// - Throws: `Refusal` with code UNSUPPORTED that names the first one.
+    static func check(_ message: some SwiftProtobuf.Message) throws(Refusal) {
+        var visitor = StrictnessVisitor()
+        do {
+            try message.traverse(visitor: &visitor)
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw Refusal(.badMessage, "the message cannot be read: \(error)")
+        }
+    }
+
+    mutating func visitUnknown(bytes: Data) throws {
+        var tag: UInt64 = 0
+        for (index, byte) in bytes.prefix(10).enumerated() {
+            tag |= UInt64(byte & 0x7F) << (7 * UInt64(index))
+            if byte & 0x80 == 0 { break }
+        }
+        let field = (path + [String(tag >> 3)]).joined(separator: ".")
+        throw Refusal(.unsupported, "this server does not know field \(field)", details: ["field": field])
+    }
+
+    mutating func visitSingularEnumField<E: SwiftProtobuf.Enum>(value: E, fieldNumber: Int) throws {
+        guard "\(value)".hasPrefix("UNRECOGNIZED") else { return }
+        let field = (path + [String(fieldNumber)]).joined(separator: ".")
+        throw Refusal(
+            .unsupported, "this server does not know value \(value.rawValue) of field \(field)",
+            details: ["field": field])
+    }
+
+    mutating func visitSingularMessageField<M: SwiftProtobuf.Message>(value: M, fieldNumber: Int) throws {
+        path.append(String(fieldNumber))
+        try value.traverse(visitor: &self)
+        path.removeLast()
+    }
+
+    mutating func visitSingularDoubleField(value: Double, fieldNumber: Int) throws {}
+    mutating func visitSingularInt64Field(value: Int64, fieldNumber: Int) throws {}
+    mutating func visitSingularUInt64Field(value: UInt64, fieldNumber: Int) throws {}
+    mutating func visitSingularBoolField(value: Bool, fieldNumber: Int) throws {}
+    mutating func visitSingularStringField(value: String, fieldNumber: Int) throws {}
+    mutating func visitSingularBytesField(value: Data, fieldNumber: Int) throws {}
+
+    mutating func visitMapField<KeyType, ValueType: MapValueType>(
+        fieldType: _ProtobufMap<KeyType, ValueType>.Type, value: _ProtobufMap<KeyType, ValueType>.BaseType,
+        fieldNumber: Int
+    ) throws {}
+    mutating func visitMapField<KeyType, ValueType>(
+        fieldType: _ProtobufEnumMap<KeyType, ValueType>.Type, value: _ProtobufEnumMap<KeyType, ValueType>.BaseType,
+        fieldNumber: Int
+    ) throws {}
+    mutating func visitMapField<KeyType, ValueType>(
+        fieldType: _ProtobufMessageMap<KeyType, ValueType>.Type,
+        value: _ProtobufMessageMap<KeyType, ValueType>.BaseType, fieldNumber: Int
+    ) throws {
+        for message in value.values { try visitSingularMessageField(value: message, fieldNumber: fieldNumber) }
+    }
+}

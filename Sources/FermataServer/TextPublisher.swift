@@ -1,0 +1,94 @@
+internal import FermataProtocol
+internal import Glibc
+internal import NNG
+internal import Synchronization
+internal import SwiftProtobuf
+
+/// The `text` socket: text as it streams, at most one message per stream in 20 ms.
+///
+/// Filled from the threads on which text arrives, sent by a thread of its own: a fast stream makes fewer, longer
+/// messages, and no stream waits for another.
+final class TextPublisher: Sendable {
+    /// What text belongs to.
+    struct Stream: Hashable, Sendable {
+        let run: RunID
+        let step: UInt32
+        /// 0: the model.
+        let call: UInt32
+        let attempt: UInt32
+    }
+
+    private struct State {
+        var pending: [(stream: Stream, text: String)] = []
+        var numbers: [Stream: UInt64] = [:]
+        /// Streams whose number is forgotten once what waits of them is out.
+        var ended: Set<Stream> = []
+    }
+
+    private let state = Mutex(State())
+    private let wakeUps = Inbox<Bool>()
+    private let socket: PublishSocket
+    /// µs.
+    private static let interval: UInt32 = 20_000
+    /// Text that waits beyond this many bytes is not published: the journal will have it.
+    private static let pendingLimit = 1 << 20
+
+    init(socket: PublishSocket) {
+        self.socket = socket
+        startThread("fermata-text") { [self] in
+            while true {
+                _ = wakeUps.take(until: .max / 2, atMost: .max)
+                flush()
+                // The first piece goes out at once; what follows gathers for an interval.
+                usleep(TextPublisher.interval)
+            }
+        }
+    }
+
+    func append(_ text: String, to stream: Stream) {
+        let isFirst = state.withLock { state in
+            if let last = state.pending.indices.last(where: { state.pending[$0].stream == stream }) {
+                if state.pending[last].text.utf8.count < TextPublisher.pendingLimit { state.pending[last].text += text }
+                return false
+            }
+            state.pending.append((stream, text))
+            return state.pending.count == 1
+        }
+        if isFirst { wakeUps.wake() }
+    }
+
+    /// The stream is over: its number is forgotten, what waits of it still goes out.
+    func end(_ stream: Stream) {
+        state.withLock { state in
+            if state.pending.contains(where: { $0.stream == stream }) {
+                state.ended.insert(stream)
+            } else {
+                state.numbers[stream] = nil
+            }
+        }
+    }
+
+    private func flush() {
+        let messages = state.withLock { state in
+            let messages = state.pending.map { pending in
+                state.numbers[pending.stream, default: 0] += 1
+                return (pending.stream, pending.text, state.numbers[pending.stream]!)
+            }
+            state.pending = []
+            for stream in state.ended { state.numbers[stream] = nil }
+            state.ended = []
+            return messages
+        }
+        for (stream, text, number) in messages {
+            let delta = FermataTextDelta.with {
+                $0.run = stream.run.description
+                $0.step = stream.step
+                $0.call = stream.call
+                $0.attempt = stream.attempt
+                $0.number = number
+                $0.text = text
+            }
+            socket.publish(Topic.text, stream.run, .textDelta, delta)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+internal import FermataProtocol
+internal import Foundation
+
+/// One event as lines for a person.
+struct EventLine {
+    let text: String
+
+    /// - Parameter withText: also the text of the model, the tool or the message; false where it was streamed.
+    init(_ event: FermataEvent, withText: Bool = true) {
+        var what = Self.what(event)
+        if !event.by.isEmpty { what += "  by \(event.by)" }
+        if !event.reason.isEmpty { what += ": \(event.reason)" }
+        var lines = ["#\(event.seq) \(Self.time(event.at)) \(what)"]
+        if withText, let body = Self.body(event), !body.isEmpty {
+            lines += body.split(separator: "\n", omittingEmptySubsequences: false).map { "    \($0)" }
+        }
+        text = lines.joined(separator: "\n")
+    }
+
+    private static func what(_ event: FermataEvent) -> String {
+        switch event.kind {
+        case .launched(let launched): "launched with \(launched.model) in \(launched.workspace)"
+        case .messageQueued(let message): "message \(message.number) (\(message.delivery.protocolName))"
+        case .messageWithdrawn(let message): "message \(message.number) withdrawn"
+        case .modelCalled(let call):
+            "step \(call.step)" + (call.attempt > 1 ? ", attempt \(call.attempt)" : "")
+                + (call.delivered.isEmpty ? "" : ", delivers \(call.delivered.map(String.init).joined(separator: ", "))")
+        case .modelAnswered(let answer): answered(answer)
+        case .modelCut(let cut): "answer cut (\(cut.cause.protocolName)), \(cut.text.utf8.count) bytes kept"
+        case .modelFailed(let failed):
+            "model call failed: \(failed.failure.kind): \(failed.failure.message)"
+                + (failed.nextAttemptAt > 0 ? "; next attempt at \(time(failed.nextAttemptAt))" : "")
+        case .callStarted(let call): "call \(call.number) started"
+        case .callLost(let call): "call \(call.number) lost; it will run again"
+        case .callEnded(let ended):
+            "call \(ended.number) ended (\(ended.outcome.protocolName))" + (ended.hasExitCode ? ", exit code \(ended.exitCode)" : "")
+        case .callGone(let call): "call \(call.number): no process is left"
+        case .askOpened(let ask): "ask \(ask.number) opened"
+        case .askAnswered(let answer): "ask \(answer.number) answered"
+        case .askClosed(let closed): "ask \(closed.number) closed"
+        case .held(let held): "held (\(held.cause.protocolName))"
+        case .holdLifted: "hold lifted"
+        case .retried: "tried again"
+        case .stopped: "stopped"
+        case nil: "an event of a newer server"
+        }
+    }
+
+    private static func answered(_ answer: FermataModelAnswered) -> String {
+        let calls = answer.calls.map { "call \($0.number): \($0.tool) \($0.arguments)" }
+        return (["model answered"] + calls).joined(separator: "\n    ")
+    }
+
+    private static func body(_ event: FermataEvent) -> String? {
+        switch event.kind {
+        case .messageQueued(let message): message.text
+        case .modelAnswered(let answer): answer.text
+        case .modelCut(let cut): cut.text
+        case .callEnded(let ended): ended.output
+        case .askOpened(let ask): ask.question + (ask.context.isEmpty ? "" : "\n\(ask.context)")
+        case .askAnswered(let answer): answer.text
+        default: nil
+        }
+    }
+
+    /// Local time with milliseconds.
+    static func time(_ microseconds: Int64) -> String {
+        var seconds = time_t(microseconds / 1_000_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return String(
+            format: "%02d:%02d:%02d.%03d", parts.tm_hour, parts.tm_min, parts.tm_sec,
+            Int32(microseconds % 1_000_000 / 1000))
+    }
+}

@@ -1,0 +1,183 @@
+internal import Dispatch
+internal import FermataClient
+internal import FermataProtocol
+internal import Foundation
+internal import SwiftProtobuf
+internal import Synchronization
+
+/// Streams a run's transcript to a terminal until the run is at rest. Ctrl-C interrupts the run; then the operator
+/// says how it goes on.
+struct Follow {
+    let client: Client
+    let run: String
+
+    func run() async throws -> FermataStatus {
+        guard let id = RunID(run) else { throw ClientError.badReply("\(run) is no run's id") }
+        print("run \(run)")
+        let printer = TranscriptPrinter()
+        let interrupts = InterruptKey()
+        defer { interrupts.end() }
+        let tail = try await client.tail(run: id)
+        let text = try await client.text(of: id)
+        let live = Task { for await delta in text { printer.print(delta) } }
+        defer { live.cancel() }
+        let events = Task {
+            for try await event in tail {
+                printer.print(event)
+                printer.reached(event.seq)
+            }
+        }
+        defer { events.cancel() }
+
+        while true {
+            let rest = Task { try await restingStatus(after: printer) }
+            let key = Task { await interrupts.next() }
+            let pressed = try await first(rest, key)
+            if pressed {
+                rest.cancel()
+                guard try await interrupt(printer) else { return try await status() }
+                continue
+            }
+            key.cancel()
+            return try await rest.value
+        }
+    }
+
+    /// True if the key came first.
+    private func first(_ rest: Task<FermataStatus, any Error>, _ key: Task<Bool, Never>) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await withTaskCancellationHandler { await key.value } onCancel: { key.cancel() }
+            }
+            group.addTask {
+                _ = try await withTaskCancellationHandler { try await rest.value } onCancel: { rest.cancel() }
+                return false
+            }
+            let pressed = try await group.next() ?? false
+            group.cancelAll()
+            return pressed
+        }
+    }
+
+    /// Waits until the run is at rest and everything up to there has been printed.
+    private func restingStatus(after printer: TranscriptPrinter) async throws -> FermataStatus {
+        while true {
+            let summary = try await client.wait(for: FermataStatus.atRest, run: run)
+            await printer.waitUntil(summary.lastSeq)
+            let now = try await client.send(FermataGetRun.with { $0.run = run }).run
+            guard now.lastSeq == summary.lastSeq else { continue }
+            print("-- \(now.why)  \(now.usage.text)")
+            return now.status
+        }
+    }
+
+    private func status() async throws -> FermataStatus {
+        try await client.send(FermataGetRun.with { $0.run = run }).run.status
+    }
+
+    /// Interrupts, says how long it took, and asks how to go on.
+    ///
+    /// - Returns: false if the operator leaves.
+    private func interrupt(_ printer: TranscriptPrinter) async throws -> Bool {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let reply: FermataCommandReply
+        do {
+            reply = try await client.send(
+                FermataInterrupt.with {
+                    $0.run = run
+                    $0.by = operatorName
+                    $0.reason = "Ctrl-C"
+                })
+        } catch {
+            guard case .refused(let error) = error else { throw error }
+            print("\n-- \(error.message)")
+            return false
+        }
+        let elapsed = (clock.now - start) / .milliseconds(1)
+        await printer.waitUntil(reply.run.lastSeq)
+        print("-- \(reply.run.status.protocolName) in \((elapsed * 10).rounded() / 10) ms")
+        while true {
+            guard let line = await ask("[m]essage, [r]esume, [s]top or [l]eave? ") else { return false }
+            switch line.first {
+            case "m":
+                guard let text = await ask("message: "), !text.isEmpty else { continue }
+                _ = try await client.send(
+                    FermataResume.with {
+                        $0.run = run
+                        $0.text = text
+                        $0.by = operatorName
+                    })
+                return true
+            case "r":
+                _ = try await client.send(
+                    FermataResume.with {
+                        $0.run = run
+                        $0.by = operatorName
+                    })
+                return true
+            case "s":
+                _ = try await client.send(
+                    FermataStop.with {
+                        $0.run = run
+                        $0.by = operatorName
+                    })
+                return true
+            case "l":
+                print("-- left; go on with: fermata resume \(run)")
+                return false
+            default: continue
+            }
+        }
+    }
+
+    /// Reads a line on a thread of its own; nil at the end of the input.
+    private func ask(_ prompt: String) async -> String? {
+        print(prompt, terminator: "")
+        return await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: readLine()) }
+        }
+    }
+}
+
+/// The interrupt key, as something to wait for.
+final class InterruptKey: Sendable {
+    private let presses: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+    private nonisolated(unsafe) let source: any DispatchSourceSignal  // used through its thread-safe methods only
+
+    init() {
+        (presses, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        signal(SIGINT, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler { [continuation] in continuation.yield() }
+        source.resume()
+    }
+
+    /// True when it was pressed; false when the waiting was cancelled.
+    func next() async -> Bool {
+        for await _ in presses { return true }
+        return false
+    }
+
+    func end() {
+        source.cancel()
+        signal(SIGINT, SIG_DFL)
+    }
+}
+
+extension FermataUsage {
+    /// `3 calls, 120+45 tokens, $0.0012`
+    var text: String {
+        var text = "\(modelCalls) model calls, \(inputTokens)+\(outputTokens) tokens, cost "
+        let dollars = String(format: "$%.6f", Double(costNanoUsd) / 1e9)
+        if callsOfUnknownCost == 0 {
+            text += dollars
+        } else if callsOfUnknownCost == modelCalls {
+            text += "unknown"
+        } else {
+            text += "\(dollars) and \(callsOfUnknownCost) calls of unknown cost"
+        }
+        return text
+    }
+}

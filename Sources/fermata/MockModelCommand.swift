@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Foundation
+internal import MockModel
+internal import ModelScript
+
+struct MockModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mock-model",
+        abstract: "Serve a scripted model over HTTP, for tests and trials: it answers chat completions from a file.")
+
+    @Option(help: ArgumentHelp("The script, as JSON.", valueName: "file")) var script: String
+    @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one.", valueName: "address:port"))
+    var listen = "127.0.0.1:0"
+    @Option(help: ArgumentHelp("Refuse requests that do not bear this key.", valueName: "key")) var requireKey: String?
+
+    func run() async throws {
+        let ends = AsyncStream.makeStream(of: Void.self)
+        signal(SIGPIPE, SIG_IGN)
+        let sources = [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            let end = ends.continuation
+            source.setEventHandler { end.yield() }
+            source.resume()
+            return source
+        }
+        let server: MockModel
+        do {
+            var configuration = try MockModel.Configuration(listen: listen)
+            configuration.requiredKey = requireKey
+            server = try await MockModel.start(try ModelScript(contentsOf: script), configuration)
+        } catch {
+            Failure.say("\(error)")
+            throw ExitCode(Failure.refused)
+        }
+        print("listening \(server.baseURL)")
+        for await _ in ends.stream { break }
+        await server.stop()
+        sources.forEach { $0.cancel() }
+    }
+}

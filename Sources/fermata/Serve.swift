@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import FermataServer
+internal import Foundation
+internal import Logging
+internal import ModelClients
+
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the service until SIGTERM or SIGINT.",
+        discussion: """
+            ENVIRONMENT
+              LLM_MODEL      the model of runs that name none, as provider/model
+              LLM_BASE_URL   where chat completions are, for a server of your own
+              LLM_API_KEY    its key; else the provider's own variable, such as OPENAI_API_KEY
+              FERMATA_DIR    the directory, unless --dir names it
+            """)
+
+    @Option(help: ArgumentHelp("Holds the store, sockets and workspaces (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+    var dir: String?
+    @Option(help: ArgumentHelp("The control socket, if it is not to be in the directory.", valueName: "url"))
+    var control: String?
+    @Option(help: ArgumentHelp("The event socket.", valueName: "url")) var events: String?
+    @Option(help: ArgumentHelp("The socket for streaming text.", valueName: "url")) var text: String?
+    @Option(help: "full: answered when the disk has it. normal: when the kernel has it; a power cut may lose the last.")
+    var durability: Durability = .full
+    @Option(help: ArgumentHelp("Prices of models, as JSON; the built-in ones without it.", valueName: "file"))
+    var prices: String?
+    @Option(help: "trace, debug, info, warning or error; to standard error.") var logLevel: String = "info"
+
+    enum Durability: String, ExpressibleByArgument, CaseIterable { case full, normal }
+
+    func run() throws {
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw ValidationError("--log-level is none of trace, debug, info, warning, error.")
+        }
+        // Before any thread is made, so that the signals come to this one only.
+        let signals = blockEndSignals()
+        signal(SIGPIPE, SIG_IGN)
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "fermata")
+        logger.logLevel = level
+        let server: Server
+        do {
+            var configuration = Configuration(
+                directory: ServerOptions.directory(dir),
+                models: ModelEnvironment(ProcessInfo.processInfo.environment),
+                prices: try prices.map { try Prices(contentsOf: $0) } ?? Prices.builtIn)
+            if let control { configuration.controlURL = control }
+            if let events { configuration.eventsURL = events }
+            if let text { configuration.textURL = text }
+            configuration.durability = durability == .full ? .full : .normal
+            server = try Server(configuration, logger: logger)
+        } catch {
+            Failure.say("\(error)")
+            throw ExitCode(Failure.refused)
+        }
+        let signal = wait(for: signals)
+        logger.info("ending", metadata: ["signal": "\(signal)"])
+        server.shutDown()
+    }
+}
+
+/// Keeps SIGTERM and SIGINT from every thread that is made from here on.
+func blockEndSignals() -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    return signals
+}
+
+/// Blocks until one of them comes.
+func wait(for signals: sigset_t) -> Int32 {
+    var signals = signals
+    var signal: Int32 = 0
+    sigwait(&signals, &signal)
+    return signal
+}

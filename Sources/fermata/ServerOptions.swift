@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import FermataClient
+internal import FermataProtocol
+internal import Foundation
+internal import SwiftProtobuf
+
+/// Where the server is, and how results are printed: the same for every client command.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+    var dir: String?
+
+    @Option(help: ArgumentHelp("The server's control socket, if it is not in its directory.", valueName: "url"))
+    var control: String?
+
+    @Flag(help: "Print JSON: protobuf's JSON mapping of the protocol's messages, one a line.")
+    var json = false
+
+    var client: Client { Client(controlURL: control ?? "ipc://\(directory)/control.sock") }
+
+    var directory: String { ServerOptions.directory(dir) }
+
+    static func directory(_ given: String?) -> String {
+        let environment = ProcessInfo.processInfo.environment
+        let path =
+            given ?? environment["FERMATA_DIR"]
+            ?? (environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/state") + "/fermata"
+        return absolute(path)
+    }
+
+    /// An absolute path without `.`, `..` and doubled slashes; symbolic links stay.
+    static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+
+    func print(json message: some SwiftProtobuf.Message) throws {
+        fermata.print(try message.jsonString())
+    }
+
+    /// Sends a command and prints what has become of the run.
+    func run(_ command: some Command) async throws {
+        let reply = try await client.send(command)
+        if json { return try print(json: reply) }
+        let note = reply.changed ? "" : "  (nothing to do)"
+        let message = reply.message > 0 ? "  message \(reply.message)" : ""
+        fermata.print("\(reply.run.id)  \(reply.run.status.protocolName)\(message)\(note)")
+    }
+}
+
+/// The run that a command is about, and who asks why.
+struct RunOptions: ParsableArguments {
+    @Argument(help: "The run's id, or the beginning of it.")
+    var run: String
+
+    @Option(help: "Who sends the command; noted in the journal.")
+    var by: String?
+
+    @Option(help: "Why; noted in the journal.")
+    var reason: String?
+
+    @Option(help: ArgumentHelp("Refuse the command unless this is the run's last event.", valueName: "seq"))
+    var ifSeq: UInt64?
+
+    @OptionGroup var server: ServerOptions
+
+    /// A command with the fields filled in that all commands on a run share.
+    func command<C: RunCommand>(_ type: C.Type) -> C {
+        var command = C()
+        command.run = run
+        command.by = by ?? operatorName
+        command.reason = reason ?? ""
+        if let ifSeq { command.ifSeq = ifSeq }
+        return command
+    }
+}
+
+/// Who types: as the journal will name them unless they say otherwise.
+var operatorName: String { ProcessInfo.processInfo.environment["USER"].map { "operator:\($0)" } ?? "" }
