@@ -1,0 +1,10 @@
+#ifndef CNNG_SHIM_H
+#define CNNG_SHIM_H
+
+#include <nng/nng.h>
+#include <nng/protocol/pubsub0/pub.h>
+#include <nng/protocol/pubsub0/sub.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+
+#endif

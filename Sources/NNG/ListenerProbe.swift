@@ -1,0 +1,92 @@
+internal import Glibc
+
+/// Asks from outside whether an ipc listener takes new connections.
+///
+/// In nng before 1.6, an ipc listener is dead for new connections once a peer has connected and left before the
+/// handshake was complete ([#1518](https://github.com/nanomsg/nng/issues/1518)), while its old connections live on and
+/// the handshake itself goes on to work. So a watchdog probes every second or so, and restarts the listener if the probe
+/// says `unresponsive`. Versions from 1.6 need neither.
+///
+/// The probe connects, shakes hands as a peer of no protocol, and waits for what a living listener does then: it takes
+/// the connection, sees that the protocol does not fit, and closes it. No message is sent, no context is used.
+public enum ListenerProbe {
+    /// Number of the protocol that a listener speaks, as in the handshake.
+    public struct Kind: Hashable, Sendable {
+        public let number: UInt16
+        public init(number: UInt16) { self.number = number }
+        public static let reply = Kind(number: 0x31)
+        public static let publish = Kind(number: 0x20)
+    }
+
+    public enum Outcome: Hashable, Sendable {
+        /// New connections are taken.
+        case alive
+        /// There is no file, or nobody listens at it.
+        case absent
+        /// Connections are not taken within the time-out, or are closed before the handshake.
+        case unresponsive
+        /// Something else listens there: another protocol, or not nng.
+        case foreign
+    }
+
+    /// Probes once. Blocks the calling thread for at most `timeout`.
+    ///
+    /// A probe that gives up before the handshake is complete would itself end a listener of nng before 1.6 that is only
+    /// slow: give it a second.
+    ///
+    /// - Throws: `addressInvalid`, `permissionDenied`, `tooManyFiles`: this process could not ask.
+    public static func probe(path: String, expecting kind: Kind, timeout: Duration) throws(NNGError) -> Outcome {
+        let deadline = Deadline(after: timeout)
+        let (descriptor, failure) = SocketFile.connect(path, type: SOCK_STREAM)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        switch failure {
+        case 0: break
+        case ENOENT, ECONNREFUSED: return .absent
+        case EAGAIN: return .unresponsive  // its queue of connections is full
+        case EPROTOTYPE: return .foreign
+        default: throw .system(failure, detail: path)
+        }
+        // Protocol 0 fits nobody.
+        let ours: [UInt8] = [0, 0x53, 0x50, 0, 0, 0, 0, 0]
+        guard send(descriptor, ours, ours.count, Int32(MSG_NOSIGNAL)) == ours.count else { return .unresponsive }
+        var theirs: [UInt8] = []
+        while theirs.count < ours.count {
+            switch read(descriptor, atMost: ours.count - theirs.count, until: deadline) {
+            case .bytes(let bytes): theirs += bytes
+            case .end, .nothing: return .unresponsive
+            }
+        }
+        let expected = [0, 0x53, 0x50, 0, UInt8(kind.number >> 8), UInt8(kind.number & 0xff), 0, 0]
+        guard theirs == expected else { return .foreign }
+        while true {
+            switch read(descriptor, atMost: 256, until: deadline) {
+            case .end: return .alive
+            case .nothing: return .unresponsive
+            case .bytes: return .foreign
+            }
+        }
+    }
+
+    private enum Read {
+        case bytes([UInt8])
+        case end
+        case nothing
+    }
+
+    private static func read(_ descriptor: Int32, atMost count: Int, until deadline: Deadline) -> Read {
+        var buffer = [UInt8](repeating: 0, count: count)
+        while true {
+            let length = recv(descriptor, &buffer, count, 0)
+            if length > 0 { return .bytes(Array(buffer[..<length])) }
+            if length == 0 { return .end }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                if deadline.hasPassed { return .nothing }
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                poll(&wanted, 1, deadline.remainingMilliseconds)
+            default: return .end
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+internal import Glibc
+
+/// Blocking work on a thread of its own, for what must not hold up a caller for ever.
+enum OwnThread {
+    private final class Work: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    /// Starts `body` on a new, detached thread. If there can be none, it runs here.
+    static func start(_ body: @escaping @Sendable () -> Void) {
+        let work = Unmanaged.passRetained(Work(body))  // released by the thread, or below
+        var thread = pthread_t()
+        let failure = pthread_create(
+            &thread, nil,
+            { pointer in
+                Unmanaged<Work>.fromOpaque(pointer!).takeRetainedValue().body()
+                return nil
+            }, work.toOpaque())
+        if failure == 0 {
+            pthread_detach(thread)
+        } else {
+            work.takeRetainedValue().body()
+        }
+    }
+
+    /// Runs `body` on a new thread and blocks the caller until it ends or the deadline has passed.
+    ///
+    /// - Returns: what `body` returned, or nil; then it still runs, and what it captured lives until it ends.
+    static func run(until deadline: Deadline, _ body: @escaping @Sendable () -> Bool) -> Bool? {
+        let outcome = Monitor<Bool?>(nil)
+        start {
+            let result = body()
+            outcome.signal { $0 = result }
+        }
+        return outcome.wait(until: deadline) { $0 }
+    }
+}
