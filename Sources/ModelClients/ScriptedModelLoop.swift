@@ -70,7 +70,7 @@ final class ScriptedModelLoop: Sendable {
         while true {
             let next = stage.nextDeadline
             let isIdle = stage.isIdle
-            let (letters, isOver) = mailbox.withLock { mailbox -> ([Letter], Bool) in
+            var (letters, isOver) = mailbox.withLock { mailbox -> ([Letter], Bool) in
                 defer { mailbox.letters = [] }
                 mailbox.isAsleep = mailbox.letters.isEmpty
                 return (mailbox.letters, mailbox.letters.isEmpty && isIdle && mailbox.isClosed)
@@ -80,8 +80,11 @@ final class ScriptedModelLoop: Sendable {
                 bell.sleep(until: next)
                 mailbox.withLock { $0.isAsleep = false }
             }
-            for letter in letters {
-                switch letter {
+            // Each letter is taken out, so that a request is let go of before its call goes on: a caller that keeps
+            // one growing list of messages would otherwise copy it at every step.
+            letters.reverse()
+            while let letter = letters.popLast() {
+                switch consume letter {
                 case .start(let number, let request, let onText, let onEnd):
                     stage.start(number, request, onText: onText, onEnd: onEnd) { [weak self] in
                         self?.post { $0.letters.append(.gateOpened(number)) }

@@ -39,11 +39,12 @@ struct ScriptedModelStage {
     }
 
     mutating func start(
-        _ number: UInt64, _ request: ModelRequest, onText: @escaping ScriptedModelLoop.OnText,
+        _ number: UInt64, _ request: consuming ModelRequest, onText: @escaping ScriptedModelLoop.OnText,
         onEnd: @escaping ScriptedModelLoop.OnEnd, onGate: @escaping @Sendable () -> Void
     ) {
         do {
             let plan = try library.plan(request)
+            _ = consume request
             let playback = ScriptPlayback(plan.turn)
             play(number, Play(plan: plan, playback: playback, onText: onText, onEnd: onEnd, onGate: onGate))
         } catch {
