@@ -1,0 +1,133 @@
+import Glibc
+
+/// A running command as the thread of `ToolProcesses` sees it. Used by that thread only.
+struct SupervisedProcess {
+    let process: ToolProcess
+    private let command: ToolCommand
+    let supervisor: pid_t
+    /// nil once closed: the supervisor's two processes have ended.
+    private(set) var control: Int32?
+    /// nil once closed: no process writes to it any more.
+    private(set) var output: Int32?
+    /// When time is up; nil when there is no limit or it has been reached.
+    private(set) var deadline: MonotonicTime?
+    /// When the supervisor is asked again to kill; nil while it has not been asked.
+    private(set) var nextKill: MonotonicTime?
+
+    private var ended: (status: Int32, killed: Bool)?
+    private var failure: String?
+
+    /// How long a supervisor may take before it is asked again. It answers in a millisecond unless it was stopped or
+    /// what it kills is in the kernel's hands.
+    private static let killInterval: Duration = .milliseconds(250)
+
+    init(_ process: ToolProcess, _ command: ToolCommand, _ started: StartedSupervisor, at now: MonotonicTime) {
+        self.process = process
+        self.command = command
+        supervisor = started.pid
+        control = started.control
+        output = started.output
+        deadline = command.timeout.map { now + $0 }
+    }
+
+    /// When something has to be done without anything having happened.
+    var due: MonotonicTime? {
+        guard let deadline else { return nextKill }
+        return nextKill.map { min($0, deadline) } ?? deadline
+    }
+
+    mutating func expire(at now: MonotonicTime) {
+        if let deadline, deadline <= now {
+            self.deadline = nil
+            process.stop(.timedOut)
+            nextKill = now + SupervisedProcess.killInterval
+        }
+        if let nextKill, nextKill <= now {
+            process.stopAgain()
+            self.nextKill = now + SupervisedProcess.killInterval
+        }
+    }
+
+    /// Somebody asked for a stop: it is repeated until it is done.
+    mutating func watchStop(at now: MonotonicTime) {
+        deadline = nil
+        if nextKill == nil { nextKill = now + SupervisedProcess.killInterval }
+    }
+
+    /// Reads one report. False when the supervisor is gone and the socket is closed.
+    mutating func readControl() -> Bool {
+        guard let control else { return false }
+        return withUnsafeTemporaryAllocation(byteCount: SupervisorReport.byteCount, alignment: 4) { buffer in
+            let count = recv(control, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+            // ECONNRESET: the supervisor ended with a kill message of ours unread. What it said before still comes.
+            if count < 0 && [EAGAIN, EINTR, ECONNRESET].contains(errno) { return true }
+            guard count > 0 else {
+                process.ended()
+                close(control)
+                self.control = nil
+                return false
+            }
+            if let report = SupervisorReport(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { take(report) }
+            return true
+        }
+    }
+
+    private mutating func take(_ report: SupervisorReport) {
+        switch report {
+        case .failed(let step, let code):
+            let what =
+                switch step {
+                case .fork: "No process could be started for the command"
+                case .directory: "The workspace \(command.directory) cannot be entered"
+                case .execute: "\(command.arguments.first ?? "") cannot be executed"
+                }
+            failure = ToolProcessError(code: code, what: what).description
+        case .ended(let status, let killed):
+            ended = (status, killed)
+            // What it left behind has its own short time; the limit was for the command.
+            deadline = nil
+        case .broken, .noneLeft:
+            break
+        }
+    }
+
+    /// Reads once what is there. False when there is no more: at the end, or, for now, if nothing was there.
+    mutating func readOutput(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        guard let output else { return false }
+        let count = read(output, buffer.baseAddress, buffer.count)
+        if count < 0 && errno == EINTR { return true }
+        if count < 0 && errno == EAGAIN { return false }
+        guard count > 0 else {
+            closeOutput()
+            return false
+        }
+        process.onBytes(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        return true
+    }
+
+    /// At the end: also if somebody outside, to whom the command gave the descriptor, still holds it.
+    mutating func closeOutput() {
+        if let output { close(output) }
+        output = nil
+    }
+
+    /// How the command ended. Once the supervisor is gone.
+    var end: ToolProcessEnd {
+        if let failure { return .failed(failure) }
+        guard let ended else {
+            if let reason = process.stopping { return .stopped(reason, code: nil) }
+            return .failed("The supervisor of this command was killed; the command was ended with it.")
+        }
+        let code = SupervisedProcess.exitCode(ofStatus: ended.status)
+        // The supervisor is the arbiter: a command that ended before a kill reached it was not stopped.
+        guard ended.killed else { return .exited(code: code) }
+        if let reason = process.stopping { return .stopped(reason, code: code) }
+        return .failed("The supervisor of this command was told to end; the command was ended with it.")
+    }
+
+    /// wait(2): the low seven bits are the signal, or 0 for an exit with the code in the second byte.
+    static func exitCode(ofStatus status: Int32) -> Int32 {
+        let signal = status & 0x7F
+        return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
+    }
+}

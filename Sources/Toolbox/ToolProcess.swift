@@ -1,0 +1,95 @@
+import Glibc
+import Synchronization
+
+/// A command to execute, as a program and its arguments.
+struct ToolCommand: Sendable {
+    /// The program, looked for in PATH, and its arguments.
+    var arguments: [String]
+    /// Absolute path; created if it is missing.
+    var directory: String
+    /// `NAME=value`.
+    var environment: [String]
+    /// From the start of the process; nil for no limit.
+    var timeout: Duration?
+}
+
+/// How a command ended. No process of it is left.
+enum ToolProcessEnd: Sendable, Equatable {
+    /// By itself: its exit code, or 128 + the signal that ended it.
+    case exited(code: Int32)
+    /// Killed because somebody asked for it, or its time was up; the code is nil if it had not been started.
+    case stopped(StopReason, code: Int32?)
+    /// It could not be started, or its supervisor was killed.
+    case failed(String)
+
+    enum StopReason: Sendable { case cancelled, timedOut }
+}
+
+/// One command under its supervisor.
+///
+/// Threads: any. What the thread of `ToolProcesses` alone needs to know of it is in `SupervisedProcess`.
+final class ToolProcess: Sendable {
+    let onBytes: @Sendable (UnsafeRawBufferPointer) -> Void
+    let onEnd: @Sendable (ToolProcessEnd) -> Void
+
+    private struct State {
+        /// Our end of the socket to the supervisor, and its process; valid from `started` until `ended`.
+        var control: Int32?
+        var supervisor: pid_t = 0
+        var stopping: ToolProcessEnd.StopReason?
+    }
+
+    private let state = Mutex(State())
+
+    init(
+        onBytes: @escaping @Sendable (UnsafeRawBufferPointer) -> Void,
+        onEnd: @escaping @Sendable (ToolProcessEnd) -> Void
+    ) {
+        self.onBytes = onBytes
+        self.onEnd = onEnd
+    }
+
+    /// Asks the supervisor to kill every process of the command. The first reason counts.
+    ///
+    /// Straight from the caller's thread, because a hop costs more than the two system calls; neither can block. The
+    /// lock is held over them so that the numbers are still ours.
+    func stop(_ reason: ToolProcessEnd.StopReason) {
+        state.withLock { state in
+            if state.stopping == nil { state.stopping = reason }
+            ToolProcess.kill(&state)
+        }
+    }
+
+    /// Asks once more: a command can stop its supervisor again and again.
+    func stopAgain() {
+        state.withLock { state in
+            if state.stopping != nil { ToolProcess.kill(&state) }
+        }
+    }
+
+    /// Why it is being stopped, if it is.
+    var stopping: ToolProcessEnd.StopReason? { state.withLock { $0.stopping } }
+
+    /// The supervisor runs. A stop that was asked for before then is passed on.
+    func started(control: Int32, supervisor: pid_t) {
+        state.withLock { state in
+            state.control = control
+            state.supervisor = supervisor
+            if state.stopping != nil { ToolProcess.kill(&state) }
+        }
+    }
+
+    /// Before the socket is closed and the supervisor is reaped.
+    func ended() {
+        state.withLock { $0.control = nil }
+    }
+
+    private static func kill(_ state: inout State) {
+        guard let control = state.control else { return }
+        var message = UInt8(ascii: "K")
+        // A full socket has kill messages enough in it; a closed one has nobody left behind it.
+        _ = send(control, &message, 1, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        // The command may have stopped its supervisors. The first of them is woken, and wakes the second.
+        _ = Glibc.kill(state.supervisor, SIGCONT)
+    }
+}

@@ -1,0 +1,217 @@
+import Glibc
+import Synchronization
+
+/// The thread of `ToolProcesses`: starts commands, reads what they write and what their supervisors report, watches the
+/// clock, tells ends. It blocks in poll(2) and, for as long as a start takes, in posix_spawn.
+///
+/// poll and not epoll, which Swift's Glibc does not show: two descriptors for each running command are some hundreds.
+///
+/// Commands are started here and not where they are asked for: a start takes half a millisecond, which the asking
+/// thread has better use for, and the kernel sends a parent-death signal when the *thread* that started a process ends.
+final class ToolProcessLoop: Sendable {
+    /// What to do for a new process: execute a command, or say why there is none.
+    enum Order: Sendable {
+        case execute(ToolCommand)
+        case refuse(String)
+    }
+
+    private struct Inbox {
+        var starting: [(ToolProcess, Order)] = []
+        var stopping = false
+        var isClosed = false
+    }
+
+    private let supervisor: String
+    private let options: [String]
+    private let inbox = Mutex(Inbox())
+    /// A byte written to one end wakes the thread, which polls the other. Closed by `deinit`: the thread holds this.
+    private let wake: (send: Int32, receive: Int32)
+
+    init(supervisor: String, options: [String]) throws(ToolProcessError) {
+        self.supervisor = supervisor
+        self.options = options
+        wake = try SupervisorSpawn.socketPair(SOCK_STREAM)
+    }
+
+    deinit {
+        Glibc.close(wake.send)
+        Glibc.close(wake.receive)
+    }
+
+    func startThread() throws(ToolProcessError) {
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        var thread = pthread_t()
+        // The thread owns one reference, released when it ends.
+        let context = Unmanaged.passRetained(self)
+        let code = pthread_create(&thread, &attributes, { context in
+            Unmanaged<ToolProcessLoop>.fromOpaque(context!).takeRetainedValue().run()
+            return nil
+        }, context.toOpaque())
+        if code != 0 {
+            context.release()
+            throw ToolProcessError(code: code, what: "The thread that runs commands cannot be started")
+        }
+    }
+
+    func start(_ process: ToolProcess, _ order: Order) {
+        inbox.withLock { $0.starting.append((process, order)) }
+        wakeUp()
+    }
+
+    /// Some process was asked to stop by another thread.
+    func noteStop() {
+        inbox.withLock { $0.stopping = true }
+        wakeUp()
+    }
+
+    func close() {
+        inbox.withLock { $0.isClosed = true }
+        wakeUp()
+    }
+
+    private func wakeUp() {
+        var byte: UInt8 = 0
+        // Full: it is awake, or about to be.
+        _ = send(wake.send, &byte, 1, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+    }
+
+    // MARK: - The thread
+
+    private enum Source {
+        case wake
+        case control(UInt64)
+        case output(UInt64)
+    }
+
+    private struct Running {
+        var processes: [UInt64: SupervisedProcess] = [:]
+        var lastNumber: UInt64 = 0
+        /// Supervisors that have closed their socket on their way out and were not yet to be reaped.
+        var leaving: [UInt64] = []
+        var isClosed = false
+    }
+
+    private func run() {
+        var running = Running()
+        var descriptors: [pollfd] = []
+        var sources: [Source] = []
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            takeInbox(&running)
+            if running.isClosed && running.processes.isEmpty { return }
+            collect(running, &descriptors, &sources)
+            let ready = poll(&descriptors, nfds_t(descriptors.count), patience(running))
+            if ready > 0 {
+                for (descriptor, source) in zip(descriptors, sources) where descriptor.revents != 0 {
+                    handle(source, &running, buffer)
+                }
+            }
+            let now = MonotonicTime.now
+            for (number, process) in running.processes where process.due.map({ $0 <= now }) ?? false {
+                running.processes[number]?.expire(at: now)
+            }
+            let leaving = running.leaving
+            running.leaving = []
+            for number in leaving { finish(number, &running) }
+        }
+    }
+
+    private func collect(_ running: Running, _ descriptors: inout [pollfd], _ sources: inout [Source]) {
+        descriptors.removeAll(keepingCapacity: true)
+        sources.removeAll(keepingCapacity: true)
+        func add(_ descriptor: Int32, _ source: Source) {
+            descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+            sources.append(source)
+        }
+        add(wake.receive, .wake)
+        for (number, process) in running.processes {
+            if let control = process.control { add(control, .control(number)) }
+            if let output = process.output { add(output, .output(number)) }
+        }
+    }
+
+    private func patience(_ running: Running) -> Int32 {
+        // The socket is closed a few microseconds before the kernel lets the supervisor be reaped.
+        if !running.leaving.isEmpty { return 1 }
+        guard let due = running.processes.values.lazy.compactMap(\.due).min() else { return -1 }
+        return due.milliseconds(after: .now)
+    }
+
+    private func takeInbox(_ running: inout Running) {
+        let taken = inbox.withLock { inbox in
+            defer {
+                inbox.starting = []
+                inbox.stopping = false
+            }
+            return inbox
+        }
+        if taken.isClosed && !running.isClosed {
+            running.isClosed = true
+            for process in running.processes.values { process.process.stop(.cancelled) }
+        }
+        if taken.stopping || taken.isClosed {
+            let now = MonotonicTime.now
+            for (number, process) in running.processes where process.process.stopping != nil {
+                running.processes[number]?.watchStop(at: now)
+            }
+        }
+        for (process, order) in taken.starting { begin(process, order, &running) }
+    }
+
+    private func begin(_ process: ToolProcess, _ order: Order, _ running: inout Running) {
+        if running.isClosed { process.stop(.cancelled) }
+        if let reason = process.stopping { return process.onEnd(.stopped(reason, code: nil)) }
+        let command: ToolCommand
+        switch order {
+        case .execute(let asked): command = asked
+        case .refuse(let reason): return process.onEnd(.failed(reason))
+        }
+        let started: StartedSupervisor
+        do throws(ToolProcessError) {
+            try WorkspaceDirectory.create(command.directory)
+            started = try SupervisorSpawn.start(supervisor, options: options, command)
+        } catch {
+            return process.onEnd(.failed(error.description))
+        }
+        running.lastNumber += 1
+        let number = running.lastNumber
+        let now = MonotonicTime.now
+        process.started(control: started.control, supervisor: started.pid)
+        running.processes[number] = SupervisedProcess(process, command, started, at: now)
+        if process.stopping != nil { running.processes[number]?.watchStop(at: now) }
+    }
+
+    private func handle(_ source: Source, _ running: inout Running, _ buffer: UnsafeMutableRawBufferPointer) {
+        switch source {
+        case .wake:
+            _ = recv(wake.receive, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+        case .output(let number):
+            // One read, then everybody else's turn.
+            _ = running.processes[number]?.readOutput(into: buffer)
+        case .control(let number):
+            guard running.processes[number]?.readControl() == false else { return }
+            drain(number, &running, buffer)
+            running.leaving.append(number)
+        }
+    }
+
+    /// Reads what is in the pipe when the last process is gone. Bounded, because a process outside may hold it and write.
+    private func drain(_ number: UInt64, _ running: inout Running, _ buffer: UnsafeMutableRawBufferPointer) {
+        var left = 1024 * 1024
+        while left > 0, running.processes[number]?.readOutput(into: buffer) == true { left -= buffer.count }
+        running.processes[number]?.closeOutput()
+    }
+
+    private func finish(_ number: UInt64, _ running: inout Running) {
+        guard let process = running.processes[number] else { return }
+        var status: Int32 = 0
+        // Somebody else may have reaped it (ECHILD): gone is gone.
+        if waitpid(process.supervisor, &status, WNOHANG) == 0 { return running.leaving.append(number) }
+        running.processes[number] = nil
+        process.process.onEnd(process.end)
+    }
+}

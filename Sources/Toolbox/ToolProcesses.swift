@@ -1,0 +1,56 @@
+import Glibc
+import Synchronization
+
+/// Runs the commands of all tools, each under a supervisor, on one thread of its own.
+///
+/// Every command, however many processes it makes of itself, is gone when its end is told, when it is cancelled, and
+/// when this process dies, also by SIGKILL. A command is over when its first process has ended; what it left behind in
+/// the background is killed a tenth of a second later.
+///
+/// Ownership: one for a process; whoever creates it calls `close`. Threads: callable from any.
+public final class ToolProcesses: Sendable {
+    private let loop: ToolProcessLoop
+
+    /// - Parameter supervisor: absolute path of the program `fermata-supervisor`.
+    /// - Throws: if that is not an executable file, or the system has no descriptor or thread left.
+    public convenience init(supervisor: String = ToolProcesses.defaultSupervisor) throws(ToolProcessError) {
+        try self.init(supervisor: supervisor, options: [])
+    }
+
+    /// - Parameter options: of the supervisor itself, for tests.
+    init(supervisor: String, options: [String]) throws(ToolProcessError) {
+        guard access(supervisor, X_OK) == 0 else {
+            throw ToolProcessError(code: errno, what: "The program \(supervisor), which runs commands, cannot be used")
+        }
+        loop = try ToolProcessLoop(supervisor: supervisor, options: options)
+        try loop.startThread()
+    }
+
+    deinit { close() }
+
+    /// Kills every command and refuses new ones; the thread ends when the last command has. Idempotent, never blocks.
+    public func close() { loop.close() }
+
+    /// `fermata-supervisor` in the directory of this process's own program.
+    public static var defaultSupervisor: String {
+        var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = path.withUnsafeMutableBytes { bytes in
+            readlink("/proc/self/exe", bytes.bindMemory(to: CChar.self).baseAddress!, bytes.count)
+        }
+        let program = path[..<max(0, count)]
+        let directory = program[..<(program.lastIndex(of: UInt8(ascii: "/")) ?? 0)]
+        return String(decoding: directory, as: UTF8.self) + "/fermata-supervisor"
+    }
+
+    /// Never blocks; `onEnd` comes exactly once, on the thread.
+    func start(_ process: ToolProcess, _ command: ToolCommand) { loop.start(process, .execute(command)) }
+
+    /// Ends a process that was never started as failed, on the thread.
+    func refuse(_ process: ToolProcess, _ reason: String) { loop.start(process, .refuse(reason)) }
+
+    /// Kills the process and all its descendants, now and again until they are gone. Never blocks.
+    func cancel(_ process: ToolProcess) {
+        process.stop(.cancelled)
+        loop.noteStop()
+    }
+}
