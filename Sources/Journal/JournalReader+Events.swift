@@ -13,7 +13,7 @@ extension JournalReader {
             try statement.bind(run, at: 1)
             try statement.bind(Int64(clamping: after), at: 2)
             try statement.bind(Int64(clamping: last), at: 3)
-            try statement.bind(Int64(maxCount), at: 4)
+            try statement.bind(Int64(max(0, maxCount)), at: 4)
         } check: { event throws(JournalError) in
             expected += 1
             guard event.seq == expected else { throw damaged("event \(expected) of run \(run) is missing") }
@@ -25,7 +25,7 @@ extension JournalReader {
         var expected = afterOffset
         return try events(sql, maxBytes: maxBytes) { statement in
             try statement.bind(Int64(clamping: afterOffset), at: 1)
-            try statement.bind(Int64(maxCount), at: 2)
+            try statement.bind(Int64(max(0, maxCount)), at: 2)
         } check: { event throws(JournalError) in
             expected += 1
             guard event.offset == expected else { throw damaged("the event at offset \(expected) is missing") }

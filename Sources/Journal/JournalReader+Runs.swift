@@ -7,14 +7,16 @@ extension JournalReader {
         }.first
     }
 
-    public func runs(from first: JournalRunID, through last: JournalRunID, limit: Int) throws(JournalError) -> [RunRow] {
+    public func runs(
+        from first: JournalRunID, through last: JournalRunID, limit: Int
+    ) throws(JournalError) -> [RunRow] {
         let sql = "SELECT \(RunQuery.columns) FROM runs WHERE run >= ?1 AND run <= ?2 ORDER BY run LIMIT ?3"
         return try rows(
             sql,
             { statement in
                 try statement.bind(first, at: 1)
                 try statement.bind(last, at: 2)
-                try statement.bind(Int64(limit), at: 3)
+                try statement.bind(Int64(max(0, limit)), at: 3)
             }
         ) { try $0.runRow() }
     }
@@ -22,30 +24,56 @@ extension JournalReader {
     public func runs(
         _ filter: RunFilter, order: RunOrder, after cursor: RunCursor?, limit: Int
     ) throws(JournalError) -> [RunRow] {
+        guard limit > 0 else { return [] }
         let query = RunQuery(filter, order: order, after: cursor)
-        guard !query.isEmpty, limit > 0 else { return [] }
-        guard !query.statuses.isEmpty else {
-            return try rows(query.sql, { try query.bind(to: $0, status: nil, limit: limit) }) { try $0.runRow() }
-        }
-        guard query.statuses.count > 1 else {
-            return try rows(query.sql, { try query.bind(to: $0, status: query.statuses[0], limit: limit) }) {
-                try $0.runRow()
+        // In one read transaction: a run that changes its status meanwhile is found once.
+        return try transaction { () throws(JournalError) in
+            switch query.ranges {
+            case .one: return try rows(of: query, status: nil, limit: limit)
+            case .statuses(let statuses): return try merged(query, statuses, order: order, limit: limit)
+            case .allStatuses(let agent):
+                return try merged(query, try statuses(of: agent), order: order, limit: limit)
             }
         }
-        // In one read transaction: a run that changes its status meanwhile is found once.
-        return try transaction { () throws(JournalError) in try merged(query, order: order, limit: limit) }
     }
 
-    private func merged(_ query: RunQuery, order: RunOrder, limit: Int) throws(JournalError) -> [RunRow] {
+    private func rows(of query: RunQuery, status: Int32?, limit: Int) throws(JournalError) -> [RunRow] {
+        try rows(query.sql, { try query.bind(to: $0, status: status, limit: limit) }) { try $0.runRow() }
+    }
+
+    private func merged(
+        _ query: RunQuery, _ statuses: [Int32], order: RunOrder, limit: Int
+    ) throws(JournalError) -> [RunRow] {
         var found: [RunRow] = []
-        for status in query.statuses {
-            found += try rows(query.sql, { try query.bind(to: $0, status: status, limit: limit) }) { try $0.runRow() }
-        }
+        for status in statuses { found += try rows(of: query, status: status, limit: limit) }
+        guard statuses.count > 1 else { return found }
         found.sort { left, right in
-            order == .oldestFirst
-                ? RunCursor(left) < RunCursor(right) : RunCursor(right) < RunCursor(left)
+            order == .oldestFirst ? RunCursor(left) < RunCursor(right) : RunCursor(right) < RunCursor(left)
         }
         return Array(found.prefix(limit))
+    }
+
+    /// The statuses that an agent's runs have: a jump through the index for each.
+    private func statuses(of agent: String) throws(JournalError) -> [Int32] {
+        var statuses: [Int32] = []
+        while true {
+            let sql = """
+                SELECT status FROM runs INDEXED BY runs_agent WHERE agent = ?1 AND status > ?2 ORDER BY status LIMIT 1
+                """
+            let next = try rows(
+                sql,
+                { statement in
+                    try statement.bind(agent, at: 1)
+                    try statement.bind(statuses.last.map { Int64($0) } ?? .min, at: 2)
+                }
+            ) { $0.int32(at: 0) }
+            guard let next = next.first else { return statuses }
+            // A number beyond a status's range would be found again and again.
+            guard statuses.last.map({ $0 < next }) ?? true else {
+                throw damaged("a run of agent \(agent) has no status")
+            }
+            statuses.append(next)
+        }
     }
 
     public func activeRuns() throws(JournalError) -> [RunRow] {
@@ -63,7 +91,7 @@ extension JournalReader {
             sql,
             { statement in
                 try statement.bind(time, at: 1)
-                try statement.bind(Int64(limit), at: 2)
+                try statement.bind(Int64(max(0, limit)), at: 2)
             }
         ) { try $0.runRow() }
     }

@@ -11,7 +11,9 @@ public final class JournalReader: JournalReading {
 
     init(_ journal: SQLiteJournal) throws(JournalError) {
         self.journal = journal
-        database = try reading(journal.path) { () throws(SQLiteError) in try StoreConnection.reader(path: journal.path) }
+        database = try reading(journal.path) { () throws(SQLiteError) in
+            try StoreConnection.reader(path: journal.path)
+        }
         statements = StatementCache(database)
     }
 
@@ -70,7 +72,8 @@ public final class JournalReader: JournalReading {
     }
 
     public func lastSeq(of run: JournalRunID) throws(JournalError) -> UInt64 {
-        try rows("SELECT last_seq FROM runs WHERE run = ?1", { try $0.bind(run, at: 1) }) { $0.uint64(at: 0) }.first ?? 0
+        let sql = "SELECT last_seq FROM runs WHERE run = ?1"
+        return try rows(sql, { try $0.bind(run, at: 1) }) { $0.uint64(at: 0) }.first ?? 0
     }
 
     public func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow? {
@@ -79,7 +82,9 @@ public final class JournalReader: JournalReading {
         }
     }
 
-    public func openAsks(of run: JournalRunID?, after cursor: AskCursor?, limit: Int) throws(JournalError) -> [AskRow] {
+    public func openAsks(
+        of run: JournalRunID?, after cursor: AskCursor?, limit: Int
+    ) throws(JournalError) -> [AskRow] {
         let ofRun = run == nil ? "" : "run = ?5 AND "
         // The asks of one run are few: they are found by their key and sorted.
         let index = run == nil ? "INDEXED BY asks_open" : ""
@@ -94,7 +99,7 @@ public final class JournalReader: JournalReading {
                 try statement.bind(cursor?.openedAt ?? .min, at: 1)
                 try statement.bind(cursor?.run ?? .least, at: 2)
                 try statement.bind(Int64(cursor?.number ?? 0), at: 3)
-                try statement.bind(Int64(limit), at: 4)
+                try statement.bind(Int64(max(0, limit)), at: 4)
                 if let run { try statement.bind(run, at: 5) }
             }
         ) { try $0.askRow() }

@@ -27,11 +27,20 @@ public final class JournalWriter: JournalWriting {
                 """)
             _ = try numbers.step()
             lastOffset = numbers.uint64(at: 0)
-            requestNumbers =
-                numbers.isNull(at: 1) ? 1..<1 : numbers.int64(at: 1)..<max(numbers.int64(at: 1), numbers.int64(at: 2)) + 1
+            let (oldest, newest) = (numbers.int64(at: 1), numbers.int64(at: 2))
+            // Without a row both are 0.
+            guard oldest >= 0, oldest <= newest, newest < .max else {
+                throw JournalError(
+                    code: .corrupt, path: journal.path, message: "the store is damaged: requests \(oldest) to \(newest)")
+            }
+            requestNumbers = max(1, oldest)..<newest + 1
             numbers.reset()
-        } catch {
+        } catch let error as JournalError {
+            throw error
+        } catch let error as SQLiteError {
             throw JournalError(error, path: journal.path)
+        } catch {
+            throw JournalError(code: .unreadable, path: journal.path, message: "\(error)")
         }
     }
 
@@ -88,11 +97,11 @@ public final class JournalWriter: JournalWriting {
         do {
             // Only ever from the front, so that the numbers of those that stay have no gap.
             let front = statements.oldestRequests
-            try front.bind(Int64(limit), at: 1)
+            try front.bind(Int64(max(0, limit)), at: 1)
             defer { front.reset() }
             while try front.step() {
                 guard front.int64(at: 1) < time else { break }
-                end = front.int64(at: 0) + 1
+                end = min(front.int64(at: 0) &+ 1, requestNumbers.upperBound)
             }
             front.reset()
             guard end > oldest else { return 0 }

@@ -15,7 +15,8 @@ extension Statement {
     func eventRow() throws(DamagedRow) -> EventRow {
         guard let run = runID(at: 1) else { throw DamagedRow(table: "events") }
         return EventRow(
-            offset: uint64(at: 0), run: run, seq: uint64(at: 2), at: int64(at: 3), kind: int32(at: 4), body: blob(at: 5))
+            offset: uint64(at: 0), run: run, seq: uint64(at: 2), at: int64(at: 3), kind: int32(at: 4),
+            body: blob(at: 5))
     }
 
     /// Columns: `RunQuery.columns`.

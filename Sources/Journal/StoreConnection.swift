@@ -1,6 +1,14 @@
 internal import SQLite
 
 /// What every connection to a store is set to.
+///
+/// Pages of 4,096 bytes: the same commits (see `StoreSchema`), synced, took 0.15 ms at the median with these, 0.14 ms
+/// with 1,024, 0.20 ms with 8,192 and 0.19 ms with 16,384 bytes. `fdatasync` of as many bytes written over an existing
+/// file took 0.11 to 0.13 ms, at the end of a growing file 0.22 to 0.28 ms, all on ext4 and one disk: hence a log that
+/// is not cut at every turn. Medians of variants that write the same pages differed by 0.03 ms.
+///
+/// No memory mapping: with a million events it made reading runs, and all events, no faster beyond the noise (32 to
+/// 40 µs a run of ten events both ways), and it would turn a disk's error into a signal.
 enum StoreConnection {
     /// Milliseconds. Readers and the writer of a store do not wait for each other; only a foreign program, or another
     /// connection that recovers the log, makes them wait.

@@ -21,7 +21,8 @@ public final class Statement {
         let result = text.withUTF8 { utf8 in
             utf8.withMemoryRebound(to: CChar.self) { bytes in
                 var tail: UnsafePointer<CChar>?
-                let result = sqlite3_prepare_v3(connection, bytes.baseAddress, Int32(bytes.count), flags, &handle, &tail)
+                let result = sqlite3_prepare_v3(
+                    connection, bytes.baseAddress, Int32(bytes.count), flags, &handle, &tail)
                 if let tail, let start = bytes.baseAddress {
                     rest = bytes[(tail - start)...].count { $0 > 0x20 && $0 != 0x3B }
                 }

@@ -134,8 +134,10 @@ enum JournalConformance: CaseIterable {
             RunFilter(active: true), RunFilter(active: false), RunFilter(agent: "odd"), RunFilter(agent: "none"),
             RunFilter(parent: parent), RunFilter(statuses: [1, 2], agent: "even"),
             RunFilter(statuses: [2], active: false, agent: "odd", parent: parent),
-            RunFilter(createdAfter: 3), RunFilter(createdBefore: 9), RunFilter(createdAfter: 3, createdBefore: 9),
-            RunFilter(statuses: [1, 2], createdAfter: 3, createdBefore: 9), RunFilter(createdAfter: 9, createdBefore: 3),
+            RunFilter(createdAfter: 3), RunFilter(createdBefore: 9),
+            RunFilter(createdAfter: 3, createdBefore: 9),
+            RunFilter(statuses: [1, 2], createdAfter: 3, createdBefore: 9),
+            RunFilter(statuses: [0], active: true, agent: "even"), RunFilter(createdAfter: 9, createdBefore: 3),
         ]
         for filter in filters {
             let fitting = all.filter { row in
@@ -270,7 +272,9 @@ enum JournalConformance: CaseIterable {
         }
         #expect(try reader.request(Samples.request(3).id) == Samples.request(3, at: 3))
         #expect(try writer.request(Samples.request(3).id) == Samples.request(3, at: 3))
-        let twice = #expect(throws: JournalError.self) { try writer.commit(JournalBatch(requests: [Samples.request(3)])) }
+        let twice = #expect(throws: JournalError.self) {
+            try writer.commit(JournalBatch(requests: [Samples.request(3)]))
+        }
         #expect(twice?.code == .invalidBatch)
         #expect(try writer.forgetRequests(before: 6, limit: 3) == 3)
         #expect(try reader.request(Samples.request(3).id) == nil)
@@ -298,7 +302,9 @@ enum JournalConformance: CaseIterable {
         let sorted = asks.sorted { ($0.openedAt, $0.run, $0.number) < ($1.openedAt, $1.run, $1.number) }
         #expect(try reader.openAsks(of: nil, after: nil, limit: 100) == sorted)
         var paged: [AskRow] = []
-        while case let page = try reader.openAsks(of: nil, after: paged.last.map { AskCursor($0) }, limit: 2), !page.isEmpty {
+        while true {
+            let page = try reader.openAsks(of: nil, after: paged.last.map { AskCursor($0) }, limit: 2)
+            if page.isEmpty { break }
             paged += page
         }
         #expect(paged == sorted)

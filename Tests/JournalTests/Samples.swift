@@ -12,7 +12,8 @@ struct Samples {
 
     static func request(_ number: UInt64, at: Int64 = 0) -> RequestRow {
         RequestRow(
-            id: JournalRequestID(high: number &* 0x9E37_79B9_7F4A_7C15, low: number), digest: [1, 2, UInt8(number & 255)],
+            id: JournalRequestID(high: number &* 0x9E37_79B9_7F4A_7C15, low: number),
+            digest: [1, 2, UInt8(number & 255)],
             reply: [UInt8](repeating: UInt8(number & 255), count: 40), at: at)
     }
 
