@@ -1,0 +1,87 @@
+internal import Synchronization
+
+/// Many streaming HTTP transfers on one thread.
+///
+/// Each transfer in flight has a TCP connection of its own (HTTP/1.1, no multiplexing); idle connections are kept and
+/// used again. Names are resolved on threads of libcurl's, so a slow name delays nobody else.
+///
+/// Threads: every method may be called from any thread. All callbacks of all transfers of a session are made one after
+/// the other on its thread: they must not block, or every transfer waits.
+///
+/// Ownership: dropping the session closes it without waiting.
+public final class CurlSession: Sendable {
+    private let mailbox: Mailbox
+
+    /// Starts the session's thread.
+    ///
+    /// - Throws: `CurlError.Kind.library` when libcurl is older than 7.87, resolves names synchronously, or the process
+    ///   has no descriptors or threads left.
+    public init() throws(CurlError) {
+        if let problem = CurlLibrary.problem { throw problem }
+        let loop = try TransferLoop()
+        mailbox = loop.mailbox
+        try Thread.start(named: "curl") { loop.run() }
+    }
+
+    deinit {
+        mailbox.close()
+    }
+
+    /// Starts a transfer; returns at once.
+    ///
+    /// - Parameters:
+    ///   - onResponse: once, when the head of the final response is complete; not if the transfer fails before.
+    ///   - onData: a piece of the body as it arrived, never empty; the bytes are valid during the call only.
+    ///   - onEnd: exactly once, after all others. When it is called the socket is closed, or idle after a success.
+    ///     Everything that the callbacks hold is released after it.
+    /// - Returns: the transfer, to cancel it; dropping it does not.
+    @discardableResult
+    public func start(
+        _ request: CurlRequest,
+        onResponse: @escaping @Sendable (CurlResponse) -> Void = { _ in },
+        onData: @escaping @Sendable (UnsafeRawBufferPointer) -> Void = { _ in },
+        onEnd: @escaping @Sendable (Result<CurlCompletion, CurlError>) -> Void
+    ) -> CurlTransfer {
+        let transfer = CurlTransfer(mailbox: mailbox)
+        let start = Start(
+            transfer: transfer, request: request, onResponse: onResponse, onData: onData, onEnd: onEnd)
+        if !mailbox.post(start) {
+            // On a thread of its own: the caller may hold a lock that its onEnd takes.
+            let refused: Void? = try? Thread.start(named: "curl") { onEnd(.failure(.closed)) }
+            if refused == nil { onEnd(.failure(.closed)) }
+        }
+        return transfer
+    }
+
+    /// Ends every transfer with `CurlError.Kind.closed`, then the thread. Idempotent.
+    ///
+    /// Returns when every `onEnd` has been made, except on the session's own thread (in a callback), where it returns
+    /// at once. Not for the cooperative pool: it blocks for as long as the callbacks take.
+    public func close() {
+        mailbox.close()
+        mailbox.waitForEnd()
+    }
+}
+
+/// A transfer that was started.
+public final class CurlTransfer: Sendable {
+    private let mailbox: Mailbox
+    private let cancelled = Atomic(false)
+
+    init(mailbox: Mailbox) {
+        self.mailbox = mailbox
+    }
+
+    /// Takes the transfer out of curl and closes its socket at once, whatever it is doing (some 35 µs over loopback
+    /// until the peer sees it). Idempotent, never blocks, may be called from any thread and from callbacks.
+    ///
+    /// The transfer ends with `CurlError.Kind.cancelled`, unless it has already ended. Of the other callbacks at most
+    /// the one that is running goes on.
+    public func cancel() {
+        guard !cancelled.exchange(true, ordering: .relaxed) else { return }
+        mailbox.cancel(self)
+    }
+
+    /// Read before each callback, so that none begins after `cancel`.
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+}
