@@ -67,6 +67,8 @@ final class TerminalCall: Sendable {
                 change { state in
                     #expect(state.result == nil, "output after the end")
                     state.live += text
+                    // What is waited for is short; searching all of it each time would make the reader slow.
+                    return String(state.live.suffix(text.count + 64))
                 }
             },
             onEnd: { [self] result in
@@ -74,6 +76,7 @@ final class TerminalCall: Sendable {
                     state.ends += 1
                     #expect(state.ends == 1, "two ends")
                     state.result = result
+                    return ""
                 }
             })
         box.withLock { $0 = execution }
@@ -82,12 +85,13 @@ final class TerminalCall: Sendable {
     var execution: any ToolExecution { box.withLock { $0! } }
     var live: String { state.withLock { $0.live } }
 
-    private func change(_ body: (inout State) -> Void) {
+    /// - Parameter body: returns where a text that somebody waits for may have appeared.
+    private func change(_ body: (inout State) -> String) {
         let woken = state.withLock { state in
-            body(&state)
-            let woken = state.waiters.filter { $0.text.map(state.live.contains) ?? false || state.result != nil }
-            state.waiters.removeAll { $0.text.map(state.live.contains) ?? false || state.result != nil }
-            return woken
+            let news = body(&state)
+            let isOver: (String?) -> Bool = { [over = state.result != nil] in over || $0.map(news.contains) ?? false }
+            defer { state.waiters.removeAll { isOver($0.text) } }
+            return state.waiters.filter { isOver($0.text) }
         }
         for waiter in woken { waiter.1.resume() }
     }

@@ -21,9 +21,11 @@ struct TerminalOutputTests {
 
     @Test func endlessOutputUsesNoMemoryAndIsCancelledAtOnce() async throws {
         let harness = try TerminalHarness()
+        _ = await harness.run("mkfifo seconds-later")
         let before = residentBytes()
-        let call = harness.start("timeout 2 yes; echo end; yes")
-        await call.output(contains: "end\n")
+        let call = harness.start("timeout 2 yes; echo > seconds-later; yes")
+        // Waits until the command opens the other end.
+        close(open(harness.workspace + "/seconds-later", O_RDONLY | O_CLOEXEC))
         call.execution.cancel()
         let result = await call.result()
         #expect(result.outcome == .cancelled)

@@ -1,0 +1,117 @@
+import Testing
+
+@testable import Toolbox
+
+@Suite struct CommandOutputTests {
+    private static let now = MonotonicTime(nanoseconds: 1)
+
+    /// The live text and the result of these chunks.
+    private func play(_ chunks: [[UInt8]], secrets: [String] = [], limit: Int = 1000) -> (live: String, ToolOutput) {
+        let output = CommandOutput(secrets: secrets, limit: limit)
+        var live = ""
+        for chunk in chunks { live += chunk.withUnsafeBytes { output.append($0, at: CommandOutputTests.now) } }
+        let soFar = output.soFar
+        let end = output.finish()
+        #expect(soFar == end.output)
+        return (live + end.live, end.output)
+    }
+
+    private func halves(_ bytes: [UInt8]) -> [[[UInt8]]] {
+        (0...bytes.count).map { [Array(bytes[..<$0]), Array(bytes[$0...])] } + [bytes.map { [$0] }]
+    }
+
+    @Test func secretsAreMaskedWhereverTheyAreCut() {
+        let secrets = ["abcdefgh", "abcdefghij", "bcdefghX", "aaaaaaaab", "x\ny\nz\nzzz"]
+        for (text, masked) in [
+            ("1 abcdefgh 2 abcdefghij 3", "1 **** 2 **** 3"), ("abcdefghi", "****i"), ("abcdefghX", "****X"),
+            ("aaaaaaaaaaab", "aaa****"), ("abcdefghabcdefghij", "********"), ("x\ny\nz\nzzz", "****"),
+            ("abcdefg", "abcdefg"), ("abcdefg abcdefghi", "abcdefg ****i"), ("äabcdefghijä", "ä****ä"),
+        ] {
+            for chunks in halves(Array(text.utf8)) {
+                let (live, output) = play(chunks, secrets: secrets)
+                #expect(output.text == masked)
+                #expect(live == masked)
+            }
+        }
+    }
+
+    @Test func aSecretCutByTheEndIsMasked() {
+        #expect(play([Array("key 0123456789abcdef".utf8)], secrets: ["0123456789abcdefXYZ"]).1.text == "key ****")
+        #expect(play([Array("key 012".utf8)], secrets: ["0123456789abcdefXYZ"]).1.text == "key 012")
+    }
+
+    /// Swift's own decoder is the reference.
+    @Test func anyBytesBecomeText() {
+        var random = SplitMix(state: 42)
+        let pieces: [[UInt8]] = [
+            [0xC3, 0xA4], [0xE2, 0x82, 0xAC], [0xF0, 0x9F, 0x8E, 0xB5], [0x61], [0x80], [0xC0, 0xAF], [0xED, 0xA0, 0x80],
+            [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xF0, 0x9F], [0xFF], [0x00],
+        ]
+        for _ in 0..<2000 {
+            let bytes = (0..<Int.random(in: 0...6, using: &random)).flatMap { _ in pieces.randomElement(using: &random)! }
+            let expected = String(decoding: bytes, as: UTF8.self)
+            for chunks in halves(bytes) {
+                let (live, output) = play(chunks)
+                #expect(Array(output.text.utf8) == Array(expected.utf8), "\(chunks)")
+                #expect(Array(live.utf8) == Array(expected.utf8))
+                #expect(output.repaired == (Array(expected.utf8) != bytes))
+            }
+        }
+    }
+
+    @Test func theMiddleIsLeftOutBetweenWholeCharacters() {
+        let line = "zwölf Boxkämpfer € 🎵\n"
+        for limit in 64...120 {
+            for count in 1...20 {
+                let text = String(repeating: line, count: count)
+                for chunks in [[Array(text.utf8)], text.utf8.map { [$0] }] {
+                    let (_, output) = play(chunks, limit: limit)
+                    if text.utf8.count <= limit {
+                        #expect(output == ToolOutput(text: text))
+                        continue
+                    }
+                    #expect(!output.repaired && !output.text.unicodeScalars.contains("\u{FFFD}"))
+                    let parts = output.text.split(separator: "[… \(output.omittedBytes) bytes left out …]\n")
+                    #expect(parts.count == 2)
+                    // A line break before the mark is the text's own or was put there.
+                    let kept = text.utf8.count - Int(output.omittedBytes)
+                    let head = kept - parts[1].utf8.count
+                    #expect(head == parts[0].utf8.count || head == parts[0].utf8.count - 1 && parts[0].last == "\n")
+                    #expect(text.hasPrefix(String(decoding: parts[0].utf8.prefix(head), as: UTF8.self)))
+                    #expect(text.hasSuffix(parts[1]))
+                    #expect(limit - 8 <= kept && kept <= limit)
+                }
+            }
+        }
+    }
+
+    @Test func liveOutputHasABoundedRate() {
+        let output = CommandOutput(secrets: [], limit: 1000)
+        let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
+        var live = 0
+        var marks = 0
+        for millisecond in 0..<1000 {
+            let text = chunk.withUnsafeBytes { output.append($0, at: MonotonicTime(nanoseconds: Int64(millisecond) * 1_000_000)) }
+            live += text.utf8.count
+            if text.contains("bytes left out") { marks += 1 }
+        }
+        let end = output.finish()
+        #expect(live < 10 * (256 + 64) * 1024)
+        #expect(marks == 9)
+        #expect(end.live == "\n[… \(96 * 65536) bytes left out …]\n")
+        #expect(end.output.omittedBytes == 65_536_000 - 1000)
+    }
+}
+
+/// The same numbers every time.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
