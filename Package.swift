@@ -8,6 +8,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
 let package = Package(
     name: "fermata",
     products: [
@@ -23,6 +26,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         // Commands, options, help and completions of the command line.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        // The log of the service.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // The HTTP server of the mock model: it sees at once that a client has left (HummingbirdCore only).
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        // Event loops and HTTP types that HummingbirdCore hands its users.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CNNG"),
@@ -31,10 +42,46 @@ let package = Package(
         .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
+        .target(name: "FermataCore", dependencies: ["FermataProtocol", protobuf], swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
+        .executableTarget(name: "fermata-supervisor"),
+        .target(name: "Toolbox", dependencies: ["fermata-supervisor"], swiftSettings: settings),
+        .target(name: "ModelScript", swiftSettings: settings),
+        .target(name: "ModelClients", dependencies: ["Curl", "ModelScript"], swiftSettings: settings),
         .target(
-            name: "FermataProtocol", dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            name: "MockModel",
+            dependencies: [
+                "ModelScript",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                logging,
+            ],
             swiftSettings: settings),
-        .target(name: "FermataCore", dependencies: ["FermataProtocol", .product(name: "SwiftProtobuf", package: "swift-protobuf")], swiftSettings: settings),
+        .target(
+            name: "FermataClient", dependencies: ["FermataProtocol", "NNG", protobuf], swiftSettings: settings),
+        .target(
+            name: "FermataServer",
+            dependencies: [
+                "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "Toolbox", protobuf, logging,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fermata",
+            dependencies: [
+                "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript", "MockModel",
+                protobuf, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "fermata", "fermata-supervisor", protobuf,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

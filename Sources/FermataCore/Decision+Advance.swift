@@ -46,12 +46,17 @@ extension Decision {
     }
 
     private func question(of call: Run.Call) -> FermataAskOpened {
+        // Checked against the tool's schema when the call was selected.
         let arguments = try? JSONValue(parsing: call.arguments)
+        func text(_ name: String) -> String {
+            guard case .object(let members) = arguments, case .string(let text) = members[name] else { return "" }
+            return text
+        }
         return .with {
             $0.number = run.askCount + 1
             $0.kind = .question
-            $0.question = arguments?["question"]?.stringValue ?? ""
-            $0.context = arguments?["context"]?.stringValue ?? ""
+            $0.question = text("question")
+            $0.context = text("context")
             $0.call = call.number
         }
     }

@@ -1,10 +1,12 @@
 internal import FermataProtocol
 internal import ModelClients
+internal import Synchronization
 
-/// Which client answers for a model's name: the clients live as long as the server.
+/// Which client answers for a model's name: clients live as long as the server.
 final class ModelCatalogue: Sendable {
     private let environment: ModelEnvironment
     private let scripted = ScriptedModel()
+    private let chats = Mutex<[ModelTarget.Endpoint: OpenAIChat]>([:])
 
     init(_ environment: ModelEnvironment) {
         self.environment = environment
@@ -12,14 +14,43 @@ final class ModelCatalogue: Sendable {
 
     /// - Throws: UNKNOWN_MODEL or MISSING_KEY, with what to do about it.
     func check(_ name: String) throws(Refusal) {
+        do {
+            _ = try environment.resolve(name)
+        } catch {
+            throw Refusal(
+                error.kind == .missingKey ? .missingKey : .unknownModel, error.description, details: ["field": "model"])
+        }
     }
 
+    /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
     func start(
         _ request: ModelRequest, of name: String, onText: @escaping @Sendable (String) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) throws(ModelFailure) -> any ModelCall {
         var request = request
-        request.model = String(name.dropFirst(5))
-        return scripted.start(request, onText: onText, onEnd: onEnd)
+        let target: ModelTarget
+        do {
+            target = try environment.resolve(name)
+        } catch {
+            // The server was restarted without what the run was launched with.
+            throw ModelFailure(kind: .authentication, message: error.description, retryable: false)
+        }
+        switch target {
+        case .scripted(let file):
+            request.model = file
+            return scripted.start(request, onText: onText, onEnd: onEnd)
+        case .chat(let endpoint):
+            request.model = endpoint.model
+            return try chat(endpoint).start(request, onText: onText, onEnd: onEnd)
+        }
+    }
+
+    private func chat(_ endpoint: ModelTarget.Endpoint) throws(ModelFailure) -> OpenAIChat {
+        try chats.withLock { (chats) throws(ModelFailure) in
+            if let chat = chats[endpoint] { return chat }
+            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key)
+            chats[endpoint] = chat
+            return chat
+        }
     }
 }

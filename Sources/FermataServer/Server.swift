@@ -17,6 +17,8 @@ public final class Server {
     public static let version = "0.1.0"
 
     private let configuration: Configuration
+    /// Where commands are taken.
+    public var controlURL: String { configuration.controlURL }
     private let logger: Logger
     private let journal: SQLiteJournal
     private let loop: RunLoop

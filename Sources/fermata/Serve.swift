@@ -54,6 +54,7 @@ struct Serve: ParsableCommand {
             Failure.say("\(error)")
             throw ExitCode(Failure.refused)
         }
+        print("listening \(server.controlURL)")
         let signal = wait(for: signals)
         logger.info("ending", metadata: ["signal": "\(signal)"])
         server.shutDown()
