@@ -19,8 +19,7 @@ public struct ListenOptions: Sendable {
 
 /// An nng socket with its connections, listeners and dialer.
 ///
-/// In nng, creating and closing of endpoints race with each other, so all of it in the process goes through one lock.
-/// Only `close` may hold that lock for long, and it is called on a thread of its own.
+/// In nng, creating and closing of endpoints race with each other, so all of it in the process is done by turns.
 final class Endpoint: Sendable {
     private struct Listening {
         let address: Address
@@ -30,7 +29,7 @@ final class Endpoint: Sendable {
         var retired: [nng_listener] = []
     }
 
-    private static let endpoints = Monitor<Void>(())
+    private static let isTaken = Monitor(false)
 
     let socket: nng_socket
     let connections: Connections
@@ -50,7 +49,7 @@ final class Endpoint: Sendable {
         receiveLimit = maximumMessageSize + headerSize
         self.connections = connections
         var socket = nng_socket()
-        try Self.endpoints.withLock { _ throws(NNGError) in try NNGError.check(open(&socket)) }
+        try Self.byTurns { () throws(NNGError) in try NNGError.check(open(&socket)) }
         self.socket = socket
         do throws(NNGError) {
             try connections.watch(socket)
@@ -58,6 +57,20 @@ final class Endpoint: Sendable {
             close()
             throw error
         }
+    }
+
+    /// Runs `body` when no other thread is in here. A turn takes microseconds, or nng hangs in it: then the others go on
+    /// after a while, since a race that may be lost is better than a process that stands still.
+    private static func byTurns<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let turn: Bool? = isTaken.wait(until: Deadline(after: .seconds(2))) { isTaken in
+            if isTaken { return nil }
+            isTaken = true
+            return true
+        }
+        defer { if turn != nil { isTaken.signal { $0 = false } } }
+        return try body()
     }
 
     /// Listens at an address, in addition to those before.
@@ -82,7 +95,7 @@ final class Endpoint: Sendable {
             // Before the new one starts: closing a listener removes the file of its path, whosever that is.
             listening[index].retired.removeAll { old in
                 if address.path != nil, connections.hasAny(of: old) { return false }
-                _ = Self.endpoints.withLock { _ in nng_listener_close(old) }
+                _ = Self.byTurns { nng_listener_close(old) }
                 connections.removeAccept(listener: old)
                 return true
             }
@@ -92,7 +105,7 @@ final class Endpoint: Sendable {
     }
 
     private func start(_ address: Address, _ options: ListenOptions) throws(NNGError) -> nng_listener {
-        try Self.endpoints.withLock { _ throws(NNGError) in
+        try Self.byTurns { () throws(NNGError) in
             try address.requireFree()
             var listener = nng_listener()
             try NNGError.check(nng_listener_create(&listener, socket, address.url), address.url)
@@ -115,7 +128,7 @@ final class Endpoint: Sendable {
 
     /// Dials without blocking, and again whenever there is no connection.
     func dial(_ address: Address) throws(NNGError) {
-        try Self.endpoints.withLock { _ throws(NNGError) in
+        try Self.byTurns { () throws(NNGError) in
             var dialer = nng_dialer()
             try NNGError.check(nng_dialer_create(&dialer, socket, address.url), address.url)
             do throws(NNGError) {
@@ -139,6 +152,6 @@ final class Endpoint: Sendable {
 
     /// Closes the socket. Blocks until nng has let go of every connection; may hang if operations are in progress.
     func close() {
-        _ = Self.endpoints.withLock { _ in nng_close(socket) }
+        _ = Self.byTurns { nng_close(socket) }
     }
 }

@@ -138,7 +138,7 @@ final class ReplyCore: Sendable {
         for slot in slots { slot.free() }
         // A client has one request under way, and none is answered any more: after a moment all is quiet. nng 1.5.2 hangs
         // if a connection is closed just when a message begins to come in, and has no event for "quiet".
-        if endpoint.connections.count > 0 { usleep(20_000) }
+        if endpoint.connections.count > 0 { usleep(100_000) }
         endpoint.close()
         state.withLock { $0.slots = [] }
         return true

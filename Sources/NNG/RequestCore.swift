@@ -8,7 +8,7 @@ final class RequestTicket: @unchecked Sendable {
 }
 
 /// Leads from the connections to the core, which is made after them.
-private final class Disconnected: @unchecked Sendable {
+private final class ConnectionEvents: @unchecked Sendable {
     // Sendable: written once, before the socket dials; read by nng's pipe events, which come after.
     weak var core: RequestCore?
 }
@@ -59,8 +59,10 @@ final class RequestCore: @unchecked Sendable {
 
     init(_ address: Address, maximumMessageSize: Int) throws(NNGError) {
         self.address = address
-        let disconnected = Disconnected()
-        let connections = Connections(onDisconnect: { _ in disconnected.core?.endIfRefused() })
+        let events = ConnectionEvents()
+        let connections = Connections(
+            onConnect: { _ in events.core?.state.signal { _ in } },
+            onDisconnect: { _ in events.core?.endIfRefused() })
         endpoint = try Endpoint(
             maximumMessageSize: maximumMessageSize, headerSize: 4, connections: connections
         ) { nng_req0_open($0) }
@@ -80,7 +82,7 @@ final class RequestCore: @unchecked Sendable {
                 { Unmanaged<RequestCore>.fromOpaque($0!).takeUnretainedValue().completed() },
                 Unmanaged.passUnretained(self).toOpaque())
             try NNGError.check(result)
-            disconnected.core = self  // nothing can connect, so nothing reads it, before this dials
+            events.core = self  // nothing can connect, so nothing reads it, before this dials
             try endpoint.dial(address)
         } catch {
             nng_ctx_close(context)
@@ -254,6 +256,11 @@ final class RequestCore: @unchecked Sendable {
             return nil
         }
         guard isAtRest == true else { return false }  // still retained: nng may call back
+        // To leave in the midst of a handshake ends an ipc listener of nng before 1.6: give it a moment to be complete.
+        if address.path != nil, (try? address.requireListener()) != nil {
+            let moment = Deadline(after: .nanoseconds(min(deadline.remainingNanoseconds / 2, 100_000_000)))
+            _ = state.wait(until: moment) { _ in endpoint.connections.count > 0 ? true : nil }
+        }
         nng_ctx_close(context)
         let operation = state.withLock { _ in self.operation }
         nng_aio_free(operation)
