@@ -59,8 +59,8 @@ final class Endpoint: Sendable {
         }
     }
 
-    /// Runs `body` when no other thread is in here. A turn takes microseconds, or nng hangs in it: then the others go on
-    /// after a while, since a race that may be lost is better than a process that stands still.
+    /// Runs `body` when no other thread is in here. A turn takes microseconds, or nng hangs in it: then the others go
+    /// on after a while, since a race that may be lost is better than a process that stands still.
     private static func byTurns<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -81,8 +81,8 @@ final class Endpoint: Sendable {
 
     /// Replaces the listener at this address, which takes no connections any more, by a new one.
     ///
-    /// The old one is closed only if it has no connections: to close those in the midst of traffic is a danger in itself
-    /// (see `Connections.closeAll`), and they work.
+    /// The old one is closed only if it has no connections: to close those in the midst of traffic is a danger in
+    /// itself (see `Connections.closeAll`), and they work.
     func restart(_ address: Address) throws(NNGError) {
         try listening.withLock { listening throws(NNGError) in
             guard let index = listening.firstIndex(where: { $0.address == address }) else {

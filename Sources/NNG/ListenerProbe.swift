@@ -4,8 +4,8 @@ internal import Glibc
 ///
 /// In nng before 1.6, an ipc listener is dead for new connections once a peer has connected and left before the
 /// handshake was complete ([#1518](https://github.com/nanomsg/nng/issues/1518)), while its old connections live on and
-/// the handshake itself goes on to work. So a watchdog probes every second or so, and restarts the listener if the probe
-/// says `unresponsive`. Versions from 1.6 need neither.
+/// the handshake itself goes on to work. So a watchdog probes every second or so, and restarts the listener if the
+/// probe says `unresponsive`. Versions from 1.6 need neither.
 ///
 /// The probe connects, shakes hands as a peer of no protocol, and waits for what a living listener does then: it takes
 /// the connection, sees that the protocol does not fit, and closes it. No message is sent, no context is used.
@@ -31,8 +31,8 @@ public enum ListenerProbe {
 
     /// Probes once. Blocks the calling thread for at most `timeout`.
     ///
-    /// A probe that gives up before the handshake is complete would itself end a listener of nng before 1.6 that is only
-    /// slow: give it a second.
+    /// A probe that gives up before the handshake is complete would itself end a listener of nng before 1.6 that is
+    /// only slow: give it a second.
     ///
     /// - Throws: `addressInvalid`, `permissionDenied`, `tooManyFiles`: this process could not ask.
     public static func probe(path: String, expecting kind: Kind, timeout: Duration) throws(NNGError) -> Outcome {

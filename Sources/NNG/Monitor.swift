@@ -76,7 +76,8 @@ struct Deadline: Sendable {
 
     var hasPassed: Bool { remainingNanoseconds == 0 }
 
-    /// What is left in whole milliseconds, rounded up, at least 1: nng's and poll's unit, in which 0 means "do not wait".
+    /// What is left in whole milliseconds, rounded up, at least 1: nng's and poll's unit, in which 0 means "do not
+    /// wait".
     var remainingMilliseconds: Int32 {
         let left = remainingNanoseconds
         let whole = left / 1_000_000 + (left % 1_000_000 == 0 ? 0 : 1)

@@ -5,8 +5,8 @@ internal import CNNG
 /// Sending never blocks. Each subscriber has a queue of 8,192 messages, the most that nng has; when it is full, the
 /// oldest message is dropped, and nobody is told. Subscribers filter: each gets everything.
 ///
-/// Threads: any; messages arrive in order only if one thread at a time sends. Ownership: `close` it, or drop it: then it
-/// closes itself on a thread of its own. See [nng_pub(7)](https://nng.nanomsg.org/man/v1.10.0/nng_pub.7.html).
+/// Threads: any; messages arrive in order only if one thread at a time sends. Ownership: `close` it, or drop it: then
+/// it closes itself on a thread of its own. See [nng_pub(7)](https://nng.nanomsg.org/man/v1.10.0/nng_pub.7.html).
 public final class PublishSocket: Sendable {
     private struct State {
         var isClosed = false

@@ -5,8 +5,8 @@ internal import Synchronization
 ///
 /// nng holds an unretained pointer to it; `ReplyCore` keeps it until its operation has been freed, or for ever.
 final class ReplySlot: @unchecked Sendable {
-    // Sendable: `operation` is set once in init and cleared in `free`, after which nothing calls nng any more (the phase
-    // is `parked`, under the lock); everything else is constant or behind the lock.
+    // Sendable: `operation` is set once in init and cleared in `free`, after which nothing calls nng any more (the
+    // phase is `parked`, under the lock); everything else is constant or behind the lock.
     private enum Phase: Equatable {
         /// No operation in progress, and none will be started.
         case parked
@@ -142,8 +142,8 @@ final class ReplySlot: @unchecked Sendable {
             }
             return state.phase == .receiving
         }
-        // Outside the lock, which nng's callback takes. If the receive ends meanwhile, its callback sees `isStopping` and
-        // starts nothing, so this cancels that receive or nothing.
+        // Outside the lock, which nng's callback takes. If the receive ends meanwhile, its callback sees `isStopping`
+        // and starts nothing, so this cancels that receive or nothing.
         if isReceiving, let operation { nng_aio_cancel(operation) }
     }
 

@@ -10,8 +10,8 @@ internal import Synchronization
 /// Each context carries one request at a time, from its receipt to its answer: their number is the concurrency. When
 /// all are busy, nng stops reading the connections.
 ///
-/// Threads: everything may be called from any thread. Ownership: `close` it; a socket that is dropped open closes itself
-/// on a thread of its own, and its callbacks may come until then. See
+/// Threads: everything may be called from any thread. Ownership: `close` it; a socket that is dropped open closes
+/// itself on a thread of its own, and its callbacks may come until then. See
 /// [nng_rep(7)](https://nng.nanomsg.org/man/v1.10.0/nng_rep.7.html).
 public final class ReplySocket: Sendable {
     private let core: ReplyCore
@@ -111,8 +111,8 @@ final class ReplyCore: Sendable {
         }
     }
 
-    /// Closing a busy REP socket hangs, and a receive that races with a close aborts the process. So first every context
-    /// comes to rest, then contexts, operations and socket are released, in this order.
+    /// Closing a busy REP socket hangs, and a receive that races with a close aborts the process. So first every
+    /// context comes to rest, then contexts, operations and socket are released, in this order.
     func shutDown(until deadline: Deadline) -> Bool {
         let slots: [ReplySlot]? = state.withLock { state in
             guard !state.isClosed else { return nil }
@@ -136,8 +136,8 @@ final class ReplyCore: Sendable {
         }
         for slot in slots { slot.closeContext() }
         for slot in slots { slot.free() }
-        // A client has one request under way, and none is answered any more: after a moment all is quiet. nng 1.5.2 hangs
-        // if a connection is closed just when a message begins to come in, and has no event for "quiet".
+        // A client has one request under way, and none is answered any more: after a moment all is quiet. nng 1.5.2
+        // hangs if a connection is closed just when a message begins to come in, and has no event for "quiet".
         if endpoint.connections.count > 0 { usleep(100_000) }
         endpoint.close()
         state.withLock { $0.slots = [] }

@@ -18,8 +18,8 @@ private final class ConnectionEvents: @unchecked Sendable {
 ///
 /// nng holds an unretained pointer to it. It keeps itself until `shutDown` has freed the operation, or for ever.
 final class RequestCore: @unchecked Sendable {
-    // Sendable: `operation` is set once in init and cleared in `shutDown`, under the lock like all use of it; everything
-    // else is constant or behind the lock.
+    // Sendable: `operation` is set once in init and cleared in `shutDown`, under the lock like all use of it;
+    // everything else is constant or behind the lock.
     typealias Outcome = Result<[UInt8], NNGError>
 
     private enum Phase {
@@ -98,7 +98,8 @@ final class RequestCore: @unchecked Sendable {
         assert(operation == nil, "a request socket is dropped while nng points to it")
     }
 
-    /// Starts a request. `finish` is called exactly once: here if it cannot begin, else on a thread of nng or of `cancel`.
+    /// Starts a request. `finish` is called exactly once: here if it cannot begin, else on a thread of nng or of
+    /// `cancel`.
     func begin(
         _ bytes: [UInt8], _ timeout: Duration, _ ticket: RequestTicket, finish: @escaping @Sendable (Outcome) -> Void
     ) {

@@ -52,14 +52,16 @@ public final class RequestSocket: Sendable {
         core.begin(bytes, timeout, RequestTicket()) { result in outcome.signal { $0 = result } }
         // nng ends the request at its time-out; there is nothing else to wait for.
         while true {
-            if let result = outcome.wait(until: Deadline(after: .seconds(3600)), for: { $0 }) { return try result.get() }
+            let hour = Deadline(after: .seconds(3600))
+            if let result = outcome.wait(until: hour, for: { $0 }) { return try result.get() }
         }
     }
 
     /// Whether there is a connection now.
     public var isConnected: Bool { core.endpoint.connections.count > 0 }
 
-    /// Ends it; a request in progress ends with `canceled`. Blocks for at most `deadline`; not for the cooperative pool.
+    /// Ends it; a request in progress ends with `canceled`. Blocks for at most `deadline`; not for the cooperative
+    /// pool.
     ///
     /// - Returns: true if all has ended. If false, nng hangs: what it still holds is kept until the process ends.
     @discardableResult

@@ -21,7 +21,8 @@ public final class SubscribeSocket: @unchecked Sendable {
     ///   - maximumMessageSize: bytes; what is longer closes the connection.
     ///   - onConnect: a connection is open; what was published before it is missed.
     ///   - onDisconnect: a connection is gone; it is dialled again without anyone's doing.
-    ///   - onMessage: one call at a time, in order, on a thread of nng. It must not block, nor open or close any socket.
+    ///   - onMessage: one call at a time, in order, on a thread of nng. It must not block, nor open or close any
+    ///     socket.
     /// - Throws: `addressInvalid`, `outOfMemory`, `tooManyFiles`. That nobody listens is not an error: see
     ///   `Address.requireListener`.
     public init(

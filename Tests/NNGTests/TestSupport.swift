@@ -145,6 +145,10 @@ let patience = Duration.seconds(30)
 
 extension RequestSocket {
     func outcome(_ bytes: [UInt8], within timeout: Duration = patience) async -> Result<[UInt8], NNGError> {
-        do throws(NNGError) { return .success(try await request(bytes, timeout: timeout)) } catch { return .failure(error) }
+        do throws(NNGError) {
+            return .success(try await request(bytes, timeout: timeout))
+        } catch {
+            return .failure(error)
+        }
     }
 }
