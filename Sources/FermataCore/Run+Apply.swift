@@ -16,6 +16,7 @@ extension Run {
         case .modelAnswered(let answer): apply(answer)
         case .modelCut(let cut):
             modelCall = .none
+            countUnpricedModelCall()
             stepIsUnanswered = cut.cause == .byCrash
             if cut.cause != .byCrash { failedAttempts = 0 }
         case .modelFailed(let failed): apply(failed)
@@ -104,14 +105,19 @@ extension Run {
     private mutating func apply(_ failed: FermataModelFailed) {
         stepIsUnanswered = true
         failedAttempts += 1
-        usage.modelCalls += 1
-        usage.callsOfUnknownCost += 1
+        countUnpricedModelCall()
         if failed.nextAttemptAt == 0 {
             modelCall = .none
             turn = .failed(failed.failure)
         } else {
             modelCall = hold == nil ? .waiting(until: failed.nextAttemptAt) : .none
         }
+    }
+
+    /// A call that ended without its usage: what it cost, only the provider knows.
+    private mutating func countUnpricedModelCall() {
+        usage.modelCalls += 1
+        usage.callsOfUnknownCost += 1
     }
 
     private mutating func apply(_ ended: FermataCallEnded) {

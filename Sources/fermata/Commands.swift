@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import FermataClient
+internal import Foundation
 public import FermataProtocol
 internal import SwiftProtobuf
 
@@ -37,7 +38,16 @@ struct Interrupt: AsyncParsableCommand {
         abstract: "Cut the model's answer and kill executing tools, now; the run is then on hold.")
     @OptionGroup var on: RunOptions
 
-    func run() async throws { try await on.server.run(on.command(FermataInterrupt.self)) }
+    func run() async throws {
+        let sent = Date()
+        let clock = ContinuousClock()
+        let start = clock.now
+        let reply = try await on.server.client.send(on.command(FermataInterrupt.self))
+        let took = Follow.milliseconds(clock.now - start)
+        if on.server.json { return try on.server.print(json: reply) }
+        let microseconds = Int64(sent.timeIntervalSince1970 * 1_000_000)
+        print("\(reply.run.id)  \(reply.run.status.protocolName) in \(took) ms, sent at \(microseconds) µs")
+    }
 }
 
 struct Resume: AsyncParsableCommand {

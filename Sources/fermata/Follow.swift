@@ -71,6 +71,9 @@ struct Follow {
         }
     }
 
+    /// With one decimal.
+    static func milliseconds(_ duration: Duration) -> Double { (duration / .milliseconds(1) * 10).rounded() / 10 }
+
     private func status() async throws -> FermataStatus {
         try await client.send(FermataGetRun.with { $0.run = run }).run.status
     }
@@ -94,9 +97,9 @@ struct Follow {
             print("\n-- \(error.message)")
             return false
         }
-        let elapsed = (clock.now - start) / .milliseconds(1)
+        let elapsed = clock.now - start
         await printer.waitUntil(reply.run.lastSeq)
-        print("-- \(reply.run.status.protocolName) in \((elapsed * 10).rounded() / 10) ms")
+        print("-- \(reply.run.status.protocolName) in \(Follow.milliseconds(elapsed)) ms")
         while true {
             guard let line = await ask("[m]essage, [r]esume, [s]top or [l]eave? ") else { return false }
             switch line.first {

@@ -175,8 +175,9 @@ def interrupt():
         run = stage.launch("Tell me the puzzle of the hundred prisoners and its solution, at length, without tools.")
         stage.event(run, "modelCalled")
         if stage.model:
-            urllib.request.urlopen(stage.model_url.removesuffix("/v1") + "/log?wait_first_token=1", timeout=30).read()
-        time.sleep(2)  # so that there is some text to keep
+            urllib.request.urlopen(stage.model_url.removesuffix("/v1") + "/log?n=1&until=tokens:30&timeout_ms=30000", timeout=40).read()
+        else:
+            time.sleep(3)  # so that there is some text to keep
         printed = stage.fermata("interrupt", run)
         stage.wait(run, "PAUSED")
         events = stage.history(run)
