@@ -20,6 +20,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +32,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 /// How long what the command left behind may take to end by itself before it is killed: enough for the last words of a
 /// process that bash does not wait for, as in `make > >(tee log)`.
@@ -56,12 +56,10 @@ static void die_with(pid_t parent, int signal_number) {
     if (getppid() != parent) kill(getpid(), signal_number);
 }
 
-/// Lets go of the command's output: its end must come when the last process of the command is gone.
+/// Lets go of the command's output: its end must come when the last process of the command is gone. 0 is /dev/null.
 static void release_output(void) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(null, 1);
-    dup2(null, 2);
-    if (null > 2) close(null);
+    dup2(0, 1);
+    dup2(0, 2);
 }
 
 static _Noreturn void fail_to_start(enum start_step step) {
