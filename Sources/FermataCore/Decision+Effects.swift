@@ -1,4 +1,4 @@
-internal import FermataProtocol
+public import FermataProtocol
 internal import SwiftProtobuf
 
 /// The ends of effects.
@@ -91,7 +91,7 @@ extension Decision {
         for call in run.calls where call.state == .started {
             var reply = context.outputSoFar(.tool(call: call.number, attempt: call.attempt))
             reply.outcome = .callInterrupted
-            reply.output = Marker.interrupted(outputSoFar: reply.output)
+            reply.output = Marker.interrupted(outputSoFar: reply.output, cause)
             end(call.number, attempt: call.attempt, reply, isKilling: true)
         }
     }
@@ -160,8 +160,9 @@ public enum Marker {
     public static let superseded = "[Not executed: superseded by a message from the operator.]"
     public static let cancelled = "[Not executed: the run was stopped.]"
 
-    public static func interrupted(outputSoFar: String) -> String {
-        let note = "[Interrupted by the operator: the tool and all its processes were killed.]"
+    public static func interrupted(outputSoFar: String, _ cause: FermataCutCause = .byInterrupt) -> String {
+        let origin = cause == .byShutdown ? "a shutdown of the service" : "the operator"
+        let note = "[Interrupted by \(origin): the tool and all its processes were killed.]"
         return outputSoFar.isEmpty ? note : outputSoFar + (outputSoFar.hasSuffix("\n") ? "" : "\n") + note
     }
 }

@@ -143,8 +143,9 @@ extension Run {
         }
     }
 
-    /// Whether the run has to be in memory: something of it is in flight, or a timer runs.
-    public var isActive: Bool { !begun.isEmpty || due != nil }
+    /// Whether the service has to look at the run when it starts: something of it is in flight or being killed, a
+    /// timer runs, or the service ended before what can start was started.
+    public var isActive: Bool { !begun.isEmpty || status == .running }
 
     public func call(_ number: UInt32) -> Call? { calls.first { $0.number == number } }
 

@@ -1,0 +1,209 @@
+import FermataCore
+import FermataProtocol
+import SwiftProtobuf
+import Testing
+
+/// One run, driven input by input. Every decision is checked for what must hold of all of them: the same input on
+/// the same state gives the same events, the events fold to the state that was decided, `seq` has no gap and `at`
+/// never decreases.
+struct Scenario {
+    private(set) var run = Run(id: Scenario.id)
+    private(set) var events: [FermataEvent] = []
+    private(set) var transcript = Transcript()
+    /// The events of the last input.
+    private(set) var last: [FermataEvent] = []
+    /// The number of the message that the last input queued; 0: none.
+    private(set) var message: UInt32 = 0
+
+    var now: Int64 = 1_000_000
+    /// False while the service ends.
+    var mayStart = true
+    /// What a model call in flight has sent so far, and what a tool has written so far.
+    var partialText = ""
+    var partialOutput = ""
+
+    static let id = RunID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001)
+
+    /// A run without a message, or with one whose first model call is in flight.
+    init(task: String = "", attempts: UInt32 = 1, tools: [FermataToolSpec] = Scenario.tools) throws {
+        let launched = FermataLaunched.with {
+            $0.agent = "default"
+            $0.model = "mock/x"
+            $0.tools = tools
+            $0.modelAttempts = attempts
+        }
+        try command(.launch(launched, task: task))
+    }
+
+    static let tools: [FermataToolSpec] = [
+        tool("terminal", requires: "command"),
+        tool("read", requires: "path", idempotent: true),
+        tool("search", requires: "text", parallel: true),
+        tool("look", requires: "text", idempotent: true, parallel: true),
+        tool(Run.askHuman, requires: "question"),
+    ]
+
+    static func tool(_ name: String, requires field: String, idempotent: Bool = false, parallel: Bool = false)
+        -> FermataToolSpec
+    {
+        .with {
+            $0.name = name
+            $0.parameters = #"{"type":"object","properties":{"\#(field)":{"type":"string"}},"required":["\#(field)"]}"#
+            $0.idempotent = idempotent
+            $0.parallel = parallel
+        }
+    }
+
+    // MARK: - Inputs
+
+    @discardableResult
+    mutating func decide(_ input: Input, sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
+        let (text, output) = (partialText, partialOutput)
+        let context = Context(
+            now: now, mayStart: mayStart, textSoFar: { _ in text },
+            outputSoFar: { _ in ToolReply(outcome: .callInterrupted, output: output) })
+        let decision = try run.decide(input, context)
+        let again = try run.decide(input, context)
+        #expect(decision.events == again.events, "decide is pure", sourceLocation: sourceLocation)
+        var folded = run
+        for event in decision.events {
+            #expect(event.seq == folded.seq + 1, "seq has no gap", sourceLocation: sourceLocation)
+            #expect(event.at >= folded.updatedAt, "at never decreases", sourceLocation: sourceLocation)
+            folded.apply(event)
+        }
+        #expect(folded == decision.run, "the events fold to the state", sourceLocation: sourceLocation)
+        run = decision.run
+        last = decision.events
+        message = decision.message
+        events += last
+        for event in last { transcript.append(event) }
+        return last.map(\.name)
+    }
+
+    @discardableResult
+    mutating func command(
+        _ request: RunRequest, by: String = "ann", reason: String = "", ifSeq: UInt64? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> [String] {
+        try decide(
+            .command(request, Provenance(by: by, reason: reason, ifSeq: ifSeq)), sourceLocation: sourceLocation)
+    }
+
+    @discardableResult
+    mutating func send(_ text: String, _ delivery: FermataDelivery = .nextStep) throws -> [String] {
+        try command(.send(text: text, delivery))
+    }
+
+    /// The model call in flight answers.
+    @discardableResult
+    mutating func modelAnswers(_ text: String, calls: [ModelReply.Call] = []) throws -> [String] {
+        let (step, attempt) = try #require(modelInFlight)
+        return try decide(.modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls)))
+    }
+
+    @discardableResult
+    mutating func modelFails(retryable: Bool = false, retryAfterMs: UInt64 = 0) throws -> [String] {
+        let (step, attempt) = try #require(modelInFlight)
+        let failure = FermataFailure.with {
+            $0.kind = "SILENCE"
+            $0.retryable = retryable
+            $0.retryAfterMs = retryAfterMs
+        }
+        return try decide(.modelFailed(step: step, attempt: attempt, failure, text: partialText))
+    }
+
+    /// The executing call ends by itself, or the news comes that no process of a killed one is left.
+    @discardableResult
+    mutating func toolEnds(_ call: UInt32, attempt: UInt32 = 1, _ output: String = "done") throws -> [String] {
+        try decide(.toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: output)))
+    }
+
+    /// The process dies and starts again: what was begun is lost, as the server tells it.
+    mutating func crash() throws {
+        mayStart = true
+        run = events.reduce(into: Run(id: run.id)) { $0.apply($1) }
+        guard run.isActive else { return }
+        var all: [FermataEvent] = []
+        for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
+            try decide(.lost(effect))
+            all += last
+        }
+        try decide(.timePassed)
+        last = all + last
+    }
+
+    // MARK: - Views
+
+    var modelInFlight: (step: UInt32, attempt: UInt32)? {
+        for case .model(let step, let attempt) in run.wanted { return (step, attempt) }
+        return nil
+    }
+
+    func outcome(_ call: UInt32) -> FermataCallOutcome? { run.call(call)?.outcome }
+
+    func count(_ name: String) -> Int { events.count { $0.name == name } }
+
+    /// What the model was shown, one line for each item.
+    var shown: [String] {
+        transcript.items.map { item in
+            switch item {
+            case .user(let text): "user: \(text)"
+            case .assistant(let text, let calls):
+                (["assistant: \(text)"] + calls.map { "#\($0.number)" }).joined(separator: " ")
+            case .result(let call, let output): "#\(call.number): \(output)"
+            }
+        }
+    }
+}
+
+extension FermataEvent {
+    /// The name of its kind.
+    var name: String {
+        switch kind {
+        case .launched: "launched"
+        case .messageQueued: "messageQueued"
+        case .messageWithdrawn: "messageWithdrawn"
+        case .modelCalled: "modelCalled"
+        case .modelAnswered: "modelAnswered"
+        case .modelCut: "modelCut"
+        case .modelFailed: "modelFailed"
+        case .callStarted: "callStarted"
+        case .callEnded: "callEnded"
+        case .callGone: "callGone"
+        case .callLost: "callLost"
+        case .askOpened: "askOpened"
+        case .askAnswered: "askAnswered"
+        case .askClosed: "askClosed"
+        case .held: "held"
+        case .holdLifted: "holdLifted"
+        case .retried: "retried"
+        case .stopped: "stopped"
+        case nil: "unknown"
+        }
+    }
+}
+
+extension ModelReply.Call {
+    static func terminal(_ command: String) -> Self { .init("terminal", #"{"command":"\#(command)"}"#) }
+    static func read(_ path: String) -> Self { .init("read", #"{"path":"\#(path)"}"#) }
+    static func search(_ text: String) -> Self { .init("search", #"{"text":"\#(text)"}"#) }
+    static func look(_ text: String) -> Self { .init("look", #"{"text":"\#(text)"}"#) }
+    static func ask(_ question: String) -> Self { .init(Run.askHuman, #"{"question":"\#(question)"}"#) }
+
+    init(_ tool: String, _ arguments: String) {
+        self.init(modelID: "call_\(tool)", tool: tool, arguments: arguments)
+    }
+}
+
+/// The code of the refusal that the body ends in; nil if it is accepted.
+func refusal(_ body: () throws -> Void) -> ErrorCode? {
+    do {
+        try body()
+        return nil
+    } catch let refusal as Refusal {
+        return refusal.code
+    } catch {
+        Issue.record(error)
+        return nil
+    }
+}
