@@ -32,7 +32,9 @@ extension Decision {
 
     mutating func fail(_ failure: FermataFailure, text: String, now: Int64) {
         let isLast = !failure.retryable || run.failedAttempts + 1 >= run.modelAttempts
-        let delay = max(Int64(failure.retryAfterMs), Run.backOffMilliseconds(afterFailures: run.failedAttempts + 1))
+        let delay = max(
+            min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
+            Run.backOffMilliseconds(afterFailures: run.failedAttempts + 1))
         emit(
             .modelFailed(
                 .with {
@@ -144,6 +146,9 @@ extension Run {
             return "The tool's schema cannot be used: \(error)"
         }
     }
+
+    /// What a model's server asks for is heeded up to a day: the number is its own, and anything can be in it.
+    public static let longestRetryAfterMilliseconds: Int64 = 24 * 3600 * 1000
 
     /// 1 s, 2 s, 4 s … at most a minute.
     static func backOffMilliseconds(afterFailures failures: UInt32) -> Int64 {

@@ -116,8 +116,11 @@ extension Run {
 
     /// A call that ended without its usage: what it cost, only the provider knows.
     private mutating func countUnpricedModelCall() {
-        usage.modelCalls += 1
-        usage.callsOfUnknownCost += 1
+        usage.add(
+            .with {
+                $0.modelCalls = 1
+                $0.callsOfUnknownCost = 1
+            })
     }
 
     private mutating func apply(_ ended: FermataCallEnded) {
@@ -139,13 +142,21 @@ extension Run {
 }
 
 extension FermataUsage {
+    /// Adds up to the largest number and stays there: the figures are a model server's own, and folding never fails.
     mutating func add(_ other: FermataUsage) {
-        modelCalls += other.modelCalls
-        inputTokens += other.inputTokens
-        cachedInputTokens += other.cachedInputTokens
-        outputTokens += other.outputTokens
-        costNanoUsd += other.costNanoUsd
-        callsOfUnknownCost += other.callsOfUnknownCost
+        modelCalls = modelCalls.saturatingSum(other.modelCalls)
+        inputTokens = inputTokens.saturatingSum(other.inputTokens)
+        cachedInputTokens = cachedInputTokens.saturatingSum(other.cachedInputTokens)
+        outputTokens = outputTokens.saturatingSum(other.outputTokens)
+        costNanoUsd = costNanoUsd.saturatingSum(other.costNanoUsd)
+        callsOfUnknownCost = callsOfUnknownCost.saturatingSum(other.callsOfUnknownCost)
+    }
+}
+
+extension FixedWidthInteger {
+    fileprivate func saturatingSum(_ other: Self) -> Self {
+        let (sum, isOverflow) = addingReportingOverflow(other)
+        return isOverflow ? (other < 0 ? .min : .max) : sum
     }
 }
 
