@@ -73,7 +73,8 @@ extension Run {
     private mutating func apply(_ message: FermataMessageQueued) {
         messageCount = max(messageCount, message.number)
         queue.append(QueuedMessage(number: message.number, delivery: message.delivery))
-        if task.isEmpty { task = String(message.text.prefix(200)) }
+        // A character can be of any length: the bytes are bounded first, a list of runs carries this for each.
+        if task.isEmpty { task = String(message.text.prefix(utf8Bytes: Run.taskBytes).prefix(200)) }
         if message.delivery == .now, case .waiting = modelCall { modelCall = .none }
     }
 
@@ -137,6 +138,8 @@ extension Run {
         change(&calls[index])
     }
 
+    /// How much of the first message the summary carries, in bytes.
+    static let taskBytes = 800
     /// How much of the model's last text the summary carries, in bytes.
     static let lastMessageBytes = 64 << 10
 }

@@ -231,4 +231,11 @@ import Testing
         try scenario.command(.stop)
         #expect(refusal { try scenario.command(.withdraw(message: 2)) } == .wrongStatus)
     }
+
+    @Test func theSummarysTaskIsBoundedInBytes() throws {
+        // One character to a reader, a megabyte to a list of runs.
+        let scenario = try Scenario(task: "e" + String(repeating: "\u{0301}", count: 500_000))
+        #expect(scenario.run.summary.task.utf8.count <= 800)
+        #expect(scenario.run.summary.task.utf8.first == UInt8(ascii: "e"))
+    }
 }
