@@ -112,7 +112,11 @@ extension Decision {
                             $0.outcome = reply.outcome
                         }))
             }
-            end(call.number, attempt: call.attempt, reply)
+            // It was started once and the service died: nobody can say that it was not executed.
+            let wasStarted = call.attempt > 0
+            end(
+                call.number, attempt: call.attempt,
+                wasStarted ? ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome) : reply)
         }
     }
 

@@ -152,6 +152,19 @@ import Testing
         #expect(scenario.shown == ["user: go", "assistant: Done."])
     }
 
+    /// It was started, and the service died: that it was not executed would be a lie.
+    @Test(arguments: [RunRequest.stop, .send(text: "Never mind.", .now)])
+    func aLostCallIsNeverSaidNotToHaveBeenExecuted(_ request: RunRequest) throws {
+        var scenario = try Scenario(task: "go")
+        try scenario.modelAnswers("", calls: [.read("a"), .read("b")])
+        try scenario.command(.pause)
+        try scenario.crash()
+        #expect(scenario.run.call(1)?.state == .selected)
+        try scenario.command(request)
+        #expect(scenario.outcome(1) == .callUnknown)
+        #expect(scenario.outcome(2) == (scenario.run.status == .stopped ? .callCancelled : .callSuperseded))
+    }
+
     // MARK: - When idle
 
     @Test func whenIdleIsOneTurnPerMessage() throws {
