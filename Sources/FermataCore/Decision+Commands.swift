@@ -26,7 +26,7 @@ extension Decision {
         if run.modelCall == .inFlight, run.hold == nil {
             cutModel(.byMessage, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
         }
-        closeCallsNotStarted(ToolReply(outcome: .callSuperseded, output: Marker.superseded))
+        supersedeCallsNotStarted()
     }
 
     private mutating func queue(_ text: String, _ delivery: FermataDelivery) {
@@ -99,6 +99,11 @@ extension Decision {
                     $0.text = text
                 }), isCommanded: true)
         end(ask.call, attempt: 0, ToolReply(outcome: .callFinished, output: text))
+    }
+
+    /// What a message of delivery `NOW` does to the calls chosen before the model has seen it.
+    mutating func supersedeCallsNotStarted() {
+        closeCallsNotStarted(ToolReply(outcome: .callSuperseded, output: Marker.superseded))
     }
 
     /// Gives every call that has not started this result, in order, and closes their asks.

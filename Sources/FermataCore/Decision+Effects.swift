@@ -28,6 +28,8 @@ extension Decision {
             guard let problem = run.problem(with: call) else { continue }
             end(call.number, attempt: 0, ToolReply(outcome: .callFailed, output: problem))
         }
+        // A hold spared this model call when the message came: the calls that it chose are as good as chosen before.
+        if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
     }
 
     mutating func fail(_ failure: FermataFailure, text: String, now: Int64) {

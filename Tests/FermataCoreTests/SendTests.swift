@@ -152,6 +152,30 @@ import Testing
         #expect(scenario.shown == ["user: go", "assistant: Done."])
     }
 
+    /// Whether the spared answer came before or after the message makes no difference to what is executed.
+    @Test func callsOfASparedAnswerAreSupersededByTheMessageThatWaitedForIt() throws {
+        var scenario = try Scenario(task: "go")
+        try scenario.command(.pause)
+        try scenario.send("Do not touch a.", .now)
+        #expect(
+            try scenario.modelAnswers("", calls: [.terminal("rm a"), .ask("Which?")])
+                == ["modelAnswered", "callEnded", "callEnded"])
+        #expect(scenario.run.status == .paused)
+        #expect(scenario.outcome(1) == .callSuperseded)
+        #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
+        #expect(scenario.last[1].modelCalled.delivered == [2])
+        #expect(scenario.count("callStarted") == 0)
+    }
+
+    @Test func aWithdrawnMessageSupersedesNothing() throws {
+        var scenario = try Scenario(task: "go")
+        try scenario.command(.pause)
+        try scenario.send("Do not touch a.", .now)
+        try scenario.command(.withdraw(message: 2))
+        #expect(try scenario.modelAnswers("", calls: [.terminal("a")]) == ["modelAnswered"])
+        #expect(scenario.run.call(1)?.state == .selected)
+    }
+
     /// It was started, and the service died: that it was not executed would be a lie.
     @Test(arguments: [RunRequest.stop, .send(text: "Never mind.", .now)])
     func aLostCallIsNeverSaidNotToHaveBeenExecuted(_ request: RunRequest) throws {
