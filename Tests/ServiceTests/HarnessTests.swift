@@ -7,7 +7,7 @@ import Testing
             let run = try await service.launch()
             let summary = try await service.wait(run, .finished)
             #expect(summary.lastMessage == "Done.")
-            #expect(service.terminate() == 0)
+            #expect(await service.terminate() == 0)
         }
     }
 }

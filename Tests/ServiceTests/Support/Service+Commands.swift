@@ -122,16 +122,8 @@ extension Service {
         try process.run()
         if let input { try feed.fileHandleForWriting.write(contentsOf: Data(input.utf8)) }
         try feed.fileHandleForWriting.close()
-        async let outputBytes = Service.readAll(output)
-        async let errorBytes = Service.readAll(errors)
-        let (text, problems) = try await (outputBytes, errorBytes)
-        process.waitUntilExit()
-        return (process.terminationStatus, text, problems)
-    }
-
-    private static func readAll(_ pipe: Pipe) async throws -> String {
-        var bytes: [UInt8] = []
-        for try await byte in pipe.fileHandleForReading.bytes { bytes.append(byte) }
-        return String(decoding: bytes, as: UTF8.self)
+        async let text = output.readAll()
+        async let problems = errors.readAll()
+        return (await process.exitCode(), await text, await problems)
     }
 }

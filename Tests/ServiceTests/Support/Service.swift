@@ -70,15 +70,14 @@ final class Service: @unchecked Sendable {
         process.environment = environment.merging(inherited) { own, _ in own }
         let output = Pipe()
         let log = directory + "/serve.log"
-        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
         let errors = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try errors.seekToEnd()
         process.standardOutput = output
         process.standardError = errors
         try process.run()
-        for try await line in output.fileHandleForReading.bytes.lines where line.hasPrefix("listening ") { return }
-        process.waitUntilExit()
-        throw Ended(code: process.terminationStatus, log: serverLog)
+        for await line in output.lines where line.hasPrefix("listening ") { return }
+        throw Ended(code: await process.exitCode(), log: serverLog)
     }
 
     struct Ended: Error, CustomStringConvertible {
@@ -97,10 +96,9 @@ final class Service: @unchecked Sendable {
     }
 
     /// SIGTERM; the exit code.
-    func terminate() -> Int32 {
+    func terminate() async -> Int32 {
         process.terminate()
-        process.waitUntilExit()
-        return process.terminationStatus
+        return await process.exitCode()
     }
 
     static func temporaryDirectory() throws -> String {
