@@ -1,0 +1,60 @@
+import FermataProtocol
+import Foundation
+import SwiftProtobuf
+
+/// Every message and enum of the schema as Swift has it, and as protocol/fermata.proto writes it.
+enum Schema {
+    static let package = "fermata.v1"
+
+    static let types: [any SwiftProtobuf.Message.Type] = [
+        FermataHello.self, FermataHelloReply.self, FermataLaunch.self, FermataLabelEntry.self, FermataSend.self,
+        FermataWithdraw.self, FermataPause.self, FermataInterrupt.self, FermataResume.self, FermataStop.self,
+        FermataAnswer.self, FermataCommandReply.self, FermataGetRun.self, FermataGetRunReply.self,
+        FermataListRuns.self, FermataListRunsReply.self, FermataListAsks.self, FermataListAsksReply.self,
+        FermataReadEvents.self, FermataReadEventsReply.self, FermataError.self, FermataRunSummary.self,
+        FermataHold.self, FermataFailure.self, FermataUsage.self, FermataCall.self, FermataQueuedMessage.self,
+        FermataAsk.self, FermataEvent.self, FermataToolSpec.self, FermataLaunched.self, FermataMessageQueued.self,
+        FermataMessageWithdrawn.self, FermataModelCalled.self, FermataModelAnswered.self, FermataSelectedCall.self,
+        FermataModelCut.self, FermataModelFailed.self, FermataCallStarted.self, FermataCallEnded.self,
+        FermataCallGone.self, FermataCallLost.self, FermataAskOpened.self, FermataAskAnswered.self,
+        FermataAskClosed.self, FermataHeld.self, FermataHoldLifted.self, FermataRetried.self, FermataStopped.self,
+        FermataStatusChanged.self, FermataTick.self, FermataTextDelta.self,
+    ]
+
+    static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
+
+    /// By the enum's name in the schema: a value's name in Swift, nil for numbers that the code does not know.
+    static let enums: [String: @Sendable (Int) -> String?] = [
+        "FrameType": name(FermataFrameType.self), "Status": name(FermataStatus.self),
+        "HoldCause": name(FermataHoldCause.self), "Delivery": name(FermataDelivery.self),
+        "AskKind": name(FermataAskKind.self), "CallState": name(FermataCallState.self),
+        "CallOutcome": name(FermataCallOutcome.self), "CutCause": name(FermataCutCause.self),
+    ]
+
+    private static func name<E: SwiftProtobuf.Enum & CaseIterable>(_: E.Type) -> @Sendable (Int) -> String? {
+        { number in E.allCases.first { $0.rawValue == number }?.protocolName }
+    }
+
+    /// The requests that the control socket takes, by the number of their frame.
+    static let requests: [UInt16: any ControlRequest.Type] = {
+        let requests = types.compactMap { $0 as? any ControlRequest.Type }
+        return Dictionary(uniqueKeysWithValues: requests.map { (UInt16($0.frameType.rawValue), $0) })
+    }()
+
+    /// `message Name {` and `enum Name {` with the lines up to the closing brace, as they are written.
+    static func blocks(_ keyword: String) throws -> [(name: String, lines: [Substring])] {
+        var blocks: [(name: String, lines: [Substring])] = []
+        var isInside = false
+        for line in try Repository.text("protocol/fermata.proto").split(separator: "\n") {
+            if line.hasPrefix(keyword + " "), line.hasSuffix("{") {
+                blocks.append((String(line.dropFirst(keyword.count + 1).dropLast(2)), []))
+                isInside = true
+            } else if line == "}" {
+                isInside = false
+            } else if isInside {
+                blocks[blocks.count - 1].lines.append(line)
+            }
+        }
+        return blocks
+    }
+}
