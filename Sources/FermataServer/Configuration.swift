@@ -11,6 +11,8 @@ public struct Configuration: Sendable {
     /// Values of LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and of the providers' own variables.
     public var models: ModelEnvironment
     public var prices: Prices
+    /// How long a model's server may send nothing, before its first byte and between two.
+    public var modelSilence: Duration = .seconds(120)
     /// Path of the supervisor that tools run under; nil: beside the server's own executable.
     public var supervisor: String?
 

@@ -71,6 +71,25 @@ private struct NothingInFlight: EffectInFlight {
     var outputSoFar: ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
 }
 
+/// An effect whose end is not in the journal yet, because the store is full.
+struct EndedEffect: EffectInFlight {
+    let input: Input
+
+    func cancel() {}
+
+    var textSoFar: String {
+        switch input {
+        case .modelAnswered(_, _, let reply): reply.text
+        case .modelFailed(_, _, _, let text): text
+        default: ""
+        }
+    }
+
+    var outputSoFar: ToolReply {
+        if case .toolEnded(_, _, let reply) = input { reply } else { ToolReply(outcome: .callInterrupted, output: "") }
+    }
+}
+
 private struct ToolInFlight: EffectInFlight {
     let execution: any ToolExecution
 

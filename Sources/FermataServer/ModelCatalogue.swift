@@ -5,11 +5,14 @@ internal import Synchronization
 /// Which client answers for a model's name: clients live as long as the server.
 final class ModelCatalogue: Sendable {
     private let environment: ModelEnvironment
-    private let scripted = ScriptedModel()
+    private let silence: Duration
+    private let scripted: ScriptedModel
     private let chats = Mutex<[ModelTarget.Endpoint: OpenAIChat]>([:])
 
-    init(_ environment: ModelEnvironment) {
+    init(_ environment: ModelEnvironment, silence: Duration) {
         self.environment = environment
+        self.silence = silence
+        scripted = ScriptedModel(silenceLimit: silence)
     }
 
     /// - Throws: UNKNOWN_MODEL or MISSING_KEY, with what to do about it.
@@ -48,7 +51,7 @@ final class ModelCatalogue: Sendable {
     private func chat(_ endpoint: ModelTarget.Endpoint) throws(ModelFailure) -> OpenAIChat {
         try chats.withLock { (chats) throws(ModelFailure) in
             if let chat = chats[endpoint] { return chat }
-            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key)
+            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key, silence: silence)
             chats[endpoint] = chat
             return chat
         }

@@ -62,6 +62,10 @@ extension RunLoop {
             command.reply(.failure(Refusal(.storeFull, "the journal's file system is full; nothing was changed")))
         }
         for reply in done.replies { reply() }
+        for case .effectEnded(let run, let effect, let input) in done.ends {
+            // Its place stays taken: until its end is in the journal, the run still wants it.
+            residents[run]?.inFlight[effect] = EndedEffect(input: input)
+        }
         deferred += done.ends
     }
 
@@ -85,6 +89,19 @@ extension RunLoop {
         }
         touch(id)
     }
+
+    /// Keeps the log short where commits follow each other so closely that the checkpointer never catches up.
+    func checkpointIfLogIsLong() {
+        guard writer.logPages > RunLoop.longestLogPages else { return }
+        do {
+            _ = try writer.checkpoint()
+        } catch {
+            fail("the log cannot be moved to the store", error)
+        }
+    }
+
+    /// 64 MiB: what a start has to read at most.
+    private static let longestLogPages = 16_384
 
     /// Forgets request ids after a day, a few at a time.
     func forgetRequests(before time: Int64) {

@@ -125,6 +125,7 @@ final class RunLoop: @unchecked Sendable {
         guard monotonic >= nextTick else { return }
         nextTick = monotonic + 1_000_000
         publisher.tick(now: now)
+        checkpointIfLogIsLong()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         let again = deferred
         deferred = []

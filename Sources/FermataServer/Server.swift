@@ -43,7 +43,7 @@ public final class Server {
         events = try PublishSocket()
         text = try PublishSocket()
         let textPublisher = TextPublisher(socket: text)
-        let catalogue = ModelCatalogue(configuration.models)
+        let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence)
         let terminal = Terminal(
             processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor))
         let published = PublishedRuns()

@@ -25,6 +25,8 @@ struct Serve: ParsableCommand {
     var durability: Durability = .full
     @Option(help: ArgumentHelp("Prices of models, as JSON; the built-in ones without it.", valueName: "file"))
     var prices: String?
+    @Option(help: ArgumentHelp("How long a model's server may send nothing before the call has failed.", valueName: "seconds"))
+    var modelSilence: Int = 120
     @Option(help: "trace, debug, info, warning or error; to standard error.") var logLevel: String = "info"
 
     enum Durability: String, ExpressibleByArgument, CaseIterable { case full, normal }
@@ -33,9 +35,11 @@ struct Serve: ParsableCommand {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("--log-level is none of trace, debug, info, warning, error.")
         }
+        guard modelSilence > 0 else { throw ValidationError("--model-silence is not a number from 1.") }
         // Before any thread is made, so that the signals come to this one only.
         let signals = blockEndSignals()
         signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "fermata")
         logger.logLevel = level
@@ -48,6 +52,7 @@ struct Serve: ParsableCommand {
             if let control { configuration.controlURL = control }
             if let events { configuration.eventsURL = events }
             if let text { configuration.textURL = text }
+            configuration.modelSilence = .seconds(modelSilence)
             configuration.durability = durability == .full ? .full : .normal
             server = try Server(configuration, logger: logger)
         } catch {
@@ -59,6 +64,14 @@ struct Serve: ParsableCommand {
         logger.info("ending", metadata: ["signal": "\(signal)"])
         server.shutDown()
     }
+}
+
+/// As many descriptors as the kernel lets the process have: each client, model call and tool takes some.
+private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
 /// Keeps SIGTERM and SIGINT from every thread that is made from here on.
