@@ -80,9 +80,16 @@ let package = Package(
         .testTarget(name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "SQLite"], swiftSettings: settings),
+        .target(name: "RawServer", path: "Tests/RawServer", swiftSettings: settings),
+        .testTarget(name: "CurlTests", dependencies: ["Curl", "RawServer"], swiftSettings: settings),
+        .testTarget(
+            name: "FermataProtocolTests", dependencies: ["FermataProtocol", protobuf], swiftSettings: settings),
+        .testTarget(
+            name: "FermataCoreTests", dependencies: ["FermataCore", "FermataProtocol", protobuf],
+            swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
-        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript"], swiftSettings: settings),
+        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript", "RawServer"], swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ServiceTests",

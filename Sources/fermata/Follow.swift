@@ -105,19 +105,10 @@ struct Follow {
             switch line.first {
             case "m":
                 guard let text = await ask("message: "), !text.isEmpty else { continue }
-                _ = try await client.send(
-                    FermataResume.with {
-                        $0.run = run
-                        $0.text = text
-                        $0.by = operatorName
-                    })
+                try await resume(text)
                 return true
             case "r":
-                _ = try await client.send(
-                    FermataResume.with {
-                        $0.run = run
-                        $0.by = operatorName
-                    })
+                try await resume()
                 return true
             case "s":
                 _ = try await client.send(
@@ -132,6 +123,15 @@ struct Follow {
             default: continue
             }
         }
+    }
+
+    private func resume(_ text: String = "") async throws {
+        _ = try await client.send(
+            FermataResume.with {
+                $0.run = run
+                $0.text = text
+                $0.by = operatorName
+            })
     }
 
     /// Reads a line on a thread of its own; nil at the end of the input.
