@@ -30,7 +30,8 @@ public final class CurlSession: Sendable {
     /// Starts a transfer; returns at once.
     ///
     /// - Parameters:
-    ///   - onResponse: once, when the head of the final response is complete; not if the transfer fails before.
+    ///   - onResponse: once, when the head of the final response is complete; not if the transfer fails before. It gets
+    ///     the transfer, as `onData` does, to cancel it even before `start` has returned.
     ///   - onData: a piece of the body as it arrived, never empty; the bytes are valid during the call only.
     ///   - onEnd: exactly once, after all others. When it is called the socket is closed, or idle after a success.
     ///     Everything that the callbacks hold is released after it.
@@ -38,8 +39,8 @@ public final class CurlSession: Sendable {
     @discardableResult
     public func start(
         _ request: CurlRequest,
-        onResponse: @escaping @Sendable (CurlResponse) -> Void = { _ in },
-        onData: @escaping @Sendable (UnsafeRawBufferPointer) -> Void = { _ in },
+        onResponse: @escaping @Sendable (CurlResponse, CurlTransfer) -> Void = { _, _ in },
+        onData: @escaping @Sendable (UnsafeRawBufferPointer, CurlTransfer) -> Void = { _, _ in },
         onEnd: @escaping @Sendable (Result<CurlCompletion, CurlError>) -> Void
     ) -> CurlTransfer {
         let transfer = CurlTransfer(mailbox: mailbox)

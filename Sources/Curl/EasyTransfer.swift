@@ -121,7 +121,7 @@ final class EasyTransfer {
         if response == nil, head.isComplete, head.status >= 200 {
             let response = CurlResponse(status: head.status, headers: head.headers)
             self.response = response
-            start.onResponse(response)
+            start.onResponse(response, start.transfer)
         }
         return true
     }
@@ -136,7 +136,7 @@ final class EasyTransfer {
             return false
         }
         bodyBytes += bytes.count
-        start.onData(bytes)
+        start.onData(bytes, start.transfer)
         return true
     }
 

@@ -5,8 +5,8 @@ internal import Glibc
 struct Start: Sendable {
     let transfer: CurlTransfer
     let request: CurlRequest
-    let onResponse: @Sendable (CurlResponse) -> Void
-    let onData: @Sendable (UnsafeRawBufferPointer) -> Void
+    let onResponse: @Sendable (CurlResponse, CurlTransfer) -> Void
+    let onData: @Sendable (UnsafeRawBufferPointer, CurlTransfer) -> Void
     let onEnd: @Sendable (Result<CurlCompletion, CurlError>) -> Void
 }
 

@@ -183,7 +183,7 @@ struct CurlSessionTests {
         var session: CurlSession? = try CurlSession()
         let arrived = Latch<Void>()
         let kind = Latch<CurlError.Kind?>()
-        session?.start(CurlRequest(url: server.url), onData: { _ in arrived.open() }) { result in
+        session?.start(CurlRequest(url: server.url), onData: { _, _ in arrived.open() }) { result in
             if case .failure(let error) = result { kind.open(error.kind) } else { kind.open(nil) }
         }
         await arrived.value
@@ -225,8 +225,8 @@ struct CurlSessionTests {
         func start() -> CurlTransfer {
             let token = Token(gone)
             return session.start(
-                CurlRequest(url: server.url), onResponse: { _ in _ = token },
-                onData: { _ in
+                CurlRequest(url: server.url), onResponse: { _, _ in _ = token },
+                onData: { _, _ in
                     _ = token
                     arrived.open()
                 }, onEnd: { _ in _ = token })

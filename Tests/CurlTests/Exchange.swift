@@ -13,8 +13,8 @@ final class Exchange: Sendable {
 
     init(
         _ session: CurlSession, _ request: CurlRequest,
-        onResponse: @escaping @Sendable (Exchange) -> Void = { _ in },
-        onData: @escaping @Sendable (Exchange) -> Void = { _ in }
+        onResponse: @escaping @Sendable (CurlTransfer) -> Void = { _ in },
+        onData: @escaping @Sendable (CurlTransfer) -> Void = { _ in }
     ) {
         self.session = session
         transfer.open(
@@ -22,15 +22,15 @@ final class Exchange: Sendable {
                 request,
                 onResponse: { [self] in
                     response.open($0)
-                    onResponse(self)
+                    onResponse($1)
                 },
-                onData: { [self] bytes in
+                onData: { [self] bytes, transfer in
                     received.withLock {
                         $0.bytes += bytes
                         $0.pieces += 1
                     }
                     firstData.open()
-                    onData(self)
+                    onData(transfer)
                 },
                 onEnd: { [self] result in
                     received.withLock { $0.ends += 1 }
@@ -38,7 +38,6 @@ final class Exchange: Sendable {
                 }))
     }
 
-    /// May be called from the transfer's own callbacks, also before `start` has returned.
     func cancel() { transfer.waitBlocking().cancel() }
 
     var bytes: [UInt8] { received.withLock { $0.bytes } }
