@@ -37,77 +37,53 @@ struct ChatResponse: Decodable {
 
         struct Details: Decodable { var cached_tokens: UInt64? }
     }
+
+    /// - Throws: `ModelFailure` of kind `badResponse` for what is no such JSON. The text is not repeated.
+    init(json: [UInt8], with decoder: JSONDecoder) throws(ModelFailure) {
+        do {
+            self = try decoder.decode(ChatResponse.self, from: Data(json))
+        } catch {
+            throw ModelFailure(
+                kind: .badResponse, message: "the model's server sent what is not a chat completion", retryable: true)
+        }
+    }
 }
 
-/// An error as providers describe it: an object with a message, or just a text.
+/// An error as providers describe it.
 struct ChatError: Decodable {
-    var message: String
-    var code: String
+    var message = ""
+    /// Words such as `context_length_exceeded`; or an HTTP status, where the code is one.
+    var codes: [String] = []
+    var status: Int? { codes.lazy.compactMap { Int($0) }.first { 400..<600 ~= $0 } }
 
     init(from decoder: any Decoder) throws {
         if let text = try? decoder.singleValueContainer().decode(String.self) {
             message = text
-            code = ""
             return
         }
         let container = try decoder.container(keyedBy: Key.self)
         message = (try? container.decode(String.self, forKey: .message)) ?? ""
-        code = (try? container.decode(String.self, forKey: .code)) ?? ""
-    }
-
-    private enum Key: String, CodingKey { case message, code }
-}
-
-/// An answer that is put together from the pieces of a stream.
-struct ChatAnswer {
-    private(set) var text = ""
-    private var calls: [Int: ModelToolCall] = [:]
-    private var finishReason = ""
-    private var usage: ModelUsage?
-    /// The provider's explicit end has come: `[DONE]`, or in a whole answer its only message.
-    var isComplete = false
-
-    /// Adds what one chunk brings.
-    ///
-    /// - Returns: new text, perhaps none.
-    mutating func add(_ response: ChatResponse) throws(ModelFailure) -> String {
-        if let error = response.error { throw .refused(status: nil, error, key: "") }
-        if let counted = response.usage {
-            usage = ModelUsage(
-                inputTokens: counted.prompt_tokens ?? 0,
-                cachedInputTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
-                outputTokens: counted.completion_tokens ?? 0)
+        for key in [Key.code, .type] {
+            if let word = try? container.decode(String.self, forKey: key) { codes.append(word) }
+            if let number = try? container.decode(Int.self, forKey: key) { codes.append("\(number)") }
         }
-        guard let choice = response.choices?.first else { return "" }
-        if let reason = choice.finish_reason { finishReason = reason }
-        guard let message = choice.delta ?? choice.message else { return "" }
-        if choice.message != nil { isComplete = true }
-        for (position, call) in (message.tool_calls ?? []).enumerated() { add(call, at: call.index ?? position) }
-        let piece = (message.content ?? "") + (message.refusal ?? "")
-        text += piece
-        return piece
     }
 
-    private mutating func add(_ piece: ChatResponse.Call, at index: Int) {
-        var call = calls[index] ?? ModelToolCall(id: "", name: "", arguments: "")
-        if let id = piece.id, !id.isEmpty { call.id = id }
-        call.name += piece.function?.name ?? ""
-        call.arguments += piece.function?.arguments ?? ""
-        calls[index] = call
+    /// The body of a response that refuses: `{"error": …}`, in a list as some send it, or the error without a name,
+    /// or FastAPI's `{"detail": "…"}`. Nil if it is nothing of the kind.
+    init?(body: [UInt8]) {
+        struct Envelope: Decodable {
+            var error: ChatError?
+            var detail: ChatError?
+        }
+        let (decoder, data) = (JSONDecoder(), Data(body))
+        let envelope =
+            (try? decoder.decode(Envelope.self, from: data))
+            ?? (try? decoder.decode([Envelope].self, from: data))?.first
+        let bare = try? decoder.decode(ChatError.self, from: data)
+        guard let error = envelope?.error ?? envelope?.detail ?? bare else { return nil }
+        self = error
     }
 
-    /// The answer, if the stream came to its end as it should.
-    func finish() throws(ModelFailure) -> ModelAnswer {
-        guard isComplete || !finishReason.isEmpty else {
-            throw ModelFailure(
-                kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
-        }
-        let ordered = calls.sorted { $0.key < $1.key }.map { index, call in
-            var call = call
-            // Servers of some makes send none, and the result has to name its call.
-            if call.id.isEmpty { call.id = "call_\(index)" }
-            return call
-        }
-        return ModelAnswer(text: text, calls: ordered, finishReason: finishReason, usage: usage)
-    }
+    private enum Key: String, CodingKey { case message, code, type }
 }

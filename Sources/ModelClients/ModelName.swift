@@ -5,23 +5,50 @@ public enum ModelTarget: Sendable, Equatable {
     /// An OpenAI-style server.
     case chat(Endpoint)
 
-    public struct Endpoint: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public struct Endpoint: Sendable, Hashable {
         public var baseURL: String
         /// Never shown.
         public var key: String
         /// The model's name on the wire.
         public var model: String
 
-        public var description: String { "\(model) at \(baseURL)" }
-        public var debugDescription: String { description }
-        public var customMirror: Mirror { Mirror(self, children: ["baseURL": baseURL, "model": model]) }
+        public init(baseURL: String, key: String, model: String) {
+            self.baseURL = baseURL
+            self.key = key
+            self.model = model
+        }
     }
+
+    /// A URL may hold a user and a password.
+    static func withoutCredentials(_ url: String) -> String {
+        let parts = url.split(separator: "://", maxSplits: 1)
+        guard parts.count == 2, let at = parts[1].prefix(while: { $0 != "/" && $0 != "?" }).lastIndex(of: "@") else {
+            return url
+        }
+        return parts[0] + "://" + url[url.index(after: at)...]
+    }
+}
+
+extension ModelTarget.Endpoint: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(model) at \(ModelTarget.withoutCredentials(baseURL))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["endpoint": description]) }
 }
 
 /// Why a model's name leads nowhere.
 public struct ModelNameError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Kind: Sendable { case unknownProvider, missingKey, badBaseURL }
+    /// Open: a new kind is a new constant.
+    public struct Kind: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static let unknownProvider = Kind(rawValue: "unknownProvider")
+        public static let missingKey = Kind(rawValue: "missingKey")
+        public static let badBaseURL = Kind(rawValue: "badBaseURL")
+    }
+
     public let kind: Kind
+    /// One line for a person: what is wrong and what would help. No values of variables.
     public let description: String
 }
 
@@ -29,18 +56,22 @@ public struct ModelNameError: Error, Sendable, Equatable, CustomStringConvertibl
 public struct ModelEnvironment: Sendable {
     private let variables: [String: String]
 
-    /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and the providers' own; others are not looked at.
-    public init(_ variables: [String: String]) { self.variables = variables }
+    /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and the providers' own; others are not kept.
+    public init(_ variables: [String: String]) {
+        let known = ModelProvider.all.flatMap { $0.keyVariables + $0.baseVariables }
+        let names = Set(["LLM_MODEL", "LLM_BASE_URL", "LLM_API_KEY"] + known)
+        // A key out of a file often ends with a line break. Empty is as good as not set.
+        self.variables = variables.filter { names.contains($0.key) }.mapValues(\.trimmed).filter { !$0.value.isEmpty }
+    }
 
     /// LLM_MODEL; empty if there is none.
-    public var defaultModel: String { self["LLM_MODEL"] ?? "" }
+    public var defaultModel: String { variables["LLM_MODEL"] ?? "" }
 
-    private subscript(name: String) -> String? { variables[name].flatMap { $0.isEmpty ? nil : $0 } }
-
-    /// Finds what answers for a name.
+    /// Finds what answers for a name: `provider/model`, or a model of OpenAI's without `openai/`.
     ///
-    /// LLM_BASE_URL is for all providers, then a key is not required; without it the provider's own address is used,
-    /// and LLM_API_KEY or the provider's own variable has to be there.
+    /// LLM_BASE_URL is for all providers, then a key is not required; a prefix that is no provider known here is taken
+    /// for a part of the model's name, as the server at LLM_BASE_URL has it. Without LLM_BASE_URL the provider's own
+    /// address is used, and LLM_API_KEY or a variable of the provider's has to be there.
     public func resolve(_ name: String) throws(ModelNameError) -> ModelTarget {
         let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let (prefix, model) = parts.count == 2 ? (parts[0], parts[1]) : ("openai", name)
@@ -48,60 +79,68 @@ public struct ModelEnvironment: Sendable {
             throw ModelNameError(kind: .unknownProvider, description: "a model is named provider/model")
         }
         if prefix == "mock" { return .scripted(file: model) }
-        if let base = self["LLM_BASE_URL"] {
-            guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
-                throw ModelNameError(kind: .badBaseURL, description: "LLM_BASE_URL is no http or https URL")
-            }
-            let key = self["LLM_API_KEY"] ?? Provider.named(prefix).flatMap { $0.keyVariable.flatMap { self[$0] } } ?? ""
-            return .chat(.init(baseURL: base, key: key, model: model))
+        let provider = ModelProvider.named(prefix)
+        if let base = variables["LLM_BASE_URL"] {
+            return .chat(
+                .init(
+                    baseURL: try checked(base, from: "LLM_BASE_URL"), key: key(for: provider) ?? "",
+                    model: provider == nil ? name : model))
         }
-        guard let provider = Provider.named(prefix) else {
-            let known = Provider.all.map(\.name).joined(separator: ", ")
+        guard let provider else {
+            let known = ModelProvider.all.map(\.name).joined(separator: ", ")
             throw ModelNameError(
                 kind: .unknownProvider,
-                description: "the server knows no provider '\(prefix)'; it knows mock, \(known), and any with LLM_BASE_URL")
+                description: "no provider '\(prefix.prefix(100))'; known are mock, \(known), any with LLM_BASE_URL")
         }
-        guard let base = provider.baseVariable.flatMap({ self[$0] }) ?? provider.baseURL else {
+        return .chat(.init(baseURL: try base(of: provider), key: try key(of: provider), model: model))
+    }
+
+    private func base(of provider: ModelProvider) throws(ModelNameError) -> String {
+        for variable in provider.baseVariables {
+            if let base = variables[variable] { return provider.complete(try checked(base, from: variable)) }
+        }
+        guard let base = provider.baseURL else {
+            let names = (["LLM_BASE_URL"] + provider.baseVariables).joined(separator: " or ")
             throw ModelNameError(
-                kind: .badBaseURL, description: "\(prefix) has no address of its own: set LLM_BASE_URL")
+                kind: .badBaseURL,
+                description: "\(provider.name) has no address of its own: start the server with \(names)")
         }
-        let key = self["LLM_API_KEY"] ?? provider.keyVariable.flatMap { self[$0] }
-        guard let key = key ?? (provider.keyVariable == nil ? "" : nil) else {
-            throw ModelNameError(
-                kind: .missingKey,
-                description: "\(prefix) needs a key: start the server with \(provider.keyVariable!) or LLM_API_KEY")
+        return base
+    }
+
+    private func key(for provider: ModelProvider?) -> String? {
+        (["LLM_API_KEY"] + (provider?.keyVariables ?? [])).lazy.compactMap { variables[$0] }.first
+    }
+
+    private func key(of provider: ModelProvider) throws(ModelNameError) -> String {
+        if let key = key(for: provider) { return key }
+        guard provider.needsKey else { return "" }
+        let names = ["LLM_API_KEY"] + provider.keyVariables
+        throw ModelNameError(
+            kind: .missingKey,
+            description: "\(provider.name) needs a key: start the server with \(names.joined(separator: " or "))")
+    }
+
+    private func checked(_ url: String, from variable: String) throws(ModelNameError) -> String {
+        let scheme = ["http://", "https://"].first { url.lowercased().hasPrefix($0) }
+        // Whatever else is wrong with it, curl says when it is used.
+        guard let scheme, url.count > scheme.count, url.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
+            throw ModelNameError(kind: .badBaseURL, description: "\(variable) is no http or https URL")
         }
-        return .chat(.init(baseURL: base, key: key, model: model))
+        return url
     }
 }
 
-/// A provider whose API is OpenAI's; names and variables as LiteLLM documents them.
-struct Provider {
-    let name: String
-    let baseURL: String?
-    let keyVariable: String?
-    let baseVariable: String?
+extension ModelEnvironment: CustomStringConvertible, CustomReflectable {
+    /// Names only: the values are keys.
+    public var description: String { "ModelEnvironment(\(variables.keys.sorted().joined(separator: ", ")))" }
 
-    static func named(_ name: String) -> Provider? { all.first { $0.name == name } }
+    public var customMirror: Mirror { Mirror(self, children: ["variables": variables.keys.sorted()]) }
+}
 
-    static let all = [
-        Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
-        Provider("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-        Provider("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-        Provider("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        Provider("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-        Provider("together_ai", "https://api.together.xyz/v1", "TOGETHERAI_API_KEY"),
-        Provider("fireworks_ai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_AI_API_KEY"),
-        Provider("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-        Provider("ollama", "http://127.0.0.1:11434/v1", nil, "OLLAMA_API_BASE"),
-        Provider("hosted_vllm", nil, nil, "HOSTED_VLLM_API_BASE"),
-        Provider("litellm_proxy", nil, "LITELLM_PROXY_API_KEY", "LITELLM_PROXY_API_BASE"),
-    ]
-
-    init(_ name: String, _ baseURL: String?, _ keyVariable: String?, _ baseVariable: String? = nil) {
-        self.name = name
-        self.baseURL = baseURL
-        self.keyVariable = keyVariable
-        self.baseVariable = baseVariable
+extension String {
+    fileprivate var trimmed: String {
+        let start = drop { $0.isWhitespace }
+        return String(start[..<(start.lastIndex { !$0.isWhitespace }.map(start.index(after:)) ?? start.startIndex)])
     }
 }

@@ -2,64 +2,90 @@ internal import FoundationEssentials
 
 /// What models cost, from a small file: JSON,
 /// `{"provider/model": {"input_per_million": 0.15, "cached_input_per_million": 0.075, "output_per_million": 0.6}}`,
-/// in US dollars for a million tokens. A model without a price has an unknown cost, not none.
+/// in US dollars for a million tokens. Without a price for cached input it costs what input costs. A model without an
+/// entry has an unknown cost, not none.
 public struct Prices: Sendable {
-    private struct Price: Decodable {
-        var input_per_million: Double
-        var cached_input_per_million: Double?
-        var output_per_million: Double
+    /// Billionths of a dollar for a million tokens.
+    private struct Price: Sendable {
+        var input: UInt64
+        var cachedInput: UInt64
+        var output: UInt64
     }
 
     private let prices: [String: Price]
 
     /// - Throws: `PricesError` that names the file and what is wrong with it.
-    public init(contentsOf file: String) throws {
+    public init(contentsOf file: String) throws(PricesError) {
         let data: Data
         do { data = try Data(contentsOf: URL(filePath: file)) } catch {
             throw PricesError(description: "\(file): the prices cannot be read")
         }
-        do { try self.init(json: data) } catch {
-            throw PricesError(description: "\(file): not a file of prices: \(error)")
+        do throws(PricesError) { try self.init(json: data) } catch {
+            throw PricesError(description: "\(file): \(error)")
         }
     }
 
-    private init(json: Data) throws {
-        let prices = try JSONDecoder().decode([String: Price].self, from: json)
-        for (name, price) in prices {
-            let figures = [price.input_per_million, price.cached_input_per_million ?? 0, price.output_per_million]
-            guard figures.allSatisfy({ $0 >= 0 && $0 < 1e6 }) else {
-                throw PricesError(description: "the price of \(name) is not between 0 and a million dollars")
+    init(json: Data) throws(PricesError) {
+        struct Entry: Decodable {
+            var input_per_million: Double
+            var cached_input_per_million: Double?
+            var output_per_million: Double
+        }
+        let entries: [String: Entry]
+        do { entries = try JSONDecoder().decode([String: Entry].self, from: json) } catch {
+            throw PricesError(description: "not a file of prices: \(PricesError.text(error))")
+        }
+        var prices: [String: Price] = [:]
+        for (name, entry) in entries {
+            func nanoDollars(_ dollars: Double) throws(PricesError) -> UInt64 {
+                guard dollars >= 0, dollars <= 1_000_000 else {
+                    throw PricesError(description: "a price of \(name) is not between 0 and a million dollars")
+                }
+                return UInt64((dollars * 1e9).rounded())
             }
+            prices[name] = Price(
+                input: try nanoDollars(entry.input_per_million),
+                cachedInput: try nanoDollars(entry.cached_input_per_million ?? entry.input_per_million),
+                output: try nanoDollars(entry.output_per_million))
         }
         self.prices = prices
     }
 
-    /// A few well-known models, as their providers' price pages had them in 2025; a file of your own replaces them all.
-    public static let builtIn = try! Prices(
-        json: Data(
-            """
-            {
-              "openai/gpt-4o": {"input_per_million": 2.5, "cached_input_per_million": 1.25, "output_per_million": 10},
-              "openai/gpt-4o-mini": {"input_per_million": 0.15, "cached_input_per_million": 0.075, "output_per_million": 0.6},
-              "openai/gpt-4.1": {"input_per_million": 2, "cached_input_per_million": 0.5, "output_per_million": 8},
-              "openai/gpt-4.1-mini": {"input_per_million": 0.4, "cached_input_per_million": 0.1, "output_per_million": 1.6},
-              "openai/o4-mini": {"input_per_million": 1.1, "cached_input_per_million": 0.275, "output_per_million": 4.4}
-            }
-            """.utf8))
-
-    /// Billionths of a dollar; nil if the model has no price. `model` as in a run; without its provider it is found too.
+    /// Billionths of a dollar, rounded; nil if the model has no price.
+    ///
+    /// - Parameter model: as in a run. What has no entry by its whole name is looked up without its provider, and
+    ///   without `openai/` it is OpenAI's.
     public func cost(model: String, usage: ModelUsage) -> Int64? {
-        guard let price = prices[model] ?? prices["openai/" + model] else { return nil }
+        let withoutProvider = model.split(separator: "/", maxSplits: 1).last.map(String.init) ?? model
+        let names = [model, withoutProvider] + (model == withoutProvider ? ["openai/" + model] : [])
+        guard let price = names.lazy.compactMap({ prices[$0] }).first else { return nil }
+        // The counts are what the provider says: 128 bits hold whatever that is.
         let cached = min(usage.cachedInputTokens, usage.inputTokens)
-        // A dollar for a million tokens is a thousand billionths for each.
         let cost =
-            Double(usage.inputTokens - cached) * price.input_per_million
-            + Double(cached) * (price.cached_input_per_million ?? price.input_per_million)
-            + Double(usage.outputTokens) * price.output_per_million
-        return Int64((cost * 1000).rounded())
+            UInt128(usage.inputTokens - cached) * UInt128(price.input)
+            + UInt128(cached) * UInt128(price.cachedInput)
+            + UInt128(usage.outputTokens) * UInt128(price.output)
+        return Int64(exactly: (cost + 500_000) / 1_000_000)
     }
 }
 
-public struct PricesError: Error, CustomStringConvertible {
+/// Why there are no prices.
+public struct PricesError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
+
+    /// Where in the file it is, in one line.
+    fileprivate static func text(_ error: any Error) -> String {
+        let context: DecodingError.Context
+        switch error as? DecodingError {
+        case .keyNotFound(let key, let found):
+            return "'\(key.stringValue)' is missing in \(path(found))"
+        case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found): context = found
+        default: return "not JSON"
+        }
+        return context.codingPath.isEmpty ? "not a JSON object of entries" : "\(path(context)) is not as it should be"
+    }
+
+    private static func path(_ context: DecodingError.Context) -> String {
+        "'" + context.codingPath.map(\.stringValue).joined(separator: ".") + "'"
+    }
 }
