@@ -1,0 +1,417 @@
+import FermataCore
+import FermataProtocol
+import SwiftProtobuf
+
+/// A service with one run, its operators, its models and tools, and bad luck: all of them from one seed.
+///
+/// After every input the promises are checked: by an `Auditor` that reads the journal, and by comparing what it
+/// believes with what the run says of itself.
+struct Simulation {
+    private(set) var run: Run
+    private(set) var journal: [FermataEvent] = []
+    /// What was put in and what came of it, if it was asked for.
+    private(set) var trace: [String] = []
+    /// Kinds of events, and commands with the status in which they came, if it was asked for.
+    private(set) var seen: Set<String> = []
+
+    private let isTraced: Bool
+    private var random: SplitMix64
+    private var auditor: Auditor
+    private var now: Int64 = 1_000_000_000
+    /// Effects that are going on outside, wanted or not: a cancelled one goes on until its end has come in.
+    private var outside: Set<Effect> = []
+    private var isEnding = false
+    private var launched = FermataLaunched()
+
+    static let tools = [
+        Scenario.tool("terminal", requires: "command"),
+        Scenario.tool("read", requires: "path", idempotent: true),
+        Scenario.tool("search", requires: "text", parallel: true),
+        Scenario.tool("look", requires: "text", idempotent: true, parallel: true),
+    ]
+
+    /// - Parameter isTraced: also notes what happens. It takes more time than the rest, and the same seed plays the
+    ///   same again: trace only what failed.
+    init(seed: UInt64, isTraced: Bool = false) {
+        self.isTraced = isTraced
+        random = SplitMix64(state: seed)
+        // Now and then questions may be open side by side.
+        let ask = Scenario.tool(Run.askHuman, requires: "question", parallel: random.chance(30))
+        auditor = Auditor(tools: Simulation.tools + [ask])
+        run = Run(id: RunID(microseconds: 1_000_000_000, random: seed))
+        launched.model = "mock/x"
+        launched.tools = Simulation.tools + [ask]
+        launched.modelAttempts = UInt32(random.below(4))
+    }
+
+    /// Plays so many inputs, then lets everything come to rest.
+    mutating func play(inputs: Int) throws {
+        try command(.launch(launched, task: random.chance(80) ? "go" : ""))
+        for _ in 0..<inputs {
+            now += Int64(random.below(3_000_000)) - 200_000
+            switch random.below(100) {
+            case 0..<36: try command(randomRequest())
+            case 36..<84: try endSomething()
+            case 84..<89: try decide(staleEnd())
+            case 89..<95:
+                now += Int64(random.below(20_000_000))
+                try decide(.timePassed)
+            case 95..<98: try crash()
+            default: try shutDown()
+            }
+        }
+        try comeToRest()
+    }
+
+    // MARK: - What happens
+
+    private mutating func randomRequest() -> RunRequest {
+        switch random.below(100) {
+        case 0..<34: return .send(text: "m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
+        case 34..<42: return .withdraw(message: UInt32(random.below(auditor.messages.count + 2)))
+        case 42..<56: return .pause
+        case 56..<66: return .interrupt
+        case 66..<84: return .resume(text: random.chance(25) ? "r" : "")
+        case 84..<98:
+            let asks = auditor.openAsks
+            let isKnown = !asks.isEmpty && random.chance(80)
+            return .answer(ask: isKnown ? random.pick(asks) : UInt32(random.below(auditor.asks.count + 2)), text: "a")
+        default: return random.chance(30) ? .stop : .pause
+        }
+    }
+
+    private mutating func command(_ request: RunRequest) throws {
+        let ifSeq: UInt64? = random.chance(10) ? run.seq - UInt64(random.chance(50) && run.seq > 0 ? 1 : 0) : nil
+        let before = run
+        let messages = auditor.messages.count
+        if isTraced { seen.insert("\(request.name) \(before.status)") }
+        do {
+            try decide(.command(request, Provenance(by: "ann", reason: "sim", ifSeq: ifSeq)))
+        } catch let refusal as Refusal {
+            if isTraced { trace.append("  refused: \(refusal)") }
+            return try check(refusal, of: request, ifSeq: ifSeq)
+        }
+        if let ifSeq, ifSeq != before.seq { throw Broken("accepted for seq \(ifSeq), and the run was at \(before.seq)") }
+        if request.isRefused(in: before.status) { throw Broken("accepted, and the run was \(before.status)") }
+        try checkAccepted(request, before: before, messages: messages)
+    }
+
+    private func check(_ refusal: Refusal, of request: RunRequest, ifSeq: UInt64?) throws {
+        switch refusal.code {
+        case .wrongStatus:
+            guard refusal.details["status"] == run.status.protocolName else {
+                throw Broken("the refusal names another status than \(run.status)")
+            }
+            guard request.isRefused(in: run.status) else { throw Broken("refused, and the run was \(run.status)") }
+        case .stale: guard ifSeq != nil, ifSeq != run.seq else { throw Broken("stale, and it is not") }
+        case .noSuchMessage, .alreadyDelivered:
+            guard case .withdraw(let number) = request, auditor.messages[number]?.isWaiting != true else {
+                throw Broken("\(refusal.code), and the message waits")
+            }
+        case .noSuchAsk, .askClosed, .alreadyAnswered:
+            guard case .answer(let number, _) = request, auditor.asks[number]?.isOpen != true else {
+                throw Broken("\(refusal.code), and the ask is open")
+            }
+        default: throw Broken("refused as \(refusal.code)")
+        }
+    }
+
+    /// What the answer to a command says is so.
+    private func checkAccepted(_ request: RunRequest, before: Run, messages: Int) throws {
+        let isUnchanged = run.seq == before.seq
+        switch request {
+        case .pause, .interrupt:
+            guard run.hold != nil else { throw Broken("accepted, and the run is not on hold") }
+            if case .interrupt = request, !run.wanted.isEmpty { throw Broken("interrupted, and something goes on") }
+            if before.hold != nil, before.wanted.isEmpty || request.name == "pause", !isUnchanged {
+                throw Broken("it was on hold, and events were written")
+            }
+        case .resume(let text):
+            guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
+            guard auditor.messages.count == messages + (text.isEmpty ? 0 : 1) else { throw Broken("no message") }
+        case .stop:
+            guard run.status == .stopped, run.wanted.isEmpty else { throw Broken("accepted, and it is not stopped") }
+            if before.status == .stopped, !isUnchanged { throw Broken("it was stopped, and events were written") }
+        case .send(_, let delivery):
+            guard auditor.messages.count == messages + 1 else { throw Broken("accepted, and no message is queued") }
+            guard (run.hold == nil) == (before.hold == nil) else { throw Broken("a message changed the hold") }
+            guard delivery == .now else { break }
+            // Calls that are selected now were chosen by nobody who had not seen the message.
+            if run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
+                throw Broken("a call waits that the message supersedes")
+            }
+            if run.due != nil { throw Broken("a wait between attempts goes on") }
+        case .withdraw(let number):
+            guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
+        case .answer(let number, _):
+            guard auditor.asks[number]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
+            guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
+        case .launch: break
+        }
+    }
+
+    private mutating func endSomething() throws {
+        guard let effect = random.pick(sorted: outside) else { return try decide(.timePassed) }
+        outside.remove(effect)
+        try decide(end(of: effect))
+    }
+
+    private mutating func end(of effect: Effect) -> Input {
+        switch effect {
+        case .model(let step, let attempt):
+            if random.chance(20) {
+                let failure = FermataFailure.with {
+                    $0.kind = "SILENCE"
+                    $0.retryable = random.chance(70)
+                    $0.retryAfterMs = random.chance(20) ? random.next() >> UInt64(random.below(64)) : 0
+                }
+                return .modelFailed(step: step, attempt: attempt, failure, text: Simulation.text(of: effect))
+            }
+            let calls = (0..<(random.chance(35) ? 0 : random.below(5))).map { _ in randomCall() }
+            let text = random.chance(70) ? "t" : ""
+            return .modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls))
+        case .tool(let call, let attempt):
+            let outcome: FermataCallOutcome = random.pick([.callFinished, .callFinished, .callFailed, .callTimedOut])
+            return .toolEnded(call: call, attempt: attempt, ToolReply(outcome: outcome, output: "o"))
+        }
+    }
+
+    private mutating func randomCall() -> ModelReply.Call {
+        switch random.below(12) {
+        case 0..<3: .terminal("x")
+        case 3..<5: .read("x")
+        case 5..<7: .search("x")
+        case 7..<9: .look("x")
+        case 9..<11: .ask("x")
+        default: random.pick([.init("nope", "{}"), .init("terminal", "{"), .init("read", "{}"), .init("look", "7")])
+        }
+    }
+
+    /// An end of an attempt that is over, or was never made.
+    private mutating func staleEnd() -> Input {
+        let number = UInt32(random.below(Int(run.step) + 3))
+        let attempt = UInt32(random.below(4))
+        let call = UInt32(random.below(auditor.calls.count + 2))
+        let effect: Effect = random.chance(50) ? .model(step: number, attempt: attempt) : .tool(call: call, attempt: attempt)
+        guard !run.begun.contains(effect) else { return .timePassed }
+        return random.chance(80) ? end(of: effect) : .lost(effect)
+    }
+
+    /// The process dies between two decisions, or in the middle of one that was not committed.
+    private mutating func crash() throws {
+        if random.chance(50), case .some(let undone) = try? run.decide(.timePassed, context(for: .timePassed)) {
+            if isTraced { trace.append("crash, and \(undone.events.count) events were never written") }
+        } else {
+            if isTraced { trace.append("crash") }
+        }
+        try restart()
+    }
+
+    private mutating func shutDown() throws {
+        isEnding = true
+        try decide(.shutdown)
+        for _ in 0..<random.below(4) where !outside.isEmpty { try endSomething() }
+        isEnding = false
+        if isTraced { trace.append("restart") }
+        try restart()
+    }
+
+    /// What the service does at its start: only runs that are active are looked at.
+    private mutating func restart() throws {
+        outside = []
+        run = journal.reduce(into: Run(id: run.id)) { $0.apply($1) }
+        guard run.isActive else { return try checkState() }
+        for effect in run.begun.inOrder { try decide(.lost(effect)) }
+        try decide(.timePassed)
+    }
+
+    // MARK: - Deciding and checking
+
+    private func context(for input: Input) -> Context {
+        Context(
+            now: now, mayStart: !isEnding, textSoFar: Simulation.text(of:),
+            outputSoFar: { ToolReply(outcome: .callInterrupted, output: Simulation.text(of: $0)) })
+    }
+
+    /// What an effect in flight has brought so far: nothing, or something of its own.
+    private static func text(of effect: Effect) -> String {
+        switch effect {
+        case .model(let step, let attempt): (step + attempt) % 3 == 0 ? "" : "partial \(step).\(attempt)"
+        case .tool(let call, _): call % 2 == 0 ? "" : "output \(call)"
+        }
+    }
+
+    private mutating func decide(_ input: Input) throws {
+        if isTraced { trace.append("\(run.status) \(Simulation.line(input)) at \(now)") }
+        let context = context(for: input)
+        let decision = try run.decide(input, context)
+        guard try run.decide(input, context).events == decision.events else { throw Broken("decide is not pure") }
+        var folded = run
+        for event in decision.events {
+            if isTraced { trace.append("  \(event.seq) \(event.name)") }
+            if isTraced { seen.insert(event.name) }
+            try auditor.read(event)
+            folded.apply(event)
+        }
+        guard folded == decision.run else { throw Broken("the events do not fold to the state") }
+        if isEnding, decision.events.contains(where: \.begins) {
+            throw Broken("something begins while the service ends")
+        }
+        run = decision.run
+        journal += decision.events
+        if !isEnding { outside.formUnion(run.wanted) }
+        // A tool that was cut is gone only when its end has come in; a model call that was cut may end or not.
+        try checkState()
+    }
+
+    private func checkState() throws {
+        guard run.wanted == auditor.wanted else { throw Broken("wanted is \(run.wanted), not \(auditor.wanted)") }
+        guard run.begun == auditor.begun else { throw Broken("begun is \(run.begun), not \(auditor.begun)") }
+        guard (run.hold != nil) == auditor.hold else { throw Broken("the hold is not as the journal says") }
+        let status = auditor.status(due: run.due)
+        guard run.status == status else { throw Broken("the status is \(run.status), not \(status)") }
+        if run.due != nil, run.status != .running { throw Broken("a timer runs, and the run is \(run.status)") }
+        if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
+        if run.status == .running, !isEnding, run.begun.isEmpty, run.due == nil { throw Broken("nothing moves it") }
+        if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
+        let queued = run.queuedMessages.map(\.number)
+        guard queued == auditor.waitingMessages else { throw Broken("queued are \(queued)") }
+        guard run.calls.allSatisfy({ ($0.state == .ended) == (auditor.calls[$0.number]?.isOpen == false) }) else {
+            throw Broken("calls are not in the state that the journal says")
+        }
+    }
+
+    // MARK: - The end
+
+    /// The operators resume and answer, models and tools end well, until nothing moves any more.
+    private mutating func comeToRest() throws {
+        if isTraced { trace.append("come to rest") }
+        for _ in 0..<10_000 {
+            if let effect = random.pick(sorted: outside) {
+                outside.remove(effect)
+                switch effect {
+                case .model(let step, let attempt):
+                    try decide(.modelAnswered(step: step, attempt: attempt, ModelReply(text: "Done.")))
+                case .tool(let call, let attempt):
+                    try decide(
+                        .toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: "o")))
+                }
+            } else if let ask = auditor.openAsks.first, run.hold == nil {
+                try decide(.command(.answer(ask: ask, text: "a"), Provenance(by: "ann")))
+            } else if let due = run.due {
+                now = max(now, due)
+                try decide(.timePassed)
+            } else if run.status == .paused || run.status == .failed {
+                try decide(.command(.resume(text: ""), Provenance(by: "ann")))
+            } else {
+                return try checkRest()
+            }
+        }
+        throw Broken("it never comes to rest")
+    }
+
+    private func checkRest() throws {
+        guard [.idle, .finished, .stopped].contains(run.status) else { throw Broken("stuck in \(run.status)") }
+        guard run.begun.isEmpty, !run.isActive else { throw Broken("at rest, with something in flight") }
+        guard auditor.calls.values.allSatisfy({ $0.ends == 1 }) else { throw Broken("a call has no result") }
+        guard auditor.asks.values.allSatisfy({ !$0.isOpen }) else { throw Broken("an ask is open") }
+        if run.status != .stopped {
+            guard auditor.waitingMessages.isEmpty else { throw Broken("a message was never delivered") }
+            if let problem = brokenTranscript(auditor.transcript) { throw Broken("the transcript: \(problem)") }
+        }
+        var refolded = Run(id: run.id)
+        for event in journal {
+            let bytes: [UInt8] = try event.serializedBytes()
+            refolded.apply(try FermataEvent(serializedBytes: bytes))
+        }
+        guard refolded == run else { throw Broken("the encoded journal does not fold to the state") }
+    }
+
+    private static func line(_ input: Input) -> String {
+        switch input {
+        case .command(.launch, _): "launch"
+        case .command(let request, let provenance): "\(request) ifSeq \(provenance.ifSeq.map(String.init) ?? "-")"
+        case .modelAnswered(let step, let attempt, let reply):
+            "model \(step).\(attempt) answers \(reply.calls.map(\.tool))"
+        case .modelFailed(let step, let attempt, let failure, _):
+            "model \(step).\(attempt) fails, \(failure.retryable ? "retryable" : "for good")"
+        case .toolEnded(let call, let attempt, _): "tool \(call).\(attempt) ends"
+        case .lost(let effect): "lost \(effect)"
+        case .timePassed: "time"
+        case .shutdown: "shutdown"
+        }
+    }
+}
+
+extension RunRequest {
+    fileprivate var name: String {
+        switch self {
+        case .launch: "launch"
+        case .send(_, .now): "send now"
+        case .send: "send"
+        case .withdraw: "withdraw"
+        case .pause: "pause"
+        case .interrupt: "interrupt"
+        case .resume(let text): text.isEmpty ? "resume" : "resume with a message"
+        case .stop: "stop"
+        case .answer: "answer"
+        }
+    }
+
+    /// DESIGN, "Commands on a run": where the table says no.
+    fileprivate func isRefused(in status: FermataStatus) -> Bool {
+        switch self {
+        case .launch, .stop: false
+        case .send: status == .stopped
+        case .withdraw: status == .stopped
+        case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
+        case .resume(let text): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
+        case .answer: [.finished, .stopped].contains(status)
+        }
+    }
+}
+
+extension FermataEvent {
+    fileprivate var begins: Bool {
+        switch kind {
+        case .modelCalled, .callStarted, .askOpened: true
+        default: false
+        }
+    }
+}
+
+extension Set<Effect> {
+    /// The same order in every process.
+    fileprivate var inOrder: [Effect] { sorted { $0.key.lexicographicallyPrecedes($1.key) } }
+}
+
+extension Effect {
+    fileprivate var key: [UInt32] {
+        switch self {
+        case .model(let step, let attempt): [0, step, attempt]
+        case .tool(let call, let attempt): [1, call, attempt]
+        }
+    }
+}
+
+/// Sebastiano Vigna's SplitMix64: any seed will do, and the same one gives the same numbers everywhere.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+
+    mutating func below(_ limit: Int) -> Int { limit < 1 ? 0 : Int(next() % UInt64(limit)) }
+    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+
+    /// One of a set, whatever order the set is in today.
+    mutating func pick(sorted effects: Set<Effect>) -> Effect? {
+        effects.isEmpty ? nil : pick(effects.inOrder)
+    }
+}
