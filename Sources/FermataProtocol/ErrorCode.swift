@@ -100,6 +100,10 @@ extension ErrorCode {
         name: "ALREADY_DELIVERED", class: .state, retryable: false,
         cause: "The model has been shown the message.", remedy: "Send another one that corrects it.")
 
+    public static let replyTooLarge = ErrorCode(
+        name: "REPLY_TOO_LARGE", class: .unavailable, retryable: false,
+        cause: "The replies to the frames before left no room for this one in a message.",
+        remedy: "Send the read in a message of its own.")
     public static let storeFull = ErrorCode(
         name: "STORE_FULL", class: .unavailable, retryable: true,
         cause: "The journal's file system is full; nothing was changed.", remedy: "Make room, then send it again.")
@@ -116,7 +120,7 @@ extension ErrorCode {
     public static let registry: [ErrorCode] = [
         badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
         conflict, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, wrongStatus, stale, alreadyAnswered, askClosed,
-        alreadyDelivered, storeFull, overloaded, shuttingDown, internalError,
+        alreadyDelivered, replyTooLarge, storeFull, overloaded, shuttingDown, internalError,
     ]
 }
 

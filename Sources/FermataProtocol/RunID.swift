@@ -84,7 +84,7 @@ public struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
 }
 
 extension RunID {
-    /// The range of ids whose text begins with `prefix` (hexadecimal digits, hyphens at their places or left out);
+    /// The range of ids whose text begins with `prefix` (hexadecimal digits, hyphens wherever they are);
     /// nil if no id's text can.
     public static func range(prefix: some StringProtocol) -> ClosedRange<RunID>? {
         let digits = prefix.utf8.filter { $0 != UInt8(ascii: "-") }

@@ -47,6 +47,8 @@ public struct Configuration: Sendable {
     static let queueLimit = 10_000
     /// The most that one message's text may have, in bytes.
     static let maximumTextBytes = 1 << 20
+    /// The most that a model may answer at once, in bytes: its event has to fit into a message.
+    static let maximumAnswerBytes = 2 << 20
     /// Runs with nothing in flight that stay in memory because they were touched last.
     static let recentRuns = 256
 

@@ -121,8 +121,15 @@ extension Control {
                     Result {
                         let rows = try reader.openAsks(of: run?.journaled, after: after, limit: limit)
                         var reply = FermataListAsksReply()
-                        reply.asks = try rows.map { try FermataAsk(serializedBytes: $0.body) }
-                        if rows.count == limit { reply.next = AskCursor(rows.last!).text }
+                        var bytes = 0
+                        for row in rows {
+                            reply.asks.append(try FermataAsk(serializedBytes: row.body))
+                            bytes += row.body.count
+                            if bytes > Configuration.pageBytes { break }
+                        }
+                        if reply.asks.count < rows.count || rows.count == limit {
+                            reply.next = AskCursor(rows[reply.asks.count - 1]).text
+                        }
                         return try reply.serializedBytes()
                     })
             }

@@ -62,8 +62,12 @@ final class Control: Sendable {
             let launch = try message(FermataLaunch.self, in: frame)
             // The run's id, unless the command turns out to be a repeat.
             let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
-            let launched = try launches.launched(launch, as: id)
-            try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+            do {
+                let launched = try launches.launched(launch, as: id)
+                try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+            } catch let refusal as Refusal {
+                refuse(launch, refusal, complete)
+            }
         case .send:
             let send = try message(FermataSend.self, in: frame)
             try check(text: send.text, field: "text")
@@ -121,7 +125,7 @@ final class Control: Sendable {
             do {
                 try submit(command, run: try found.get(), request, exchange, complete)
             } catch let refusal as Refusal {
-                complete(.failure(refusal))
+                refuse(command, refusal, complete)
             } catch {
                 complete(.failure(Refusal(.internalError, "\(error)")))
             }
@@ -150,6 +154,25 @@ final class Control: Sendable {
             guard loop.inbox.put(item, unlessMoreThan: Configuration.queueLimit) else {
                 throw Refusal(.overloaded, "\(Configuration.queueLimit) commands wait already")
             }
+        }
+    }
+
+    /// Refuses a command, unless it was accepted before: then its reply stays what it was, whatever has changed since.
+    private func refuse(
+        _ command: some Command, _ refusal: Refusal, _ complete: @escaping Exchange.Completion
+    ) {
+        guard let id = RequestID(command.requestID), let digest = try? digest(command) else {
+            complete(.failure(refusal))
+            return
+        }
+        readers.run { reader in
+            complete(
+                Result {
+                    guard let known = try reader.request(id).map(Repeat.init), known.digest == digest else {
+                        throw refusal
+                    }
+                    return known.reply
+                })
         }
     }
 

@@ -7,6 +7,9 @@ internal import SwiftProtobuf
 /// Threads: one step at a time. The step that is in progress owns the exchange; whoever completes it, on whatever
 /// thread, owns it next. That is why the stored properties need no lock.
 final class Exchange: @unchecked Sendable {
+    /// Room for the replies to commands and for errors: 256 of them at 4 KiB.
+    private static let reserve = 1 << 20
+
     private let request: Request
     private let frames: [Frame]
     private var replies: [UInt8] = []
@@ -50,7 +53,13 @@ final class Exchange: @unchecked Sendable {
         }
         let frame = frames[index]
         decide(frame, self) { [self] result in
-            replies += Exchange.encode(result, to: frame.type)
+            var reply = Exchange.encode(result, to: frame.type)
+            // Only reads answer at such length; a command's reply always finds room.
+            if replies.count + reply.count > Frame.maximumMessageLength - Exchange.reserve, index > 0 {
+                let refusal = Refusal(.replyTooLarge, "the replies to one message have no room for this one")
+                reply = Exchange.encode(.failure(refusal), to: frame.type)
+            }
+            replies += reply
             index += 1
             next(decide)
         }

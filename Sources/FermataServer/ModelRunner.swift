@@ -95,6 +95,13 @@ final class ModelRunner: Sendable {
         for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, textSoFar: String
     ) -> Input {
         switch result {
+        case .success(let answer) where answer.size > Configuration.maximumAnswerBytes:
+            return .modelFailed(
+                step: step, attempt: attempt,
+                .with {
+                    $0.kind = ModelFailure.Kind.badResponse.rawValue
+                    $0.message = "the answer is longer than \(Configuration.maximumAnswerBytes) bytes"
+                }, text: textSoFar)
         case .success(let answer):
             return .modelAnswered(
                 step: step, attempt: attempt,
@@ -133,6 +140,13 @@ final class ModelRunner: Sendable {
     }
 }
 
+extension ModelAnswer {
+    /// Bytes of everything that the model wrote.
+    fileprivate var size: Int {
+        calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
+    }
+}
+
 /// A model call from the moment when it is wanted: first its transcript is read, then it is on the wire.
 private final class ModelCallInFlight: EffectInFlight {
     private struct State {
@@ -143,7 +157,12 @@ private final class ModelCallInFlight: EffectInFlight {
 
     private let state = Mutex(State())
 
-    func append(_ piece: String) { state.withLock { $0.text += piece } }
+    /// Keeps text up to the size that an event can carry; an answer beyond it fails at its end.
+    func append(_ piece: String) {
+        state.withLock { state in
+            if state.text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes { state.text += piece }
+        }
+    }
 
     /// Starts the call unless it was cancelled before there was one.
     func begin(
