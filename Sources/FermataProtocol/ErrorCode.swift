@@ -101,7 +101,7 @@ extension ErrorCode {
         cause: "The model has been shown the message.", remedy: "Send another one that corrects it.")
 
     public static let replyTooLarge = ErrorCode(
-        name: "REPLY_TOO_LARGE", class: .unavailable, retryable: false,
+        name: "REPLY_TOO_LARGE", class: .invalid, retryable: false,
         cause: "The replies to the frames before left no room for this one in a message.",
         remedy: "Send the read in a message of its own.")
     public static let storeFull = ErrorCode(

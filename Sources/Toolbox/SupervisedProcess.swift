@@ -3,6 +3,7 @@ import Glibc
 /// A running command as the thread of `ToolProcesses` sees it. Used by that thread only.
 struct SupervisedProcess {
     let process: ToolProcess
+    let listener: ToolProcessListener
     private let command: ToolCommand
     let supervisor: pid_t
     /// nil once closed: the supervisor's two processes have ended.
@@ -21,8 +22,12 @@ struct SupervisedProcess {
     /// what it kills is in the kernel's hands.
     private static let killInterval: Duration = .milliseconds(250)
 
-    init(_ process: ToolProcess, _ command: ToolCommand, _ started: StartedSupervisor, at now: MonotonicTime) {
+    init(
+        _ process: ToolProcess, _ listener: ToolProcessListener, _ command: ToolCommand, _ started: StartedSupervisor,
+        at now: MonotonicTime
+    ) {
         self.process = process
+        self.listener = listener
         self.command = command
         supervisor = started.pid
         control = started.control
@@ -101,7 +106,7 @@ struct SupervisedProcess {
             closeOutput()
             return false
         }
-        process.onBytes(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        listener.onBytes(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         return true
     }
 

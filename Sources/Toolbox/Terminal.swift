@@ -66,7 +66,8 @@ public struct Terminal: Tool {
         onEnd: @escaping @Sendable (ToolResult) -> Void
     ) -> any ToolExecution {
         let output = CommandOutput(secrets: environment.secrets, limit: outputLimit)
-        let process = ToolProcess(
+        let process = ToolProcess()
+        let listener = ToolProcessListener(
             onBytes: { bytes in
                 let live = output.append(bytes, at: .now)
                 if !live.isEmpty { onOutput(live) }
@@ -77,9 +78,10 @@ public struct Terminal: Tool {
                 onEnd(Terminal.result(of: end, output))
             })
         do throws(TerminalArguments.Invalid) {
-            processes.start(process, command(try TerminalArguments(call.argumentsJSON), in: call.workspace))
+            let arguments = try TerminalArguments(call.argumentsJSON)
+            processes.start(process, command(arguments, in: call.workspace), listener)
         } catch {
-            processes.refuse(process, error.text)
+            processes.refuse(process, error.text, listener)
         }
         return TerminalExecution(process: process, processes: processes, output: output)
     }

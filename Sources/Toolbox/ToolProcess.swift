@@ -25,13 +25,18 @@ enum ToolProcessEnd: Sendable, Equatable {
     enum StopReason: Sendable { case cancelled, timedOut }
 }
 
-/// One command under its supervisor.
+/// Who hears of a command. Both are called on the thread of `ToolProcesses` and released after the end.
+struct ToolProcessListener: Sendable {
+    /// The bytes are the callee's for the time of the call only.
+    var onBytes: @Sendable (UnsafeRawBufferPointer) -> Void
+    /// Once, and last.
+    var onEnd: @Sendable (ToolProcessEnd) -> Void
+}
+
+/// One command under its supervisor: the handle by which it is stopped.
 ///
 /// Threads: any. What the thread of `ToolProcesses` alone needs to know of it is in `SupervisedProcess`.
 final class ToolProcess: Sendable {
-    let onBytes: @Sendable (UnsafeRawBufferPointer) -> Void
-    let onEnd: @Sendable (ToolProcessEnd) -> Void
-
     private struct State {
         /// Our end of the socket to the supervisor, and its process; valid from `started` until `ended`.
         var control: Int32?
@@ -40,14 +45,6 @@ final class ToolProcess: Sendable {
     }
 
     private let state = Mutex(State())
-
-    init(
-        onBytes: @escaping @Sendable (UnsafeRawBufferPointer) -> Void,
-        onEnd: @escaping @Sendable (ToolProcessEnd) -> Void
-    ) {
-        self.onBytes = onBytes
-        self.onEnd = onEnd
-    }
 
     /// Asks the supervisor to kill every process of the command. The first reason counts.
     ///

@@ -10,13 +10,19 @@ import Synchronization
 /// thread has better use for, and the kernel sends a parent-death signal when the *thread* that started a process ends.
 final class ToolProcessLoop: Sendable {
     /// What to do for a new process: execute a command, or say why there is none.
-    enum Order: Sendable {
-        case execute(ToolCommand)
-        case refuse(String)
+    struct Order: Sendable {
+        enum What: Sendable {
+            case execute(ToolCommand)
+            case refuse(String)
+        }
+
+        var process: ToolProcess
+        var listener: ToolProcessListener
+        var what: What
     }
 
     private struct Inbox {
-        var starting: [(ToolProcess, Order)] = []
+        var starting: [Order] = []
         var stopping = false
         var isClosed = false
     }
@@ -56,8 +62,8 @@ final class ToolProcessLoop: Sendable {
         }
     }
 
-    func start(_ process: ToolProcess, _ order: Order) {
-        inbox.withLock { $0.starting.append((process, order)) }
+    func start(_ order: Order) {
+        inbox.withLock { $0.starting.append(order) }
         wakeUp()
     }
 
@@ -159,29 +165,30 @@ final class ToolProcessLoop: Sendable {
                 running.processes[number]?.watchStop(at: now)
             }
         }
-        for (process, order) in taken.starting { begin(process, order, &running) }
+        for order in taken.starting { begin(order, &running) }
     }
 
-    private func begin(_ process: ToolProcess, _ order: Order, _ running: inout Running) {
+    private func begin(_ order: Order, _ running: inout Running) {
+        let process = order.process
         if running.isClosed { process.stop(.cancelled) }
-        if let reason = process.stopping { return process.onEnd(.stopped(reason, code: nil)) }
+        if let reason = process.stopping { return order.listener.onEnd(.stopped(reason, code: nil)) }
         let command: ToolCommand
-        switch order {
+        switch order.what {
         case .execute(let asked): command = asked
-        case .refuse(let reason): return process.onEnd(.failed(reason))
+        case .refuse(let reason): return order.listener.onEnd(.failed(reason))
         }
         let started: StartedSupervisor
         do throws(ToolProcessError) {
             try WorkspaceDirectory.create(command.directory)
             started = try SupervisorSpawn.start(supervisor, options: options, command)
         } catch {
-            return process.onEnd(.failed(error.description))
+            return order.listener.onEnd(.failed(error.description))
         }
         running.lastNumber += 1
         let number = running.lastNumber
         let now = MonotonicTime.now
         process.started(control: started.control, supervisor: started.pid)
-        running.processes[number] = SupervisedProcess(process, command, started, at: now)
+        running.processes[number] = SupervisedProcess(process, order.listener, command, started, at: now)
         if process.stopping != nil { running.processes[number]?.watchStop(at: now) }
     }
 
@@ -212,6 +219,6 @@ final class ToolProcessLoop: Sendable {
         // Somebody else may have reaped it (ECHILD): gone is gone.
         if waitpid(process.supervisor, &status, WNOHANG) == 0 { return running.leaving.append(number) }
         running.processes[number] = nil
-        process.process.onEnd(process.end)
+        process.listener.onEnd(process.end)
     }
 }

@@ -42,11 +42,15 @@ public final class ToolProcesses: Sendable {
         return String(decoding: directory, as: UTF8.self) + "/fermata-supervisor"
     }
 
-    /// Never blocks; `onEnd` comes exactly once, on the thread.
-    func start(_ process: ToolProcess, _ command: ToolCommand) { loop.start(process, .execute(command)) }
+    /// Never blocks; an end comes exactly once, on the thread.
+    func start(_ process: ToolProcess, _ command: ToolCommand, _ listener: ToolProcessListener) {
+        loop.start(.init(process: process, listener: listener, what: .execute(command)))
+    }
 
     /// Ends a process that was never started as failed, on the thread.
-    func refuse(_ process: ToolProcess, _ reason: String) { loop.start(process, .refuse(reason)) }
+    func refuse(_ process: ToolProcess, _ reason: String, _ listener: ToolProcessListener) {
+        loop.start(.init(process: process, listener: listener, what: .refuse(reason)))
+    }
 
     /// Kills the process and all its descendants, now and again until they are gone. Never blocks.
     func cancel(_ process: ToolProcess) {

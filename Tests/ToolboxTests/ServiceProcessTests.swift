@@ -19,7 +19,11 @@ struct ServiceProcessTests {
                 _ = await call.result()
             }
             #expect(entries(of: "/proc/self/fd").count == before)
-            #expect(waitpid(-1, nil, WNOHANG) == -1 && errno == ECHILD)
+            let child = waitpid(-1, nil, WNOHANG)
+            let code = errno
+            #expect(child == -1 && code == ECHILD)
+            if child != -1 || code != ECHILD { fputs("DEBUG child \(child) \(code)\n", stderr) }
+            if entries(of: "/proc/self/fd").count != before { fputs("DEBUG before \(before) now \(entries(of: "/proc/self/fd"))\n", stderr); system("ls -l /proc/\(getpid())/fd >&2") }
         }
     }
 
@@ -76,12 +80,15 @@ struct ServiceProcessTests {
     @Test func nothingIsLeftOfAKilledService() async throws {
         let path: String = "/tmp/fermata-toolbox-death-\(UInt64.random(in: 1...UInt64.max))"
         #expect(mkfifo(path, 0o600) == 0)
-        defer { unlink(path) }
+        defer {
+            unlink(path)
+            removeTree(path + "-workspace")
+        }
         // Our end first, for reading and writing so that it does not wait.
         let keep = open(path, O_RDWR | O_CLOEXEC)
         let reader = open(path, O_RDONLY | O_CLOEXEC)
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
-            let harness = try TerminalHarness(environment: ["DEATH": path])
+            let harness = try TerminalHarness(environment: ["DEATH": path], workspace: path + "-workspace")
             let call = harness.start(
                 "exec 9>\(path); trap '' TERM HUP; setsid sleep 1000 & (setsid setsid sleep 1000 &); echo ready; sleep 1000")
             await call.output(contains: "ready")

@@ -12,11 +12,21 @@ final class TerminalHarness: Sendable {
     /// In the environment of every process that the terminal starts.
     let marker: String
 
+    /// Removed when the process exits, because the last reference may go on another thread at that very moment.
+    private static let workspaces: Mutex<Set<String>> = {
+        atexit { TerminalHarness.workspaces.withLock { $0 }.forEach(removeTree) }
+        return Mutex([])
+    }()
+
+    /// - Parameter workspace: a path for it, if the caller removes it.
     init(
-        environment: [String: String] = [:], outputLimit: Int = Terminal.defaultOutputLimit, options: [String] = []
+        environment: [String: String] = [:], outputLimit: Int = Terminal.defaultOutputLimit, options: [String] = [],
+        workspace: String? = nil
     ) throws {
         marker = "FERMATA_TEST=\(UInt64.random(in: 1...UInt64.max))"
-        workspace = "/tmp/fermata-toolbox-\(getpid())-\(UInt64.random(in: 1...UInt64.max))"
+        let path = workspace ?? "/tmp/fermata-toolbox-\(getpid())-\(UInt64.random(in: 1...UInt64.max))"
+        self.workspace = path
+        _ = TerminalHarness.workspaces.withLock { $0.insert(path) }
         processes = try ToolProcesses(supervisor: ToolProcesses.defaultSupervisor, options: options)
         var variables = environment
         variables["PATH"] = "/usr/local/bin:/usr/bin:/bin"
@@ -24,7 +34,10 @@ final class TerminalHarness: Sendable {
         terminal = Terminal(processes: processes, environment: variables, outputLimit: outputLimit)
     }
 
-    deinit { removeTree(workspace) }
+    deinit {
+        removeTree(workspace)
+        _ = TerminalHarness.workspaces.withLock { $0.remove(workspace) }
+    }
 
     func start(_ command: String, timeout: Double? = nil) -> TerminalCall {
         let limit = timeout.map { ",\"timeout_seconds\":\($0)" } ?? ""

@@ -24,8 +24,9 @@ struct TerminalOutputTests {
         _ = await harness.run("mkfifo seconds-later")
         let before = residentBytes()
         let call = harness.start("timeout 2 yes; echo > seconds-later; yes")
-        // Waits until the command opens the other end.
-        close(open(harness.workspace + "/seconds-later", O_RDONLY | O_CLOEXEC))
+        // Waits until the command opens the other end; kept open so that the command can write to it.
+        let later = open(harness.workspace + "/seconds-later", O_RDONLY | O_CLOEXEC)
+        defer { close(later) }
         call.execution.cancel()
         let result = await call.result()
         #expect(result.outcome == .cancelled)

@@ -137,6 +137,20 @@ struct TerminalTests {
         #expect(harness.processesLeft == [])
     }
 
+    /// Whoever keeps the execution and is kept by the callbacks is not kept for ever.
+    @Test func callbacksAreReleasedAfterTheEnd() async throws {
+        let harness = try TerminalHarness()
+        weak var weakCall: TerminalCall?
+        do {
+            let call = harness.start("echo x")
+            weakCall = call
+            _ = await call.result()
+            // The end is told on the thread that then lets go: the next call's end is after that.
+            _ = await harness.run("true")
+        }
+        #expect(weakCall == nil)
+    }
+
     @Test func definitionsAreValidAndNamed() {
         #expect(ToolDefinition.terminal.name == "terminal")
         #expect(ToolDefinition.askHuman.name == "ask_human")
