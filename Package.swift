@@ -2,11 +2,13 @@
 
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+var settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
+// Set by tools/test: a warning there is a failure, but never on the machine of somebody who only builds.
+if Context.environment["FERMATA_STRICT"] != nil { settings.append(.treatAllWarnings(as: .error)) }
 
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
