@@ -98,20 +98,34 @@ extension Client {
         return Tail(client: self, eventsURL: hello.eventsURL, run: run, after: after)
     }
 
-    /// Text of one run as it streams. Not journaled, and pieces may be missing: their numbers show it, and the event
-    /// that ends the stream has the whole text.
-    public func text(of run: RunID) async throws(ClientError) -> AsyncStream<FermataTextDelta> {
+    /// Text of all runs as it streams, from now on: when this returns, the connection is there, so that nothing is
+    /// missed of a run that is launched after it. Not journaled, and pieces may be missing: their numbers show it, and
+    /// the event that ends the stream has the whole text.
+    public func text() async throws(ClientError) -> AsyncStream<FermataTextDelta> {
         let hello = try await send(FermataHello.with { $0.client = "fermata-client" })
-        let messages = try Feed.at(hello.textURL).listen([[Topic.text] + run.bytes])
-        return AsyncStream { continuation in
+        let messages = try Feed.at(hello.textURL).listen([[Topic.text]])
+        let (connected, connection) = AsyncStream.makeStream(of: Void.self)
+        let stream = AsyncStream { continuation in
             let task = Task {
-                for await case .text(let delta) in messages where delta.run == run.description {
-                    continuation.yield(delta)
+                for await message in messages {
+                    switch message {
+                    case .connected: connection.finish()
+                    case .text(let delta): continuation.yield(delta)
+                    case .event, .status, .tick: break
+                    }
                 }
                 continuation.finish()
             }
             continuation.onTermination = { _ in task.cancel() }
         }
+        // Without the socket there is no live text, and everything else goes on.
+        let limit = Task {
+            try await Task.sleep(for: .seconds(1))
+            connection.finish()
+        }
+        for await _ in connected {}
+        limit.cancel()
+        return stream
     }
 
     /// Waits until a run has one of these statuses, for as long as it takes.

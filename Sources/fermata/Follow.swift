@@ -10,6 +10,8 @@ internal import Synchronization
 struct Follow {
     let client: Client
     let run: String
+    /// Streaming text of all runs, listened to since before the run was launched.
+    let text: AsyncStream<FermataTextDelta>
 
     func run() async throws -> FermataStatus {
         guard let id = RunID(run) else { throw ClientError.badReply("\(run) is no run's id") }
@@ -18,8 +20,7 @@ struct Follow {
         let interrupts = InterruptKey()
         defer { interrupts.end() }
         let tail = try await client.tail(run: id)
-        let text = try await client.text(of: id)
-        let live = Task { for await delta in text { printer.print(delta) } }
+        let live = Task { for await delta in text where delta.run == run { printer.print(delta) } }
         defer { live.cancel() }
         let events = Task {
             for try await event in tail {

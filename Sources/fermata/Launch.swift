@@ -26,6 +26,7 @@ struct Launch: AsyncParsableCommand {
 
     func run() async throws {
         let client = server.client
+        let text = follow ? try await client.text() : nil
         let reply = try await client.send(
             FermataLaunch.with {
                 $0.task = task ?? ""
@@ -37,8 +38,8 @@ struct Launch: AsyncParsableCommand {
                 $0.by = by ?? operatorName
                 $0.reason = reason ?? ""
             })
-        if follow {
-            let status = try await Follow(client: client, run: reply.run.id).run()
+        if let text {
+            let status = try await Follow(client: client, run: reply.run.id, text: text).run()
             throw ExitCode(Failure.code(for: status))
         }
         guard wait else {

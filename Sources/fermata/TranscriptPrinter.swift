@@ -3,77 +3,115 @@ internal import Synchronization
 
 /// Prints a run as a person reads it: text while it streams, completed from the event that ends the stream.
 final class TranscriptPrinter: Sendable {
+    /// What text belongs to: a model call's attempt, or a tool call's.
+    private enum Stream: Hashable {
+        case model(step: UInt32, attempt: UInt32)
+        case tool(call: UInt32, attempt: UInt32)
+
+        init(_ delta: FermataTextDelta) {
+            self =
+                delta.call == 0
+                ? .model(step: delta.step, attempt: delta.attempt) : .tool(call: delta.call, attempt: delta.attempt)
+        }
+    }
+
     private struct State {
-        /// What has been printed of the stream that is on the screen.
-        var stream = ""
-        var printed = ""
-        var lastNumber: UInt64 = 0
-        var isBroken = false
+        /// Streams whose beginning was printed and whose end was not, with what of them is on the screen.
+        var open: [Stream: Screen] = [:]
+        /// Pieces of streams whose beginning has not been printed yet.
+        var early: [Stream: [FermataTextDelta]] = [:]
+        /// Streams whose end was printed: late pieces of them are dropped.
+        var ended: Set<Stream> = []
+        var isAtLineStart = true
         var seq: UInt64 = 0
-        /// Streams whose event was printed: late pieces of them are not.
-        var ended: Set<String> = []
         var waiting: [(seq: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private struct Screen {
+        var text = ""
+        var lastNumber: UInt64 = 0
+        /// A piece is missing: the rest comes with the event.
+        var isBroken = false
     }
 
     private let state = Mutex(State())
 
     func print(_ delta: FermataTextDelta) {
-        let stream = "\(delta.step).\(delta.call).\(delta.attempt)"
-        state.withLock { state in
-            guard !state.ended.contains(stream) else { return }
-            if state.stream != stream {
-                state.stream = stream
-                state.printed = ""
-                state.lastNumber = 0
-                state.isBroken = false
-            }
-            // After a gap the rest comes with the event.
-            guard !state.isBroken, delta.number == state.lastNumber + 1 else {
-                state.isBroken = true
-                return
-            }
-            state.lastNumber = delta.number
-            state.printed += delta.text
-            put(delta.text)
+        state.withLock { show(delta, &$0) }
+    }
+
+    /// Pieces that come before their stream's beginning are kept until it is printed, those after its end are dropped.
+    private func show(_ delta: FermataTextDelta, _ state: inout State) {
+        let stream = Stream(delta)
+        guard var screen = state.open[stream] else {
+            if !state.ended.contains(stream) { state.early[stream, default: []].append(delta) }
+            return
         }
+        if screen.isBroken || delta.number != screen.lastNumber + 1 {
+            screen.isBroken = true
+        } else {
+            screen.lastNumber = delta.number
+            screen.text += delta.text
+            put(delta.text, &state)
+        }
+        state.open[stream] = screen
     }
 
     func print(_ event: FermataEvent) {
         state.withLock { state in
-            let stream: String
-            let text: String
             switch event.kind {
             case .modelAnswered(let answer):
-                stream = "\(answer.step).0.\(answer.attempt)"
-                text = answer.text
+                complete(answer.text, of: .model(step: answer.step, attempt: answer.attempt), &state)
+                line(event, withText: false, &state)
             case .modelCut(let cut):
-                stream = "\(cut.step).0.\(cut.attempt)"
-                text = cut.text
-            case .callEnded(let ended):
-                stream = ".\(ended.number).\(ended.attempt)"
-                text = ended.output
-            default:
-                put(EventLine(event).text + "\n")
-                return
+                complete(cut.text, of: .model(step: cut.step, attempt: cut.attempt), &state)
+                line(event, withText: false, &state)
+            case .callEnded(let ended) where ended.attempt > 0:
+                complete(ended.output, of: .tool(call: ended.number, attempt: ended.attempt), &state)
+                line(event, withText: false, &state)
+            case .modelCalled(let call):
+                line(event, withText: true, &state)
+                begin(.model(step: call.step, attempt: call.attempt), &state)
+            case .callStarted(let call):
+                line(event, withText: true, &state)
+                begin(.tool(call: call.number, attempt: call.attempt), &state)
+            default: line(event, withText: true, &state)
             }
-            complete(text, of: stream, &state)
-            put(EventLine(event, withText: false).text + "\n")
         }
     }
 
+    private func begin(_ stream: Stream, _ state: inout State) {
+        state.open[stream] = Screen()
+        for delta in state.early.removeValue(forKey: stream) ?? [] { show(delta, &state) }
+    }
+
     /// Prints what of a stream's whole text is not on the screen yet.
-    private func complete(_ text: String, of stream: String, _ state: inout State) {
-        let isOnScreen = state.stream == stream || (stream.hasPrefix(".") && state.stream.hasSuffix(stream))
-        if isOnScreen { state.ended.insert(state.stream) } else { state.ended.insert(stream) }
-        let printed = isOnScreen ? state.printed : ""
+    private func complete(_ text: String, of stream: Stream, _ state: inout State) {
+        let printed = state.open.removeValue(forKey: stream)?.text ?? ""
+        state.early[stream] = nil
+        state.ended.insert(stream)
         if text.hasPrefix(printed) {
-            put(String(text.dropFirst(printed.count)))
+            put(String(text.dropFirst(printed.count)), &state)
         } else {
-            put("\n" + text)
+            startLine(&state)
+            put(text, &state)
         }
-        if !text.isEmpty, !text.hasSuffix("\n") { put("\n") }
-        state.stream = ""
-        state.printed = ""
+        startLine(&state)
+    }
+
+    private func line(_ event: FermataEvent, withText: Bool, _ state: inout State) {
+        startLine(&state)
+        put(EventLine(event, withText: withText).text + "\n", &state)
+    }
+
+    private func startLine(_ state: inout State) {
+        if !state.isAtLineStart { put("\n", &state) }
+    }
+
+    private func put(_ text: String, _ state: inout State) {
+        guard !text.isEmpty else { return }
+        fermata.print(text, terminator: "")
+        state.isAtLineStart = text.hasSuffix("\n")
     }
 
     /// Everything up to this event has been printed.
@@ -96,9 +134,5 @@ final class TranscriptPrinter: Sendable {
             }
             if isThere { continuation.resume() }
         }
-    }
-
-    private func put(_ text: String) {
-        fermata.print(text, terminator: "")
     }
 }
