@@ -42,6 +42,8 @@ public final class OpenAIChat: ModelClient {
         var headers = [
             (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream"),
             (name: "User-Agent", value: "fermata"),
+            // Providers pass over it; a proxy, and the scripted model, can tell conversations apart by it.
+            (name: "X-Conversation", value: request.conversation),
         ]
         if !key.isEmpty { headers.append((name: "Authorization", value: "Bearer \(key)")) }
         let exchange = ChatExchange(key: key, onText: onText, onEnd: onEnd)
