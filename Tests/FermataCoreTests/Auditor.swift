@@ -128,6 +128,7 @@ struct Auditor {
                 killing.remove(.tool(call: gone.number, attempt: gone.attempt)) != nil, "gone, and it was not killed")
         case .askOpened(let ask):
             try mayBegin("an ask")
+            try require(!isOvertaken, "an ask opens, and a message for now waits")
             try require(ask.number == UInt32(asks.count + 1), "ask \(ask.number) is out of order")
             try require(canStart(ask.call), "an ask of a call whose turn it is not")
             asks[ask.number] = Ask(call: ask.call)
@@ -206,6 +207,8 @@ struct Auditor {
 
     private mutating func read(_ started: FermataCallStarted) throws {
         try mayBegin("a tool")
+        // One that executed when the message came goes on, over a crash as well.
+        try require(started.attempt > 1 || !isOvertaken, "call \(started.number) starts, and a message for now waits")
         try require(killing.isEmpty, "a tool starts beside one that is being killed")
         try require(canStart(started.number), "call \(started.number) starts, and it is not its turn")
         try require(started.attempt == calls[started.number]!.starts + 1, "attempts have a gap")
@@ -222,7 +225,7 @@ struct Auditor {
         case .callSuperseded, .callCancelled:
             try require(call.starts == 0, "call \(ended.number) was started, and is said not to have been executed")
         case .callInterrupted:
-            try require(call.isExecuting && ended.killing, "call \(ended.number) is interrupted, and it did not execute")
+            try require(call.isExecuting && ended.killing, "call \(ended.number) is interrupted, and did not execute")
         default: break
         }
         if let ask = call.ask {
@@ -234,6 +237,9 @@ struct Auditor {
         call.isExecuting = false
         calls[ended.number] = call
     }
+
+    /// A message supersedes every call not started, those of an answer that a hold spared for it as well.
+    private var isOvertaken: Bool { messages.values.contains { $0.isWaiting && $0.delivery == .now } }
 
     private func mayBegin(_ what: String) throws {
         try require(!hold, "\(what) begins under a hold")

@@ -16,11 +16,11 @@ struct Simulation {
 
     private let isTraced: Bool
     private var random: SplitMix64
-    private var auditor: Auditor
+    private(set) var auditor: Auditor
     private var now: Int64 = 1_000_000_000
     /// Effects that are going on outside, wanted or not: a cancelled one goes on until its end has come in.
-    private var outside: Set<Effect> = []
-    private var isEnding = false
+    private(set) var outside: Set<Effect> = []
+    private(set) var isEnding = false
     private var launched = FermataLaunched()
 
     static let tools = [
@@ -91,63 +91,9 @@ struct Simulation {
             if isTraced { trace.append("  refused: \(refusal)") }
             return try check(refusal, of: request, ifSeq: ifSeq)
         }
-        if let ifSeq, ifSeq != before.seq { throw Broken("accepted for seq \(ifSeq), and the run was at \(before.seq)") }
+        if let ifSeq, ifSeq != before.seq { throw Broken("accepted for seq \(ifSeq), and the run was elsewhere") }
         if request.isRefused(in: before.status) { throw Broken("accepted, and the run was \(before.status)") }
         try checkAccepted(request, before: before, messages: messages)
-    }
-
-    private func check(_ refusal: Refusal, of request: RunRequest, ifSeq: UInt64?) throws {
-        switch refusal.code {
-        case .wrongStatus:
-            guard refusal.details["status"] == run.status.protocolName else {
-                throw Broken("the refusal names another status than \(run.status)")
-            }
-            guard request.isRefused(in: run.status) else { throw Broken("refused, and the run was \(run.status)") }
-        case .stale: guard ifSeq != nil, ifSeq != run.seq else { throw Broken("stale, and it is not") }
-        case .noSuchMessage, .alreadyDelivered:
-            guard case .withdraw(let number) = request, auditor.messages[number]?.isWaiting != true else {
-                throw Broken("\(refusal.code), and the message waits")
-            }
-        case .noSuchAsk, .askClosed, .alreadyAnswered:
-            guard case .answer(let number, _) = request, auditor.asks[number]?.isOpen != true else {
-                throw Broken("\(refusal.code), and the ask is open")
-            }
-        default: throw Broken("refused as \(refusal.code)")
-        }
-    }
-
-    /// What the answer to a command says is so.
-    private func checkAccepted(_ request: RunRequest, before: Run, messages: Int) throws {
-        let isUnchanged = run.seq == before.seq
-        switch request {
-        case .pause, .interrupt:
-            guard run.hold != nil else { throw Broken("accepted, and the run is not on hold") }
-            if case .interrupt = request, !run.wanted.isEmpty { throw Broken("interrupted, and something goes on") }
-            if before.hold != nil, before.wanted.isEmpty || request.name == "pause", !isUnchanged {
-                throw Broken("it was on hold, and events were written")
-            }
-        case .resume(let text):
-            guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
-            guard auditor.messages.count == messages + (text.isEmpty ? 0 : 1) else { throw Broken("no message") }
-        case .stop:
-            guard run.status == .stopped, run.wanted.isEmpty else { throw Broken("accepted, and it is not stopped") }
-            if before.status == .stopped, !isUnchanged { throw Broken("it was stopped, and events were written") }
-        case .send(_, let delivery):
-            guard auditor.messages.count == messages + 1 else { throw Broken("accepted, and no message is queued") }
-            guard (run.hold == nil) == (before.hold == nil) else { throw Broken("a message changed the hold") }
-            guard delivery == .now else { break }
-            // Calls that are selected now were chosen by nobody who had not seen the message.
-            if run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
-                throw Broken("a call waits that the message supersedes")
-            }
-            if run.due != nil { throw Broken("a wait between attempts goes on") }
-        case .withdraw(let number):
-            guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
-        case .answer(let number, _):
-            guard auditor.asks[number]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
-            guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
-        case .launch: break
-        }
     }
 
     private mutating func endSomething() throws {
@@ -192,7 +138,8 @@ struct Simulation {
         let number = UInt32(random.below(Int(run.step) + 3))
         let attempt = UInt32(random.below(4))
         let call = UInt32(random.below(auditor.calls.count + 2))
-        let effect: Effect = random.chance(50) ? .model(step: number, attempt: attempt) : .tool(call: call, attempt: attempt)
+        let effect: Effect =
+            random.chance(50) ? .model(step: number, attempt: attempt) : .tool(call: call, attempt: attempt)
         guard !run.begun.contains(effect) else { return .timePassed }
         return random.chance(80) ? end(of: effect) : .lost(effect)
     }
@@ -257,28 +204,14 @@ struct Simulation {
         if isEnding, decision.events.contains(where: \.begins) {
             throw Broken("something begins while the service ends")
         }
+        if let effect = input.ended, !run.begun.contains(effect), decision.events.contains(where: \.ends) {
+            throw Broken("the end of an attempt that is not current changed something")
+        }
         run = decision.run
         journal += decision.events
         if !isEnding { outside.formUnion(run.wanted) }
         // A tool that was cut is gone only when its end has come in; a model call that was cut may end or not.
         try checkState()
-    }
-
-    private func checkState() throws {
-        guard run.wanted == auditor.wanted else { throw Broken("wanted is \(run.wanted), not \(auditor.wanted)") }
-        guard run.begun == auditor.begun else { throw Broken("begun is \(run.begun), not \(auditor.begun)") }
-        guard (run.hold != nil) == auditor.hold else { throw Broken("the hold is not as the journal says") }
-        let status = auditor.status(due: run.due)
-        guard run.status == status else { throw Broken("the status is \(run.status), not \(status)") }
-        if run.due != nil, run.status != .running { throw Broken("a timer runs, and the run is \(run.status)") }
-        if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
-        if run.status == .running, !isEnding, run.begun.isEmpty, run.due == nil { throw Broken("nothing moves it") }
-        if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
-        let queued = run.queuedMessages.map(\.number)
-        guard queued == auditor.waitingMessages else { throw Broken("queued are \(queued)") }
-        guard run.calls.allSatisfy({ ($0.state == .ended) == (auditor.calls[$0.number]?.isOpen == false) }) else {
-            throw Broken("calls are not in the state that the journal says")
-        }
     }
 
     // MARK: - The end
@@ -309,24 +242,9 @@ struct Simulation {
         }
         throw Broken("it never comes to rest")
     }
+}
 
-    private func checkRest() throws {
-        guard [.idle, .finished, .stopped].contains(run.status) else { throw Broken("stuck in \(run.status)") }
-        guard run.begun.isEmpty, !run.isActive else { throw Broken("at rest, with something in flight") }
-        guard auditor.calls.values.allSatisfy({ $0.ends == 1 }) else { throw Broken("a call has no result") }
-        guard auditor.asks.values.allSatisfy({ !$0.isOpen }) else { throw Broken("an ask is open") }
-        if run.status != .stopped {
-            guard auditor.waitingMessages.isEmpty else { throw Broken("a message was never delivered") }
-            if let problem = brokenTranscript(auditor.transcript) { throw Broken("the transcript: \(problem)") }
-        }
-        var refolded = Run(id: run.id)
-        for event in journal {
-            let bytes: [UInt8] = try event.serializedBytes()
-            refolded.apply(try FermataEvent(serializedBytes: bytes))
-        }
-        guard refolded == run else { throw Broken("the encoded journal does not fold to the state") }
-    }
-
+extension Simulation {
     private static func line(_ input: Input) -> String {
         switch input {
         case .command(.launch, _): "launch"
@@ -343,75 +261,31 @@ struct Simulation {
     }
 }
 
-extension RunRequest {
-    fileprivate var name: String {
+extension Input {
+    /// The effect whose end it is.
+    fileprivate var ended: Effect? {
         switch self {
-        case .launch: "launch"
-        case .send(_, .now): "send now"
-        case .send: "send"
-        case .withdraw: "withdraw"
-        case .pause: "pause"
-        case .interrupt: "interrupt"
-        case .resume(let text): text.isEmpty ? "resume" : "resume with a message"
-        case .stop: "stop"
-        case .answer: "answer"
-        }
-    }
-
-    /// DESIGN, "Commands on a run": where the table says no.
-    fileprivate func isRefused(in status: FermataStatus) -> Bool {
-        switch self {
-        case .launch, .stop: false
-        case .send: status == .stopped
-        case .withdraw: status == .stopped
-        case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
-        case .resume(let text): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
-        case .answer: [.finished, .stopped].contains(status)
+        case .modelAnswered(let step, let attempt, _), .modelFailed(let step, let attempt, _, _):
+            .model(step: step, attempt: attempt)
+        case .toolEnded(let call, let attempt, _): .tool(call: call, attempt: attempt)
+        case .lost(let effect): effect
+        case .command, .timePassed, .shutdown: nil
         }
     }
 }
 
 extension FermataEvent {
+    fileprivate var ends: Bool {
+        switch kind {
+        case .modelAnswered, .modelFailed, .modelCut, .callEnded, .callGone, .callLost: true
+        default: false
+        }
+    }
+
     fileprivate var begins: Bool {
         switch kind {
         case .modelCalled, .callStarted, .askOpened: true
         default: false
         }
-    }
-}
-
-extension Set<Effect> {
-    /// The same order in every process.
-    fileprivate var inOrder: [Effect] { sorted { $0.key.lexicographicallyPrecedes($1.key) } }
-}
-
-extension Effect {
-    fileprivate var key: [UInt32] {
-        switch self {
-        case .model(let step, let attempt): [0, step, attempt]
-        case .tool(let call, let attempt): [1, call, attempt]
-        }
-    }
-}
-
-/// Sebastiano Vigna's SplitMix64: any seed will do, and the same one gives the same numbers everywhere.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-
-    mutating func below(_ limit: Int) -> Int { limit < 1 ? 0 : Int(next() % UInt64(limit)) }
-    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
-
-    /// One of a set, whatever order the set is in today.
-    mutating func pick(sorted effects: Set<Effect>) -> Effect? {
-        effects.isEmpty ? nil : pick(effects.inOrder)
     }
 }

@@ -31,7 +31,8 @@ import Testing
         ]
         for status in ["idle", "running", "pausing", "paused", "waiting", "finished", "failed", "stopped"] {
             for command in [
-                "send", "send now", "withdraw", "pause", "interrupt", "resume", "resume with a message", "stop", "answer",
+                "send", "send now", "withdraw", "pause", "interrupt", "resume", "resume with a message", "stop",
+                "answer",
             ] {
                 missing.insert("\(command) \(status)")
             }

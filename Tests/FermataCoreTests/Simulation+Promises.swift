@@ -1,0 +1,124 @@
+import FermataCore
+import FermataProtocol
+import SwiftProtobuf
+
+/// What is checked after every input.
+extension Simulation {
+    func check(_ refusal: Refusal, of request: RunRequest, ifSeq: UInt64?) throws {
+        switch refusal.code {
+        case .wrongStatus:
+            guard refusal.details["status"] == run.status.protocolName else {
+                throw Broken("the refusal names another status than \(run.status)")
+            }
+            guard request.isRefused(in: run.status) else { throw Broken("refused, and the run was \(run.status)") }
+        case .stale: guard ifSeq != nil, ifSeq != run.seq else { throw Broken("stale, and it is not") }
+        case .noSuchMessage, .alreadyDelivered:
+            guard case .withdraw(let number) = request, auditor.messages[number]?.isWaiting != true else {
+                throw Broken("\(refusal.code), and the message waits")
+            }
+        case .noSuchAsk, .askClosed, .alreadyAnswered:
+            guard case .answer(let number, _) = request, auditor.asks[number]?.isOpen != true else {
+                throw Broken("\(refusal.code), and the ask is open")
+            }
+        default: throw Broken("refused as \(refusal.code)")
+        }
+    }
+
+    /// What the answer to a command says is so.
+    func checkAccepted(_ request: RunRequest, before: Run, messages: Int) throws {
+        let isUnchanged = run.seq == before.seq
+        switch request {
+        case .pause, .interrupt:
+            guard run.hold != nil else { throw Broken("accepted, and the run is not on hold") }
+            if case .interrupt = request, !run.wanted.isEmpty { throw Broken("interrupted, and something goes on") }
+            if before.hold != nil, before.wanted.isEmpty || request.name == "pause", !isUnchanged {
+                throw Broken("it was on hold, and events were written")
+            }
+        case .resume(let text):
+            guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
+            if before.hold != nil, run.due != nil { throw Broken("a wait between attempts outlived a hold") }
+            guard auditor.messages.count == messages + (text.isEmpty ? 0 : 1) else { throw Broken("no message") }
+        case .stop:
+            guard run.status == .stopped, run.wanted.isEmpty else { throw Broken("accepted, and it is not stopped") }
+            if before.status == .stopped, !isUnchanged { throw Broken("it was stopped, and events were written") }
+        case .send(_, let delivery):
+            guard auditor.messages.count == messages + 1 else { throw Broken("accepted, and no message is queued") }
+            guard (run.hold == nil) == (before.hold == nil) else { throw Broken("a message changed the hold") }
+            guard delivery == .now else { break }
+            if run.hold != nil, run.wanted != before.wanted { throw Broken("a hold did not spare what is in flight") }
+            // Every call so far was chosen by a model that had not seen the message.
+            if run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
+                throw Broken("a call waits that the message supersedes")
+            }
+            if run.due != nil { throw Broken("a wait between attempts goes on") }
+        case .withdraw(let number):
+            guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
+        case .answer(let number, _):
+            guard auditor.asks[number]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
+            guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
+        case .launch: break
+        }
+    }
+
+    func checkState() throws {
+        guard run.wanted == auditor.wanted else { throw Broken("wanted is \(run.wanted), not \(auditor.wanted)") }
+        guard run.begun == auditor.begun else { throw Broken("begun is \(run.begun), not \(auditor.begun)") }
+        guard (run.hold != nil) == auditor.hold else { throw Broken("the hold is not as the journal says") }
+        let status = auditor.status(due: run.due)
+        guard run.status == status else { throw Broken("the status is \(run.status), not \(status)") }
+        if run.due != nil, run.status != .running { throw Broken("a timer runs, and the run is \(run.status)") }
+        if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
+        if run.status == .running, !isEnding, run.begun.isEmpty, run.due == nil { throw Broken("nothing moves it") }
+        if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
+        let queued = run.queuedMessages.map(\.number)
+        guard queued == auditor.waitingMessages else { throw Broken("queued are \(queued)") }
+        guard run.calls.allSatisfy({ ($0.state == .ended) == (auditor.calls[$0.number]?.isOpen == false) }) else {
+            throw Broken("calls are not in the state that the journal says")
+        }
+    }
+
+    func checkRest() throws {
+        guard [.idle, .finished, .stopped].contains(run.status) else { throw Broken("stuck in \(run.status)") }
+        guard run.begun.isEmpty, !run.isActive else { throw Broken("at rest, with something in flight") }
+        guard auditor.calls.values.allSatisfy({ $0.ends == 1 }) else { throw Broken("a call has no result") }
+        guard auditor.asks.values.allSatisfy({ !$0.isOpen }) else { throw Broken("an ask is open") }
+        if run.status != .stopped {
+            guard auditor.waitingMessages.isEmpty else { throw Broken("a message was never delivered") }
+            if let problem = brokenTranscript(auditor.transcript) { throw Broken("the transcript: \(problem)") }
+        }
+        var refolded = Run(id: run.id)
+        for event in journal {
+            let bytes: [UInt8] = try event.serializedBytes()
+            refolded.apply(try FermataEvent(serializedBytes: bytes))
+        }
+        guard refolded == run else { throw Broken("the encoded journal does not fold to the state") }
+    }
+}
+
+extension RunRequest {
+    var name: String {
+        switch self {
+        case .launch: "launch"
+        case .send(_, .now): "send now"
+        case .send: "send"
+        case .withdraw: "withdraw"
+        case .pause: "pause"
+        case .interrupt: "interrupt"
+        case .resume(let text): text.isEmpty ? "resume" : "resume with a message"
+        case .stop: "stop"
+        case .answer: "answer"
+        }
+    }
+
+    /// DESIGN, "Commands on a run": where the table says no.
+    func isRefused(in status: FermataStatus) -> Bool {
+        switch self {
+        case .launch, .stop: false
+        case .send: status == .stopped
+        case .withdraw: status == .stopped
+        case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
+        case .resume(let text): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
+        case .answer: [.finished, .stopped].contains(status)
+        }
+    }
+}
