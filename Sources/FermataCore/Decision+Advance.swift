@@ -9,7 +9,7 @@ extension Decision {
 
     private func nextBeginning(now: Int64) -> FermataEvent.OneOf_Kind? {
         if run.hasOpenCalls {
-            guard let call = run.calls.first(where: { run.canStart($0) }) else { return nil }
+            guard let call = run.nextToStart else { return nil }
             if call.tool == Run.askHuman { return .askOpened(question(of: call)) }
             // A tool that is being killed may still write where this one will read.
             guard run.killing.isEmpty else { return nil }

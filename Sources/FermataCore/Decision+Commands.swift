@@ -129,6 +129,7 @@ extension Decision {
         let status = run.status
         guard statuses.contains(status) else { return }
         throw Refusal(
-            .wrongStatus, "\(command) is not possible: the run is \(status.protocolName)", details: ["status": status.protocolName])
+            .wrongStatus, "\(command) is not possible: the run is \(status.protocolName)",
+            details: ["status": status.protocolName])
     }
 }

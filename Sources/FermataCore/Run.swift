@@ -134,7 +134,7 @@ extension Run {
         if hold != nil { return isBusy ? .pausing : .paused }
         if case .failed = turn { return .failed }
         if isBusy || due != nil { return .running }
-        if !openAsks.isEmpty, !calls.contains(where: canStart) { return .waiting }
+        if !openAsks.isEmpty, nextToStart == nil { return .waiting }
         switch turn {
         case .idle: return queue.isEmpty ? .idle : .running
         case .active: return .running
@@ -151,10 +151,15 @@ extension Run {
 
     var hasOpenCalls: Bool { calls.contains { $0.state != .ended } }
 
-    /// A call starts when all before it have results; parallel ones do not wait for each other.
-    func canStart(_ call: Call) -> Bool {
-        guard call.state == .selected else { return false }
-        return calls.prefix { $0.number != call.number }
-            .allSatisfy { $0.state == .ended || ($0.isParallel && call.isParallel) }
+    /// The first call that nothing holds back: a call starts when all before it have results; parallel ones do not
+    /// wait for each other. One pass, however many calls a model chooses.
+    var nextToStart: Call? {
+        var isFirst = true
+        for call in calls where call.state != .ended {
+            if call.state == .selected, isFirst || call.isParallel { return call }
+            guard call.isParallel else { return nil }
+            isFirst = false
+        }
+        return nil
     }
 }
