@@ -33,6 +33,7 @@ struct Auditor {
 
     struct Call {
         let isParallel: Bool
+        let isIdempotent: Bool
         var starts: UInt32 = 0
         var isExecuting = false
         var ends = 0
@@ -121,6 +122,7 @@ struct Auditor {
         case .callStarted(let started): try read(started)
         case .callLost(let lost):
             try require(executing.contains(.tool(call: lost.number, attempt: lost.attempt)), "lost, and not executing")
+            try require(calls[lost.number]!.isIdempotent, "call \(lost.number) would run again, and it must not")
             calls[lost.number]!.isExecuting = false
         case .callEnded(let ended): try read(ended)
         case .callGone(let gone):
@@ -195,7 +197,9 @@ struct Auditor {
         turn = answer.calls.isEmpty ? .ended : .active
         for call in answer.calls {
             try require(call.number == UInt32(calls.count + 1), "call \(call.number) is out of order")
-            calls[call.number] = Call(isParallel: tools[call.tool]?.parallel ?? false)
+            let tool = tools[call.tool]
+            calls[call.number] = Call(
+                isParallel: tool?.parallel ?? false, isIdempotent: tool?.idempotent ?? false)
         }
         current = answer.calls.map(\.number)
     }
@@ -226,6 +230,9 @@ struct Auditor {
             try require(call.starts == 0, "call \(ended.number) was started, and is said not to have been executed")
         case .callInterrupted:
             try require(call.isExecuting && ended.killing, "call \(ended.number) is interrupted, and did not execute")
+        case .callUnknown:
+            try require(call.starts > 0, "the outcome of call \(ended.number) is unknown, and it never started")
+            try require(call.isExecuting != call.isIdempotent, "call \(ended.number) could have run again")
         default: break
         }
         if let ask = call.ask {
