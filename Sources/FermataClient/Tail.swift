@@ -128,18 +128,27 @@ extension Client {
         return stream
     }
 
-    /// Waits until a run has one of these statuses, for as long as it takes.
+    /// Waits until a run has had one of these statuses, for as long as it takes, a restart of the server included.
+    ///
+    /// The answer is the run as it is then, which may have moved on already.
     public func wait(
         for statuses: [FermataStatus], run: String
     ) async throws(ClientError) -> FermataRunSummary {
+        let id = try await send(FermataGetRun.with { $0.run = run }).run.id
+        let get = FermataGetRun.with {
+            $0.run = id
+            $0.until = statuses
+            $0.waitMs = 20_000
+        }
         while true {
-            let reply = try await send(
-                FermataGetRun.with {
-                    $0.run = run
-                    $0.until = statuses
-                    $0.waitMs = 20_000
-                }, timeout: .seconds(40))
-            if reply.matched { return reply.run }
+            do throws(ClientError) {
+                let reply = try await send(get, timeout: .seconds(40))
+                if reply.matched { return reply.run }
+            } catch {
+                guard error.isPassing, !Task.isCancelled else { throw error }
+                // It was there a moment ago; it is asked again until it is back.
+                try? await Task.sleep(for: .milliseconds(200))
+            }
         }
     }
 }

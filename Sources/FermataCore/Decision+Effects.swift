@@ -57,6 +57,9 @@ extension Decision {
                         $0.attempt = attempt
                     }))
         } else if run.wanted.contains(effect) {
+            // Cancelled for a command that could not be written: the model must not take half an output for a result.
+            var reply = reply
+            if reply.outcome == .callInterrupted { reply.output = Marker.interrupted(outputSoFar: reply.output) }
             end(call, attempt: attempt, reply)
         }
     }

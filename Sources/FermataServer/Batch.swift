@@ -12,8 +12,9 @@ struct Batch {
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.
     var commands: [(RunLoop.CommandItem, [UInt8])] = []
-    /// Answers that are not remembered: refusals and repeats. They too may rest on what this batch writes.
-    var replies: [() -> Void] = []
+    /// Answers that are not remembered: refusals and repeats. They too rest on what this batch writes, so each is told
+    /// whether it was written.
+    var replies: [(_ isWritten: Bool) -> Void] = []
     /// Runs with new events, and every status that they had after one of the inputs.
     var touched: [RunID: [FermataStatus]] = [:]
     var statusChanges: [StatusChange] = []

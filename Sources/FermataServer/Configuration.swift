@@ -10,6 +10,8 @@ public struct Configuration: Sendable {
     public var durability: Durability = .full
     /// Values of LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and of the providers' own variables.
     public var models: ModelEnvironment
+    /// What tools inherit, less the secrets in it, which are masked in their output.
+    public var environment: [String: String]
     public var prices: Prices
     /// How long a model's server may send nothing, before its first byte and between two.
     public var modelSilence: Duration = .seconds(120)
@@ -23,12 +25,13 @@ public struct Configuration: Sendable {
         case normal
     }
 
-    public init(directory: String, models: ModelEnvironment, prices: Prices) {
+    public init(directory: String, environment: [String: String], prices: Prices) {
         self.directory = directory
         controlURL = "ipc://\(directory)/control.sock"
         eventsURL = "ipc://\(directory)/events.sock"
         textURL = "ipc://\(directory)/text.sock"
-        self.models = models
+        models = ModelEnvironment(environment)
+        self.environment = environment
         self.prices = prices
     }
 
@@ -45,6 +48,8 @@ public struct Configuration: Sendable {
     static let batchLimit = 1024
     /// Commands that wait; beyond them the answer is OVERLOADED.
     static let queueLimit = 10_000
+    /// The most that `by` and `reason` may have, each, and all labels together, in bytes.
+    static let maximumNoteBytes = 4 << 10
     /// The most that one message's text may have, in bytes.
     static let maximumTextBytes = 1 << 20
     /// The most that a model may answer at once, in bytes: its event has to fit into a message.

@@ -15,6 +15,7 @@ final class Control: Sendable {
     let waiters: Waiters
     let launches: LaunchCheck
     let hello: FermataHelloReply
+    private let launchThread = WorkThread("fermata-launch")
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
@@ -62,11 +63,16 @@ final class Control: Sendable {
             let launch = try message(FermataLaunch.self, in: frame)
             // The run's id, unless the command turns out to be a repeat.
             let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
-            do {
-                let launched = try launches.launched(launch, as: id)
-                try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
-            } catch let refusal as Refusal {
-                refuse(launch, refusal, complete)
+            // On a thread of its own: a file system that hangs holds up launches, and nothing else.
+            launchThread.run { [self] in
+                do {
+                    let launched = try launches.launched(launch, as: id)
+                    try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+                } catch let refusal as Refusal {
+                    refuse(launch, refusal, complete)
+                } catch {
+                    complete(.failure(Refusal(.internalError, "\(error)")))
+                }
             }
         case .send:
             let send = try message(FermataSend.self, in: frame)
@@ -106,6 +112,16 @@ final class Control: Sendable {
         return message
     }
 
+    /// What is shown with every list and every event has to be short.
+    private func checkNotes(by: String, reason: String) throws {
+        for (field, text) in [("by", by), ("reason", reason)]
+        where text.utf8.count > Configuration.maximumNoteBytes {
+            throw Refusal(
+                .invalidArgument, "\(field) is longer than \(Configuration.maximumNoteBytes) bytes",
+                details: ["field": field])
+        }
+    }
+
     private func check(text: String, field: String) throws {
         guard !text.isEmpty else { throw Refusal(.invalidArgument, "\(field) is empty", details: ["field": field]) }
         guard text.utf8.count <= Configuration.maximumTextBytes else {
@@ -141,6 +157,7 @@ final class Control: Sendable {
                 .invalidArgument, "request_id is not a UUID: each command that changes something needs one of its own",
                 details: ["field": "request_id"])
         }
+        try checkNotes(by: command.by, reason: command.reason)
         let ifSeq = (command as? any RunCommand).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
         let item = RunLoop.Item.command(
             RunLoop.CommandItem(

@@ -55,7 +55,8 @@ final class Exchange: @unchecked Sendable {
         decide(frame, self) { [self] result in
             var reply = Exchange.encode(result, to: frame.type)
             // Only reads answer at such length; a command's reply always finds room.
-            if replies.count + reply.count > Frame.maximumMessageLength - Exchange.reserve, index > 0 {
+            let room = Frame.maximumMessageLength - (isAlone ? 0 : Exchange.reserve)
+            if replies.count + reply.count > room {
                 let refusal = Refusal(.replyTooLarge, "the replies to one message have no room for this one")
                 reply = Exchange.encode(.failure(refusal), to: frame.type)
             }

@@ -26,6 +26,12 @@ struct LaunchCheck: Sendable {
         else {
             throw Refusal(.invalidArgument, "a text is longer than \(Configuration.maximumTextBytes) bytes")
         }
+        let notes = launch.labels.reduce(model.utf8.count) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        guard notes <= Configuration.maximumNoteBytes else {
+            throw Refusal(
+                .invalidArgument, "labels and the model's name are longer than \(Configuration.maximumNoteBytes) bytes",
+                details: ["field": "labels"])
+        }
         let chosen = try chosenTools(launch.tools)
         try checkWorkspace(launch.workspace)
         return .with {

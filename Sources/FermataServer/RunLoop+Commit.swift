@@ -6,15 +6,18 @@ internal import SwiftProtobuf
 
 /// Commit, answer, publish, reconcile.
 extension RunLoop {
-    func finishBatch() {
+    /// - Returns: false if the store had no room: then nothing of the batch has happened.
+    @discardableResult
+    func finishBatch() -> Bool {
         let done = batch
         batch = Batch()
         if !done.writesNothing {
             do {
                 try writer.commit(journalBatch(done))
+                isFull = false
             } catch let error as JournalError where error.code == .storeFull || error.code == .busy {
-                rollBack(done)
-                return
+                rollBack(done, error)
+                return false
             } catch {
                 fail("a commit failed and its outcome is not known", error)
             }
@@ -25,10 +28,11 @@ extension RunLoop {
         }
         publish(done)
         for (command, reply) in done.commands { command.reply(.success(reply)) }
-        for reply in done.replies { reply() }
+        for reply in done.replies { reply(true) }
         for id in done.touched.keys { reconcile(id) }
         for end in done.ends { if case .effectEnded(let run, _, _) = end { reconcile(run) } }
         evict()
+        return true
     }
 
     private func journalBatch(_ done: Batch) throws -> JournalBatch {
@@ -49,19 +53,21 @@ extension RunLoop {
     }
 
     /// The store is full: nothing was written, and nothing has happened.
-    private func rollBack(_ done: Batch) {
-        logger.error("the store is full: \(done.commands.count) commands refused")
+    private func rollBack(_ done: Batch, _ error: JournalError) {
+        if !isFull { logger.error("nothing can be written: \(error)") }
+        isFull = true
         nextOffset -= UInt64(done.rows.count)
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }
             residents[id]!.run = resident.durable
-            due[id] = resident.durable.due
+            // Not at once: the store would be asked again and again.
+            due[id] = resident.durable.due.map { max($0, Clock.now + 1_000_000) }
             if resident.durable.seq == 0 { residents[id] = nil }
         }
         for (command, _) in done.commands {
-            command.reply(.failure(Refusal(.storeFull, "the journal's file system is full; nothing was changed")))
+            command.reply(.failure(.notWritten))
         }
-        for reply in done.replies { reply() }
+        for reply in done.replies { reply(false) }
         for case .effectEnded(let run, let effect, let input) in done.ends {
             // Its place stays taken: until its end is in the journal, the run still wants it.
             residents[run]?.inFlight[effect] = EndedEffect(input: input)
@@ -95,6 +101,8 @@ extension RunLoop {
         guard writer.logPages > RunLoop.longestLogPages else { return }
         do {
             _ = try writer.checkpoint()
+        } catch where error.code == .storeFull || error.code == .busy {
+            // The log stays as long as it is until there is room.
         } catch {
             fail("the log cannot be moved to the store", error)
         }
@@ -137,8 +145,16 @@ extension RunLoop {
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
             decide(.timePassed, run: run.id, reply: nil)
         }
-        finishBatch()
+        guard finishBatch() else {
+            throw StartFailure("what was in flight cannot be recovered: nothing can be written to the store")
+        }
     }
+}
+
+extension Refusal {
+    /// Work in flight may have been stopped for it all the same: cancels go out before the commit.
+    static let notWritten = Refusal(
+        .storeFull, "the store is full or locked: nothing was changed in it, though work in flight may have stopped")
 }
 
 extension Run {

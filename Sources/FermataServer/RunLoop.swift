@@ -67,6 +67,8 @@ final class RunLoop: @unchecked Sendable {
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
     var nextTick: Int64 = 0
+    /// The last commit found no room: said in the log once, until one succeeds.
+    var isFull = false
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
 
     init(
@@ -111,7 +113,7 @@ final class RunLoop: @unchecked Sendable {
     private func nextDeadline() -> Int64 {
         let monotonic = Clock.monotonic
         var deadline = nextTick
-        if let first = due.values.min() { deadline = min(deadline, monotonic + max(0, first - Clock.now)) }
+        if ending == nil, let first = due.values.min() { deadline = min(deadline, monotonic + max(0, first - Clock.now)) }
         if let first = waiters.nextDeadline { deadline = min(deadline, first) }
         if let ending { deadline = min(deadline, ending.deadline) }
         return deadline
@@ -119,7 +121,9 @@ final class RunLoop: @unchecked Sendable {
 
     private func handleTime() {
         let now = Clock.now
-        for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
+        if ending == nil {
+            for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
+        }
         let monotonic = Clock.monotonic
         waiters.expire(now: monotonic)
         guard monotonic >= nextTick else { return }
@@ -145,7 +149,7 @@ final class RunLoop: @unchecked Sendable {
             let waiting = parked.removeValue(forKey: run.id) ?? []
             guard run.seq > 0 else {
                 for case .command(let command) in waiting {
-                    batch.replies.append {
+                    batch.replies.append { _ in
                         command.reply(.failure(Refusal(.noSuchRun, "there is no run \(run.id)")))
                     }
                 }
@@ -167,8 +171,10 @@ final class RunLoop: @unchecked Sendable {
             return
         }
         do {
-            if let known = try batch.requests[command.requestID] ?? writer.request(command.requestID).map(Repeat.init) {
-                batch.replies.append {
+            let journaled = try writer.request(command.requestID).map(Repeat.init)
+            if let known = batch.requests[command.requestID] ?? journaled {
+                batch.replies.append { isWritten in
+                    guard isWritten || journaled != nil else { return command.reply(.failure(.notWritten)) }
                     command.reply(
                         known.digest == command.digest
                             ? .success(known.reply)
@@ -212,7 +218,7 @@ final class RunLoop: @unchecked Sendable {
         do {
             decision = try before.decide(input, context)
         } catch {
-            batch.replies.append { command?.reply(.failure(error)) }
+            batch.replies.append { command?.reply(.failure($0 ? error : .notWritten)) }
             return
         }
         record(decision, before: before)

@@ -45,7 +45,8 @@ public final class Server {
         let textPublisher = TextPublisher(socket: text)
         let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence)
         let terminal = Terminal(
-            processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor))
+            processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor),
+            environment: configuration.environment)
         let published = PublishedRuns()
         let waiters = Waiters(limit: Configuration.waitingReads)
         loop = RunLoop(
@@ -86,6 +87,12 @@ public final class Server {
 
     /// Cuts what is in flight as an interrupt does, waits for its ends, closes the sockets. At most five seconds.
     public func shutDown() {
+        // Whatever hangs, the disk or a library: what is true is in the journal, and the next start reads it.
+        startThread("fermata-end") { [logger] in
+            usleep(4_700_000)
+            logger.error("ending took too long and is cut short")
+            _exit(0)
+        }
         let done = DispatchSemaphore(value: 0)
         loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)
         done.wait()
@@ -97,15 +104,20 @@ public final class Server {
 
     /// Moves what was committed from the log to the store's file, beside the commits; ends with the process.
     private static func keepLogShort(_ journal: SQLiteJournal, _ logger: Logger) {
-        do {
-            let checkpointer = try journal.openCheckpointer()
-            while true {
-                sleep(2)
-                _ = try checkpointer.checkpoint()
+        var checkpointer: JournalCheckpointer?
+        var isFailing = false
+        while true {
+            sleep(2)
+            do {
+                if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
+                _ = try checkpointer!.checkpoint()
+                isFailing = false
+            } catch {
+                // Nothing is lost: the log grows until there is room again.
+                if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
+                isFailing = true
+                checkpointer = nil
             }
-        } catch {
-            // Nothing is lost: the log grows until the next start.
-            logger.error("the log is not moved to the store any more", metadata: ["error": "\(error)"])
         }
     }
 

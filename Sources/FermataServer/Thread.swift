@@ -6,3 +6,18 @@ func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
     thread.name = name
     thread.start()
 }
+
+/// One thread that runs jobs in order of arrival.
+final class WorkThread: Sendable {
+    private let jobs = Inbox<@Sendable () -> Void>()
+
+    init(_ name: String) {
+        startThread(name) { [jobs] in
+            while true {
+                for job in jobs.take(until: .max / 2, atMost: 1) { job() }
+            }
+        }
+    }
+
+    func run(_ job: @escaping @Sendable () -> Void) { jobs.put(job) }
+}

@@ -12,7 +12,7 @@ internal import SQLite
 enum StoreConnection {
     /// Milliseconds. Readers and the writer of a store do not wait for each other; only a foreign program, or another
     /// connection that recovers the log, makes them wait.
-    static let busyTimeout: Int32 = 5000
+    static let busyTimeout: Int32 = 1000
     /// The log is cut to this size when it begins anew. Writing over an old log costs less than making it longer.
     static let logSizeLimit = 64 << 20
 

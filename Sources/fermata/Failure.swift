@@ -7,6 +7,7 @@ internal import Foundation
 enum Failure {
     static let refused: Int32 = 1
     static let notRunning: Int32 = 69
+    static let notWritten: Int32 = 74
     static let noAnswer: Int32 = 75
 
     static func end(_ error: any Error) -> Never {
@@ -25,7 +26,7 @@ enum Failure {
     }
 
     static func say(_ line: String) {
-        FileHandle.standardError.write(Data("fermata: \(line)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("fermata: \(line)\n".utf8))
     }
 
     /// The code of `launch --wait` and `--follow` for a run that has come to rest.

@@ -11,6 +11,7 @@ struct Fermata: ParsableCommand {
               10  WAITING   11  PAUSED   12  FAILED   13  STOPPED     (launch --wait, --follow)
               64  the command line is wrong
               69  no server is there
+              74  the output cannot be written
               75  no answer in time
             """,
         version: "fermata 0.1.0",

@@ -12,20 +12,25 @@ struct Follow {
     let run: String
     /// Streaming text of all runs, listened to since before the run was launched.
     let text: AsyncStream<FermataTextDelta>
+    /// Since before the run was launched, too: a press in between is not lost.
+    let interrupts: InterruptKey
 
     func run() async throws -> FermataStatus {
         guard let id = RunID(run) else { throw ClientError.badReply("\(run) is no run's id") }
         print("run \(run)")
         let printer = TranscriptPrinter()
-        let interrupts = InterruptKey()
         defer { interrupts.end() }
         let tail = try await client.tail(run: id)
         let live = Task { for await delta in text where delta.run == run { printer.print(delta) } }
         defer { live.cancel() }
         let events = Task {
-            for try await event in tail {
-                printer.print(event)
-                printer.reached(event.seq)
+            do {
+                for try await event in tail {
+                    printer.print(event)
+                    printer.reached(event.seq)
+                }
+            } catch {
+                Failure.end(error)
             }
         }
         defer { events.cancel() }
@@ -36,7 +41,10 @@ struct Follow {
             let pressed = try await first(rest, key)
             if pressed {
                 rest.cancel()
+                // From here on the key ends the command, as it does everywhere; the run stays on hold.
+                interrupts.end()
                 guard try await interrupt(printer) else { return try await status() }
+                interrupts.begin()
                 continue
             }
             key.cancel()
@@ -63,10 +71,10 @@ struct Follow {
     /// Waits until the run is at rest and everything up to there has been printed.
     private func restingStatus(after printer: TranscriptPrinter) async throws -> FermataStatus {
         while true {
-            let summary = try await client.wait(for: FermataStatus.atRest, run: run)
+            let summary = try await client.waitUntilAtRest(run: run)
             await printer.waitUntil(summary.lastSeq)
             let now = try await client.send(FermataGetRun.with { $0.run = run }).run
-            guard now.lastSeq == summary.lastSeq else { continue }
+            guard now.lastSeq == summary.lastSeq, FermataStatus.atRest.contains(now.status) else { continue }
             print("-- \(now.why)  \(now.usage.text)")
             return now.status
         }
@@ -164,10 +172,11 @@ final class InterruptKey: Sendable {
         return false
     }
 
-    func end() {
-        source.cancel()
-        signal(SIGINT, SIG_DFL)
-    }
+    /// The key is noticed and does nothing else.
+    func begin() { signal(SIGINT, SIG_IGN) }
+
+    /// The key ends the process, until `begin`.
+    func end() { signal(SIGINT, SIG_DFL) }
 }
 
 extension FermataUsage {

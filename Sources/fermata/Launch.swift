@@ -27,6 +27,7 @@ struct Launch: AsyncParsableCommand {
     func run() async throws {
         let client = server.client
         let text = follow ? try await client.text() : nil
+        let interrupts = follow ? InterruptKey() : nil
         let reply = try await client.send(
             FermataLaunch.with {
                 $0.task = task ?? ""
@@ -38,8 +39,8 @@ struct Launch: AsyncParsableCommand {
                 $0.by = by ?? operatorName
                 $0.reason = reason ?? ""
             })
-        if let text {
-            let status = try await Follow(client: client, run: reply.run.id, text: text).run()
+        if let text, let interrupts {
+            let status = try await Follow(client: client, run: reply.run.id, text: text, interrupts: interrupts).run()
             throw ExitCode(Failure.code(for: status))
         }
         guard wait else {
@@ -47,7 +48,7 @@ struct Launch: AsyncParsableCommand {
             return
         }
         FileHandle.standardError.write(Data("run \(reply.run.id)\n".utf8))
-        let summary = try await client.wait(for: FermataStatus.atRest, run: reply.run.id)
+        let summary = try await client.waitUntilAtRest(run: reply.run.id)
         if server.json {
             try server.print(json: summary)
         } else {
@@ -55,6 +56,16 @@ struct Launch: AsyncParsableCommand {
             if summary.status != .finished { Failure.say(summary.why) }
         }
         throw ExitCode(Failure.code(for: summary.status))
+    }
+}
+
+extension Client {
+    /// Waits until a run needs nothing but a person, and still does when the answer is there.
+    func waitUntilAtRest(run: String) async throws -> FermataRunSummary {
+        while true {
+            let summary = try await wait(for: FermataStatus.atRest, run: run)
+            if FermataStatus.atRest.contains(summary.status) { return summary }
+        }
     }
 }
 

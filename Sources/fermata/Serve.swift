@@ -45,9 +45,9 @@ struct Serve: ParsableCommand {
         logger.logLevel = level
         let server: Server
         do {
+            let directory = ServerOptions.directory(dir)
             var configuration = Configuration(
-                directory: ServerOptions.directory(dir),
-                models: ModelEnvironment(ProcessInfo.processInfo.environment),
+                directory: directory, environment: takeEnvironment(),
                 prices: try prices.map { try Prices(contentsOf: $0) } ?? Prices.builtIn)
             if let control { configuration.controlURL = control }
             if let events { configuration.eventsURL = events }
@@ -59,11 +59,23 @@ struct Serve: ParsableCommand {
             Failure.say("\(error)")
             throw ExitCode(Failure.refused)
         }
-        print("listening \(server.controlURL)")
+        // Nobody may be reading; the service goes on.
+        try? FileHandle.standardOutput.write(contentsOf: Data("listening \(server.controlURL)\n".utf8))
         let signal = wait(for: signals)
         logger.info("ending", metadata: ["signal": "\(signal)"])
         server.shutDown()
     }
+}
+
+/// The environment, of which nothing that may be a key stays where `/proc` shows it: tools run as the same user.
+private func takeEnvironment() -> [String: String] {
+    let environment = ProcessInfo.processInfo.environment
+    for name in environment.keys where ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"].contains(where: name.hasSuffix) {
+        guard let value = getenv(name) else { continue }
+        memset(value, 0, strlen(value))
+        unsetenv(name)
+    }
+    return environment
 }
 
 /// As many descriptors as the kernel lets the process have: each client, model call and tool takes some.

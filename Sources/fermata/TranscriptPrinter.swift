@@ -90,8 +90,9 @@ final class TranscriptPrinter: Sendable {
         let printed = state.open.removeValue(forKey: stream)?.text ?? ""
         state.early[stream] = nil
         state.ended.insert(stream)
-        if text.hasPrefix(printed) {
-            put(String(text.dropFirst(printed.count)), &state)
+        // By bytes: a piece may end inside what is one character together with the next.
+        if text.utf8.starts(with: printed.utf8) {
+            put(String(decoding: text.utf8.dropFirst(printed.utf8.count), as: UTF8.self), &state)
         } else {
             startLine(&state)
             put(text, &state)
