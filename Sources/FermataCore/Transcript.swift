@@ -48,11 +48,13 @@ public struct Transcript: Sendable, Equatable {
 
     /// The result as the model reads it: the output, and what it cannot tell from the output.
     private static func shown(_ ended: FermataCallEnded) -> String {
-        switch ended.outcome {
-        case .callTimedOut: ended.output + "\n[The command was killed: its time limit was reached.]"
+        func noted(_ note: String) -> String {
+            ended.output + (ended.output.isEmpty || ended.output.hasSuffix("\n") ? "" : "\n") + note
+        }
+        return switch ended.outcome {
+        case .callTimedOut: noted("[The command was killed: its time limit was reached.]")
         case .callFailed: "[Error] " + ended.output
-        case .callFinished where ended.hasExitCode && ended.exitCode != 0:
-            ended.output + "\n[exit code \(ended.exitCode)]"
+        case .callFinished where ended.hasExitCode && ended.exitCode != 0: noted("[exit code \(ended.exitCode)]")
         case .callFinished where ended.hasExitCode && ended.output.isEmpty: "[no output, exit code 0]"
         default: ended.output
         }

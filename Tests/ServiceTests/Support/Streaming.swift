@@ -24,13 +24,11 @@ enum Streaming {
         }
     }
 
-    /// Launches a run and waits until the service has received text for it. The first piece may be missed unless this
-    /// process is connected to the server's text socket already.
+    /// Launches a run and waits until the service has received text for it.
     static func launch(_ task: String, _ service: Service) async throws -> String {
-        let run = try await service.launch("")
-        let pieces = try await service.client.text(of: try #require(RunID(run)))
-        try await service.send(run, task)
-        for await piece in pieces where !piece.text.isEmpty { break }
+        let pieces = try await service.client.text()
+        let run = try await service.launch(task)
+        for await piece in pieces where piece.run == run { break }
         return run
     }
 }
