@@ -99,7 +99,9 @@ extension OneServerAtATime {
         }
 
         @Test func aServerThatIsNotThereIsAFailureToConnect() async throws {
-            let environment = ["LLM_MODEL": "openai/mock", "LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_API_KEY": "key"]
+            let environment = [
+                "LLM_MODEL": "openai/mock", "LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_API_KEY": "test-key-1",
+            ]
             try await Service.run(environment: environment) { service in
                 let run = try await service.launch()
                 let failed = try await service.wait(run, .failed)

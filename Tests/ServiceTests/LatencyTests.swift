@@ -32,7 +32,8 @@ extension OneServerAtATime {
 
         @Test func nothingWaitsForAToolOrAModel() async throws {
             let turns = #"""
-                {"match": "user: tool", "tool_calls": [{"name": "terminal", "arguments": {"command": "exec sleep 60"}}]},
+                {"match": "user: tool", "tool_calls": [
+                  {"name": "terminal", "arguments": {"command": "exec sleep 60"}}]},
                 {"match": "user: ask", "tool_calls": [{"name": "ask_human", "arguments": {"question": "Which?"}}]},
                 """#
             try await Streaming.run(turns: turns) { service, model, streaming in
@@ -46,12 +47,12 @@ extension OneServerAtATime {
                 }
                 for _ in 1...20 {
                     for run in [busy, streaming] {
-                        let message = try await timed("Send") { try await service.send(run, "Later.", .whenIdle) }.message
+                        let sent = try await timed("Send") { try await service.send(run, "Later.", .whenIdle) }
                         _ = try await timed("Withdraw") {
                             try await service.client.send(
                                 FermataWithdraw.with {
                                     $0.run = run
-                                    $0.message = message
+                                    $0.message = sent.message
                                 })
                         }
                         #expect(try await timed("Pause") { try await service.pause(run) }.run.status == .pausing)

@@ -62,7 +62,9 @@ extension OneServerAtATime {
                     #expect(reply.run.openAsks == [1])
                 }
                 try await service.answer(run, 1, "That one.")
-                try await service.event(run) { if case .modelAnswered(let answer) = $0 { answer.step == 2 } else { false } }
+                try await service.event(run) {
+                    if case .modelAnswered(let answer) = $0 { answer.step == 2 } else { false }
+                }
                 #expect(
                     try model.log.shown(2)
                         == ["user: go", "assistant:  [ask_human]", "tool: That one.", "user: This one."])
