@@ -96,8 +96,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "fermata", "fermata-supervisor",
-                protobuf,
+                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "SQLite", "fermata",
+                "fermata-supervisor", protobuf,
             ]),
     ],
     swiftLanguageModes: [.v6]
