@@ -96,7 +96,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "SQLite", "fermata",
+                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "fermata",
                 "fermata-supervisor", protobuf,
             ]),
     ],
