@@ -1,10 +1,10 @@
 /// The part of JSON Schema (2020-12) with which tools describe their arguments and questions the answers they expect.
 ///
 /// Keywords: `type` (one or a list), `enum`, `const`, `properties`, `required`, `additionalProperties` (true or false),
-/// `items`, `minItems`, `maxItems`, `minLength`, `maxLength` (Unicode scalars), `minimum`, `maximum`. As there, a keyword
-/// says nothing about values of a type that it is not for. Annotations are ignored: `title`, `description`, `default`,
-/// `examples`, `format`, `$schema`, `$id`, `$comment`, `deprecated`, `readOnly`, `writeOnly`. Anything else is an error
-/// when the schema is parsed: a condition that is not checked must not look as if it were.
+/// `items`, `minItems`, `maxItems`, `minLength`, `maxLength` (Unicode scalars), `minimum`, `maximum`. As there, a
+/// keyword says nothing about values of a type that it is not for. Annotations are ignored: `title`, `description`,
+/// `default`, `examples`, `format`, `$schema`, `$id`, `$comment`, `deprecated`, `readOnly`, `writeOnly`. Anything else
+/// is an error when the schema is parsed: a condition that is not checked must not look as if it were.
 public struct JSONSchema: Sendable {
     fileprivate enum ValueType: String, CaseIterable {
         case null, boolean, integer, number, string, array, object
@@ -178,7 +178,8 @@ extension JSONSchema {
             messages.append("\(pointer.isEmpty ? "the value" : pointer) must \(expectation())")
         }
         if let types, !types.contains(where: { $0.includes(value) }) {
-            return expect(false, "be " + ValueType.allCases.filter(types.contains).map(\.withArticle).joined(separator: " or "))
+            let expected = ValueType.allCases.filter(types.contains).map(\.withArticle)
+            return expect(false, "be " + expected.joined(separator: " or "))
         }
         if let allowed { expect(allowed.contains(value), "be " + JSONSchema.list(allowed)) }
         switch value {
@@ -252,8 +253,10 @@ extension JSONValue {
         case (.integer(let left), .integer(let right)): left < right
         case (.number(let left), .number(let right)): left < right
         // Between integers there is nothing: the double's next integer decides. One out of range is beyond them all.
-        case (.integer(let left), .number(let right)): Int128(exactly: right.rounded(.up)).map { left < $0 } ?? (right > 0)
-        case (.number(let left), .integer(let right)): Int128(exactly: left.rounded(.down)).map { $0 < right } ?? (left < 0)
+        case (.integer(let left), .number(let right)):
+            Int128(exactly: right.rounded(.up)).map { left < $0 } ?? (right > 0)
+        case (.number(let left), .integer(let right)):
+            Int128(exactly: left.rounded(.down)).map { $0 < right } ?? (left < 0)
         default: false
         }
     }

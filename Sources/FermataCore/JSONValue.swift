@@ -1,7 +1,7 @@
 /// A JSON text as a value. RFC 8259, strictly; one value, with nothing but white space around it.
 ///
-/// A parser of its own and not JSONDecoder, which needs a microsecond for each element (it throws for every type that an
-/// element is not; a million integers: 0.9 s, here 0.1 s), takes one of several equal keys without a word, and has no
+/// A parser of its own and not JSONDecoder, which needs a microsecond for each element (it throws for every type that
+/// an element is not; a million integers: 0.65 s, here 0.07 s), takes one of several equal keys without a word, and has no
 /// place for an error. Arguments come from models: they are whatever they are.
 public enum JSONValue: Sendable {
     case null
@@ -14,7 +14,7 @@ public enum JSONValue: Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    /// How deep arrays and objects may be nested: `[[]]` is 2 deep. The stack of a small thread holds several times that.
+    /// How deep arrays and objects may be nested: `[[]]` is 2 deep. A small thread's stack holds several times that.
     public static let maximumDepth = 64
 
     /// - Throws: what is wrong and at which byte. Duplicate keys are an error: who shows such a text for approval and
@@ -221,9 +221,8 @@ extension JSONParser {
             throw error("half of a surrogate pair")
         }
         let low = try parseUnit()
-        guard 0xDC00...0xDFFF ~= low, let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)) else {
-            throw error("half of a surrogate pair")
-        }
+        let code = 0x10000 &+ (unit &- 0xD800) << 10 &+ (low &- 0xDC00)
+        guard 0xDC00...0xDFFF ~= low, let scalar = Unicode.Scalar(code) else { throw error("half of a surrogate pair") }
         return scalar
     }
 

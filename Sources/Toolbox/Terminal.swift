@@ -33,7 +33,7 @@ extension ToolDefinition {
 /// Ends: `finished` with any exit code; `timedOut` and `cancelled` with the output so far; `failed` when the command
 /// could not be started or its supervisor was killed, saying so in the last line of the output.
 public struct Terminal: Tool {
-    /// Bytes of output that are kept if nothing else is asked for, half of them from the beginning and half from the end.
+    /// Bytes of output that are kept if nothing else is asked for, half of them from the end.
     public static let defaultOutputLimit = 32 * 1024
     public static let defaultTimeout: Duration = .seconds(120)
     public static let maximumTimeout: Duration = .seconds(86_400)

@@ -206,7 +206,7 @@ final class ToolProcessLoop: Sendable {
         }
     }
 
-    /// Reads what is in the pipe when the last process is gone. Bounded, because a process outside may hold it and write.
+    /// Reads what is in the pipe when the last process is gone. Bounded, because an outsider may hold it and write.
     private func drain(_ number: UInt64, _ running: inout Running, _ buffer: UnsafeMutableRawBufferPointer) {
         var left = 1024 * 1024
         while left > 0, running.processes[number]?.readOutput(into: buffer) == true { left -= buffer.count }
