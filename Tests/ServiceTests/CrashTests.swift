@@ -10,7 +10,7 @@ extension OneServerAtATime {
     @Suite struct CrashTests {
         static let soak = max(1, Int(ProcessInfo.processInfo.environment["FERMATA_SOAK"] ?? "") ?? 1)
 
-        @Test(.timeLimit(.minutes(2 * soak)))
+        @Test(.timeLimit(.minutes(5 * soak)))
         func whatWasAcknowledgedOrJournaledIsThereOnceAfterKillsAtRandomInstants() async throws {
             let mark = "crash-\(UUID().uuidString)"
             try await Service.run(script: Self.script(mark)) { service, _ in

@@ -58,6 +58,7 @@ class Stage:
     """One service with one model and one directory."""
 
     def __init__(self, name):
+        self.tails = []
         self.directory = tempfile.mkdtemp(prefix="fermata-")
         self.workspace = os.path.join(self.directory, "work")
         os.mkdir(self.workspace)
@@ -77,6 +78,9 @@ class Stage:
         return self
 
     def __exit__(self, *_):
+        for tail in self.tails:
+            tail.kill()
+            tail.wait()
         for process in (self.service, self.model):
             if process:
                 process.__exit__()
@@ -107,7 +111,7 @@ class Stage:
     def watch(self, run):
         """Prints the run's events as they happen."""
         tail = subprocess.Popen([FERMATA, "tail", run], env=self.env, stdout=subprocess.PIPE, text=True)
-        self.tail = tail
+        self.tails.append(tail)
         for line in tail.stdout:
             print("      | " + line.rstrip()[:150])
 
