@@ -30,6 +30,7 @@ extension Decision {
         case .idle, .ended: if deliverable.isEmpty { return nil }
         case .failed: return nil
         }
+        if let failure = run.limitReached { return .limitReached(.with { $0.failure = failure }) }
         return .modelCalled(
             .with {
                 $0.step = run.stepIsUnanswered ? run.step : run.step + 1
@@ -45,6 +46,12 @@ extension Decision {
         return run.queue.prefix(1).map(\.number)
     }
 
+    /// The hold lifts itself when its time has come.
+    mutating func liftHoldInTime(now: Int64) {
+        guard let hold = run.hold, hold.resumeAt > 0, hold.resumeAt <= now else { return }
+        emit(.holdLifted(.with { $0.cause = .byTime }))
+    }
+
     private func question(of call: Run.Call) -> FermataAskOpened {
         // Checked against the tool's schema when the call was selected.
         let arguments = try? JSONValue(parsing: call.arguments)
@@ -58,6 +65,30 @@ extension Decision {
             $0.question = text("question")
             $0.context = text("context")
             $0.call = call.number
+        }
+    }
+}
+
+extension Run {
+    /// Why the next model call is not to be made; nil if it may.
+    fileprivate var limitReached: FermataFailure? {
+        // Another attempt of a step that was counted.
+        if stepIsUnanswered { return nil }
+        if limits.hasMaxSteps, turn == .active, stepsOfTurn >= limits.maxSteps {
+            return .limit("the turn has had \(stepsOfTurn) steps, and its limit is \(limits.maxSteps)")
+        }
+        if limits.hasMaxCostNanoUsd, usage.costNanoUsd - grantedCost >= limits.maxCostNanoUsd {
+            return .limit("the run has cost what its limit allows before someone looks at it")
+        }
+        return nil
+    }
+}
+
+extension FermataFailure {
+    fileprivate static func limit(_ message: String) -> FermataFailure {
+        .with {
+            $0.kind = "LIMIT_REACHED"
+            $0.message = message
         }
     }
 }

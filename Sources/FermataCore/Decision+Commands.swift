@@ -1,4 +1,5 @@
 internal import FermataProtocol
+internal import FoundationEssentials
 internal import SwiftProtobuf
 
 /// Commands: the table of DESIGN, "Commands on a run".
@@ -10,9 +11,9 @@ extension Decision {
             if !task.isEmpty { queue(task, .nextStep) }
         case .send(let text, let delivery): try send(text, delivery, context)
         case .withdraw(let number): try withdraw(number)
-        case .pause: try pause()
-        case .interrupt: try interrupt(context)
-        case .resume(let text): try resume(text, context)
+        case .pause(let terms): try pause(terms, context)
+        case .interrupt(let terms): try interrupt(terms, context)
+        case .resume(let text, let digest): try resume(text, tokenDigest: digest)
         case .stop: stop(context)
         case .answer(let ask, let text): try answer(ask, text)
         }
@@ -51,25 +52,43 @@ extension Decision {
         emit(.messageWithdrawn(.with { $0.number = number }), isCommanded: true)
     }
 
-    private mutating func pause() throws(Refusal) {
+    private mutating func pause(_ terms: HoldTerms, _ context: Context) throws(Refusal) {
         try refuse("pause", in: .finished, .failed, .stopped)
-        if run.hold == nil { emit(.held(.with { $0.cause = .requested }), isCommanded: true) }
+        if run.hold == nil { try hold(.requested, terms, context) }
     }
 
-    private mutating func interrupt(_ context: Context) throws(Refusal) {
+    private mutating func interrupt(_ terms: HoldTerms, _ context: Context) throws(Refusal) {
         try refuse("interrupt", in: .finished, .failed, .stopped)
         // On hold with nothing to cut, the run is already as the operator wants it.
         guard run.hold == nil || !run.wanted.isEmpty else { return }
-        emit(.held(.with { $0.cause = .interrupted }), isCommanded: true)
+        try hold(.interrupted, terms, context)
         cutEverything(.byInterrupt, context)
     }
 
-    private mutating func resume(_ text: String, _ context: Context) throws(Refusal) {
+    private mutating func hold(
+        _ cause: FermataHoldCause, _ terms: HoldTerms, _ context: Context
+    ) throws(Refusal) {
+        if let resumeAt = terms.resumeAt, resumeAt <= context.now {
+            throw Refusal(.invalidArgument, "resume_at is not in the future", details: ["field": "resume_at"])
+        }
+        emit(
+            .held(
+                .with {
+                    $0.cause = cause
+                    $0.resumeAt = terms.resumeAt ?? 0
+                    $0.tokenSha256 = .init(terms.tokenDigest)
+                }), isCommanded: true)
+    }
+
+    private mutating func resume(_ text: String, tokenDigest: [UInt8]) throws(Refusal) {
+        if !tokenDigest.isEmpty, run.hold == nil || run.holdTokenDigest != tokenDigest {
+            throw Refusal(.tokenUsed, "the hold that the token lifts is not there any more")
+        }
         try refuse("resume", in: .stopped)
         if text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
         let isFailed = run.status == .failed
         if !text.isEmpty { queue(text, .nextStep) }
-        if run.hold != nil { emit(.holdLifted(.init()), isCommanded: true) }
+        if run.hold != nil { emit(.holdLifted(.with { $0.cause = tokenDigest.isEmpty ? .byResume : .byToken }), isCommanded: true) }
         if isFailed { emit(.retried(.init()), isCommanded: true) }
     }
 

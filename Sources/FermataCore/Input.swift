@@ -22,11 +22,25 @@ public enum RunRequest: Sendable {
     case launch(FermataLaunched, task: String)
     case send(text: String, FermataDelivery)
     case withdraw(message: UInt32)
-    case pause
-    case interrupt
-    case resume(text: String)
+    case pause(HoldTerms = HoldTerms())
+    case interrupt(HoldTerms = HoldTerms())
+    /// With the SHA-256 of a token: only the hold that it was given for is lifted.
+    case resume(text: String, tokenDigest: [UInt8] = [])
     case stop
     case answer(ask: UInt32, text: String)
+}
+
+/// How a hold may lift other than by a command on its run.
+public struct HoldTerms: Sendable, Equatable {
+    /// µs since 1970; nil: never by itself.
+    public var resumeAt: Int64?
+    /// SHA-256 of the token that lifts it; empty: none does.
+    public var tokenDigest: [UInt8]
+
+    public init(resumeAt: Int64? = nil, tokenDigest: [UInt8] = []) {
+        self.resumeAt = resumeAt
+        self.tokenDigest = tokenDigest
+    }
 }
 
 public struct Provenance: Sendable, Equatable {

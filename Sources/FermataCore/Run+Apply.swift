@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import FoundationEssentials
 internal import SwiftProtobuf
 
 extension Run {
@@ -45,15 +46,22 @@ extension Run {
                 $0.by = event.by
                 $0.reason = event.reason
                 $0.sinceAt = event.at
+                $0.resumeAt = held.resumeAt
+                $0.hasToken_p = !held.tokenSha256.isEmpty
+                $0.seq = event.seq
             }
+            holdTokenDigest = Array(held.tokenSha256)
             if case .waiting = modelCall { modelCall = .none }
-        case .holdLifted: hold = nil
+        case .holdLifted: lift()
         case .retried:
             turn = .active
             failedAttempts = 0
+            stepsOfTurn = 0
+            grantedCost = usage.costNanoUsd
+        case .limitReached(let reached): turn = .failed(reached.failure)
         case .stopped:
             isStopped = true
-            hold = nil
+            lift()
             modelCall = .none
         case nil: break
         }
@@ -68,6 +76,13 @@ extension Run {
         tools = launched.tools
         labels = launched.labels
         modelAttempts = max(1, launched.modelAttempts)
+        modelOptions = launched.modelOptions
+        limits = launched.limits
+    }
+
+    private mutating func lift() {
+        hold = nil
+        holdTokenDigest = []
     }
 
     private mutating func apply(_ message: FermataMessageQueued) {
@@ -79,6 +94,8 @@ extension Run {
     }
 
     private mutating func apply(_ call: FermataModelCalled) {
+        if turn != .active { stepsOfTurn = 0 }
+        if call.attempt == 1 { stepsOfTurn += 1 }
         step = call.step
         attempt = call.attempt
         queue.removeAll { call.delivered.contains($0.number) }

@@ -22,9 +22,13 @@ public struct Run: Sendable, Equatable {
     public internal(set) var workspace = ""
     public internal(set) var tools: [FermataToolSpec] = []
     public internal(set) var labels: [FermataLabelEntry] = []
+    public internal(set) var modelOptions = FermataModelOptions()
     var modelAttempts: UInt32 = 1
+    var limits = FermataLimits()
 
     public internal(set) var hold: FermataHold?
+    /// SHA-256 of the token that lifts the hold; empty if there is none.
+    var holdTokenDigest: [UInt8] = []
     var isStopped = false
     var turn = Turn.idle
     var modelCall = ModelCallState.none
@@ -49,6 +53,10 @@ public struct Run: Sendable, Equatable {
     var askCount: UInt32 = 0
 
     var usage = FermataUsage()
+    /// Steps since the turn began, or since someone had it go on after a limit.
+    var stepsOfTurn: UInt32 = 0
+    /// What the run had cost when someone last had it go on after a failure.
+    var grantedCost: Int64 = 0
     var lastMessage = ""
     var task = ""
 
@@ -124,7 +132,10 @@ extension Run {
 
     /// When the run wants to be told that time has passed, µs since 1970.
     public var due: Int64? {
-        if case .waiting(let until) = modelCall, hold == nil, !isStopped { until } else { nil }
+        if isStopped { return nil }
+        if let hold { return hold.resumeAt > 0 ? hold.resumeAt : nil }
+        if case .waiting(let until) = modelCall { return until }
+        return nil
     }
 
     /// The status is derived: the first that applies.

@@ -7,14 +7,14 @@ public protocol ControlRequest: SwiftProtobuf.Message {
 }
 
 /// A request that changes something: it is remembered by its request id and journaled with who and why.
-public protocol Command: ControlRequest where Reply == FermataCommandReply {
+public protocol Command: ControlRequest {
     var requestID: String { get set }
     var by: String { get set }
     var reason: String { get set }
 }
 
 /// A command on a run that exists.
-public protocol RunCommand: Command {
+public protocol RunCommand: Command where Reply == FermataCommandReply {
     var run: String { get set }
     var ifSeq: UInt64 { get set }
     var hasIfSeq: Bool { get }
@@ -43,6 +43,26 @@ extension FermataListAsks: ControlRequest {
 extension FermataReadEvents: ControlRequest {
     public typealias Reply = FermataReadEventsReply
     public static var frameType: FermataFrameType { .readEvents }
+}
+
+extension FermataGetAgent: ControlRequest {
+    public typealias Reply = FermataGetAgentReply
+    public static var frameType: FermataFrameType { .getAgent }
+}
+
+extension FermataListAgents: ControlRequest {
+    public typealias Reply = FermataListAgentsReply
+    public static var frameType: FermataFrameType { .listAgents }
+}
+
+extension FermataStats: ControlRequest {
+    public typealias Reply = FermataStatsReply
+    public static var frameType: FermataFrameType { .stats }
+}
+
+extension FermataPutAgent: Command {
+    public typealias Reply = FermataPutAgentReply
+    public static var frameType: FermataFrameType { .putAgent }
 }
 
 extension FermataLaunch: Command {

@@ -81,6 +81,14 @@ extension ErrorCode {
         name: "NO_SUCH_MESSAGE", class: .notFound, retryable: false,
         cause: "The run has no message of this number, or it was withdrawn.", remedy: "Use the number that Send gave.")
 
+    public static let noSuchAgent = ErrorCode(
+        name: "NO_SUCH_AGENT", class: .notFound, retryable: false,
+        cause: "No agent is stored under this name.", remedy: "ListAgents shows the names.")
+    public static let invalidToken = ErrorCode(
+        name: "INVALID_TOKEN", class: .notFound, retryable: false,
+        cause: "The token was never given by this server, or not for this run.",
+        remedy: "Use the token as the reply to Pause or Interrupt gave it.")
+
     public static let wrongStatus = ErrorCode(
         name: "WRONG_STATUS", class: .state, retryable: false,
         cause: "The command is not possible in the run's status, which the message names.",
@@ -89,6 +97,10 @@ extension ErrorCode {
         name: "STALE", class: .state, retryable: false,
         cause: "The run has moved on since the if_seq that the command names.",
         remedy: "Read the run again and decide anew.")
+    public static let tokenUsed = ErrorCode(
+        name: "TOKEN_USED", class: .state, retryable: false,
+        cause: "The hold that the token lifts is not there any more: it was lifted, replaced, or the run was stopped.",
+        remedy: "None is needed; GetRun says how the run is.")
     public static let alreadyAnswered = ErrorCode(
         name: "ALREADY_ANSWERED", class: .state, retryable: false,
         cause: "The ask has its one answer.", remedy: "None is needed; the event AskAnswered says who gave it.")
@@ -119,7 +131,8 @@ extension ErrorCode {
 
     public static let registry: [ErrorCode] = [
         badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
-        conflict, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, wrongStatus, stale, alreadyAnswered, askClosed,
+        conflict, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken,
+        wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed,
         alreadyDelivered, replyTooLarge, storeFull, overloaded, shuttingDown, internalError,
     ]
 }

@@ -96,6 +96,7 @@ extension FermataEvent {
         case .retried: 31
         case .stopped: 32
         case .callLost: 33
+        case .limitReached: 34
         case nil: 0
         }
     }

@@ -81,8 +81,13 @@ final class Control: Sendable {
         case .withdraw:
             let withdraw = try message(FermataWithdraw.self, in: frame)
             try onRun(withdraw, .withdraw(message: withdraw.message), exchange, complete)
-        case .pause: try onRun(message(FermataPause.self, in: frame), .pause, exchange, complete)
-        case .interrupt: try onRun(message(FermataInterrupt.self, in: frame), .interrupt, exchange, complete)
+        case .pause:
+            let pause = try message(FermataPause.self, in: frame)
+            try onRun(pause, .pause(HoldTerms(resumeAt: pause.resumeAt == 0 ? nil : pause.resumeAt)), exchange, complete)
+        case .interrupt:
+            let interrupt = try message(FermataInterrupt.self, in: frame)
+            let terms = HoldTerms(resumeAt: interrupt.resumeAt == 0 ? nil : interrupt.resumeAt)
+            try onRun(interrupt, .interrupt(terms), exchange, complete)
         case .resume:
             let resume = try message(FermataResume.self, in: frame)
             if !resume.text.isEmpty { try check(text: resume.text, field: "text") }

@@ -38,9 +38,11 @@ struct EventLine {
         case .askOpened(let ask): "ask \(ask.number) opened"
         case .askAnswered(let answer): "ask \(answer.number) answered"
         case .askClosed(let closed): "ask \(closed.number) closed"
-        case .held(let held): "held (\(held.cause.protocolName))"
-        case .holdLifted: "hold lifted"
+        case .held(let held):
+            "held (\(held.cause.protocolName))" + (held.resumeAt > 0 ? " until \(time(held.resumeAt))" : "")
+        case .holdLifted(let lifted): "hold lifted" + (lifted.cause == .byTime ? " in time" : "")
         case .retried: "tried again"
+        case .limitReached(let reached): "limit reached: \(reached.failure.message)"
         case .stopped: "stopped"
         case nil: "an event of a newer server"
         }

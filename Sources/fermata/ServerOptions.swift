@@ -38,7 +38,7 @@ struct ServerOptions: ParsableArguments {
     }
 
     /// Sends a command and prints what has become of the run.
-    func run(_ command: some Command) async throws {
+    func run<C: Command>(_ command: C) async throws where C.Reply == FermataCommandReply {
         let reply = try await client.send(command)
         if json { return try print(json: reply) }
         let note = reply.changed ? "" : "  (nothing to do)"

@@ -53,7 +53,7 @@ import Testing
 
     @Test func anAnswerUnderAHoldTakesEffectOnResume() throws {
         var scenario = try asking([.ask("Which?"), .terminal("a")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(try scenario.command(.answer(ask: 1, text: "Left.")) == ["askAnswered", "callEnded"])
         #expect(scenario.run.status == .paused)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "callStarted"])
@@ -61,7 +61,7 @@ import Testing
 
     @Test func anAnswerSurvivesACrash() throws {
         var scenario = try asking()
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.command(.answer(ask: 1, text: "Left."))
         try scenario.crash()
         #expect(refusal { try scenario.command(.answer(ask: 1, text: "Right.")) } == .alreadyAnswered)

@@ -145,6 +145,10 @@ struct Auditor {
         case .holdLifted:
             try require(hold, "lifted, and there was no hold")
             hold = false
+        case .limitReached:
+            try mayBegin("a model call that a limit forbids")
+            try require(wanted.isEmpty && openAsks.isEmpty, "a limit, in the middle of a step")
+            turn = .failed
         case .retried:
             try require(turn == .failed, "retried, and it had not failed")
             turn = .active

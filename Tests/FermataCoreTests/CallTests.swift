@@ -68,7 +68,7 @@ import Testing
 
     @Test func aBadCallHasItsResultUnderAHoldToo() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(try scenario.modelAnswers("", calls: [.init("nope", "{}")]) == ["modelAnswered", "callEnded"])
         #expect(scenario.run.status == .paused)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
@@ -100,7 +100,7 @@ import Testing
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: (0..<1000).map { .search("\($0)") })
         #expect(scenario.run.wanted.count == 1000)
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         #expect(scenario.run.wanted.isEmpty)
         #expect(scenario.run.begun.count == 1000)
     }

@@ -10,10 +10,10 @@ import Testing
         let seq = scenario.run.seq
         let before = scenario.run
         for wrong in [0, seq - 1, seq + 1, UInt64.max] {
-            #expect(refusal { try scenario.command(.pause, ifSeq: wrong) } == .stale)
+            #expect(refusal { try scenario.command(.pause(), ifSeq: wrong) } == .stale)
         }
         #expect(scenario.run == before)
-        #expect(try scenario.command(.pause, ifSeq: seq) == ["held"])
+        #expect(try scenario.command(.pause(), ifSeq: seq) == ["held"])
         #expect(refusal { try scenario.command(.resume(text: ""), ifSeq: seq) } == .stale)
     }
 
@@ -22,7 +22,7 @@ import Testing
         var scenario = try Scenario(task: "go")
         try scenario.command(.stop)
         #expect(refusal { try scenario.command(.stop, ifSeq: 1) } == .stale)
-        #expect(refusal { try scenario.command(.pause, ifSeq: 1) } == .stale)
+        #expect(refusal { try scenario.command(.pause(), ifSeq: 1) } == .stale)
     }
 
     @Test func endsOfAttemptsThatAreNotCurrentChangeNothing() throws {
@@ -64,7 +64,7 @@ import Testing
     @Test func onlyWhatACommandAskedForCarriesItsSender() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
-        try scenario.command(.interrupt, by: "ann", reason: "lunch")
+        try scenario.command(.interrupt(), by: "ann", reason: "lunch")
         #expect(scenario.last.map(\.by) == ["ann", ""])
         #expect(scenario.last.map(\.reason) == ["lunch", ""])
     }

@@ -7,7 +7,7 @@ import Testing
     @Test func theTextReceivedSoFarStaysAndTheNextRequestShowsItWithAMarker() throws {
         var scenario = try Scenario(task: "go")
         scenario.partialText = "The answer is"
-        #expect(try scenario.command(.interrupt) == ["held", "modelCut"])
+        #expect(try scenario.command(.interrupt()) == ["held", "modelCut"])
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.hold?.cause == .interrupted)
         #expect(scenario.run.wanted.isEmpty)
@@ -20,7 +20,7 @@ import Testing
 
     @Test func anEmptyPartialStaysInTheJournalOnly() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         #expect(scenario.count("modelCut") == 1)
         try scenario.command(.resume(text: ""))
         #expect(scenario.modelInFlight != nil)
@@ -29,7 +29,7 @@ import Testing
 
     @Test func anInterruptInTheInstantAfterLaunchIsNotLost() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         #expect(scenario.run.status == .paused)
         // The model call's end comes late, whatever it is.
         #expect(try scenario.decide(.modelAnswered(step: 1, attempt: 1, ModelReply(text: "Hello."))) == [])
@@ -42,7 +42,7 @@ import Testing
         try scenario.modelAnswers("", calls: [.search("a"), .search("b"), .terminal("c")])
         #expect(scenario.run.wanted.count == 2)
         scenario.partialOutput = "half"
-        #expect(try scenario.command(.interrupt) == ["held", "callEnded", "callEnded"])
+        #expect(try scenario.command(.interrupt()) == ["held", "callEnded", "callEnded"])
         #expect(scenario.run.wanted.isEmpty)
         #expect(scenario.run.begun.count == 2)
         #expect(scenario.run.status == .pausing)
@@ -64,7 +64,7 @@ import Testing
     @Test func noToolStartsBesideOneThatIsBeingKilled() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a"), .terminal("b")])
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted"])
         #expect(scenario.run.status == .running)
         #expect(scenario.run.wanted.isEmpty)
@@ -74,9 +74,9 @@ import Testing
 
     @Test func anInterruptWhilePausingCutsWhatThePauseSpared() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         scenario.partialText = "Half"
-        #expect(try scenario.command(.interrupt) == ["held", "modelCut"])
+        #expect(try scenario.command(.interrupt()) == ["held", "modelCut"])
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.hold?.cause == .interrupted)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
@@ -85,17 +85,17 @@ import Testing
     @Test func twoInterruptsAreOneEvent() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
-        try scenario.command(.interrupt)
-        #expect(try scenario.command(.interrupt) == [])
+        try scenario.command(.interrupt())
+        #expect(try scenario.command(.interrupt()) == [])
         try scenario.toolEnds(1)
-        #expect(try scenario.command(.interrupt) == [])
+        #expect(try scenario.command(.interrupt()) == [])
         #expect(scenario.count("held") == 1)
     }
 
     @Test func asksStayOpen() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.ask("Which?"), .terminal("a")])
-        #expect(try scenario.command(.interrupt) == ["held"])
+        #expect(try scenario.command(.interrupt()) == ["held"])
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.summary.openAsks == [1])
         try scenario.command(.resume(text: ""))
@@ -105,14 +105,14 @@ import Testing
     @Test func itEndsAWaitBetweenTwoAttempts() throws {
         var scenario = try Scenario(task: "go", attempts: 3)
         try scenario.modelFails(retryable: true)
-        #expect(try scenario.command(.interrupt) == ["held"])
+        #expect(try scenario.command(.interrupt()) == ["held"])
         #expect(scenario.run.status == .paused)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
     }
 
     @Test func aCutCallCountsAsOneOfUnknownCost() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         #expect(scenario.run.summary.usage.modelCalls == 1)
         #expect(scenario.run.summary.usage.callsOfUnknownCost == 1)
     }
@@ -151,7 +151,7 @@ import Testing
 
     @Test func stopUnderAHoldEndsTheHold() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.modelAnswers("", calls: [.terminal("a")])
         #expect(try scenario.command(.stop) == ["callEnded", "stopped"])
         #expect(scenario.run.hold == nil)

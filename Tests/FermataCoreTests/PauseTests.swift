@@ -6,7 +6,7 @@ import Testing
 @Suite struct PauseTests {
     @Test func theModelCallInFlightFinishesAndItsCallsAreSelectedAndNotExecuted() throws {
         var scenario = try Scenario(task: "go")
-        #expect(try scenario.command(.pause) == ["held"])
+        #expect(try scenario.command(.pause()) == ["held"])
         #expect(scenario.run.status == .pausing)
         #expect(scenario.run.hold?.cause == .requested)
         #expect(try scenario.modelAnswers("I will.", calls: [.terminal("a"), .terminal("b")]) == ["modelAnswered"])
@@ -19,7 +19,7 @@ import Testing
     @Test func anExecutingToolFinishesAndIsJournaled() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a"), .terminal("b")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(scenario.run.wanted == [.tool(call: 1, attempt: 1)])
         #expect(try scenario.toolEnds(1) == ["callEnded"])
         #expect(scenario.run.status == .paused)
@@ -30,7 +30,7 @@ import Testing
     @Test func noModelCallStartsAfterTheLastTool() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(try scenario.toolEnds(1) == ["callEnded"])
         #expect(try scenario.decide(.timePassed) == [])
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
@@ -38,7 +38,7 @@ import Testing
 
     @Test func noAskOpensUnderAHold() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(try scenario.modelAnswers("", calls: [.ask("Which?")]) == ["modelAnswered"])
         #expect(scenario.run.summary.openAsks.isEmpty)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "askOpened"])
@@ -49,7 +49,7 @@ import Testing
         var scenario = try Scenario(task: "go", attempts: 3)
         try scenario.modelFails(retryable: true)
         #expect(scenario.run.due != nil)
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.due == nil)
         scenario.now += 3_600_000_000
@@ -60,7 +60,7 @@ import Testing
 
     @Test func anAnswerThatWouldHaveEndedTheTurnLeavesPaused() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.modelAnswers("Done.")
         #expect(scenario.run.status == .paused)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted"])
@@ -69,7 +69,7 @@ import Testing
 
     @Test func aFailureUnderAHoldShowsWhenItLifts() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.modelFails()
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.summary.failure.kind == "SILENCE")
@@ -80,7 +80,7 @@ import Testing
 
     @Test func aRetryableFailureUnderAHoldStartsNoTimer() throws {
         var scenario = try Scenario(task: "go", attempts: 3)
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.modelFails(retryable: true)
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.due == nil)
@@ -90,10 +90,10 @@ import Testing
 
     @Test func twoPausesAreOneEvent() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause, by: "ann")
-        #expect(try scenario.command(.pause, by: "bob") == [])
+        try scenario.command(.pause(), by: "ann")
+        #expect(try scenario.command(.pause(), by: "bob") == [])
         try scenario.modelAnswers("Done.")
-        #expect(try scenario.command(.pause, by: "bob") == [])
+        #expect(try scenario.command(.pause(), by: "bob") == [])
         #expect(scenario.count("held") == 1)
         #expect(scenario.run.hold?.by == "ann")
     }
@@ -101,7 +101,7 @@ import Testing
     @Test func aPauseBetweenStepsIsPausedAtOnceAndKeepsAsksOpen() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.ask("Which?")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(scenario.run.status == .paused)
         #expect(scenario.run.summary.openAsks == [1])
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted"])
@@ -111,7 +111,7 @@ import Testing
     @Test func theHoldSaysWhoWhyAndSinceWhen() throws {
         var scenario = try Scenario(task: "go")
         scenario.now = 5_000_000
-        try scenario.command(.pause, by: "ann", reason: "lunch")
+        try scenario.command(.pause(), by: "ann", reason: "lunch")
         let hold = try #require(scenario.run.hold)
         #expect(hold.by == "ann")
         #expect(hold.reason == "lunch")
@@ -124,7 +124,7 @@ import Testing
     /// A resumed run is not asked to wait for the model's answer that a hold let finish.
     @Test func resumeWhilePausingLetsTheSameModelCallGoOn() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         let wanted = scenario.run.wanted
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted"])
         #expect(scenario.run.status == .running)

@@ -24,7 +24,7 @@ import Testing
 
     @Test func aLostModelCallUnderAHoldIsTriedAgainWhenItLifts() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.crash()
         #expect(scenario.last.map(\.name) == ["modelCut"])
         #expect(scenario.run.status == .paused)
@@ -57,7 +57,7 @@ import Testing
     @Test func underAHoldAnIdempotentToolRunsAgainWhenItLifts() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.read("a")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.crash()
         #expect(scenario.last.map(\.name) == ["callLost"])
         #expect(scenario.run.status == .paused)
@@ -68,7 +68,7 @@ import Testing
     @Test func underAHoldAnUnknownOutcomeIsJournaledAtOnce() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.crash()
         #expect(scenario.last.map(\.name) == ["callEnded"])
         #expect(scenario.run.status == .paused)
@@ -85,7 +85,7 @@ import Testing
     }
 
     /// It is interrupted if an interrupt or a stop preceded: its result is written down, only its end is missing.
-    @Test(arguments: [RunRequest.interrupt, .stop]) func aKilledToolIsGoneAfterACrash(_ request: RunRequest) throws {
+    @Test(arguments: [RunRequest.interrupt(), .stop]) func aKilledToolIsGoneAfterACrash(_ request: RunRequest) throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.read("a")])
         try scenario.command(request)
@@ -185,7 +185,7 @@ import Testing
 
     @Test func aPausedRunStaysPausedOverAShutdown() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         scenario.mayStart = false
         #expect(try scenario.decide(.shutdown) == ["modelCut"])
         #expect(scenario.run.status == .paused)
@@ -202,7 +202,7 @@ import Testing
         case "finished": try scenario.modelAnswers("Done.")
         case "failed": try scenario.modelFails()
         case "paused":
-            try scenario.command(.pause)
+            try scenario.command(.pause())
             try scenario.modelAnswers("", calls: [.terminal("a")])
         case "stopped": try scenario.command(.stop)
         default: break
@@ -222,7 +222,7 @@ import Testing
         try scenario.crash()
         try scenario.toolEnds(2, attempt: 2)
         try scenario.command(.answer(ask: 1, text: "Left."))
-        try scenario.command(.interrupt, reason: "lunch")
+        try scenario.command(.interrupt(), reason: "lunch")
         let decoded = try scenario.events.map { event in
             let bytes: [UInt8] = try event.serializedBytes()
             return try FermataEvent(serializedBytes: bytes)

@@ -40,23 +40,23 @@ import Testing
                 var scenario = try Scenario(task: "go", attempts: 3)
                 try scenario.modelFails(retryable: true)
                 return scenario
-            case .pausingModel: return try Place.modelInFlight.then(.pause)
-            case .pausingTool: return try Place.toolExecuting.then(.pause)
-            case .killing: return try Place.toolExecuting.then(.interrupt)
-            case .pausedIdle: return try Place.idle.then(.pause)
+            case .pausingModel: return try Place.modelInFlight.then(.pause())
+            case .pausingTool: return try Place.toolExecuting.then(.pause())
+            case .killing: return try Place.toolExecuting.then(.interrupt())
+            case .pausedIdle: return try Place.idle.then(.pause())
             case .pausedSelected:
-                var scenario = try Place.modelInFlight.then(.pause)
+                var scenario = try Place.modelInFlight.then(.pause())
                 try scenario.modelAnswers("", calls: [.terminal("ls")])
                 return scenario
             case .pausedEnded:
-                var scenario = try Place.modelInFlight.then(.pause)
+                var scenario = try Place.modelInFlight.then(.pause())
                 try scenario.modelAnswers("Done.")
                 return scenario
             case .pausedFailed:
-                var scenario = try Place.modelInFlight.then(.pause)
+                var scenario = try Place.modelInFlight.then(.pause())
                 try scenario.modelFails()
                 return scenario
-            case .pausedAsking: return try Place.waiting.then(.pause)
+            case .pausedAsking: return try Place.waiting.then(.pause())
             case .waiting:
                 var scenario = try Scenario(task: "go")
                 try scenario.modelAnswers("", calls: [.ask("Which?")])
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test(arguments: Place.allCases) func pause(_ place: Place) throws {
-        try check(.pause, in: place) {
+        try check(.pause(), in: place) {
             switch place {
             case .idle, .waiting: .to(.paused)
             case .modelInFlight, .toolExecuting: .to(.pausing)
@@ -126,7 +126,7 @@ import Testing
     }
 
     @Test(arguments: Place.allCases) func interrupt(_ place: Place) throws {
-        try check(.interrupt, in: place) {
+        try check(.interrupt(), in: place) {
             switch place {
             case .idle, .modelInFlight, .betweenAttempts, .pausingModel, .waiting: .to(.paused)
             // Until the killed processes are gone.

@@ -177,6 +177,7 @@ extension FermataEvent {
         case .held: "held"
         case .holdLifted: "holdLifted"
         case .retried: "retried"
+        case .limitReached: "limitReached"
         case .stopped: "stopped"
         case nil: "unknown"
         }

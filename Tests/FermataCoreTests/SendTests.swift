@@ -49,7 +49,7 @@ import Testing
     @Test func aMessageNeverLiftsAHold() throws {
         for delivery in [FermataDelivery.nextStep, .now, .whenIdle] {
             var scenario = try Scenario(task: "go")
-            try scenario.command(.pause)
+            try scenario.command(.pause())
             try scenario.modelAnswers("Done.")
             #expect(try scenario.send("More.", delivery) == ["messageQueued"])
             #expect(scenario.run.status == .paused)
@@ -134,7 +134,7 @@ import Testing
 
     @Test func nowUnderAHoldSupersedesTheSelectedCallsAndTheHoldStays() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.modelAnswers("", calls: [.terminal("a"), .terminal("b")])
         #expect(try scenario.send("Do c instead.", .now) == ["messageQueued", "callEnded", "callEnded"])
         #expect(scenario.run.status == .paused)
@@ -144,7 +144,7 @@ import Testing
 
     @Test func nowUnderAHoldSparesTheModelCallInFlight() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         #expect(try scenario.send("Do c instead.", .now) == ["messageQueued"])
         #expect(scenario.run.wanted == [.model(step: 1, attempt: 1)])
         #expect(try scenario.modelAnswers("Done.") == ["modelAnswered"])
@@ -155,7 +155,7 @@ import Testing
     /// Whether the spared answer came before or after the message makes no difference to what is executed.
     @Test func callsOfASparedAnswerAreSupersededByTheMessageThatWaitedForIt() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.send("Do not touch a.", .now)
         #expect(
             try scenario.modelAnswers("", calls: [.terminal("rm a"), .ask("Which?")])
@@ -169,7 +169,7 @@ import Testing
 
     @Test func aWithdrawnMessageSupersedesNothing() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.send("Do not touch a.", .now)
         try scenario.command(.withdraw(message: 2))
         #expect(try scenario.modelAnswers("", calls: [.terminal("a")]) == ["modelAnswered"])
@@ -181,7 +181,7 @@ import Testing
     func aLostCallIsNeverSaidNotToHaveBeenExecuted(_ request: RunRequest) throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.read("a"), .read("b")])
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.crash()
         #expect(scenario.run.call(1)?.state == .selected)
         try scenario.command(request)
@@ -255,7 +255,7 @@ import Testing
 
     @Test func theLastMessageWithdrawnLeavesNothingToDo() throws {
         var scenario = try Scenario()
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         try scenario.send("go")
         try scenario.command(.withdraw(message: 1))
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted"])

@@ -20,6 +20,8 @@ extension Simulation {
             guard case .answer(let number, _) = request, auditor.asks[number]?.isOpen != true else {
                 throw Broken("\(refusal.code), and the ask is open")
             }
+        case .tokenUsed:
+            guard case .resume(_, let digest) = request, !digest.isEmpty else { throw Broken("no token was used") }
         default: throw Broken("refused as \(refusal.code)")
         }
     }
@@ -34,7 +36,8 @@ extension Simulation {
             if before.hold != nil, before.wanted.isEmpty || request.name == "pause", !isUnchanged {
                 throw Broken("it was on hold, and events were written")
             }
-        case .resume(let text):
+        case .resume(let text, let digest):
+            if !digest.isEmpty, before.hold?.hasToken_p != true { throw Broken("a token lifted another hold") }
             guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
             if before.hold != nil, run.due != nil { throw Broken("a wait between attempts outlived a hold") }
             guard auditor.messages.count == messages + (text.isEmpty ? 0 : 1) else { throw Broken("no message") }
@@ -50,7 +53,7 @@ extension Simulation {
             if run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
                 throw Broken("a call waits that the message supersedes")
             }
-            if run.due != nil { throw Broken("a wait between attempts goes on") }
+            if run.due != nil, run.hold == nil { throw Broken("a wait between attempts goes on") }
         case .withdraw(let number):
             guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
         case .answer(let number, _):
@@ -66,7 +69,7 @@ extension Simulation {
         guard (run.hold != nil) == auditor.hold else { throw Broken("the hold is not as the journal says") }
         let status = auditor.status(due: run.due)
         guard run.status == status else { throw Broken("the status is \(run.status), not \(status)") }
-        if run.due != nil, run.status != .running { throw Broken("a timer runs, and the run is \(run.status)") }
+        if run.due != nil, run.status != .running, run.hold == nil { throw Broken("a timer runs, and the run is \(run.status)") }
         if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
         if run.status == .running, !isEnding, run.begun.isEmpty, run.due == nil { throw Broken("nothing moves it") }
         if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
@@ -104,7 +107,7 @@ extension RunRequest {
         case .withdraw: "withdraw"
         case .pause: "pause"
         case .interrupt: "interrupt"
-        case .resume(let text): text.isEmpty ? "resume" : "resume with a message"
+        case .resume(let text, _): text.isEmpty ? "resume" : "resume with a message"
         case .stop: "stop"
         case .answer: "answer"
         }
@@ -117,7 +120,7 @@ extension RunRequest {
         case .send: status == .stopped
         case .withdraw: status == .stopped
         case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
-        case .resume(let text): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
+        case .resume(let text, _): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
         case .answer: [.finished, .stopped].contains(status)
         }
     }

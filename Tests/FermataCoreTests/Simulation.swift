@@ -42,6 +42,7 @@ struct Simulation {
         launched.model = "mock/x"
         launched.tools = Simulation.tools + [ask]
         launched.modelAttempts = UInt32(random.below(4))
+        if random.chance(30) { launched.limits.maxSteps = UInt32(1 + random.below(4)) }
     }
 
     /// Plays so many inputs, then lets everything come to rest.
@@ -69,15 +70,22 @@ struct Simulation {
         switch random.below(100) {
         case 0..<34: return .send(text: "m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
         case 34..<42: return .withdraw(message: UInt32(random.below(auditor.messages.count + 2)))
-        case 42..<56: return .pause
-        case 56..<66: return .interrupt
-        case 66..<84: return .resume(text: random.chance(25) ? "r" : "")
+        case 42..<56: return .pause(randomTerms())
+        case 56..<66: return .interrupt(randomTerms())
+        case 66..<84:
+            return .resume(text: random.chance(25) ? "r" : "", tokenDigest: random.chance(20) ? [random.pick([1, 2])] : [])
         case 84..<98:
             let asks = auditor.openAsks
             let isKnown = !asks.isEmpty && random.chance(80)
             return .answer(ask: isKnown ? random.pick(asks) : UInt32(random.below(auditor.asks.count + 2)), text: "a")
-        default: return random.chance(30) ? .stop : .pause
+        default: return random.chance(30) ? .stop : .pause()
         }
+    }
+
+    private mutating func randomTerms() -> HoldTerms {
+        HoldTerms(
+            resumeAt: random.chance(30) ? now + Int64(1 + random.below(20)) * 1_000_000 : nil,
+            tokenDigest: random.chance(30) ? [random.pick([1, 2])] : [])
     }
 
     private mutating func command(_ request: RunRequest) throws {

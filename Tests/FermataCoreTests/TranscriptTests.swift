@@ -22,7 +22,7 @@ import Testing
         try scenario.toolEnds(3, "third")
         try scenario.crash()
         #expect(scenario.run.wanted == [.tool(call: 4, attempt: 1)])
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         try scenario.toolEnds(4)
         try scenario.send("Never mind.", .now)
         try scenario.command(.resume(text: ""))
@@ -36,7 +36,7 @@ import Testing
     @Test func aKilledCallsLateEndIsNoSecondResult() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
-        try scenario.command(.interrupt)
+        try scenario.command(.interrupt())
         try scenario.command(.resume(text: ""))
         #expect(scenario.modelInFlight != nil)
         let shown = scenario.shown
@@ -63,7 +63,7 @@ import Testing
 
     @Test func messagesAreShownInTheOrderInWhichTheyWereSent() throws {
         var scenario = try Scenario(task: "go")
-        try scenario.command(.pause)
+        try scenario.command(.pause())
         for number in 1...20 { try scenario.send("\(number)", number % 3 == 0 ? .now : .nextStep) }
         try scenario.modelAnswers("Done.")
         try scenario.command(.resume(text: "21"))
@@ -76,7 +76,7 @@ import Testing
         scenario.partialText = "Half a sen"
         switch cause {
         case .byInterrupt:
-            try scenario.command(.interrupt)
+            try scenario.command(.interrupt())
             try scenario.command(.resume(text: ""))
         case .byMessage: try scenario.send("Wait.", .now)
         default:

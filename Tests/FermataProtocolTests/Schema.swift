@@ -18,7 +18,10 @@ enum Schema {
         FermataModelCut.self, FermataModelFailed.self, FermataCallStarted.self, FermataCallEnded.self,
         FermataCallGone.self, FermataCallLost.self, FermataAskOpened.self, FermataAskAnswered.self,
         FermataAskClosed.self, FermataHeld.self, FermataHoldLifted.self, FermataRetried.self, FermataStopped.self,
-        FermataStatusChanged.self, FermataTick.self, FermataTextDelta.self,
+        FermataStatusChanged.self, FermataTick.self, FermataTextDelta.self, FermataPutAgent.self,
+        FermataPutAgentReply.self, FermataGetAgent.self, FermataGetAgentReply.self, FermataListAgents.self,
+        FermataListAgentsReply.self, FermataAgent.self, FermataStoredAgent.self, FermataModelOptions.self,
+        FermataLimits.self, FermataStats.self, FermataStatsReply.self, FermataLimitReached.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
@@ -26,7 +29,7 @@ enum Schema {
     /// By the enum's name in the schema: a value's name in Swift, nil for numbers that the code does not know.
     static let enums: [String: @Sendable (Int) -> String?] = [
         "FrameType": name(FermataFrameType.self), "Status": name(FermataStatus.self),
-        "HoldCause": name(FermataHoldCause.self), "Delivery": name(FermataDelivery.self),
+        "HoldCause": name(FermataHoldCause.self), "LiftCause": name(FermataLiftCause.self), "Delivery": name(FermataDelivery.self),
         "AskKind": name(FermataAskKind.self), "CallState": name(FermataCallState.self),
         "CallOutcome": name(FermataCallOutcome.self), "CutCause": name(FermataCutCause.self),
     ]

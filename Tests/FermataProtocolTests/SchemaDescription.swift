@@ -27,7 +27,12 @@ struct SchemaDescription {
                 bytes: sample.bytes, json: field.label == .repeated ? sample.json.map { [$0] } : sample.json)
         }
         guard field.label != .repeated, field.type != .message else { return samples }
-        let zero = field.type == .string ? Self.tag(field, 2) + [0] : Self.tag(field, 0) + [0]
+        let zero =
+            switch field.type {
+            case .string, .bytes: Self.tag(field, 2) + [0]
+            case .double: Self.tag(field, 1) + [UInt8](repeating: 0, count: 8)
+            default: Self.tag(field, 0) + [0]
+            }
         samples.append(Sample(bytes: zero, json: field.proto3Optional ? Self.zero(of: field.type) : nil))
         return samples
     }
@@ -42,6 +47,8 @@ struct SchemaDescription {
         case .int64: return [Sample(bytes: ones, json: "-1")]
         case .bool: return [Sample(bytes: ones, json: true)]
         case .string: return [Sample(bytes: Self.tag(field, 2) + [2, 0xC3, 0xA9], json: "é")]
+        case .bytes: return [Sample(bytes: Self.tag(field, 2) + [2, 0xC3, 0xA9], json: "w6k=")]
+        case .double: return [Sample(bytes: Self.tag(field, 1) + [0, 0, 0, 0, 0, 0, 0xE0, 0x3F], json: 0.5)]
         case .enum:
             let name = String(field.typeName.split(separator: ".").last ?? "")
             guard let described = enums[name] else { throw Unexpected(description: field.typeName) }
@@ -72,7 +79,7 @@ struct SchemaDescription {
 
     private static func zero(of type: Field.TypeEnum) -> Any {
         switch type {
-        case .string: ""
+        case .string, .bytes: ""
         case .bool: false
         case .int64, .uint64: "0"
         default: 0

@@ -18,6 +18,11 @@
 // Times are microseconds since 1970-01-01T00:00:00Z (fields end in `_at`), durations milliseconds (`_ms`), money
 // billionths of a US dollar (`_nano_usd`). A run's id is a lowercase UUID string.
 
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 public import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -47,6 +52,10 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
   case listRuns // = 11
   case listAsks // = 12
   case readEvents // = 13
+  case putAgent // = 14
+  case getAgent // = 15
+  case listAgents // = 16
+  case stats // = 17
 
   /// On the event sockets.
   case event // = 256
@@ -76,6 +85,10 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case 11: self = .listRuns
     case 12: self = .listAsks
     case 13: self = .readEvents
+    case 14: self = .putAgent
+    case 15: self = .getAgent
+    case 16: self = .listAgents
+    case 17: self = .stats
     case 256: self = .event
     case 257: self = .statusChanged
     case 258: self = .tick
@@ -101,6 +114,10 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case .listRuns: return 11
     case .listAsks: return 12
     case .readEvents: return 13
+    case .putAgent: return 14
+    case .getAgent: return 15
+    case .listAgents: return 16
+    case .stats: return 17
     case .event: return 256
     case .statusChanged: return 257
     case .tick: return 258
@@ -126,6 +143,10 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     .listRuns,
     .listAsks,
     .readEvents,
+    .putAgent,
+    .getAgent,
+    .listAgents,
+    .stats,
     .event,
     .statusChanged,
     .tick,
@@ -232,6 +253,53 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     .unspecified,
     .requested,
     .interrupted,
+  ]
+
+}
+
+/// What lifted a hold.
+public nonisolated enum FermataLiftCause: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case byResume // = 1
+
+  /// the hold's resume_at came
+  case byTime // = 2
+
+  /// Resume with the hold's token
+  case byToken // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .byResume
+    case 2: self = .byTime
+    case 3: self = .byToken
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .byResume: return 1
+    case .byTime: return 2
+    case .byToken: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataLiftCause] = [
+    .unspecified,
+    .byResume,
+    .byTime,
+    .byToken,
   ]
 
 }
@@ -550,40 +618,98 @@ public nonisolated struct FermataHelloReply: Sendable {
   public init() {}
 }
 
-public nonisolated struct FermataLaunch: Sendable {
+public nonisolated struct FermataLaunch: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var requestID: String = String()
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
 
-  public var by: String = String()
+  public var by: String {
+    get {_storage._by}
+    set {_uniqueStorage()._by = newValue}
+  }
 
-  public var reason: String = String()
+  public var reason: String {
+    get {_storage._reason}
+    set {_uniqueStorage()._reason = newValue}
+  }
 
   /// 4 is if_seq elsewhere; a run that does not exist yet has no seq.
-  public var task: String = String()
+  public var task: String {
+    get {_storage._task}
+    set {_uniqueStorage()._task = newValue}
+  }
 
   /// provider/model; empty: the server's default
-  public var model: String = String()
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   /// absolute path of an existing directory; empty: a new one of the run's own
-  public var workspace: String = String()
+  public var workspace: String {
+    get {_storage._workspace}
+    set {_uniqueStorage()._workspace = newValue}
+  }
 
   /// empty: the built-in one
-  public var systemPrompt: String = String()
+  public var systemPrompt: String {
+    get {_storage._systemPrompt}
+    set {_uniqueStorage()._systemPrompt = newValue}
+  }
 
   /// names of tools; empty: all built-in ones
-  public var tools: [String] = []
+  public var tools: [String] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
 
   /// tries of one model call whose failure is retryable; 0 is 1
-  public var modelAttempts: UInt32 = 0
+  public var modelAttempts: UInt32 {
+    get {_storage._modelAttempts}
+    set {_uniqueStorage()._modelAttempts = newValue}
+  }
 
-  public var labels: [FermataLabelEntry] = []
+  public var labels: [FermataLabelEntry] {
+    get {_storage._labels}
+    set {_uniqueStorage()._labels = newValue}
+  }
+
+  /// name of a stored agent; what this command sets comes before the agent's own
+  public var agent: String {
+    get {_storage._agent}
+    set {_uniqueStorage()._agent = newValue}
+  }
+
+  /// each that is set comes before the agent's
+  public var modelOptions: FermataModelOptions {
+    get {_storage._modelOptions ?? FermataModelOptions()}
+    set {_uniqueStorage()._modelOptions = newValue}
+  }
+  /// Returns true if `modelOptions` has been explicitly set.
+  public var hasModelOptions: Bool {_storage._modelOptions != nil}
+  /// Clears the value of `modelOptions`. Subsequent reads from it will return its default value.
+  public mutating func clearModelOptions() {_uniqueStorage()._modelOptions = nil}
+
+  /// each that is set comes before the agent's
+  public var limits: FermataLimits {
+    get {_storage._limits ?? FermataLimits()}
+    set {_uniqueStorage()._limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {_storage._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {_uniqueStorage()._limits = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct FermataLabelEntry: Sendable {
@@ -687,6 +813,12 @@ public nonisolated struct FermataPause: Sendable {
 
   public var run: String = String()
 
+  /// when the hold lifts itself; 0: never
+  public var resumeAt: Int64 = 0
+
+  /// give a token that lifts this hold, once
+  public var resumeToken: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -715,6 +847,12 @@ public nonisolated struct FermataInterrupt: Sendable {
   public mutating func clearIfSeq() {self._ifSeq = nil}
 
   public var run: String = String()
+
+  /// when the hold lifts itself; 0: never
+  public var resumeAt: Int64 = 0
+
+  /// give a token that lifts this hold, once
+  public var resumeToken: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -747,6 +885,9 @@ public nonisolated struct FermataResume: Sendable {
 
   /// a message to send along, delivered at the next step; empty: none
   public var text: String = String()
+
+  /// lifts the hold that the token was given for, and no other; `run` may then be left out
+  public var token: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -817,6 +958,77 @@ public nonisolated struct FermataAnswer: Sendable {
   fileprivate var _ifSeq: UInt64? = nil
 }
 
+/// Stores an agent under its name; an agent of that name is replaced, and runs keep the one they were launched with.
+public nonisolated struct FermataPutAgent: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
+
+  public var by: String {
+    get {_storage._by}
+    set {_uniqueStorage()._by = newValue}
+  }
+
+  public var reason: String {
+    get {_storage._reason}
+    set {_uniqueStorage()._reason = newValue}
+  }
+
+  /// refused as STALE unless the stored agent has this version; 0: unless there is none
+  public var ifVersion: UInt32 {
+    get {_storage._ifVersion ?? 0}
+    set {_uniqueStorage()._ifVersion = newValue}
+  }
+  /// Returns true if `ifVersion` has been explicitly set.
+  public var hasIfVersion: Bool {_storage._ifVersion != nil}
+  /// Clears the value of `ifVersion`. Subsequent reads from it will return its default value.
+  public mutating func clearIfVersion() {_uniqueStorage()._ifVersion = nil}
+
+  public var agent: FermataAgent {
+    get {_storage._agent ?? FermataAgent()}
+    set {_uniqueStorage()._agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {_storage._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {_uniqueStorage()._agent = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+public nonisolated struct FermataPutAgentReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var agent: FermataStoredAgent {
+    get {_agent ?? FermataStoredAgent()}
+    set {_agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {self._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {self._agent = nil}
+
+  /// false: it was stored already, exactly so
+  public var changed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _agent: FermataStoredAgent? = nil
+}
+
 /// The reply to every command that changes a run. Its summary comes without last_message: GetRun has it.
 public nonisolated struct FermataCommandReply: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -838,6 +1050,9 @@ public nonisolated struct FermataCommandReply: Sendable {
 
   /// Send, Resume with text, Launch with task: the message's number in the run
   public var message: UInt32 = 0
+
+  /// Pause and Interrupt that asked for one and set a hold
+  public var resumeToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -910,6 +1125,20 @@ public nonisolated struct FermataListRuns: Sendable {
   /// the `next` of the page before
   public var after: String = String()
 
+  /// launched from this agent; empty: all
+  public var agent: String = String()
+
+  /// children of this run; empty: all
+  public var parent: String = String()
+
+  /// launched later than this; 0: all
+  public var createdAfterAt: Int64 = 0
+
+  /// launched earlier than this; 0: all
+  public var createdBeforeAt: Int64 = 0
+
+  public var oldestFirst: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -920,7 +1149,7 @@ public nonisolated struct FermataListRunsReply: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// newest first
+  /// newest first, unless oldest_first
   public var runs: [FermataRunSummary] = []
 
   /// empty: no more
@@ -1001,6 +1230,412 @@ public nonisolated struct FermataReadEventsReply: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct FermataGetAgent: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataGetAgentReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var agent: FermataStoredAgent {
+    get {_agent ?? FermataStoredAgent()}
+    set {_agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {self._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {self._agent = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _agent: FermataStoredAgent? = nil
+}
+
+public nonisolated struct FermataListAgents: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 0: 100; at most 1000
+  public var limit: UInt32 = 0
+
+  /// the `next` of the page before
+  public var after: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataListAgentsReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// by name; without system prompts
+  public var agents: [FermataStoredAgent] = []
+
+  /// empty: no more
+  public var next: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataStats: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How the server is, counted since its start unless a line says otherwise.
+public nonisolated struct FermataStatsReply: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var instance: String {
+    get {_storage._instance}
+    set {_uniqueStorage()._instance = newValue}
+  }
+
+  public var startedAt: Int64 {
+    get {_storage._startedAt}
+    set {_uniqueStorage()._startedAt = newValue}
+  }
+
+  public var nowAt: Int64 {
+    get {_storage._nowAt}
+    set {_uniqueStorage()._nowAt = newValue}
+  }
+
+  public var lastOffset: UInt64 {
+    get {_storage._lastOffset}
+    set {_uniqueStorage()._lastOffset = newValue}
+  }
+
+  /// now
+  public var runsInMemory: UInt64 {
+    get {_storage._runsInMemory}
+    set {_uniqueStorage()._runsInMemory = newValue}
+  }
+
+  /// now
+  public var modelCallsInFlight: UInt64 {
+    get {_storage._modelCallsInFlight}
+    set {_uniqueStorage()._modelCallsInFlight = newValue}
+  }
+
+  /// now
+  public var toolsExecuting: UInt64 {
+    get {_storage._toolsExecuting}
+    set {_uniqueStorage()._toolsExecuting = newValue}
+  }
+
+  /// now
+  public var readsWaiting: UInt64 {
+    get {_storage._readsWaiting}
+    set {_uniqueStorage()._readsWaiting = newValue}
+  }
+
+  /// now, to be decided
+  public var commandsQueued: UInt64 {
+    get {_storage._commandsQueued}
+    set {_uniqueStorage()._commandsQueued = newValue}
+  }
+
+  /// now, on the control socket
+  public var requestsInProgress: UInt64 {
+    get {_storage._requestsInProgress}
+    set {_uniqueStorage()._requestsInProgress = newValue}
+  }
+
+  /// now, of commands that wait to be decided
+  public var requestBytes: UInt64 {
+    get {_storage._requestBytes}
+    set {_uniqueStorage()._requestBytes = newValue}
+  }
+
+  /// messages on the control socket
+  public var requests: UInt64 {
+    get {_storage._requests}
+    set {_uniqueStorage()._requests = newValue}
+  }
+
+  public var commandsAccepted: UInt64 {
+    get {_storage._commandsAccepted}
+    set {_uniqueStorage()._commandsAccepted = newValue}
+  }
+
+  public var commandsRefused: UInt64 {
+    get {_storage._commandsRefused}
+    set {_uniqueStorage()._commandsRefused = newValue}
+  }
+
+  /// of the refused: OVERLOADED
+  public var commandsOverloaded: UInt64 {
+    get {_storage._commandsOverloaded}
+    set {_uniqueStorage()._commandsOverloaded = newValue}
+  }
+
+  public var commits: UInt64 {
+    get {_storage._commits}
+    set {_uniqueStorage()._commits = newValue}
+  }
+
+  public var events: UInt64 {
+    get {_storage._events}
+    set {_uniqueStorage()._events = newValue}
+  }
+
+  /// now, without the log
+  public var storeBytes: UInt64 {
+    get {_storage._storeBytes}
+    set {_uniqueStorage()._storeBytes = newValue}
+  }
+
+  /// now
+  public var logBytes: UInt64 {
+    get {_storage._logBytes}
+    set {_uniqueStorage()._logBytes = newValue}
+  }
+
+  /// now, of the process
+  public var residentBytes: UInt64 {
+    get {_storage._residentBytes}
+    set {_uniqueStorage()._residentBytes = newValue}
+  }
+
+  /// open now
+  public var descriptors: UInt64 {
+    get {_storage._descriptors}
+    set {_uniqueStorage()._descriptors = newValue}
+  }
+
+  public var descriptorLimit: UInt64 {
+    get {_storage._descriptorLimit}
+    set {_uniqueStorage()._descriptorLimit = newValue}
+  }
+
+  /// by the watchdog
+  public var listenerRestarts: UInt64 {
+    get {_storage._listenerRestarts}
+    set {_uniqueStorage()._listenerRestarts = newValue}
+  }
+
+  /// now, encoded for model calls to come
+  public var historyBytes: UInt64 {
+    get {_storage._historyBytes}
+    set {_uniqueStorage()._historyBytes = newValue}
+  }
+
+  /// the last commit found no room
+  public var storeIsFull: Bool {
+    get {_storage._storeIsFull}
+    set {_uniqueStorage()._storeIsFull = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What runs are launched from. Names of files are the command line's; the server has agents under their names.
+public nonisolated struct FermataAgent: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// letters, digits, - _ . and at most 64 of them
+  public var name: String = String()
+
+  /// for people
+  public var description_p: String = String()
+
+  /// provider/model; empty: the server's default
+  public var model: String = String()
+
+  public var modelOptions: FermataModelOptions {
+    get {_modelOptions ?? FermataModelOptions()}
+    set {_modelOptions = newValue}
+  }
+  /// Returns true if `modelOptions` has been explicitly set.
+  public var hasModelOptions: Bool {self._modelOptions != nil}
+  /// Clears the value of `modelOptions`. Subsequent reads from it will return its default value.
+  public mutating func clearModelOptions() {self._modelOptions = nil}
+
+  /// empty: the built-in one
+  public var systemPrompt: String = String()
+
+  /// names of tools; empty: all built-in ones
+  public var tools: [String] = []
+
+  /// 0 is 1
+  public var modelAttempts: UInt32 = 0
+
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _modelOptions: FermataModelOptions? = nil
+  fileprivate var _limits: FermataLimits? = nil
+}
+
+public nonisolated struct FermataStoredAgent: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var agent: FermataAgent {
+    get {_storage._agent ?? FermataAgent()}
+    set {_uniqueStorage()._agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {_storage._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {_uniqueStorage()._agent = nil}
+
+  /// counts the changes of the agent of this name, from 1
+  public var version: UInt32 {
+    get {_storage._version}
+    set {_uniqueStorage()._version = newValue}
+  }
+
+  public var storedAt: Int64 {
+    get {_storage._storedAt}
+    set {_uniqueStorage()._storedAt = newValue}
+  }
+
+  public var by: String {
+    get {_storage._by}
+    set {_uniqueStorage()._by = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Sent to the model's server as they are; what is not set is not sent.
+public nonisolated struct FermataModelOptions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var temperature: Double {
+    get {_temperature ?? 0}
+    set {_temperature = newValue}
+  }
+  /// Returns true if `temperature` has been explicitly set.
+  public var hasTemperature: Bool {self._temperature != nil}
+  /// Clears the value of `temperature`. Subsequent reads from it will return its default value.
+  public mutating func clearTemperature() {self._temperature = nil}
+
+  public var topP: Double {
+    get {_topP ?? 0}
+    set {_topP = newValue}
+  }
+  /// Returns true if `topP` has been explicitly set.
+  public var hasTopP: Bool {self._topP != nil}
+  /// Clears the value of `topP`. Subsequent reads from it will return its default value.
+  public mutating func clearTopP() {self._topP = nil}
+
+  public var maxOutputTokens: UInt32 {
+    get {_maxOutputTokens ?? 0}
+    set {_maxOutputTokens = newValue}
+  }
+  /// Returns true if `maxOutputTokens` has been explicitly set.
+  public var hasMaxOutputTokens: Bool {self._maxOutputTokens != nil}
+  /// Clears the value of `maxOutputTokens`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxOutputTokens() {self._maxOutputTokens = nil}
+
+  public var seed: Int64 {
+    get {_seed ?? 0}
+    set {_seed = newValue}
+  }
+  /// Returns true if `seed` has been explicitly set.
+  public var hasSeed: Bool {self._seed != nil}
+  /// Clears the value of `seed`. Subsequent reads from it will return its default value.
+  public mutating func clearSeed() {self._seed = nil}
+
+  public var reasoningEffort: String = String()
+
+  public var stop: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _temperature: Double? = nil
+  fileprivate var _topP: Double? = nil
+  fileprivate var _maxOutputTokens: UInt32? = nil
+  fileprivate var _seed: Int64? = nil
+}
+
+/// When one is reached before a model call, the turn has failed (LIMIT_REACHED). Resume grants the same again.
+public nonisolated struct FermataLimits: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// since the turn began, or since it was resumed
+  public var maxSteps: UInt32 {
+    get {_maxSteps ?? 0}
+    set {_maxSteps = newValue}
+  }
+  /// Returns true if `maxSteps` has been explicitly set.
+  public var hasMaxSteps: Bool {self._maxSteps != nil}
+  /// Clears the value of `maxSteps`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxSteps() {self._maxSteps = nil}
+
+  /// since the run was launched, or since it was resumed after this limit
+  public var maxCostNanoUsd: Int64 {
+    get {_maxCostNanoUsd ?? 0}
+    set {_maxCostNanoUsd = newValue}
+  }
+  /// Returns true if `maxCostNanoUsd` has been explicitly set.
+  public var hasMaxCostNanoUsd: Bool {self._maxCostNanoUsd != nil}
+  /// Clears the value of `maxCostNanoUsd`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxCostNanoUsd() {self._maxCostNanoUsd = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _maxSteps: UInt32? = nil
+  fileprivate var _maxCostNanoUsd: Int64? = nil
 }
 
 /// The reply to a frame that was refused. Clients act on `class` and `retryable` for codes that they do not know.
@@ -1145,6 +1780,12 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// the run that launched it
+  public var parent: String {
+    get {_storage._parent}
+    set {_uniqueStorage()._parent = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1164,6 +1805,15 @@ public nonisolated struct FermataHold: Sendable {
   public var reason: String = String()
 
   public var sinceAt: Int64 = 0
+
+  /// when it lifts itself; 0: never
+  public var resumeAt: Int64 = 0
+
+  /// a token was given that lifts it
+  public var hasToken_p: Bool = false
+
+  /// the event that set it: names this hold
+  public var seq: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1473,6 +2123,14 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     set {_uniqueStorage()._kind = .callLost(newValue)}
   }
 
+  public var limitReached: FermataLimitReached {
+    get {
+      if case .limitReached(let v)? = _storage._kind {return v}
+      return FermataLimitReached()
+    }
+    set {_uniqueStorage()._kind = .limitReached(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -1494,6 +2152,7 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     case retried(FermataRetried)
     case stopped(FermataStopped)
     case callLost(FermataCallLost)
+    case limitReached(FermataLimitReached)
 
   }
 
@@ -1543,9 +2202,33 @@ public nonisolated struct FermataLaunched: Sendable {
 
   public var labels: [FermataLabelEntry] = []
 
+  public var modelOptions: FermataModelOptions {
+    get {_modelOptions ?? FermataModelOptions()}
+    set {_modelOptions = newValue}
+  }
+  /// Returns true if `modelOptions` has been explicitly set.
+  public var hasModelOptions: Bool {self._modelOptions != nil}
+  /// Clears the value of `modelOptions`. Subsequent reads from it will return its default value.
+  public mutating func clearModelOptions() {self._modelOptions = nil}
+
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
+  /// of the stored agent; 0: none
+  public var agentVersion: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _modelOptions: FermataModelOptions? = nil
+  fileprivate var _limits: FermataLimits? = nil
 }
 
 public nonisolated struct FermataMessageQueued: Sendable {
@@ -1832,6 +2515,11 @@ public nonisolated struct FermataHeld: Sendable {
 
   public var cause: FermataHoldCause = .unspecified
 
+  public var resumeAt: Int64 = 0
+
+  /// of the token that lifts the hold; the token itself is not journaled
+  public var tokenSha256: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1841,6 +2529,8 @@ public nonisolated struct FermataHoldLifted: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
+
+  public var cause: FermataLiftCause = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1866,6 +2556,28 @@ public nonisolated struct FermataStopped: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// A limit was reached before a model call: the turn has failed, and no call was made.
+public nonisolated struct FermataLimitReached: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var failure: FermataFailure {
+    get {_failure ?? FermataFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  public var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  public mutating func clearFailure() {self._failure = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _failure: FermataFailure? = nil
 }
 
 /// Topic `s`. State, not history: `number` counts within the server's instance; after a gap or with a new instance,
@@ -1947,7 +2659,7 @@ public nonisolated struct FermataTextDelta: Sendable {
 fileprivate nonisolated let _protobuf_package = "fermata.v1"
 
 nonisolated extension FermataFrameType: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{2}s\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{2}o\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
 }
 
 nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
@@ -1956,6 +2668,10 @@ nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension FermataHoldCause: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOLD_CAUSE_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}INTERRUPTED\0")
+}
+
+nonisolated extension FermataLiftCause: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIFT_CAUSE_UNSPECIFIED\0\u{1}BY_RESUME\0\u{1}BY_TIME\0\u{1}BY_TOKEN\0")
 }
 
 nonisolated extension FermataDelivery: SwiftProtobuf._ProtoNameProviding {
@@ -2095,74 +2811,153 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0")
+
+  fileprivate class _StorageClass {
+    var _requestID: String = String()
+    var _by: String = String()
+    var _reason: String = String()
+    var _task: String = String()
+    var _model: String = String()
+    var _workspace: String = String()
+    var _systemPrompt: String = String()
+    var _tools: [String] = []
+    var _modelAttempts: UInt32 = 0
+    var _labels: [FermataLabelEntry] = []
+    var _agent: String = String()
+    var _modelOptions: FermataModelOptions? = nil
+    var _limits: FermataLimits? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _requestID = source._requestID
+      _by = source._by
+      _reason = source._reason
+      _task = source._task
+      _model = source._model
+      _workspace = source._workspace
+      _systemPrompt = source._systemPrompt
+      _tools = source._tools
+      _modelAttempts = source._modelAttempts
+      _labels = source._labels
+      _agent = source._agent
+      _modelOptions = source._modelOptions
+      _limits = source._limits
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.task) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.systemPrompt) }()
-      case 9: try { try decoder.decodeRepeatedStringField(value: &self.tools) }()
-      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.modelAttempts) }()
-      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.labels) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._reason) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._task) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._workspace) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._systemPrompt) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._tools) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
+        case 11: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.requestID.isEmpty {
-      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
-    }
-    if !self.by.isEmpty {
-      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
-    }
-    if !self.reason.isEmpty {
-      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
-    }
-    if !self.task.isEmpty {
-      try visitor.visitSingularStringField(value: self.task, fieldNumber: 5)
-    }
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 6)
-    }
-    if !self.workspace.isEmpty {
-      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 7)
-    }
-    if !self.systemPrompt.isEmpty {
-      try visitor.visitSingularStringField(value: self.systemPrompt, fieldNumber: 8)
-    }
-    if !self.tools.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.tools, fieldNumber: 9)
-    }
-    if self.modelAttempts != 0 {
-      try visitor.visitSingularUInt32Field(value: self.modelAttempts, fieldNumber: 10)
-    }
-    if !self.labels.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.labels, fieldNumber: 11)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 1)
+      }
+      if !_storage._by.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._by, fieldNumber: 2)
+      }
+      if !_storage._reason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reason, fieldNumber: 3)
+      }
+      if !_storage._task.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._task, fieldNumber: 5)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 6)
+      }
+      if !_storage._workspace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._workspace, fieldNumber: 7)
+      }
+      if !_storage._systemPrompt.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._systemPrompt, fieldNumber: 8)
+      }
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tools, fieldNumber: 9)
+      }
+      if _storage._modelAttempts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._modelAttempts, fieldNumber: 10)
+      }
+      if !_storage._labels.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._labels, fieldNumber: 11)
+      }
+      if !_storage._agent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 12)
+      }
+      try { if let v = _storage._modelOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataLaunch, rhs: FermataLaunch) -> Bool {
-    if lhs.requestID != rhs.requestID {return false}
-    if lhs.by != rhs.by {return false}
-    if lhs.reason != rhs.reason {return false}
-    if lhs.task != rhs.task {return false}
-    if lhs.model != rhs.model {return false}
-    if lhs.workspace != rhs.workspace {return false}
-    if lhs.systemPrompt != rhs.systemPrompt {return false}
-    if lhs.tools != rhs.tools {return false}
-    if lhs.modelAttempts != rhs.modelAttempts {return false}
-    if lhs.labels != rhs.labels {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._by != rhs_storage._by {return false}
+        if _storage._reason != rhs_storage._reason {return false}
+        if _storage._task != rhs_storage._task {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._workspace != rhs_storage._workspace {return false}
+        if _storage._systemPrompt != rhs_storage._systemPrompt {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
+        if _storage._labels != rhs_storage._labels {return false}
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._modelOptions != rhs_storage._modelOptions {return false}
+        if _storage._limits != rhs_storage._limits {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2328,7 +3123,7 @@ nonisolated extension FermataWithdraw: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Pause"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2341,6 +3136,8 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.resumeToken) }()
       default: break
       }
     }
@@ -2365,6 +3162,12 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
     } }()
     if !self.run.isEmpty {
       try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    if self.resumeAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.resumeAt, fieldNumber: 6)
+    }
+    if self.resumeToken != false {
+      try visitor.visitSingularBoolField(value: self.resumeToken, fieldNumber: 7)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2375,6 +3178,8 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.reason != rhs.reason {return false}
     if lhs._ifSeq != rhs._ifSeq {return false}
     if lhs.run != rhs.run {return false}
+    if lhs.resumeAt != rhs.resumeAt {return false}
+    if lhs.resumeToken != rhs.resumeToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2382,7 +3187,7 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Interrupt"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2395,6 +3200,8 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.resumeToken) }()
       default: break
       }
     }
@@ -2420,6 +3227,12 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.run.isEmpty {
       try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
     }
+    if self.resumeAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.resumeAt, fieldNumber: 6)
+    }
+    if self.resumeToken != false {
+      try visitor.visitSingularBoolField(value: self.resumeToken, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2429,6 +3242,8 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.reason != rhs.reason {return false}
     if lhs._ifSeq != rhs._ifSeq {return false}
     if lhs.run != rhs.run {return false}
+    if lhs.resumeAt != rhs.resumeAt {return false}
+    if lhs.resumeToken != rhs.resumeToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2436,7 +3251,7 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Resume"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0\u{1}token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2450,6 +3265,7 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.token) }()
       default: break
       }
     }
@@ -2478,6 +3294,9 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 6)
     }
+    if !self.token.isEmpty {
+      try visitor.visitSingularStringField(value: self.token, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2488,6 +3307,7 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs._ifSeq != rhs._ifSeq {return false}
     if lhs.run != rhs.run {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.token != rhs.token {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2611,9 +3431,146 @@ nonisolated extension FermataAnswer: SwiftProtobuf.Message, SwiftProtobuf._Messa
   }
 }
 
+nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutAgent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_version\0\u{1}agent\0")
+
+  fileprivate class _StorageClass {
+    var _requestID: String = String()
+    var _by: String = String()
+    var _reason: String = String()
+    var _ifVersion: UInt32? = nil
+    var _agent: FermataAgent? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _requestID = source._requestID
+      _by = source._by
+      _reason = source._reason
+      _ifVersion = source._ifVersion
+      _agent = source._agent
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._reason) }()
+        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._ifVersion) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 1)
+      }
+      if !_storage._by.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._by, fieldNumber: 2)
+      }
+      if !_storage._reason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reason, fieldNumber: 3)
+      }
+      try { if let v = _storage._ifVersion {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._agent {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPutAgent, rhs: FermataPutAgent) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._by != rhs_storage._by {return false}
+        if _storage._reason != rhs_storage._reason {return false}
+        if _storage._ifVersion != rhs_storage._ifVersion {return false}
+        if _storage._agent != rhs_storage._agent {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPutAgentReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutAgentReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}changed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._agent) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._agent {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.changed != false {
+      try visitor.visitSingularBoolField(value: self.changed, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPutAgentReply, rhs: FermataPutAgentReply) -> Bool {
+    if lhs._agent != rhs._agent {return false}
+    if lhs.changed != rhs.changed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension FermataCommandReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CommandReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}changed\0\u{1}message\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}changed\0\u{1}message\0\u{3}resume_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2624,6 +3581,7 @@ nonisolated extension FermataCommandReply: SwiftProtobuf.Message, SwiftProtobuf.
       case 1: try { try decoder.decodeSingularMessageField(value: &self._run) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.message) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.resumeToken) }()
       default: break
       }
     }
@@ -2643,6 +3601,9 @@ nonisolated extension FermataCommandReply: SwiftProtobuf.Message, SwiftProtobuf.
     if self.message != 0 {
       try visitor.visitSingularUInt32Field(value: self.message, fieldNumber: 3)
     }
+    if !self.resumeToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.resumeToken, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2650,6 +3611,7 @@ nonisolated extension FermataCommandReply: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs._run != rhs._run {return false}
     if lhs.changed != rhs.changed {return false}
     if lhs.message != rhs.message {return false}
+    if lhs.resumeToken != rhs.resumeToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2751,7 +3713,7 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataListRuns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListRuns"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}limit\0\u{1}after\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}limit\0\u{1}after\0\u{1}agent\0\u{1}parent\0\u{3}created_after_at\0\u{3}created_before_at\0\u{3}oldest_first\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2762,6 +3724,11 @@ nonisolated extension FermataListRuns: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeRepeatedEnumField(value: &self.status) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.agent) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.parent) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.createdAfterAt) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.createdBeforeAt) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.oldestFirst) }()
       default: break
       }
     }
@@ -2777,6 +3744,21 @@ nonisolated extension FermataListRuns: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.after.isEmpty {
       try visitor.visitSingularStringField(value: self.after, fieldNumber: 3)
     }
+    if !self.agent.isEmpty {
+      try visitor.visitSingularStringField(value: self.agent, fieldNumber: 4)
+    }
+    if !self.parent.isEmpty {
+      try visitor.visitSingularStringField(value: self.parent, fieldNumber: 5)
+    }
+    if self.createdAfterAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdAfterAt, fieldNumber: 6)
+    }
+    if self.createdBeforeAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdBeforeAt, fieldNumber: 7)
+    }
+    if self.oldestFirst != false {
+      try visitor.visitSingularBoolField(value: self.oldestFirst, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2784,6 +3766,11 @@ nonisolated extension FermataListRuns: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.status != rhs.status {return false}
     if lhs.limit != rhs.limit {return false}
     if lhs.after != rhs.after {return false}
+    if lhs.agent != rhs.agent {return false}
+    if lhs.parent != rhs.parent {return false}
+    if lhs.createdAfterAt != rhs.createdAfterAt {return false}
+    if lhs.createdBeforeAt != rhs.createdBeforeAt {return false}
+    if lhs.oldestFirst != rhs.oldestFirst {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2984,6 +3971,651 @@ nonisolated extension FermataReadEventsReply: SwiftProtobuf.Message, SwiftProtob
   }
 }
 
+nonisolated extension FermataGetAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetAgent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetAgent, rhs: FermataGetAgent) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataGetAgentReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetAgentReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._agent) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._agent {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetAgentReply, rhs: FermataGetAgentReply) -> Bool {
+    if lhs._agent != rhs._agent {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataListAgents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAgents"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 1)
+    }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListAgents, rhs: FermataListAgents) -> Bool {
+    if lhs.limit != rhs.limit {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataListAgentsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAgentsReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agents\0\u{1}next\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.agents) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.next) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.agents.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.agents, fieldNumber: 1)
+    }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListAgentsReply, rhs: FermataListAgentsReply) -> Bool {
+    if lhs.agents != rhs.agents {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Stats"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataStats, rhs: FermataStats) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StatsReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0")
+
+  fileprivate class _StorageClass {
+    var _instance: String = String()
+    var _startedAt: Int64 = 0
+    var _nowAt: Int64 = 0
+    var _lastOffset: UInt64 = 0
+    var _runsInMemory: UInt64 = 0
+    var _modelCallsInFlight: UInt64 = 0
+    var _toolsExecuting: UInt64 = 0
+    var _readsWaiting: UInt64 = 0
+    var _commandsQueued: UInt64 = 0
+    var _requestsInProgress: UInt64 = 0
+    var _requestBytes: UInt64 = 0
+    var _requests: UInt64 = 0
+    var _commandsAccepted: UInt64 = 0
+    var _commandsRefused: UInt64 = 0
+    var _commandsOverloaded: UInt64 = 0
+    var _commits: UInt64 = 0
+    var _events: UInt64 = 0
+    var _storeBytes: UInt64 = 0
+    var _logBytes: UInt64 = 0
+    var _residentBytes: UInt64 = 0
+    var _descriptors: UInt64 = 0
+    var _descriptorLimit: UInt64 = 0
+    var _listenerRestarts: UInt64 = 0
+    var _historyBytes: UInt64 = 0
+    var _storeIsFull: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _instance = source._instance
+      _startedAt = source._startedAt
+      _nowAt = source._nowAt
+      _lastOffset = source._lastOffset
+      _runsInMemory = source._runsInMemory
+      _modelCallsInFlight = source._modelCallsInFlight
+      _toolsExecuting = source._toolsExecuting
+      _readsWaiting = source._readsWaiting
+      _commandsQueued = source._commandsQueued
+      _requestsInProgress = source._requestsInProgress
+      _requestBytes = source._requestBytes
+      _requests = source._requests
+      _commandsAccepted = source._commandsAccepted
+      _commandsRefused = source._commandsRefused
+      _commandsOverloaded = source._commandsOverloaded
+      _commits = source._commits
+      _events = source._events
+      _storeBytes = source._storeBytes
+      _logBytes = source._logBytes
+      _residentBytes = source._residentBytes
+      _descriptors = source._descriptors
+      _descriptorLimit = source._descriptorLimit
+      _listenerRestarts = source._listenerRestarts
+      _historyBytes = source._historyBytes
+      _storeIsFull = source._storeIsFull
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._instance) }()
+        case 2: try { try decoder.decodeSingularInt64Field(value: &_storage._startedAt) }()
+        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._nowAt) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._lastOffset) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._runsInMemory) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._modelCallsInFlight) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._toolsExecuting) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._readsWaiting) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._commandsQueued) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._requestsInProgress) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._requestBytes) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._requests) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._commandsAccepted) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._commandsRefused) }()
+        case 15: try { try decoder.decodeSingularUInt64Field(value: &_storage._commandsOverloaded) }()
+        case 16: try { try decoder.decodeSingularUInt64Field(value: &_storage._commits) }()
+        case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._events) }()
+        case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._storeBytes) }()
+        case 19: try { try decoder.decodeSingularUInt64Field(value: &_storage._logBytes) }()
+        case 20: try { try decoder.decodeSingularUInt64Field(value: &_storage._residentBytes) }()
+        case 21: try { try decoder.decodeSingularUInt64Field(value: &_storage._descriptors) }()
+        case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._descriptorLimit) }()
+        case 23: try { try decoder.decodeSingularUInt64Field(value: &_storage._listenerRestarts) }()
+        case 24: try { try decoder.decodeSingularUInt64Field(value: &_storage._historyBytes) }()
+        case 25: try { try decoder.decodeSingularBoolField(value: &_storage._storeIsFull) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._instance.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._instance, fieldNumber: 1)
+      }
+      if _storage._startedAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._startedAt, fieldNumber: 2)
+      }
+      if _storage._nowAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._nowAt, fieldNumber: 3)
+      }
+      if _storage._lastOffset != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._lastOffset, fieldNumber: 4)
+      }
+      if _storage._runsInMemory != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._runsInMemory, fieldNumber: 5)
+      }
+      if _storage._modelCallsInFlight != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._modelCallsInFlight, fieldNumber: 6)
+      }
+      if _storage._toolsExecuting != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._toolsExecuting, fieldNumber: 7)
+      }
+      if _storage._readsWaiting != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._readsWaiting, fieldNumber: 8)
+      }
+      if _storage._commandsQueued != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commandsQueued, fieldNumber: 9)
+      }
+      if _storage._requestsInProgress != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._requestsInProgress, fieldNumber: 10)
+      }
+      if _storage._requestBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._requestBytes, fieldNumber: 11)
+      }
+      if _storage._requests != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._requests, fieldNumber: 12)
+      }
+      if _storage._commandsAccepted != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commandsAccepted, fieldNumber: 13)
+      }
+      if _storage._commandsRefused != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commandsRefused, fieldNumber: 14)
+      }
+      if _storage._commandsOverloaded != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commandsOverloaded, fieldNumber: 15)
+      }
+      if _storage._commits != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commits, fieldNumber: 16)
+      }
+      if _storage._events != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._events, fieldNumber: 17)
+      }
+      if _storage._storeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._storeBytes, fieldNumber: 18)
+      }
+      if _storage._logBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._logBytes, fieldNumber: 19)
+      }
+      if _storage._residentBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._residentBytes, fieldNumber: 20)
+      }
+      if _storage._descriptors != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._descriptors, fieldNumber: 21)
+      }
+      if _storage._descriptorLimit != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._descriptorLimit, fieldNumber: 22)
+      }
+      if _storage._listenerRestarts != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._listenerRestarts, fieldNumber: 23)
+      }
+      if _storage._historyBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._historyBytes, fieldNumber: 24)
+      }
+      if _storage._storeIsFull != false {
+        try visitor.visitSingularBoolField(value: _storage._storeIsFull, fieldNumber: 25)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataStatsReply, rhs: FermataStatsReply) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._instance != rhs_storage._instance {return false}
+        if _storage._startedAt != rhs_storage._startedAt {return false}
+        if _storage._nowAt != rhs_storage._nowAt {return false}
+        if _storage._lastOffset != rhs_storage._lastOffset {return false}
+        if _storage._runsInMemory != rhs_storage._runsInMemory {return false}
+        if _storage._modelCallsInFlight != rhs_storage._modelCallsInFlight {return false}
+        if _storage._toolsExecuting != rhs_storage._toolsExecuting {return false}
+        if _storage._readsWaiting != rhs_storage._readsWaiting {return false}
+        if _storage._commandsQueued != rhs_storage._commandsQueued {return false}
+        if _storage._requestsInProgress != rhs_storage._requestsInProgress {return false}
+        if _storage._requestBytes != rhs_storage._requestBytes {return false}
+        if _storage._requests != rhs_storage._requests {return false}
+        if _storage._commandsAccepted != rhs_storage._commandsAccepted {return false}
+        if _storage._commandsRefused != rhs_storage._commandsRefused {return false}
+        if _storage._commandsOverloaded != rhs_storage._commandsOverloaded {return false}
+        if _storage._commits != rhs_storage._commits {return false}
+        if _storage._events != rhs_storage._events {return false}
+        if _storage._storeBytes != rhs_storage._storeBytes {return false}
+        if _storage._logBytes != rhs_storage._logBytes {return false}
+        if _storage._residentBytes != rhs_storage._residentBytes {return false}
+        if _storage._descriptors != rhs_storage._descriptors {return false}
+        if _storage._descriptorLimit != rhs_storage._descriptorLimit {return false}
+        if _storage._listenerRestarts != rhs_storage._listenerRestarts {return false}
+        if _storage._historyBytes != rhs_storage._historyBytes {return false}
+        if _storage._storeIsFull != rhs_storage._storeIsFull {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Agent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}model\0\u{3}model_options\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}limits\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._modelOptions) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.systemPrompt) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.tools) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.modelAttempts) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 2)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 3)
+    }
+    try { if let v = self._modelOptions {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.systemPrompt.isEmpty {
+      try visitor.visitSingularStringField(value: self.systemPrompt, fieldNumber: 5)
+    }
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tools, fieldNumber: 6)
+    }
+    if self.modelAttempts != 0 {
+      try visitor.visitSingularUInt32Field(value: self.modelAttempts, fieldNumber: 7)
+    }
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataAgent, rhs: FermataAgent) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs._modelOptions != rhs._modelOptions {return false}
+    if lhs.systemPrompt != rhs.systemPrompt {return false}
+    if lhs.tools != rhs.tools {return false}
+    if lhs.modelAttempts != rhs.modelAttempts {return false}
+    if lhs._limits != rhs._limits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StoredAgent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}version\0\u{3}stored_at\0\u{1}by\0")
+
+  fileprivate class _StorageClass {
+    var _agent: FermataAgent? = nil
+    var _version: UInt32 = 0
+    var _storedAt: Int64 = 0
+    var _by: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _agent = source._agent
+      _version = source._version
+      _storedAt = source._storedAt
+      _by = source._by
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._version) }()
+        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._storedAt) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._agent {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if _storage._version != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._version, fieldNumber: 2)
+      }
+      if _storage._storedAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._storedAt, fieldNumber: 3)
+      }
+      if !_storage._by.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._by, fieldNumber: 4)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataStoredAgent, rhs: FermataStoredAgent) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._version != rhs_storage._version {return false}
+        if _storage._storedAt != rhs_storage._storedAt {return false}
+        if _storage._by != rhs_storage._by {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataModelOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelOptions"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}seed\0\u{3}reasoning_effort\0\u{1}stop\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self._temperature) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self._topP) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._maxOutputTokens) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._seed) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.reasoningEffort) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.stop) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._temperature {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._topP {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._maxOutputTokens {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._seed {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.reasoningEffort.isEmpty {
+      try visitor.visitSingularStringField(value: self.reasoningEffort, fieldNumber: 5)
+    }
+    if !self.stop.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.stop, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataModelOptions, rhs: FermataModelOptions) -> Bool {
+    if lhs._temperature != rhs._temperature {return false}
+    if lhs._topP != rhs._topP {return false}
+    if lhs._maxOutputTokens != rhs._maxOutputTokens {return false}
+    if lhs._seed != rhs._seed {return false}
+    if lhs.reasoningEffort != rhs.reasoningEffort {return false}
+    if lhs.stop != rhs.stop {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataLimits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Limits"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_steps\0\u{3}max_cost_nano_usd\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self._maxSteps) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self._maxCostNanoUsd) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._maxSteps {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._maxCostNanoUsd {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataLimits, rhs: FermataLimits) -> Bool {
+    if lhs._maxSteps != rhs._maxSteps {return false}
+    if lhs._maxCostNanoUsd != rhs._maxCostNanoUsd {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension FermataError: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Error"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}class\0\u{1}message\0\u{1}retryable\0\u{3}retry_after_ms\0\u{1}details\0")
@@ -3041,7 +4673,7 @@ nonisolated extension FermataError: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RunSummary"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -3063,6 +4695,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
     var _nextAttemptAt: Int64 = 0
     var _openCalls: UInt32 = 0
     var _labels: [FermataLabelEntry] = []
+    var _parent: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3092,6 +4725,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       _nextAttemptAt = source._nextAttemptAt
       _openCalls = source._openCalls
       _labels = source._labels
+      _parent = source._parent
     }
   }
 
@@ -3129,6 +4763,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         case 17: try { try decoder.decodeSingularInt64Field(value: &_storage._nextAttemptAt) }()
         case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._openCalls) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
+        case 20: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
         default: break
         }
       }
@@ -3198,6 +4833,9 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       if !_storage._labels.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._labels, fieldNumber: 19)
       }
+      if !_storage._parent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 20)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3226,6 +4864,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._nextAttemptAt != rhs_storage._nextAttemptAt {return false}
         if _storage._openCalls != rhs_storage._openCalls {return false}
         if _storage._labels != rhs_storage._labels {return false}
+        if _storage._parent != rhs_storage._parent {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -3237,7 +4876,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hold"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{1}by\0\u{1}reason\0\u{3}since_at\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{1}by\0\u{1}reason\0\u{3}since_at\0\u{3}resume_at\0\u{3}has_token\0\u{1}seq\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3249,6 +4888,9 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.sinceAt) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.hasToken_p) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.seq) }()
       default: break
       }
     }
@@ -3267,6 +4909,15 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.sinceAt != 0 {
       try visitor.visitSingularInt64Field(value: self.sinceAt, fieldNumber: 4)
     }
+    if self.resumeAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.resumeAt, fieldNumber: 5)
+    }
+    if self.hasToken_p != false {
+      try visitor.visitSingularBoolField(value: self.hasToken_p, fieldNumber: 6)
+    }
+    if self.seq != 0 {
+      try visitor.visitSingularUInt64Field(value: self.seq, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3275,6 +4926,9 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.by != rhs.by {return false}
     if lhs.reason != rhs.reason {return false}
     if lhs.sinceAt != rhs.sinceAt {return false}
+    if lhs.resumeAt != rhs.resumeAt {return false}
+    if lhs.hasToken_p != rhs.hasToken_p {return false}
+    if lhs.seq != rhs.seq {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3547,7 +5201,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Event"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{2}\u{9}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{2}\u{9}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0")
 
   fileprivate class _StorageClass {
     var _run: String = String()
@@ -3835,6 +5489,19 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._kind = .callLost(v)
           }
         }()
+        case 34: try {
+          var v: FermataLimitReached?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .limitReached(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .limitReached(v)
+          }
+        }()
         default: break
         }
       }
@@ -3941,6 +5608,10 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         guard case .callLost(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
       }()
+      case .limitReached?: try {
+        guard case .limitReached(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
+      }()
       case nil: break
       }
     }
@@ -4021,7 +5692,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launched"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4036,12 +5707,19 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 5: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.modelAttempts) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.labels) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._modelOptions) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.agentVersion) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.agent.isEmpty {
       try visitor.visitSingularStringField(value: self.agent, fieldNumber: 1)
     }
@@ -4063,6 +5741,15 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.labels.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.labels, fieldNumber: 7)
     }
+    try { if let v = self._modelOptions {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    if self.agentVersion != 0 {
+      try visitor.visitSingularUInt32Field(value: self.agentVersion, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4074,6 +5761,9 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.workspace != rhs.workspace {return false}
     if lhs.modelAttempts != rhs.modelAttempts {return false}
     if lhs.labels != rhs.labels {return false}
+    if lhs._modelOptions != rhs._modelOptions {return false}
+    if lhs._limits != rhs._limits {return false}
+    if lhs.agentVersion != rhs.agentVersion {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4688,6 +6378,46 @@ nonisolated extension FermataAskClosed: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Held"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{3}resume_at\0\u{3}token_sha256\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.tokenSha256) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.cause != .unspecified {
+      try visitor.visitSingularEnumField(value: self.cause, fieldNumber: 1)
+    }
+    if self.resumeAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.resumeAt, fieldNumber: 2)
+    }
+    if !self.tokenSha256.isEmpty {
+      try visitor.visitSingularBytesField(value: self.tokenSha256, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataHeld, rhs: FermataHeld) -> Bool {
+    if lhs.cause != rhs.cause {return false}
+    if lhs.resumeAt != rhs.resumeAt {return false}
+    if lhs.tokenSha256 != rhs.tokenSha256 {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataHoldLifted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HoldLifted"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -4709,27 +6439,8 @@ nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._Message
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: FermataHeld, rhs: FermataHeld) -> Bool {
-    if lhs.cause != rhs.cause {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension FermataHoldLifted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".HoldLifted"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
-
-  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    // Load everything into unknown fields
-    while try decoder.nextFieldNumber() != nil {}
-  }
-
-  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
   public static func ==(lhs: FermataHoldLifted, rhs: FermataHoldLifted) -> Bool {
+    if lhs.cause != rhs.cause {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4768,6 +6479,40 @@ nonisolated extension FermataStopped: SwiftProtobuf.Message, SwiftProtobuf._Mess
   }
 
   public static func ==(lhs: FermataStopped, rhs: FermataStopped) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataLimitReached: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LimitReached"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataLimitReached, rhs: FermataLimitReached) -> Bool {
+    if lhs._failure != rhs._failure {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -77,7 +77,9 @@ final class Ledger: Sendable {
     /// - Parameter events: how many events it causes if it changes something.
     /// - Returns: nil if it was refused.
     @discardableResult
-    func command<C: Command>(_ command: C, events: Int = 1) async throws -> FermataCommandReply? {
+    func command<C: Command>(
+        _ command: C, events: Int = 1
+    ) async throws -> FermataCommandReply? where C.Reply == FermataCommandReply {
         var command = command
         command.requestID = UUID().uuidString.lowercased()
         command.reason = "because of \(command.requestID)"
