@@ -1,5 +1,5 @@
 /// What runs have done and what was promised, durably: events in one order, the runs' rows beside them, accepted
-/// requests and open asks. It keeps bytes and does not read them.
+/// requests, open asks and agents. It keeps bytes and does not read them.
 ///
 /// One writer, any number of readers: a reader sees whole batches, in their order, as soon as their commit returned.
 /// Every implementation passes the conformance suite of this module's tests.
@@ -31,6 +31,9 @@ public protocol JournalWriting: AnyObject {
     /// As ``JournalReading/request(_:)``, from pages that the writer has in memory already.
     func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow?
 
+    /// As ``JournalReading/agent(_:)``, as of the last commit.
+    func agent(_ name: String) throws(JournalError) -> AgentRow?
+
     /// Forgets accepted requests that are older, in a small transaction of its own: to be called between commits
     /// until the answer is less than `limit`.
     ///
@@ -39,6 +42,13 @@ public protocol JournalWriting: AnyObject {
     ///   - limit: rows to forget at most.
     /// - Returns: how many were forgotten.
     func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int
+
+    /// Keeps snapshots, each in place of the run's last one, in a small transaction of its own: to be called between
+    /// commits. Errors are those of ``commit(_:)``.
+    func keep(_ snapshots: [SnapshotRow]) throws(JournalError)
+
+    /// Drops all snapshots: nothing changes but the time that it takes to read a run.
+    func dropSnapshots() throws(JournalError)
 
     /// Pages that commits have written and no checkpoint has moved; counted at each commit.
     var logPages: Int { get }
@@ -100,6 +110,14 @@ public protocol JournalReading: AnyObject {
 
     /// An accepted request that is still remembered.
     func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow?
+
+    /// The agent that is stored under a name.
+    func agent(_ name: String) throws(JournalError) -> AgentRow?
+    /// A page of the stored agents, in the order of their names' bytes of UTF-8.
+    func agents(after name: String?, limit: Int) throws(JournalError) -> [AgentRow]
+
+    /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.
+    func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow?
 
     /// Closes; the second time nothing happens.
     func close()

@@ -82,6 +82,29 @@ public final class JournalReader: JournalReading {
         }
     }
 
+    public func agent(_ name: String) throws(JournalError) -> AgentRow? {
+        try reading(journal.path) { () throws(SQLiteError) in
+            try statements.statement(Statement.agentSQL).agent(name)
+        }
+    }
+
+    public func agents(after name: String?, limit: Int) throws(JournalError) -> [AgentRow] {
+        let condition = name == nil ? "" : "WHERE name > ?2"
+        let sql = "SELECT name, version, at, body FROM agents \(condition) ORDER BY name LIMIT ?1"
+        return try rows(
+            sql,
+            { statement in
+                try statement.bind(Int64(max(0, limit)), at: 1)
+                if let name { try statement.bind(name, at: 2) }
+            }
+        ) { $0.agentRow() }
+    }
+
+    public func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow? {
+        let sql = "SELECT run, seq, format, body FROM snapshots WHERE run = ?1"
+        return try rows(sql, { try $0.bind(run, at: 1) }) { try $0.snapshotRow() }.first
+    }
+
     public func openAsks(
         of run: JournalRunID?, after cursor: AskCursor?, limit: Int
     ) throws(JournalError) -> [AskRow] {

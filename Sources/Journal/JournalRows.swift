@@ -102,6 +102,42 @@ public struct AskRow: Sendable, Hashable {
     }
 }
 
+/// A stored agent.
+public struct AgentRow: Sendable, Hashable {
+    public var name: String
+    /// Numbers what was stored under the name, from 1.
+    public var version: UInt32
+    /// µs since 1970.
+    public var at: Int64
+    /// The agent, encoded; the journal does not read it.
+    public var body: [UInt8]
+
+    public init(name: String, version: UInt32, at: Int64, body: [UInt8]) {
+        self.name = name
+        self.version = version
+        self.at = at
+        self.body = body
+    }
+}
+
+/// A run's control state as it was after one of its events: what its events say as well, read faster.
+public struct SnapshotRow: Sendable, Hashable {
+    public var run: JournalRunID
+    /// `seq` of the last event that is in it.
+    public var seq: UInt64
+    /// How the body is encoded.
+    public var format: Int32
+    /// The state, encoded; the journal does not read it.
+    public var body: [UInt8]
+
+    public init(run: JournalRunID, seq: UInt64, format: Int32, body: [UInt8]) {
+        self.run = run
+        self.seq = seq
+        self.format = format
+        self.body = body
+    }
+}
+
 /// What one transaction writes.
 public struct JournalBatch: Sendable {
     /// In order of their offsets, which begin one after the store's last.
@@ -113,13 +149,21 @@ public struct JournalBatch: Sendable {
     /// In order. An ask that is there is replaced; a row that is not `open` closes it, and leaves its kind, body and
     /// `openedAt` as they were.
     public var asks: [AskRow]
+    /// In order. What was stored under the name is replaced.
+    public var agents: [AgentRow]
 
-    public init(events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = []) {
+    public init(
+        events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
+        agents: [AgentRow] = []
+    ) {
         self.events = events
         self.runs = runs
         self.requests = requests
         self.asks = asks
+        self.agents = agents
     }
 
-    public var isEmpty: Bool { events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty }
+    public var isEmpty: Bool {
+        events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
+    }
 }

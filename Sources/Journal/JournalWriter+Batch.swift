@@ -10,6 +10,7 @@ extension JournalWriter {
         }
         for event in batch.events { try statements.insert(event) }
         for ask in batch.asks { try write(ask) }
+        for agent in batch.agents { try statements.upsert(agent) }
         return try write(batch.requests)
     }
 

@@ -55,17 +55,28 @@ public final class JournalWriter: JournalWriting {
     }
 
     public func commit(_ batch: JournalBatch) throws(JournalError) {
+        guard !batch.isEmpty else { return try checkOpen() }
+        let requests = try transaction {
+            try write(batch, try BatchPlan(batch, lastOffset: lastOffset))
+        }
+        lastOffset += UInt64(batch.events.count)
+        requestNumbers = requests
+    }
+
+    private func checkOpen() throws(JournalError) {
         if let failure { throw failure }
         guard database.isOpen else {
             throw JournalError(code: .closed, path: journal.path, message: "the writer was closed")
         }
-        guard !batch.isEmpty else { return }
-        let plan: BatchPlan
-        let requests: Range<Int64>
+    }
+
+    /// Writes in one transaction, and tells what failed before its commit from what failed at it.
+    private func transaction<Result>(_ body: () throws -> Result) throws(JournalError) -> Result {
+        try checkOpen()
+        let result: Result
         do {
-            plan = try BatchPlan(batch, lastOffset: lastOffset)
             try database.begin(.immediate)
-            requests = try write(batch, plan)
+            result = try body()
         } catch {
             database.rollback()
             throw refused(error, duringCommit: false)
@@ -74,8 +85,7 @@ public final class JournalWriter: JournalWriting {
             database.rollback()
             throw refused(error, duringCommit: true)
         }
-        lastOffset += UInt64(batch.events.count)
-        requestNumbers = requests
+        return result
     }
 
     /// What an error of a commit means; remembers it if it means that nobody knows what the store holds.
@@ -90,8 +100,12 @@ public final class JournalWriter: JournalWriting {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findRequest.request(id) }
     }
 
+    public func agent(_ name: String) throws(JournalError) -> AgentRow? {
+        try reading(journal.path) { () throws(SQLiteError) in try statements.findAgent.agent(name) }
+    }
+
     public func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int {
-        if let failure { throw failure }
+        try checkOpen()
         let oldest = requestNumbers.lowerBound
         var end = oldest
         do {
@@ -103,20 +117,22 @@ public final class JournalWriter: JournalWriting {
                 guard front.int64(at: 1) < time else { break }
                 end = min(front.int64(at: 0) &+ 1, requestNumbers.upperBound)
             }
-            front.reset()
-            guard end > oldest else { return 0 }
-            try database.begin(.immediate)
-            try statements.deleteRequests(before: end)
         } catch {
-            database.rollback()
             throw refused(error, duringCommit: false)
         }
-        do { try database.commit() } catch {
-            database.rollback()
-            throw refused(error, duringCommit: true)
-        }
+        guard end > oldest else { return 0 }
+        try transaction { try statements.deleteRequests(before: end) }
         requestNumbers = end..<requestNumbers.upperBound
         return Int(end - oldest)
+    }
+
+    public func keep(_ snapshots: [SnapshotRow]) throws(JournalError) {
+        guard !snapshots.isEmpty else { return try checkOpen() }
+        try transaction { for snapshot in snapshots { try statements.upsert(snapshot) } }
+    }
+
+    public func dropSnapshots() throws(JournalError) {
+        try transaction { try database.execute("DELETE FROM snapshots") }
     }
 
     public var logPages: Int { database.observedLogPages }

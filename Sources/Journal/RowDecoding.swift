@@ -38,6 +38,27 @@ extension Statement {
             body: blob(at: 4), openedAt: int64(at: 5), due: optionalInt64(at: 6))
     }
 
+    static var agentSQL: String { "SELECT name, version, at, body FROM agents WHERE name = ?1" }
+
+    /// Finds an agent; the statement is `agentSQL`.
+    func agent(_ name: String) throws(SQLiteError) -> AgentRow? {
+        try bind(name, at: 1)
+        guard try step() else { return nil }
+        defer { reset() }
+        return agentRow()
+    }
+
+    /// Columns: name, version, at, body.
+    func agentRow() -> AgentRow {
+        AgentRow(name: text(at: 0), version: UInt32(clamping: int64(at: 1)), at: int64(at: 2), body: blob(at: 3))
+    }
+
+    /// Columns: run, seq, format, body.
+    func snapshotRow() throws(DamagedRow) -> SnapshotRow {
+        guard let run = runID(at: 0) else { throw DamagedRow(table: "snapshots") }
+        return SnapshotRow(run: run, seq: uint64(at: 1), format: int32(at: 2), body: blob(at: 3))
+    }
+
     static var requestSQL: String { "SELECT digest, reply, at FROM requests WHERE id = ?1" }
 
     /// Finds an accepted request; the statement is `requestSQL`.

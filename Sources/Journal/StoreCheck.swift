@@ -5,6 +5,7 @@ struct StoreCheck {
     let database: Database
     let path: String
 
+    /// Makes the tables in an empty file, and adds those that a store of an older version has not.
     func openOrCreate() throws {
         do {
             let application = Int64(try database.pragma("application_id") ?? "0") ?? 0
@@ -22,8 +23,13 @@ struct StoreCheck {
                     "the store was made by a newer Fermata: its schema is \(version), this one reads up to "
                         + "\(StoreSchema.version)")
             }
+            // The number is written with the tables, or not at all.
+            guard version >= 1 else {
+                throw failure(.corrupt, "the store is damaged: its schema is \(version)\(integrityHint())")
+            }
             try checkTail()
             try useLog()
+            if version < StoreSchema.version { try StoreSchema.upgrade(database, from: version) }
         } catch let error as SQLiteError where error.code == .corrupt || error.code == .error {
             // `error`: a table is missing or another one than it should be.
             throw JournalError(
@@ -41,7 +47,7 @@ struct StoreCheck {
     private func create() throws {
         try database.pragma("page_size = 4096")
         try useLog()
-        try StoreSchema.create(in: database)
+        try StoreSchema.upgrade(database, from: 0)
     }
 
     private func useLog() throws {

@@ -23,9 +23,13 @@ enum StoreSchema {
     /// `PRAGMA application_id`: "Frmt". Another database is not opened, whatever it has inside.
     static let applicationID: Int64 = 0x4672_6D74
     /// `PRAGMA user_version`. A store with a greater one is not opened.
-    static let version: Int64 = 1
+    static let version = Int64(steps.count)
 
-    static let sql = """
+    /// What each version added to the one before it: a store of version n has the first n. A step that was in a
+    /// release never changes.
+    static let steps = [first, second]
+
+    private static let first = """
         CREATE TABLE events(
             offset INTEGER PRIMARY KEY CHECK(offset > 0),
             run BLOB NOT NULL CHECK(length(run) = 16),
@@ -77,13 +81,33 @@ enum StoreSchema {
         CREATE INDEX asks_open ON asks(opened_at, run, number) WHERE open = 1;
         """
 
-    /// Makes the tables in a file that has none; all of them or, after a crash, none.
-    static func create(in database: Database) throws(SQLiteError) {
+    /// Agents by name, and a cache of runs: nothing is in `snapshots` that the events do not say as well.
+    private static let second = """
+        CREATE TABLE agents(
+            name TEXT NOT NULL PRIMARY KEY,
+            version INTEGER NOT NULL CHECK(version > 0),
+            at INTEGER NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TABLE snapshots(
+            run BLOB NOT NULL PRIMARY KEY CHECK(length(run) = 16),
+            seq INTEGER NOT NULL CHECK(seq > 0),
+            format INTEGER NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT;
+        """
+
+    /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,
+    /// after a crash, none.
+    ///
+    /// - Parameter version: of the store as it is; 0 of a file without tables.
+    static func upgrade(_ database: Database, from version: Int64) throws(SQLiteError) {
         try database.begin(.immediate)
         do {
-            try database.execute(sql)
+            for step in steps[Int(version)...] { try database.execute(step) }
             try database.pragma("application_id = \(applicationID)")
-            try database.pragma("user_version = \(version)")
+            try database.pragma("user_version = \(StoreSchema.version)")
             try database.commit()
         } catch {
             database.rollback()

@@ -4,6 +4,7 @@ internal import SQLite
 struct WriteStatements {
     let findRequest: Statement
     let oldestRequests: Statement
+    let findAgent: Statement
     private let insertEvent: Statement
     private let findRun: Statement
     private let insertRun: Statement
@@ -13,10 +14,13 @@ struct WriteStatements {
     private let deleteRequests: Statement
     private let upsertAsk: Statement
     private let closeAsk: Statement
+    private let upsertAgent: Statement
+    private let upsertSnapshot: Statement
 
     init(_ database: Database) throws(SQLiteError) {
         findRequest = try database.prepare(Statement.requestSQL)
         oldestRequests = try database.prepare("SELECT number, at FROM requests ORDER BY number LIMIT ?1")
+        findAgent = try database.prepare(Statement.agentSQL)
         insertEvent = try database.prepare(
             "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         findRun = try database.prepare(
@@ -44,6 +48,16 @@ struct WriteStatements {
             """)
         closeAsk = try database.prepare(
             "UPDATE asks SET open = 0, due = NULL WHERE run = ?1 AND number = ?2 RETURNING 1")
+        upsertAgent = try database.prepare(
+            """
+            INSERT INTO agents(name, version, at, body) VALUES(?1, ?2, ?3, ?4)
+            ON CONFLICT(name) DO UPDATE SET version = excluded.version, at = excluded.at, body = excluded.body
+            """)
+        upsertSnapshot = try database.prepare(
+            """
+            INSERT INTO snapshots(run, seq, format, body) VALUES(?1, ?2, ?3, ?4)
+            ON CONFLICT(run) DO UPDATE SET seq = excluded.seq, format = excluded.format, body = excluded.body
+            """)
     }
 
     func insert(_ event: EventRow) throws(SQLiteError) {
@@ -145,5 +159,21 @@ struct WriteStatements {
         var wasThere = false
         while try closeAsk.step() { wasThere = true }
         return wasThere
+    }
+
+    func upsert(_ agent: AgentRow) throws(SQLiteError) {
+        try upsertAgent.bind(agent.name, at: 1)
+        try upsertAgent.bind(Int64(agent.version), at: 2)
+        try upsertAgent.bind(agent.at, at: 3)
+        try upsertAgent.bind(agent.body, at: 4)
+        try upsertAgent.run()
+    }
+
+    func upsert(_ snapshot: SnapshotRow) throws(SQLiteError) {
+        try upsertSnapshot.bind(snapshot.run, at: 1)
+        try upsertSnapshot.bind(Int64(clamping: snapshot.seq), at: 2)
+        try upsertSnapshot.bind(Int64(snapshot.format), at: 3)
+        try upsertSnapshot.bind(snapshot.body, at: 4)
+        try upsertSnapshot.run()
     }
 }

@@ -12,6 +12,8 @@ enum JournalConformance: CaseIterable {
     case refusesBatches
     case keepsRequests
     case keepsAsks
+    case keepsAgents
+    case keepsSnapshots
     case hasOneWriter
     case closes
     case readersSeeWholeBatches
@@ -26,6 +28,8 @@ enum JournalConformance: CaseIterable {
         case .refusesBatches: try refusesBatches(journal)
         case .keepsRequests: try keepsRequests(journal)
         case .keepsAsks: try keepsAsks(journal)
+        case .keepsAgents: try keepsAgents(journal)
+        case .keepsSnapshots: try keepsSnapshots(journal)
         case .hasOneWriter: try hasOneWriter(journal)
         case .closes: try closes(journal)
         case .readersSeeWholeBatches: try readersSeeWholeBatches(journal)
@@ -48,6 +52,11 @@ enum JournalConformance: CaseIterable {
         #expect(try reader.openAsks(of: nil, after: nil, limit: 10).isEmpty)
         #expect(try reader.request(Samples.request(1).id) == nil)
         #expect(try writer.request(Samples.request(1).id) == nil)
+        #expect(try reader.agent("default") == nil)
+        #expect(try writer.agent("default") == nil)
+        #expect(try reader.agents(after: nil, limit: 10).isEmpty)
+        #expect(try reader.snapshot(of: Samples.run(1)) == nil)
+        try writer.dropSnapshots()
     }
 
     private func keepsEvents(_ journal: some Journal) throws {
@@ -331,6 +340,76 @@ enum JournalConformance: CaseIterable {
         #expect(try reader.ask(1, of: brief.run) == ended)
         #expect(try reader.ask(4, of: asks[3].run) == asks[3])
         #expect(try reader.ask(99, of: changed.run) == nil)
+    }
+
+    private func keepsAgents(_ journal: some Journal) throws {
+        let writer = try journal.openWriter()
+        let reader = try journal.openReader()
+        let names = ["b", "", "a", "ä", "B", "a b", "z\u{1F3B5}", "ab"]
+        let agents = names.enumerated().map { index, name in
+            AgentRow(name: name, version: UInt32(index + 1), at: Int64(index), body: [UInt8](name.utf8))
+        }
+        try writer.commit(JournalBatch(agents: Array(agents.prefix(3))))
+        try writer.commit(JournalBatch(agents: Array(agents.dropFirst(3))))
+        for agent in agents {
+            #expect(try reader.agent(agent.name) == agent)
+            #expect(try writer.agent(agent.name) == agent)
+        }
+        #expect(try reader.agent("A") == nil)
+        #expect(try writer.agent("A") == nil)
+        let sorted = agents.sorted { $0.body.lexicographicallyPrecedes($1.body) }
+        #expect(try reader.agents(after: nil, limit: 100) == sorted)
+        var paged: [AgentRow] = []
+        while true {
+            let page = try reader.agents(after: paged.last?.name, limit: 3)
+            if page.isEmpty { break }
+            #expect(page.count <= 3)
+            paged += page
+        }
+        #expect(paged == sorted)
+        // Of several under one name the last stays; with the events of one batch all or none.
+        var samples = Samples()
+        var batch = samples.batch(Samples.run(1))
+        batch.agents = [
+            AgentRow(name: "b", version: 2, at: 8, body: [8]), AgentRow(name: "b", version: .max, at: 9, body: []),
+        ]
+        try writer.commit(batch)
+        #expect(try reader.agent("b") == batch.agents[1])
+        #expect(try reader.agents(after: nil, limit: 100).count == agents.count)
+        var refused = samples.batch(Samples.run(2))
+        refused.agents = [AgentRow(name: "new", version: 1, at: 1, body: []), batch.agents[0]]
+        refused.events[1].seq = 9
+        let error = #expect(throws: JournalError.self) { try writer.commit(refused) }
+        #expect(error?.code == .invalidBatch)
+        #expect(try reader.agent("new") == nil)
+        #expect(try writer.agent("b") == batch.agents[1])
+    }
+
+    private func keepsSnapshots(_ journal: some Journal) throws {
+        let writer = try journal.openWriter()
+        let reader = try journal.openReader()
+        var samples = Samples()
+        try writer.commit(samples.batch(Samples.run(1)))
+        try writer.keep([])
+        var snapshots = (1...5 as ClosedRange<UInt64>).map {
+            SnapshotRow(run: Samples.run($0), seq: $0, format: Int32($0), body: [UInt8](repeating: 7, count: 9000))
+        }
+        try writer.keep(snapshots)
+        for snapshot in snapshots { #expect(try reader.snapshot(of: snapshot.run) == snapshot) }
+        #expect(try reader.snapshot(of: Samples.run(6)) == nil)
+        snapshots[1].seq = 77
+        snapshots[1].format = -1
+        snapshots[1].body = []
+        try writer.keep([snapshots[1]])
+        for snapshot in snapshots { #expect(try reader.snapshot(of: snapshot.run) == snapshot) }
+        try writer.dropSnapshots()
+        for snapshot in snapshots { #expect(try reader.snapshot(of: snapshot.run) == nil) }
+        try writer.keep([snapshots[0]])
+        #expect(try reader.snapshot(of: snapshots[0].run) == snapshots[0])
+        #expect(try reader.lastOffset() == 2)
+        try writer.commit(samples.batch(Samples.run(1)))
+        writer.close()
+        #expect(throws: JournalError.self) { try writer.keep([snapshots[0]]) }
     }
 
     private func hasOneWriter(_ journal: some Journal) throws {

@@ -63,8 +63,8 @@ import Testing
 
     @Test func aNewerSchemaIsRefused() throws {
         try fill(path)
-        try Database(path: path).pragma("user_version = 2")
-        try expectRefused(.newerSchema, containing: "its schema is 2, this one reads up to 1")
+        try Database(path: path).pragma("user_version = 3")
+        try expectRefused(.newerSchema, containing: "its schema is 3, this one reads up to 2")
     }
 
     @Test func aDirectoryIsNoStore() throws {
@@ -107,6 +107,12 @@ import Testing
         let whole = try bytes(of: path)
         try write(Array(whole.prefix(Int(Double(whole.count) * part) / 4096 * 4096)), to: path)
         try expectRefused(.corrupt, containing: "damaged")
+    }
+
+    @Test(arguments: [0, -1]) func aStoreWithoutItsVersionIsCorrupt(_ version: Int) throws {
+        try fill(path)
+        try Database(path: path).pragma("user_version = \(version)")
+        try expectRefused(.corrupt, containing: "its schema is \(version)")
     }
 
     @Test func aFileWithoutItsTablesIsCorrupt() throws {
