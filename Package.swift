@@ -41,9 +41,12 @@ let package = Package(
         .systemLibrary(name: "CNNG"),
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CCurl"),
+        // Digests and message authentication of the system's libcrypto: it costs no build time (swift-crypto: a minute).
+        .systemLibrary(name: "COpenSSL"),
         .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
         .target(name: "FermataCore", dependencies: ["FermataProtocol", protobuf], swiftSettings: settings),
         .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
@@ -68,7 +71,7 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "Toolbox", protobuf, logging,
+                "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Toolbox", protobuf, logging,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -80,6 +83,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings),
+        .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "SQLite"], swiftSettings: settings),
         .target(name: "RawServer", path: "Tests/RawServer", swiftSettings: settings),

@@ -88,13 +88,12 @@ extension Control {
     func listRuns(_ list: FermataListRuns, _ complete: @escaping Exchange.Completion) throws {
         let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
         let after = try list.after.isEmpty ? nil : RunCursor(text: list.after)
+        let filter = try RunFilter(list)
         readers.run { reader in
             complete(
                 Result {
-                    let statuses = Set(list.status.map { Int32($0.rawValue) })
                     let rows = try reader.runs(
-                        RunFilter(statuses: statuses.isEmpty ? nil : statuses), order: .newestFirst, after: after,
-                        limit: limit)
+                        filter, order: list.oldestFirst ? .oldestFirst : .newestFirst, after: after, limit: limit)
                     var reply = FermataListRunsReply()
                     var bytes = 0
                     var last: RunRow?
@@ -198,5 +197,21 @@ extension Control {
         let end = run == nil ? reply.events.last?.offset : reply.events.last?.seq
         reply.more = (end ?? read.after) < reply.last
         return reply
+    }
+}
+
+extension RunFilter {
+    fileprivate init(_ list: FermataListRuns) throws(Refusal) {
+        self.init()
+        if !list.status.isEmpty { statuses = Set(list.status.map { Int32($0.rawValue) }) }
+        if !list.agent.isEmpty { agent = list.agent }
+        if !list.parent.isEmpty {
+            guard let id = RunID(list.parent) else {
+                throw Refusal(.invalidArgument, "parent is not the id of a run", details: ["field": "parent"])
+            }
+            parent = id.journaled
+        }
+        if list.createdAfterAt != 0 { createdAfter = list.createdAfterAt }
+        if list.createdBeforeAt != 0 { createdBefore = list.createdBeforeAt }
     }
 }

@@ -14,18 +14,20 @@ final class Control: Sendable {
     let published: PublishedRuns
     let waiters: Waiters
     let launches: LaunchCheck
+    let tokens: ResumeTokens
     let hello: FermataHelloReply
     private let launchThread = WorkThread("fermata-launch")
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
-        hello: FermataHelloReply
+        tokens: ResumeTokens, hello: FermataHelloReply
     ) {
         self.loop = loop
         self.readers = readers
         self.published = published
         self.waiters = waiters
         self.launches = launches
+        self.tokens = tokens
         self.hello = hello
     }
 
@@ -81,17 +83,9 @@ final class Control: Sendable {
         case .withdraw:
             let withdraw = try message(FermataWithdraw.self, in: frame)
             try onRun(withdraw, .withdraw(message: withdraw.message), exchange, complete)
-        case .pause:
-            let pause = try message(FermataPause.self, in: frame)
-            try onRun(pause, .pause(HoldTerms(resumeAt: pause.resumeAt == 0 ? nil : pause.resumeAt)), exchange, complete)
-        case .interrupt:
-            let interrupt = try message(FermataInterrupt.self, in: frame)
-            let terms = HoldTerms(resumeAt: interrupt.resumeAt == 0 ? nil : interrupt.resumeAt)
-            try onRun(interrupt, .interrupt(terms), exchange, complete)
-        case .resume:
-            let resume = try message(FermataResume.self, in: frame)
-            if !resume.text.isEmpty { try check(text: resume.text, field: "text") }
-            try onRun(resume, .resume(text: resume.text), exchange, complete)
+        case .pause: try pause(message(FermataPause.self, in: frame), exchange, complete)
+        case .interrupt: try interrupt(message(FermataInterrupt.self, in: frame), exchange, complete)
+        case .resume: try resume(message(FermataResume.self, in: frame), exchange, complete)
         case .stop: try onRun(message(FermataStop.self, in: frame), .stop, exchange, complete)
         case .answer:
             let answer = try message(FermataAnswer.self, in: frame)
@@ -127,7 +121,7 @@ final class Control: Sendable {
         }
     }
 
-    private func check(text: String, field: String) throws {
+    func check(text: String, field: String) throws {
         guard !text.isEmpty else { throw Refusal(.invalidArgument, "\(field) is empty", details: ["field": field]) }
         guard text.utf8.count <= Configuration.maximumTextBytes else {
             throw Refusal(
@@ -138,13 +132,22 @@ final class Control: Sendable {
 
     // MARK: - Commands
 
-    private func onRun(
+    func onRun(
         _ command: some RunCommand, _ request: RunRequest, _ exchange: Exchange,
+        _ complete: @escaping Exchange.Completion
+    ) throws {
+        try onRun(command, { _ in request }, exchange, complete)
+    }
+
+    /// - Parameter request: made when it is known which run it is for.
+    func onRun(
+        _ command: some RunCommand, _ request: @escaping @Sendable (RunID) throws -> RunRequest, _ exchange: Exchange,
         _ complete: @escaping Exchange.Completion
     ) throws {
         try find(command.run) { [self] found in
             do {
-                try submit(command, run: try found.get(), request, exchange, complete)
+                let run = try found.get()
+                try submit(command, run: run, try request(run), exchange, complete)
             } catch let refusal as Refusal {
                 refuse(command, refusal, complete)
             } catch {

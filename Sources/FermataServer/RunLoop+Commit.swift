@@ -128,6 +128,7 @@ extension RunLoop {
             guard let resident = residents[oldest.run], resident.touched == oldest.touched else { continue }
             guard resident.inFlight.isEmpty, !resident.run.isActive else { continue }
             residents[oldest.run] = nil
+            due[oldest.run] = nil
             published.remove(oldest.run)
             effects.forget(oldest.run)
         }
@@ -145,9 +146,42 @@ extension RunLoop {
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
             decide(.timePassed, run: run.id, reply: nil)
         }
+        try finishRecovery()
+        // Times that came while nobody was there, in their order.
+        let now = Clock.now
+        while true {
+            let late = try reader.dueRuns(through: now, limit: Configuration.batchLimit)
+            for row in late { try decideLate(row) }
+            try finishRecovery()
+            if late.count < Configuration.batchLimit { return }
+        }
+    }
+
+    private func decideLate(_ row: RunRow) throws {
+        let id = RunID(row.run)
+        if residents[id] == nil {
+            let run = try Run(id: id, from: reader)
+            residents[id] = Resident(run: run, durable: run)
+            published.set(run)
+        }
+        decide(.timePassed, run: id, reply: nil)
+    }
+
+    private func finishRecovery() throws {
         guard finishBatch() else {
             throw StartFailure("what was in flight cannot be recovered: nothing can be written to the store")
         }
+    }
+
+    /// Runs that are only rows have their times in the journal: it is asked once a second.
+    func wakeDueRuns(through now: Int64) {
+        guard ending == nil else { return }
+        do {
+            for row in try reader.dueRuns(through: now, limit: Configuration.batchLimit) {
+                let id = RunID(row.run)
+                if residents[id] == nil, parked[id] == nil { handle(.timePassed(id)) }
+            }
+        } catch { fail("the journal cannot be read", error) }
     }
 }
 

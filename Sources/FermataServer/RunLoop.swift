@@ -15,6 +15,8 @@ final class RunLoop: @unchecked Sendable {
         case command(CommandItem)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
+        /// A time of the run's has come.
+        case timePassed(RunID)
         /// A run that was asked for is in memory again.
         case loaded(Run)
         /// End: cut what is in flight, wait for its ends at most this long (µs), then call back.
@@ -59,7 +61,7 @@ final class RunLoop: @unchecked Sendable {
     var parked: [RunID: [Item]] = [:]
     var batch = Batch()
     var nextOffset: UInt64 = 1
-    /// Times at which runs want to be told that time has passed, µs since 1970.
+    /// Times at which runs in memory want to be told that time has passed, µs since 1970; the journal has the others.
     var due: [RunID: Int64] = [:]
     /// Residents with nothing in flight, in the order in which they were touched, some of them more than once.
     var recent: [(run: RunID, touched: UInt64)] = []
@@ -129,6 +131,7 @@ final class RunLoop: @unchecked Sendable {
         guard monotonic >= nextTick else { return }
         nextTick = monotonic + 1_000_000
         publisher.tick(now: now)
+        wakeDueRuns(through: now)
         checkpointIfLogIsLong()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         let again = deferred
@@ -145,6 +148,12 @@ final class RunLoop: @unchecked Sendable {
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
             decide(input, run: run, reply: nil)
+        case .timePassed(let run):
+            if residents[run] == nil {
+                load(run, then: item)
+            } else {
+                decide(.timePassed, run: run, reply: nil)
+            }
         case .loaded(let run):
             let waiting = parked.removeValue(forKey: run.id) ?? []
             guard run.seq > 0 else {

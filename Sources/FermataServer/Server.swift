@@ -63,6 +63,7 @@ public final class Server {
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, .askHuman], workspaces: configuration.directory + "/workspaces"),
+            tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
             hello: Self.hello(configuration, instance: instance))
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength

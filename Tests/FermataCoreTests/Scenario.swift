@@ -25,12 +25,16 @@ struct Scenario {
     static let id = RunID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001)
 
     /// A run without a message, or with one whose first model call is in flight.
-    init(task: String = "", attempts: UInt32 = 1, tools: [FermataToolSpec] = Scenario.tools) throws {
+    init(
+        task: String = "", attempts: UInt32 = 1, tools: [FermataToolSpec] = Scenario.tools,
+        limits: FermataLimits = FermataLimits()
+    ) throws {
         let launched = FermataLaunched.with {
             $0.agent = "default"
             $0.model = "mock/x"
             $0.tools = tools
             $0.modelAttempts = attempts
+            $0.limits = limits
         }
         try command(.launch(launched, task: task))
     }
@@ -96,9 +100,16 @@ struct Scenario {
 
     /// The model call in flight answers.
     @discardableResult
-    mutating func modelAnswers(_ text: String, calls: [ModelReply.Call] = []) throws -> [String] {
+    mutating func modelAnswers(
+        _ text: String, calls: [ModelReply.Call] = [], costNanoUSD: Int64 = 0
+    ) throws -> [String] {
         let (step, attempt) = try #require(modelInFlight)
-        return try decide(.modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls)))
+        let usage = FermataUsage.with {
+            $0.modelCalls = 1
+            $0.costNanoUsd = costNanoUSD
+        }
+        return try decide(
+            .modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage)))
     }
 
     @discardableResult
@@ -122,7 +133,7 @@ struct Scenario {
     mutating func crash() throws {
         mayStart = true
         run = events.reduce(into: Run(id: run.id)) { $0.apply($1) }
-        guard run.isActive else { return }
+        guard run.isActive || run.due.map({ $0 <= now }) ?? false else { return }
         var all: [FermataEvent] = []
         for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
             try decide(.lost(effect))

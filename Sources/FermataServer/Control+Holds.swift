@@ -1,0 +1,81 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+/// A command that puts a run on hold.
+private protocol HoldCommand: RunCommand {
+    var resumeAt: Int64 { get }
+    var resumeToken: Bool { get }
+}
+
+extension FermataPause: HoldCommand {}
+extension FermataInterrupt: HoldCommand {}
+
+/// Holds with a time or a token, and what lifts them.
+extension Control {
+    func pause(_ pause: FermataPause, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
+        try hold(pause, { .pause($0) }, exchange, complete)
+    }
+
+    func interrupt(
+        _ interrupt: FermataInterrupt, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        try hold(interrupt, { .interrupt($0) }, exchange, complete)
+    }
+
+    private func hold(
+        _ command: some HoldCommand, _ request: @escaping @Sendable (HoldTerms) -> RunRequest, _ exchange: Exchange,
+        _ complete: @escaping Exchange.Completion
+    ) throws {
+        guard command.resumeAt >= 0 else {
+            throw Refusal(.invalidArgument, "resume_at is not in the future", details: ["field": "resume_at"])
+        }
+        let resumeAt = command.resumeAt == 0 ? nil : command.resumeAt
+        guard command.resumeToken, let requestID = RequestID(command.requestID) else {
+            return try onRun(command, request(HoldTerms(resumeAt: resumeAt)), exchange, complete)
+        }
+        try onRun(
+            command,
+            { [tokens] run in
+                let token = tokens.token(run: run, request: requestID)
+                return request(HoldTerms(resumeAt: resumeAt, tokenDigest: ResumeTokens.digest(of: token)))
+            }, exchange
+        ) { [tokens] result in complete(result.map { tokens.adding(to: $0, request: requestID) }) }
+    }
+
+    func resume(_ resume: FermataResume, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
+        if !resume.text.isEmpty { try check(text: resume.text, field: "text") }
+        guard !resume.token.isEmpty else {
+            return try onRun(resume, .resume(text: resume.text), exchange, complete)
+        }
+        let claim = try tokens.claim(resume.token)
+        var command = resume
+        if command.run.isEmpty { command.run = claim.run.description }
+        try onRun(
+            command,
+            { run in
+                guard run == claim.run else { throw Refusal.invalidToken }
+                return .resume(text: resume.text, tokenDigest: claim.digest)
+            }, exchange
+        ) { result in
+            complete(
+                result.mapError { refusal in
+                    let isUnknown = refusal.code == .tokenUsed || refusal.code == .noSuchRun
+                    return isUnknown && !claim.isOurs ? .invalidToken : refusal
+                })
+        }
+    }
+}
+
+extension ResumeTokens {
+    /// The reply with the token in it, if the command set a hold. It is not remembered with it: a repeat makes it anew.
+    fileprivate func adding(to reply: [UInt8], request: RequestID) -> [UInt8] {
+        guard let decoded = try? FermataCommandReply(serializedBytes: reply), decoded.changed,
+            let run = RunID(decoded.run.id),
+            let addition: [UInt8] = try? FermataCommandReply.with({ $0.resumeToken = token(run: run, request: request) })
+                .serializedBytes()
+        else { return reply }
+        // Encoded messages that follow each other are one message with the fields of both.
+        return reply + addition
+    }
+}
