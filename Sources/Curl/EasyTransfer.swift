@@ -36,7 +36,7 @@ final class EasyTransfer {
         guard let easy = curl_easy_init() else {
             throw CurlError(kind: .library, message: "curl_easy_init: no memory")
         }
-        self.start = start
+        self.start = start.withoutBody
         self.easy = easy
         upload = Upload(segments: start.request.body ?? [])
         phaseDeadline = now.advanced(by: start.request.timeouts.connect)
@@ -119,6 +119,8 @@ final class EasyTransfer {
             return false
         }
         if response == nil, head.isComplete, head.status >= 200 {
+            // Whoever answers has what it needs; a long body is not held while the answer streams.
+            upload.letGo()
             let response = CurlResponse(status: head.status, headers: head.headers)
             self.response = response
             start.onResponse(response, start.transfer)

@@ -4,10 +4,17 @@ internal import Glibc
 /// A request for a transfer on its way to the session's thread.
 struct Start: Sendable {
     let transfer: CurlTransfer
-    let request: CurlRequest
+    var request: CurlRequest
     let onResponse: @Sendable (CurlResponse, CurlTransfer) -> Void
     let onData: @Sendable (UnsafeRawBufferPointer, CurlTransfer) -> Void
     let onEnd: @Sendable (Result<CurlCompletion, CurlError>) -> Void
+
+    /// The same with an empty body where there is one: who sends it holds it by itself.
+    var withoutBody: Start {
+        var start = self
+        if start.request.body != nil { start.request.body = [] }
+        return start
+    }
 }
 
 /// What crosses from any thread to the session's: starts, cancels, the wish to close.

@@ -2,10 +2,11 @@ internal import Glibc
 
 /// The position in a request body that is a list of segments.
 struct Upload {
-    let segments: [[UInt8]]
+    private(set) var segments: [[UInt8]]
     let count: Int
     private var segment = 0
     private var offset = 0
+    private var isGone = false
 
     init(segments: [[UInt8]]) {
         self.segments = segments
@@ -31,9 +32,18 @@ struct Upload {
         return copied
     }
 
-    /// - Returns: false when there is no such position.
+    /// Drops the segments if all of them were read. There is no way back then, but to the end.
+    mutating func letGo() {
+        guard segment == segments.count else { return }
+        segments = []
+        segment = 0
+        isGone = true
+    }
+
+    /// - Returns: false when there is no such position, or not any more.
     mutating func seek(to position: Int) -> Bool {
-        guard position >= 0, position <= count else { return false }
+        guard position >= 0, position <= count, !isGone || position == count else { return false }
+        if isGone { return true }
         segment = 0
         offset = position
         while segment < segments.count, offset >= segments[segment].count {

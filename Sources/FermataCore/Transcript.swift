@@ -11,7 +11,8 @@ public struct Transcript: Sendable, Equatable {
         case result(FermataSelectedCall, output: String)
     }
 
-    /// What the model was or will be shown, without the results of a step that still has open calls.
+    /// What the model was or will be shown, without the results of a step that still has open calls; from the
+    /// beginning, or from where it was taken last.
     public private(set) var items: [Item] = []
     /// The last event that was folded in.
     public private(set) var seq: UInt64 = 0
@@ -21,6 +22,12 @@ public struct Transcript: Sendable, Equatable {
     private var results: [UInt32: String] = [:]
 
     public init() {}
+
+    /// Hands over the items; what comes next is appended to none.
+    public mutating func takeItems() -> [Item] {
+        defer { items = [] }
+        return items
+    }
 
     public mutating func append(_ event: FermataEvent) {
         seq = event.seq

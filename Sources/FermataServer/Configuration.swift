@@ -57,6 +57,9 @@ public struct Configuration: Sendable {
     /// Runs with nothing in flight that stay in memory because they were touched last.
     static let recentRuns = 256
 
+    /// Encoded history that is kept for the next model calls of all runs together, in bytes.
+    static let historyBytes = 64 << 20
+
     static let builtInPrompt = """
         You are an agent that works on a Linux machine with the tools you are given. Use them to do what the user \
         asks, check the result, and answer briefly when you are done. Commands run in your workspace directory. Ask \

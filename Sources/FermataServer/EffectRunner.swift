@@ -41,7 +41,7 @@ final class EffectRunner: Sendable {
     }
 
     /// The run leaves memory: what was kept for its next model call goes too.
-    func forget(_ run: RunID) { models.forget(run) }
+    func forget(_ run: RunID) { models.histories.forget(run) }
 
     private func startTool(
         _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void

@@ -25,6 +25,11 @@ final class ModelCatalogue: Sendable {
         }
     }
 
+    /// How a model's history is to be kept.
+    func historyForm(of name: String) -> ModelHistory.Form {
+        if case .scripted = try? environment.resolve(name) { scripted.historyForm } else { .chat }
+    }
+
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
     func start(
         _ request: ModelRequest, of name: String, onText: @escaping @Sendable (String) -> Void,

@@ -13,9 +13,7 @@ final class ModelRunner: Sendable {
     private let readers: ReaderPool
     private let text: TextPublisher
     private let logger: Logger
-    /// Transcripts of runs in memory as of their last model call, so that the next reads only what is new. Taken
-    /// out while a call is prepared; a run has one at a time.
-    private let transcripts = Mutex<[RunID: Transcript]>([:])
+    let histories = Histories(budget: Configuration.historyBytes)
 
     init(catalogue: ModelCatalogue, prices: Prices, readers: ReaderPool, text: TextPublisher, logger: Logger) {
         self.catalogue = catalogue
@@ -24,8 +22,6 @@ final class ModelRunner: Sendable {
         self.text = text
         self.logger = logger
     }
-
-    func forget(_ run: RunID) { transcripts.withLock { _ = $0.removeValue(forKey: run) } }
 
     func start(
         run: Run, step: UInt32, attempt: UInt32, onEnd: @escaping @Sendable (Input) -> Void
@@ -37,13 +33,18 @@ final class ModelRunner: Sendable {
             onEnd(input(for: result, of: run, step: step, attempt: attempt, textSoFar: call.textSoFar))
         }
         readers.run { [self] reader in
-            let transcript = transcript(of: run, from: reader)
+            let history: ModelHistory
+            do {
+                history = try histories.history(of: run, in: catalogue.historyForm(of: run.model), from: reader)
+            } catch {
+                die(logger, "the transcript of run \(run.id) cannot be read", error)
+            }
             let request = ModelRequest(
-                model: "", messages: messages(run, transcript),
+                model: "", history: history,
                 tools: run.tools.map {
                     ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
                 },
-                conversation: run.id.description)
+                options: ModelOptions(run.modelOptions), conversation: run.id.description)
             call.begin(end: end) { [self] in
                 do throws(ModelFailure) {
                     return try catalogue.start(
@@ -59,36 +60,6 @@ final class ModelRunner: Sendable {
             }
         }
         return call
-    }
-
-    private func transcript(of run: Run, from reader: JournalReader) -> Transcript {
-        var transcript = transcripts.withLock { $0.removeValue(forKey: run.id) } ?? Transcript()
-        do {
-            try reader.forEachEvent(of: run.id.journaled, from: transcript.seq + 1) { row in
-                transcript.append(try FermataEvent(row))
-            }
-        } catch {
-            die(logger, "the transcript of run \(run.id) cannot be read", error)
-        }
-        transcripts.withLock { $0[run.id] = transcript }
-        return transcript
-    }
-
-    private func messages(_ run: Run, _ transcript: Transcript) -> [ModelMessage] {
-        var messages: [ModelMessage] = []
-        if !run.systemPrompt.isEmpty { messages.append(.system(run.systemPrompt)) }
-        for item in transcript.items {
-            switch item {
-            case .user(let text): messages.append(.user(text))
-            case .assistant(let text, let calls):
-                messages.append(
-                    .assistant(
-                        text: text,
-                        calls: calls.map { ModelToolCall(id: $0.modelID, name: $0.tool, arguments: $0.arguments) }))
-            case .result(let call, let output): messages.append(.tool(callID: call.modelID, content: output))
-            }
-        }
-        return messages
     }
 
     private func input(
@@ -144,6 +115,18 @@ extension ModelAnswer {
     /// Bytes of everything that the model wrote.
     fileprivate var size: Int {
         calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
+    }
+}
+
+extension ModelOptions {
+    fileprivate init(_ options: FermataModelOptions) {
+        self.init()
+        if options.hasTemperature { temperature = options.temperature }
+        if options.hasTopP { topP = options.topP }
+        if options.hasMaxOutputTokens { maximumOutputTokens = options.maxOutputTokens }
+        if options.hasSeed { seed = options.seed }
+        reasoningEffort = options.reasoningEffort
+        stop = options.stop
     }
 }
 

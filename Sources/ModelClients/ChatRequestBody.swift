@@ -1,26 +1,29 @@
 /// The body of a chat completions request, as JSON that is written, not reflected: each message is encoded by itself,
 /// so that a conversation's bytes can be kept and only what is new is encoded again.
 enum ChatRequestBody {
-    /// The whole body, in pieces that are sent one after the other.
-    static func encode(_ request: ModelRequest) -> [[UInt8]] {
+    /// The whole body, in pieces that are sent one after the other: those of the history are not copied.
+    static func encode(_ request: ModelRequest, outputLimit: OutputLimitName = .maxTokens) -> [[UInt8]] {
         // Tools before messages: the part that never changes comes first, as providers' prompt caches want it.
-        var pieces = [head(model: request.model, tools: request.tools)]
-        pieces.reserveCapacity(request.messages.count * 2 + 1)
-        for (index, message) in request.messages.enumerated() {
-            if index > 0 { pieces.append(comma) }
-            pieces.append(encode(message))
-        }
-        pieces.append(end)
-        return pieces
+        [head(request, outputLimit)] + request.history.chatPieces + [end]
+    }
+
+    /// What a server calls the limit on an answer's length.
+    enum OutputLimitName: String {
+        /// The older name, which servers of all makes know.
+        case maxTokens = "max_tokens"
+        /// OpenAI's, whose reasoning models refuse the older one.
+        case maxCompletionTokens = "max_completion_tokens"
     }
 
     private static let comma = Array(",".utf8)
     private static let end = Array("]}".utf8)
 
-    private static func head(model: String, tools: [ModelTool]) -> [UInt8] {
+    private static func head(_ request: ModelRequest, _ outputLimit: OutputLimitName) -> [UInt8] {
         var json: [UInt8] = Array(#"{"model":"#.utf8)
-        json.append(string: model)
+        json.append(string: request.model)
         json += #","stream":true,"stream_options":{"include_usage":true}"#.utf8
+        append(request.options, outputLimit, to: &json)
+        let tools = request.tools
         // An empty list is refused by some.
         if !tools.isEmpty {
             json += #","tools":["#.utf8
@@ -32,6 +35,27 @@ enum ChatRequestBody {
         }
         json += #","messages":["#.utf8
         return json
+    }
+
+    private static func append(_ options: ModelOptions, _ limit: OutputLimitName, to json: inout [UInt8]) {
+        func add(_ name: String, _ value: (some CustomStringConvertible)?) {
+            if let value { json += ",\"\(name)\":\(value)".utf8 }
+        }
+        add("temperature", options.temperature)
+        add("top_p", options.topP)
+        add(limit.rawValue, options.maximumOutputTokens)
+        add("seed", options.seed)
+        if !options.reasoningEffort.isEmpty {
+            json += #","reasoning_effort":"#.utf8
+            json.append(string: options.reasoningEffort)
+        }
+        guard !options.stop.isEmpty else { return }
+        json += #","stop":["#.utf8
+        for (index, text) in options.stop.enumerated() {
+            if index > 0 { json += comma }
+            json.append(string: text)
+        }
+        json += "]".utf8
     }
 
     static func encode(_ tool: ModelTool) -> [UInt8] {
@@ -47,16 +71,13 @@ enum ChatRequestBody {
         return json
     }
 
-    /// One message of the list `messages`. Pure: the same message gives the same bytes for ever.
-    static func encode(_ message: ModelMessage) -> [UInt8] {
-        var json: [UInt8] = []
+    /// Appends one message of the list `messages`. Pure: the same message gives the same bytes for ever.
+    static func append(_ message: ModelMessage, to json: inout [UInt8]) {
         switch message {
         case .system(let text):
-            json.reserveCapacity(text.utf8.count + 64)
             json += #"{"role":"system","content":"#.utf8
             json.append(string: text)
         case .user(let text):
-            json.reserveCapacity(text.utf8.count + 64)
             json += #"{"role":"user","content":"#.utf8
             json.append(string: text)
         case .assistant(let text, let calls):
@@ -64,14 +85,12 @@ enum ChatRequestBody {
             if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
             append(calls, to: &json)
         case .tool(let callID, let content):
-            json.reserveCapacity(content.utf8.count + 128)
             json += #"{"role":"tool","tool_call_id":"#.utf8
             json.append(string: callID)
             json += #","content":"#.utf8
             json.append(string: content)
         }
         json += "}".utf8
-        return json
     }
 
     private static func append(_ calls: [ModelToolCall], to json: inout [UInt8]) {

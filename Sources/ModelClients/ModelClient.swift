@@ -3,6 +3,9 @@
 /// Threads: `start` may be called from any thread and never blocks on the network. The two callbacks of one call
 /// are made one after the other, never at once, on a thread of the client's; they must not block.
 public protocol ModelClient: Sendable {
+    /// The form in which requests must bring their history.
+    var historyForm: ModelHistory.Form { get }
+
     /// Starts one request.
     ///
     /// - Parameters:
@@ -24,20 +27,39 @@ public protocol ModelCall: Sendable {
 }
 
 /// One chat request, independent of the provider's wire format.
-public struct ModelRequest: Sendable, Equatable {
+public struct ModelRequest: Sendable {
     /// The model as the provider knows it: what follows `provider/` in the user's name for it.
     public var model: String
-    public var messages: [ModelMessage]
+    /// In the client's own form: `ModelClient.historyForm`.
+    public var history: ModelHistory
     public var tools: [ModelTool]
+    public var options: ModelOptions
     /// Names the conversation: scripted models serve their turns in order per conversation.
     public var conversation: String
 
-    public init(model: String, messages: [ModelMessage], tools: [ModelTool], conversation: String) {
+    public init(
+        model: String, history: ModelHistory, tools: [ModelTool], options: ModelOptions = ModelOptions(),
+        conversation: String
+    ) {
         self.model = model
-        self.messages = messages
+        self.history = history
         self.tools = tools
+        self.options = options
         self.conversation = conversation
     }
+}
+
+/// What a model is asked to heed when it answers. What is nil or empty is not sent.
+public struct ModelOptions: Sendable, Equatable {
+    public var temperature: Double?
+    public var topP: Double?
+    public var maximumOutputTokens: UInt32?
+    public var seed: Int64?
+    /// The provider's own word: `low`, `medium`, `high` …
+    public var reasoningEffort = ""
+    public var stop: [String] = []
+
+    public init() {}
 }
 
 /// One message of the transcript that a model is shown.

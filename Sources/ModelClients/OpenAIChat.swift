@@ -13,6 +13,7 @@ public final class OpenAIChat: ModelClient {
     private let url: String
     private let key: String
     private let timeouts: CurlTimeouts
+    private let outputLimit: ChatRequestBody.OutputLimitName
     /// Bytes of one answer that are accepted, its framing included.
     static let maximumAnswerBytes = 32 << 20
 
@@ -29,11 +30,14 @@ public final class OpenAIChat: ModelClient {
         }
         url = baseURL + (baseURL.hasSuffix("/") ? "" : "/") + "chat/completions"
         self.key = key
+        outputLimit = baseURL.contains("://api.openai.com/") ? .maxCompletionTokens : .maxTokens
         timeouts = CurlTimeouts(connect: .seconds(30), firstByte: silence, silence: silence)
     }
 
     /// One thread for all servers, for as long as the process lives.
     private static let sharedSession = Result { () throws(CurlError) in try CurlSession() }
+
+    public var historyForm: ModelHistory.Form { .chat }
 
     public func start(
         _ request: ModelRequest, onText: @escaping @Sendable (String) -> Void,
@@ -49,7 +53,8 @@ public final class OpenAIChat: ModelClient {
         let exchange = ChatExchange(key: key, onText: onText, onEnd: onEnd)
         let transfer = session.start(
             CurlRequest(
-                url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request), timeouts: timeouts,
+                url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request, outputLimit: outputLimit),
+                timeouts: timeouts,
                 maximumBodyBytes: OpenAIChat.maximumAnswerBytes),
             onResponse: { response, _ in exchange.begin(response) },
             onData: { bytes, transfer in exchange.take(bytes, of: transfer) },

@@ -43,6 +43,8 @@ public final class ScriptedModel: ModelClient {
         loop.close()
     }
 
+    public var historyForm: ModelHistory.Form { .messages }
+
     public func start(
         _ request: ModelRequest,
         onText: @escaping @Sendable (String) -> Void,

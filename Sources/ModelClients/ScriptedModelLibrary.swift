@@ -38,8 +38,8 @@ struct ScriptLibrary: Sendable {
 
     mutating func plan(_ request: ModelRequest) throws(ScriptError) -> ScriptPlan {
         func next(_ player: inout ScriptPlayer) throws(ScriptError) -> ScriptPlan {
-            try player.next(conversation: request.conversation, count: request.messages.count) { index in
-                ScriptMessage(request.messages[index])
+            try player.next(conversation: request.conversation, count: request.history.count) { index in
+                ScriptMessage(request.history[index])
             }
         }
         if fixed != nil { return try next(&fixed!) }

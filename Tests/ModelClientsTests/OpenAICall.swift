@@ -14,7 +14,8 @@ final class OpenAICall: Sendable {
     ) {
         call.open(
             chat.start(
-                ModelRequest(model: model, messages: messages, tools: tools, conversation: "c"),
+                ModelRequest(
+                    model: model, history: ModelHistory(.chat, messages), tools: tools, conversation: "c"),
                 onText: { [self] text in
                     told.withLock { $0.texts.append(text) }
                     firstText.open()
@@ -76,3 +77,10 @@ func call(answeredBy bytes: String, key: String = "", silence: Duration = .secon
     return call
 }
 
+
+extension ModelHistory {
+    init(_ form: Form, _ messages: [ModelMessage]) {
+        self.init(form)
+        for message in messages { append(message) }
+    }
+}

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Testing
 
 @testable import ModelClients
@@ -41,11 +41,11 @@ struct OpenAIRequestBodyTests {
         let call = ModelToolCall(id: "c1", name: "terminal", arguments: #"{"command": "echo \"hi\""}"#)
         let request = ModelRequest(
             model: "vendor/model \"x\"",
-            messages: [
+            history: ModelHistory(.chat, [
                 .system("be brief"), .user("hi\n\tthere"), .assistant(text: "", calls: [call, call]),
                 .tool(callID: "c1", content: "hi\r\n"), .assistant(text: "both", calls: [call]),
                 .assistant(text: "", calls: []),
-            ],
+            ]),
             tools: [
                 ModelTool(name: "terminal", description: "runs \\ a command", parametersJSON: #"{"type":"object"}"#),
                 ModelTool(name: "none", description: "", parametersJSON: ""),
@@ -72,7 +72,7 @@ struct OpenAIRequestBodyTests {
     @Test func noToolsNoKeyAndNullContent() {
         let call = ModelToolCall(id: "1", name: "t", arguments: "")
         let request = ModelRequest(
-            model: "m", messages: [.assistant(text: "", calls: [call])], tools: [], conversation: "c")
+            model: "m", history: ModelHistory(.chat, [.assistant(text: "", calls: [call])]), tools: [], conversation: "c")
         let text = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
         #expect(!text.contains("tools\""))
         #expect(text.contains(#""content":null"#))
@@ -95,12 +95,53 @@ struct OpenAIRequestBodyTests {
         }
     }
 
-    @Test func eachMessageIsAPieceOfItsOwn() {
-        let messages: [ModelMessage] = (0..<100).map { .user("message \($0)") }
-        let longer = messages + [.user("new")]
-        func pieces(_ messages: [ModelMessage]) -> [[UInt8]] {
-            ChatRequestBody.encode(ModelRequest(model: "m", messages: messages, tools: [], conversation: "c"))
+    /// What was encoded once is in the next request the very same bytes, in the same pieces.
+    @Test func onlyWhatIsNewIsEncoded() throws {
+        var history = ModelHistory(.chat)
+        for number in 0..<3000 { history.append(.user("message \(number) " + String(repeating: "x", count: 100))) }
+        let before = history
+        history.append(.user("new"))
+        func pieces(_ history: ModelHistory) -> [[UInt8]] {
+            ChatRequestBody.encode(ModelRequest(model: "m", history: history, tools: [], conversation: "c"))
         }
-        #expect(pieces(longer).dropLast(3) == pieces(messages).dropLast())
+        let (old, new) = (pieces(before), pieces(history))
+        #expect(old.count > 5 && old.count == new.count)
+        for index in 0..<old.count - 2 {
+            let isShared = old[index].withUnsafeBufferPointer { old in
+                new[index].withUnsafeBufferPointer { old.baseAddress == $0.baseAddress }
+            }
+            // The head is made for each request.
+            #expect(index == 0 || isShared)
+        }
+        let sent = try JSONDecoder().decode(Body.self, from: Data(new.joined())).messages
+        #expect(sent.count == 3001)
+        #expect(sent[2999].content?.hasPrefix("message 2999 x") == true && sent.last?.content == "new")
+        #expect(try JSONDecoder().decode(Body.self, from: Data(old.joined())).messages.count == 3000)
+        #expect(history.byteCount == new.dropFirst().dropLast().reduce(0) { $0 + $1.count })
+    }
+
+    @Test func optionsAreSentIfTheyAreSet() throws {
+        var request = ModelRequest(
+            model: "m", history: ModelHistory(.chat, [.user("hi")]), tools: [], conversation: "c")
+        func object(_ limit: ChatRequestBody.OutputLimitName = .maxTokens) throws -> [String: Any] {
+            let data = Data(ChatRequestBody.encode(request, outputLimit: limit).joined())
+            return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        }
+        #expect(Set(try object().keys) == ["model", "stream", "stream_options", "messages"])
+        request.options.temperature = 0
+        request.options.topP = 1e-7
+        request.options.maximumOutputTokens = 4096
+        request.options.seed = -3
+        request.options.reasoningEffort = "lo\"w"
+        request.options.stop = ["\n", "END"]
+        let sent = try object()
+        #expect(sent["temperature"] as? Double == 0)
+        #expect(sent["top_p"] as? Double == 1e-7)
+        #expect(sent["max_tokens"] as? Int == 4096)
+        #expect(sent["seed"] as? Int == -3)
+        #expect(sent["reasoning_effort"] as? String == "lo\"w")
+        #expect(sent["stop"] as? [String] == ["\n", "END"])
+        let newer = try object(.maxCompletionTokens)
+        #expect(newer["max_completion_tokens"] as? Int == 4096 && newer["max_tokens"] == nil)
     }
 }

@@ -55,7 +55,8 @@ extension ScriptedModel {
         -> (any ModelCall, Witness)
     {
         let witness = Witness()
-        let request = ModelRequest(model: model, messages: messages, tools: [], conversation: conversation)
+        let request = ModelRequest(
+            model: model, history: ModelHistory(.messages, messages), tools: [], conversation: conversation)
         return (start(request, onText: witness.onText, onEnd: witness.onEnd), witness)
     }
 }

@@ -1,0 +1,87 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import ModelClients
+internal import Synchronization
+
+/// What models are shown, kept for the runs in memory in the form in which it is sent: a model call reads and encodes
+/// only what has come since the one before.
+///
+/// A cache within a budget that all runs share: beyond it the histories that were used longest ago are dropped, and
+/// made again from the journal when they are needed. A request in flight holds what it sends by itself.
+///
+/// Threads: any. A history is taken out while it is extended; a run has one model call at a time.
+final class Histories: Sendable {
+    fileprivate struct Entry {
+        var transcript = Transcript()
+        var history: ModelHistory
+        var lastUse: UInt64 = 0
+    }
+
+    fileprivate struct State {
+        var entries: [RunID: Entry] = [:]
+        var bytes = 0
+        var uses: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let budget: Int
+
+    /// - Parameter budget: bytes of encoded history, of all runs together.
+    init(budget: Int) { self.budget = budget }
+
+    /// Bytes that are kept now.
+    var byteCount: Int { state.withLock { $0.bytes } }
+
+    func forget(_ run: RunID) { state.withLock { state in _ = state.remove(run) } }
+
+    /// The run's history as of the journal's last event.
+    ///
+    /// - Throws: what reading the journal throws; then nothing is kept of the run.
+    func history(of run: Run, in form: ModelHistory.Form, from reader: JournalReader) throws -> ModelHistory {
+        var entry = state.withLock { $0.remove(run.id) } ?? Entry(history: ModelHistory(form))
+        if entry.history.form != form { entry = Entry(history: ModelHistory(form)) }
+        if entry.history.count == 0, !run.systemPrompt.isEmpty { entry.history.append(.system(run.systemPrompt)) }
+        try reader.forEachEvent(of: run.id.journaled, from: entry.transcript.seq + 1) { row in
+            entry.transcript.append(try FermataEvent(row))
+            for item in entry.transcript.takeItems() { entry.history.append(ModelMessage(item)) }
+        }
+        state.withLock { $0.keep(entry, run.id, budget: budget) }
+        return entry.history
+    }
+}
+
+extension Histories.State {
+    fileprivate mutating func remove(_ run: RunID) -> Histories.Entry? {
+        guard let entry = entries.removeValue(forKey: run) else { return nil }
+        bytes -= entry.history.byteCount
+        return entry
+    }
+
+    fileprivate mutating func keep(_ entry: Histories.Entry, _ run: RunID, budget: Int) {
+        uses += 1
+        var entry = entry
+        entry.lastUse = uses
+        entries[run] = entry
+        bytes += entry.history.byteCount
+        guard bytes > budget else { return }
+        // Some more than must go, so that this is not done at every call.
+        for (oldest, _) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+            guard bytes > budget / 4 * 3 else { return }
+            _ = remove(oldest)
+        }
+    }
+}
+
+extension ModelMessage {
+    fileprivate init(_ item: Transcript.Item) {
+        switch item {
+        case .user(let text): self = .user(text)
+        case .assistant(let text, let calls):
+            self = .assistant(
+                text: text,
+                calls: calls.map { ModelToolCall(id: $0.modelID, name: $0.tool, arguments: $0.arguments) })
+        case .result(let call, let output): self = .tool(callID: call.modelID, content: output)
+        }
+    }
+}
