@@ -8,10 +8,12 @@ struct Batch {
     var events: [FermataEvent] = []
     var rows: [EventRow] = []
     var asks: [AskRow] = []
+    /// Agents that were stored, by name.
+    var agents: [String: AgentRow] = [:]
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.
-    var commands: [(RunLoop.CommandItem, [UInt8])] = []
+    var commands: [(RunLoop.CommandIdentity, [UInt8])] = []
     /// Answers that are not remembered: refusals and repeats. They too rest on what this batch writes, so each is told
     /// whether it was written.
     var replies: [(_ isWritten: Bool) -> Void] = []

@@ -65,15 +65,17 @@ final class Control: Sendable {
             let launch = try message(FermataLaunch.self, in: frame)
             // The run's id, unless the command turns out to be a repeat.
             let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
-            // On a thread of its own: a file system that hangs holds up launches, and nothing else.
-            launchThread.run { [self] in
-                do {
-                    let launched = try launches.launched(launch, as: id)
-                    try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
-                } catch let refusal as Refusal {
-                    refuse(launch, refusal, complete)
-                } catch {
-                    complete(.failure(Refusal(.internalError, "\(error)")))
+            withAgent(named: launch.agent) { [self] agent in
+                // On a thread of its own: a file system that hangs holds up launches, and nothing else.
+                launchThread.run { [self] in
+                    do {
+                        let launched = try launches.launched(launch, from: agent.get(), as: id)
+                        try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+                    } catch let refusal as Refusal {
+                        refuse(launch, refusal, complete)
+                    } catch {
+                        complete(.failure(Refusal(.internalError, "\(error)")))
+                    }
                 }
             }
         case .send:
@@ -91,6 +93,9 @@ final class Control: Sendable {
             let answer = try message(FermataAnswer.self, in: frame)
             try check(text: answer.text, field: "text")
             try onRun(answer, .answer(ask: answer.ask, text: answer.text), exchange, complete)
+        case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
+        case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
+        case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
         case .getRun: try getRun(message(FermataGetRun.self, in: frame), exchange, complete)
         case .listRuns: try listRuns(message(FermataListRuns.self, in: frame), complete)
         case .listAsks: try listAsks(message(FermataListAsks.self, in: frame), complete)
@@ -160,30 +165,42 @@ final class Control: Sendable {
         _ command: some Command, run: RunID, _ request: RunRequest, _ exchange: Exchange,
         _ complete: @escaping Exchange.Completion
     ) throws {
-        guard let requestID = RequestID(command.requestID) else {
-            throw Refusal(
-                .invalidArgument, "request_id is not a UUID: each command that changes something needs one of its own",
-                details: ["field": "request_id"])
-        }
-        try checkNotes(by: command.by, reason: command.reason)
+        let identity = try identity(of: command, complete)
         let ifSeq = (command as? any RunCommand).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
         let item = RunLoop.Item.command(
             RunLoop.CommandItem(
                 run: run, request: request,
                 provenance: Provenance(
                     by: command.by.isEmpty ? exchange.sender : command.by, reason: command.reason, ifSeq: ifSeq),
-                requestID: requestID, digest: try digest(command), reply: complete))
+                identity: identity))
         switch request {
         case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
-        default:
-            guard loop.inbox.put(item, unlessMoreThan: Configuration.queueLimit) else {
-                throw Refusal(.overloaded, "\(Configuration.queueLimit) commands wait already")
-            }
+        default: try enqueue(item)
         }
     }
 
+    /// - Throws: OVERLOADED when as many commands wait as may.
+    func enqueue(_ item: RunLoop.Item) throws {
+        guard loop.inbox.put(item, unlessMoreThan: Configuration.queueLimit) else {
+            throw Refusal(.overloaded, "\(Configuration.queueLimit) commands wait already")
+        }
+    }
+
+    /// - Throws: INVALID_ARGUMENT for a command that cannot be remembered or journaled as it is.
+    func identity(
+        of command: some Command, _ complete: @escaping Exchange.Completion
+    ) throws -> RunLoop.CommandIdentity {
+        guard let requestID = RequestID(command.requestID) else {
+            throw Refusal(
+                .invalidArgument, "request_id is not a UUID: each command that changes something needs one of its own",
+                details: ["field": "request_id"])
+        }
+        try checkNotes(by: command.by, reason: command.reason)
+        return RunLoop.CommandIdentity(requestID: requestID, digest: try digest(command), reply: complete)
+    }
+
     /// Refuses a command, unless it was accepted before: then its reply stays what it was, whatever has changed since.
-    private func refuse(
+    func refuse(
         _ command: some Command, _ refusal: Refusal, _ complete: @escaping Exchange.Completion
     ) {
         guard let id = RequestID(command.requestID), let digest = try? digest(command) else {

@@ -24,7 +24,7 @@ extension AskCursor {
 }
 
 extension Refusal {
-    fileprivate static var badCursor: Refusal {
+    static var badCursor: Refusal {
         Refusal(.invalidArgument, "after is not the `next` of a page", details: ["field": "after"])
     }
 }

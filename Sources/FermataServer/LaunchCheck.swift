@@ -13,8 +13,12 @@ struct LaunchCheck: Sendable {
     /// Where runs get a workspace that ask for none.
     let workspaces: String
 
-    func launched(_ launch: FermataLaunch, as id: RunID) throws(Refusal) -> FermataLaunched {
-        let model = launch.model.isEmpty ? defaultModel : launch.model
+    /// - Parameter stored: the agent that the command names; nil if it names none.
+    func launched(
+        _ launch: FermataLaunch, from stored: FermataStoredAgent?, as id: RunID
+    ) throws(Refusal) -> FermataLaunched {
+        let agent = stored?.agent ?? FermataAgent()
+        let model = [launch.model, agent.model, defaultModel].first { !$0.isEmpty } ?? ""
         guard !model.isEmpty else {
             throw Refusal(
                 .unknownModel, "no model is named, and the server has no default: set LLM_MODEL, or name one",
@@ -32,17 +36,31 @@ struct LaunchCheck: Sendable {
                 .invalidArgument, "labels and the model's name are longer than \(Configuration.maximumNoteBytes) bytes",
                 details: ["field": "labels"])
         }
-        let chosen = try chosenTools(launch.tools)
+        let problems =
+            launch.modelOptions.problems.map { $0.inside("model_options") }
+            + launch.limits.problems.map { $0.inside("limits") }
+        if let problem = problems.first { throw Refusal(problem) }
+        let chosen = try chosenTools(launch.tools.isEmpty ? agent.tools : launch.tools)
         try checkWorkspace(launch.workspace)
+        let prompt = [launch.systemPrompt, agent.systemPrompt, Configuration.builtInPrompt].first { !$0.isEmpty } ?? ""
         return .with {
-            $0.agent = "default"
+            $0.agent = stored?.agent.name ?? "default"
+            $0.agentVersion = stored?.version ?? 0
             $0.model = model
-            $0.systemPrompt = launch.systemPrompt.isEmpty ? Configuration.builtInPrompt : launch.systemPrompt
+            $0.modelOptions = launch.modelOptions.over(agent.modelOptions)
+            $0.limits = launch.limits.over(agent.limits)
+            $0.systemPrompt = prompt
             $0.tools = chosen
             $0.workspace = launch.workspace.isEmpty ? "\(workspaces)/\(id)" : launch.workspace
-            $0.modelAttempts = max(1, launch.modelAttempts)
+            $0.modelAttempts = max(1, launch.modelAttempts > 0 ? launch.modelAttempts : agent.modelAttempts)
             $0.labels = launch.labels
         }
+    }
+
+    /// What only a server knows of an agent: its model and its tools.
+    func check(_ agent: FermataAgent) throws(Refusal) {
+        if !agent.model.isEmpty { try catalogue.check(agent.model) }
+        _ = try chosenTools(agent.tools)
     }
 
     private func chosenTools(_ names: [String]) throws(Refusal) -> [FermataToolSpec] {

@@ -49,7 +49,7 @@ extension RunLoop {
             requests: done.requests.map { id, known in
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
             },
-            asks: done.asks)
+            asks: done.asks, agents: Array(done.agents.values))
     }
 
     /// The store is full: nothing was written, and nothing has happened.

@@ -13,6 +13,7 @@ internal import Logging
 final class RunLoop: @unchecked Sendable {
     enum Item: Sendable {
         case command(CommandItem)
+        case putAgent(AgentCommand)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
         /// A time of the run's has come.
@@ -29,10 +30,15 @@ final class RunLoop: @unchecked Sendable {
         let run: RunID
         let request: RunRequest
         let provenance: Provenance
+        let identity: CommandIdentity
+    }
+
+    /// What tells a command from all others, and who waits for its reply.
+    struct CommandIdentity: Sendable {
         let requestID: RequestID
         /// Tells a repeat of the command from another command with the same id.
         let digest: UInt64
-        /// Called once, on the loop's thread, with an encoded `CommandReply`; must not block.
+        /// Called once, on the loop's thread, with the encoded reply; must not block.
         let reply: @Sendable (Result<[UInt8], Refusal>) -> Void
     }
 
@@ -143,7 +149,8 @@ final class RunLoop: @unchecked Sendable {
 
     func handle(_ item: Item) {
         switch item {
-        case .command(let command): handle(command)
+        case .command(let command): if !isAnswered(command.identity) { handle(command) }
+        case .putAgent(let command): if !isAnswered(command.identity) { handle(command) }
         case .effectEnded(let run, let effect, let input):
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
@@ -159,7 +166,7 @@ final class RunLoop: @unchecked Sendable {
             guard run.seq > 0 else {
                 for case .command(let command) in waiting {
                     batch.replies.append { _ in
-                        command.reply(.failure(Refusal(.noSuchRun, "there is no run \(run.id)")))
+                        command.identity.reply(.failure(Refusal(.noSuchRun, "there is no run \(run.id)")))
                     }
                 }
                 return
@@ -174,24 +181,27 @@ final class RunLoop: @unchecked Sendable {
         }
     }
 
-    private func handle(_ command: CommandItem) {
+    /// Answers a command that needs no decision: it was accepted before, or the server is ending.
+    private func isAnswered(_ command: CommandIdentity) -> Bool {
         guard ending == nil else {
             command.reply(.failure(Refusal(.shuttingDown, "the server is ending")))
-            return
+            return true
         }
         do {
             let journaled = try writer.request(command.requestID).map(Repeat.init)
-            if let known = batch.requests[command.requestID] ?? journaled {
-                batch.replies.append { isWritten in
-                    guard isWritten || journaled != nil else { return command.reply(.failure(.notWritten)) }
-                    command.reply(
-                        known.digest == command.digest
-                            ? .success(known.reply)
-                            : .failure(Refusal(.conflict, "this request_id was used for another command")))
-                }
-                return
+            guard let known = batch.requests[command.requestID] ?? journaled else { return false }
+            batch.replies.append { isWritten in
+                guard isWritten || journaled != nil else { return command.reply(.failure(.notWritten)) }
+                command.reply(
+                    known.digest == command.digest
+                        ? .success(known.reply)
+                        : .failure(Refusal(.conflict, "this request_id was used for another command")))
             }
+            return true
         } catch { fail("the journal cannot be read", error) }
+    }
+
+    private func handle(_ command: CommandItem) {
         if case .launch = command.request {
             let run = Run(id: command.run)
             residents[command.run] = Resident(run: run, durable: run)
@@ -227,12 +237,12 @@ final class RunLoop: @unchecked Sendable {
         do {
             decision = try before.decide(input, context)
         } catch {
-            batch.replies.append { command?.reply(.failure($0 ? error : .notWritten)) }
+            batch.replies.append { command?.identity.reply(.failure($0 ? error : .notWritten)) }
             return
         }
         record(decision, before: before)
         cancelUnwanted(id)
-        if let command { accept(command, decision) }
+        if let command { accept(command.identity, decision) }
     }
 
     private func record(_ decision: Decision, before: Run) {
@@ -260,14 +270,18 @@ final class RunLoop: @unchecked Sendable {
         for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
     }
 
-    private func accept(_ command: CommandItem, _ decision: Decision) {
+    private func accept(_ command: CommandIdentity, _ decision: Decision) {
         let reply = FermataCommandReply.with {
             $0.run = decision.run.summary
             $0.run.lastMessage = ""
             $0.changed = !decision.events.isEmpty
             $0.message = decision.message
         }
-        let bytes: [UInt8] = try! reply.serializedBytes()
+        remember(command, try! reply.serializedBytes())
+    }
+
+    /// The command is accepted: its reply goes out after the commit, and again to whoever repeats it.
+    func remember(_ command: CommandIdentity, _ bytes: [UInt8]) {
         batch.requests[command.requestID] = Repeat(digest: command.digest, reply: bytes)
         batch.commands.append((command, bytes))
     }

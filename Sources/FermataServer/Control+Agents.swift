@@ -1,0 +1,80 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// Stored agents.
+extension Control {
+    func putAgent(
+        _ put: FermataPutAgent, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        do {
+            if let problem = put.agent.problems.first { throw Refusal(problem.inside("agent")) }
+            try launches.check(put.agent)
+        } catch let refusal as Refusal {
+            return refuse(put, refusal, complete)
+        }
+        let item = RunLoop.Item.putAgent(
+            AgentCommand(
+                agent: put.agent, ifVersion: put.hasIfVersion ? put.ifVersion : nil,
+                by: put.by.isEmpty ? exchange.sender : put.by, identity: try identity(of: put, complete)))
+        try enqueue(item)
+    }
+
+    func getAgent(_ get: FermataGetAgent, _ complete: @escaping Exchange.Completion) throws {
+        withAgent(named: get.name) { found in
+            complete(
+                Result {
+                    let agent = try found.get()
+                    guard let agent else { throw Refusal.noSuchAgent }
+                    return try FermataGetAgentReply.with { $0.agent = agent }.serializedBytes()
+                })
+        }
+    }
+
+    func listAgents(_ list: FermataListAgents, _ complete: @escaping Exchange.Completion) throws {
+        let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
+        guard list.after.isEmpty || FermataAgent.isName(list.after) else { throw Refusal.badCursor }
+        readers.run { reader in
+            complete(
+                Result {
+                    let rows = try reader.agents(after: list.after.isEmpty ? nil : list.after, limit: limit)
+                    var reply = FermataListAgentsReply()
+                    var bytes = 0
+                    for row in rows {
+                        var stored = try FermataStoredAgent(row)
+                        stored.agent.systemPrompt = ""
+                        bytes += row.body.count - stored.agent.systemPrompt.utf8.count
+                        reply.agents.append(stored)
+                        if bytes > Configuration.pageBytes { break }
+                    }
+                    if reply.agents.count < rows.count || rows.count == limit {
+                        reply.next = reply.agents.last?.agent.name ?? ""
+                    }
+                    return try reply.serializedBytes()
+                })
+        }
+    }
+
+    /// Reads a stored agent; nil for no name.
+    func withAgent(
+        named name: String, _ body: @escaping @Sendable (Result<FermataStoredAgent?, Refusal>) -> Void
+    ) {
+        guard !name.isEmpty else { return body(.success(nil)) }
+        readers.run { reader in
+            body(
+                Result {
+                    guard FermataAgent.isName(name), let row = try reader.agent(name) else { throw Refusal.noSuchAgent }
+                    return try FermataStoredAgent(row)
+                })
+        }
+    }
+}
+
+extension Refusal {
+    fileprivate static let noSuchAgent = Refusal(.noSuchAgent, "no agent is stored under this name")
+
+    init(_ problem: FieldProblem) {
+        self.init(.invalidArgument, problem.description, details: ["field": problem.field])
+    }
+}
