@@ -17,7 +17,10 @@ let package = Package(
     name: "fermata",
     products: [
         .executable(name: "fermata", targets: ["fermata"]),
+        .executable(name: "fermata-supervisor", targets: ["fermata-supervisor"]),
         .library(name: "FermataClient", targets: ["FermataClient"]),
+        .library(name: "FermataProtocol", targets: ["FermataProtocol"]),
+        .library(name: "ModelClients", targets: ["ModelClients"]),
         .library(name: "MockModel", targets: ["MockModel"]),
         .library(name: "NNG", targets: ["NNG"]),
         .library(name: "SQLite", targets: ["SQLite"]),
