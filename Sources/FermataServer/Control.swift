@@ -16,11 +16,14 @@ final class Control: Sendable {
     let launches: LaunchCheck
     let tokens: ResumeTokens
     let hello: FermataHelloReply
+    let counters: Counters
+    let storePath: String
+    let startedAt = Clock.now
     private let launchThread = WorkThread("fermata-launch")
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
-        tokens: ResumeTokens, hello: FermataHelloReply
+        tokens: ResumeTokens, hello: FermataHelloReply, counters: Counters, storePath: String
     ) {
         self.loop = loop
         self.readers = readers
@@ -29,6 +32,8 @@ final class Control: Sendable {
         self.launches = launches
         self.tokens = tokens
         self.hello = hello
+        self.counters = counters
+        self.storePath = storePath
     }
 
     /// Decides one frame; completes exactly once.
@@ -96,6 +101,9 @@ final class Control: Sendable {
         case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
         case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
         case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
+        case .stats:
+            _ = try message(FermataStats.self, in: frame)
+            stats(complete)
         case .getRun: try getRun(message(FermataGetRun.self, in: frame), exchange, complete)
         case .listRuns: try listRuns(message(FermataListRuns.self, in: frame), complete)
         case .listAsks: try listAsks(message(FermataListAsks.self, in: frame), complete)

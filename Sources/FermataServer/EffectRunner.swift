@@ -22,21 +22,36 @@ final class EffectRunner: Sendable {
     private let models: ModelRunner
     private let tools: [String: any Tool]
     private let text: TextPublisher
+    private let counters: Counters
 
-    init(models: ModelRunner, tools: [any Tool], text: TextPublisher) {
+    init(models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters) {
         self.models = models
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
         self.text = text
+        self.counters = counters
     }
+
+    /// Bytes of history that are kept for model calls to come.
+    var historyBytes: Int { models.histories.byteCount }
 
     func start(
         _ effect: Effect, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
+        let count =
+            switch effect {
+            case .model: counters.modelCalls
+            case .tool: counters.tools
+            }
+        count.add()
+        let ended: @Sendable (Input) -> Void = { input in
+            count.add(-1)
+            onEnd(input)
+        }
         switch effect {
         case .model(let step, let attempt):
-            return models.start(run: run, step: step, attempt: attempt, onEnd: onEnd)
+            return models.start(run: run, step: step, attempt: attempt, onEnd: ended)
         case .tool(let number, let attempt):
-            return startTool(number, attempt: attempt, of: run, onEnd: onEnd)
+            return startTool(number, attempt: attempt, of: run, onEnd: ended)
         }
     }
 

@@ -12,6 +12,8 @@ final class Exchange: @unchecked Sendable {
 
     private let request: Request
     private let frames: [Frame]
+    private let counters: Counters
+    private let bytes: Int
     private var replies: [UInt8] = []
     private var index = 0
 
@@ -23,7 +25,11 @@ final class Exchange: @unchecked Sendable {
     /// Cuts a message into frames, decides them one after the other and replies.
     ///
     /// - Parameter decide: starts one frame; calls its completion exactly once, on any thread.
-    static func run(_ request: Request, _ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void) {
+    static func run(
+        _ request: Request, _ counters: Counters,
+        _ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void
+    ) {
+        counters.requests.add()
         let frames: [Frame]
         do {
             frames = try Frame.frames(in: request.body)
@@ -35,24 +41,35 @@ final class Exchange: @unchecked Sendable {
             _ = try? request.reply(Exchange.encode(.failure(refusal), to: 0))
             return
         }
-        Exchange(request, frames).next(decide)
+        counters.requestsInProgress.add()
+        counters.requestBytes.add(request.body.count)
+        Exchange(request, frames, counters).next(decide)
     }
 
     typealias Completion = @Sendable (Result<[UInt8], Refusal>) -> Void
 
-    private init(_ request: Request, _ frames: [Frame]) {
+    private init(_ request: Request, _ frames: [Frame], _ counters: Counters) {
         self.request = request
         self.frames = frames
+        self.counters = counters
+        bytes = request.body.count
     }
 
     private func next(_ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void) {
         guard index < frames.count else {
+            counters.requestsInProgress.add(-1)
+            counters.requestBytes.add(-bytes)
             // A reply that nng cannot take is like a reply to a client that is gone: the client sends again.
             _ = try? request.reply(replies)
             return
         }
         let frame = frames[index]
         decide(frame, self) { [self] result in
+            if case .failure(let refusal) = result {
+                counters.answered(frame.type, refusal: refusal)
+            } else {
+                counters.answered(frame.type, refusal: nil)
+            }
             var reply = Exchange.encode(result, to: frame.type)
             // Only reads answer at such length; a command's reply always finds room.
             let room = Frame.maximumMessageLength - (isAlone ? 0 : Exchange.reserve)

@@ -47,6 +47,13 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         return true
     }
 
+    /// Items that wait.
+    var count: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return urgent.count + ordinary.count
+    }
+
     /// Makes the loop look at its deadlines again.
     func wake() {
         pthread_mutex_lock(mutex)

@@ -7,6 +7,7 @@ final class PublishedRuns: Sendable {
     private let runs = Mutex<[RunID: Run]>([:])
 
     func set(_ run: Run) { runs.withLock { $0[run.id] = run } }
+    var count: Int { runs.withLock { $0.count } }
     func remove(_ id: RunID) { runs.withLock { _ = $0.removeValue(forKey: id) } }
     subscript(id: RunID) -> Run? { runs.withLock { $0[id] } }
 }

@@ -14,7 +14,9 @@ extension RunLoop {
         if !done.writesNothing {
             do {
                 try writer.commit(journalBatch(done))
-                isFull = false
+                counters.storeIsFull.set(0)
+                counters.commits.add()
+                counters.events.add(done.rows.count)
             } catch let error as JournalError where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false
@@ -54,8 +56,9 @@ extension RunLoop {
 
     /// The store is full: nothing was written, and nothing has happened.
     private func rollBack(_ done: Batch, _ error: JournalError) {
-        if !isFull { logger.error("nothing can be written: \(error)") }
-        isFull = true
+        // Said once, until there is room again.
+        if counters.storeIsFull.current == 0 { logger.error("nothing can be written: \(error)") }
+        counters.storeIsFull.set(1)
         nextOffset -= UInt64(done.rows.count)
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }

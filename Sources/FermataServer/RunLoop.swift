@@ -60,6 +60,7 @@ final class RunLoop: @unchecked Sendable {
     let publisher: EventPublisher
     let effects: EffectRunner
     let readers: ReaderPool
+    let counters: Counters
     let logger: Logger
 
     var residents: [RunID: Resident] = [:]
@@ -75,13 +76,11 @@ final class RunLoop: @unchecked Sendable {
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
     var nextTick: Int64 = 0
-    /// The last commit found no room: said in the log once, until one succeeds.
-    var isFull = false
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
 
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
-        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, logger: Logger
+        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, counters: Counters, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -90,6 +89,7 @@ final class RunLoop: @unchecked Sendable {
         self.publisher = publisher
         self.effects = effects
         self.readers = readers
+        self.counters = counters
         self.logger = logger
     }
 

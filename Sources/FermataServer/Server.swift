@@ -48,6 +48,7 @@ public final class Server {
             processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor),
             environment: configuration.environment)
         let published = PublishedRuns()
+        let counters = Counters()
         let waiters = Waiters(limit: Configuration.waitingReads)
         loop = RunLoop(
             writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
@@ -56,19 +57,19 @@ public final class Server {
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
                     logger: logger),
-                tools: [terminal], text: textPublisher),
-            readers: readers, logger: logger)
+                tools: [terminal], text: textPublisher, counters: counters),
+            readers: readers, counters: counters, logger: logger)
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, .askHuman], workspaces: configuration.directory + "/workspaces"),
             tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
-            hello: Self.hello(configuration, instance: instance))
+            hello: Self.hello(configuration, instance: instance), counters: counters, storePath: journal.path)
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength
         ) { request in
-            Exchange.run(request) { handler.decide($0, $1, $2) }
+            Exchange.run(request, counters) { handler.decide($0, $1, $2) }
         }
         try loop.start()
         startThread("fermata-wal") { Self.keepLogShort(journal, logger) }
@@ -82,7 +83,7 @@ public final class Server {
         } catch {
             throw StartFailure("the sockets cannot be opened: \(error)")
         }
-        watch()
+        watch(counters)
         logger.info("ready", metadata: ["control": "\(configuration.controlURL)"])
     }
 
@@ -122,7 +123,7 @@ public final class Server {
         }
     }
 
-    private func watch() {
+    private func watch(_ counters: Counters) {
         let (control, events, text) = (control, events, text)
         let (controlURL, eventsURL, textURL) = (
             configuration.controlURL, configuration.eventsURL, configuration.textURL
@@ -132,7 +133,7 @@ public final class Server {
                 .init(url: controlURL, kind: .reply) { try control.restartListener(controlURL) },
                 .init(url: eventsURL, kind: .publish) { try events.restartListener(eventsURL) },
                 .init(url: textURL, kind: .publish) { try text.restartListener(textURL) },
-            ], logger: logger)
+            ], counters: counters, logger: logger)
     }
 
     private static func makeDirectory(_ path: String) throws {

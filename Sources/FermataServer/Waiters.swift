@@ -39,6 +39,8 @@ final class Waiters: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    var count: Int { state.withLock { $0.waiters.count } }
+
     /// µs of the monotonic clock.
     var nextDeadline: Int64? { state.withLock { $0.waiters.values.map(\.deadline).min() } }
 

@@ -12,7 +12,7 @@ final class Watchdog: Sendable {
     }
 
     /// Probes each ipc listener once a second on a thread of its own, until the process ends.
-    init(_ listeners: [Listener], logger: Logger) {
+    init(_ listeners: [Listener], counters: Counters, logger: Logger) {
         let watched = listeners.compactMap { listener -> (path: String, listener: Listener)? in
             guard listener.url.hasPrefix("ipc://") else { return nil }
             return (String(listener.url.dropFirst("ipc://".count)), listener)
@@ -26,6 +26,7 @@ final class Watchdog: Sendable {
                         guard outcome == .unresponsive else { continue }
                         logger.warning("a listener takes no connections and is restarted", metadata: ["path": "\(path)"])
                         try listener.restart()
+                        counters.listenerRestarts.add()
                     } catch {
                         logger.error("a listener cannot be watched", metadata: ["path": "\(path)", "error": "\(error)"])
                     }

@@ -1369,7 +1369,7 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._requestsInProgress = newValue}
   }
 
-  /// now, of commands that wait to be decided
+  /// now, of the requests in progress
   public var requestBytes: UInt64 {
     get {_storage._requestBytes}
     set {_uniqueStorage()._requestBytes = newValue}

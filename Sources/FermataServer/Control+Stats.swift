@@ -1,0 +1,72 @@
+internal import FermataProtocol
+internal import Glibc
+internal import Journal
+internal import SwiftProtobuf
+
+extension Control {
+    /// Counts and sizes: no run is read, and no commit is waited for.
+    func stats(_ complete: @escaping Exchange.Completion) {
+        // Off nng's thread: sizes of files and of the process are asked of the kernel.
+        readers.run { [self] reader in
+            complete(Result { try stats(lastOffset: reader.lastOffset()).serializedBytes() })
+        }
+    }
+
+    private func stats(lastOffset: UInt64) -> FermataStatsReply {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return .with {
+            $0.instance = hello.instance
+            $0.startedAt = startedAt
+            $0.nowAt = Clock.now
+            $0.lastOffset = lastOffset
+            $0.runsInMemory = UInt64(published.count)
+            $0.modelCallsInFlight = UInt64(max(0, counters.modelCalls.current))
+            $0.toolsExecuting = UInt64(max(0, counters.tools.current))
+            $0.readsWaiting = UInt64(waiters.count)
+            $0.commandsQueued = UInt64(loop.inbox.count)
+            $0.requestsInProgress = UInt64(max(0, counters.requestsInProgress.current))
+            $0.requestBytes = UInt64(max(0, counters.requestBytes.current))
+            $0.requests = UInt64(counters.requests.current)
+            $0.commandsAccepted = UInt64(counters.commandsAccepted.current)
+            $0.commandsRefused = UInt64(counters.commandsRefused.current)
+            $0.commandsOverloaded = UInt64(counters.commandsOverloaded.current)
+            $0.commits = UInt64(counters.commits.current)
+            $0.events = UInt64(counters.events.current)
+            $0.storeBytes = ProcessFigures.size(of: storePath)
+            $0.logBytes = ProcessFigures.size(of: storePath + "-wal")
+            $0.residentBytes = ProcessFigures.residentBytes
+            $0.descriptors = ProcessFigures.openDescriptors
+            $0.descriptorLimit = UInt64(limit.rlim_cur)
+            $0.listenerRestarts = UInt64(counters.listenerRestarts.current)
+            $0.historyBytes = UInt64(loop.effects.historyBytes)
+            $0.storeIsFull = counters.storeIsFull.current > 0
+        }
+    }
+}
+
+/// What the kernel knows of this process and of files; 0 where it does not say. See `man 5 proc`.
+enum ProcessFigures {
+    static var residentBytes: UInt64 {
+        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        guard fgets(&line, Int32(line.count), file) != nil else { return 0 }
+        let fields = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+        return (fields.count > 1 ? UInt64(fields[1]) ?? 0 : 0) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    static var openDescriptors: UInt64 {
+        guard let directory = opendir("/proc/self/fd") else { return 0 }
+        defer { closedir(directory) }
+        var count: UInt64 = 0
+        while readdir(directory) != nil { count += 1 }
+        // Itself, and the entries `.` and `..`.
+        return count > 3 ? count - 3 : 0
+    }
+
+    static func size(of path: String) -> UInt64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(max(0, status.st_size)) : 0
+    }
+}

@@ -1,0 +1,48 @@
+internal import FermataProtocol
+internal import Synchronization
+
+/// What the server is doing and has done since its start, counted where it happens; `Stats` shows it.
+///
+/// Threads: any. Each number is right by itself; two that are read one after the other may be of different moments.
+final class Counters: Sendable {
+    final class Count: Sendable {
+        private let value = Atomic<Int>(0)
+
+        var current: Int { value.load(ordering: .relaxed) }
+        func add(_ number: Int = 1) { value.add(number, ordering: .relaxed) }
+        func set(_ number: Int) { value.store(number, ordering: .relaxed) }
+    }
+
+    /// Messages on the control socket, and those of them that have no reply yet, with their bytes.
+    let requests = Count()
+    let requestsInProgress = Count()
+    let requestBytes = Count()
+    let commandsAccepted = Count()
+    let commandsRefused = Count()
+    let commandsOverloaded = Count()
+    let commits = Count()
+    let events = Count()
+    let modelCalls = Count()
+    let tools = Count()
+    let listenerRestarts = Count()
+    /// 1 while the last commit found no room.
+    let storeIsFull = Count()
+
+    /// A frame of this type was answered.
+    func answered(_ type: UInt16, refusal: Refusal?) {
+        guard FermataFrameType(rawValue: Int(type))?.isCommand == true else { return }
+        guard let refusal else { return commandsAccepted.add() }
+        commandsRefused.add()
+        if refusal.code == .overloaded { commandsOverloaded.add() }
+    }
+}
+
+extension FermataFrameType {
+    /// Whether its requests change something.
+    var isCommand: Bool {
+        switch self {
+        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent: true
+        default: false
+        }
+    }
+}
