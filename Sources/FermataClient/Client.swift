@@ -2,19 +2,19 @@ public import FermataProtocol
 internal import Foundation
 internal import NNG
 internal import SwiftProtobuf
-internal import Synchronization
 
 /// A client of a Fermata server's control socket.
 ///
 /// Threads: any; each request in progress has a connection of its own (nng's rule for requests that must not be lost),
-/// connections are kept and used again. Errors: `ClientError`.
+/// a few connections are kept and used again. Errors: `ClientError`.
 public final class Client: Sendable {
     public let controlURL: String
-    private let idle = Mutex<[RequestSocket]>([])
+    private let connections: ConnectionPool
 
     /// - Parameter controlURL: as the server's `--control`, for example `ipc:///run/fermata/control.sock`.
     public init(controlURL: String) {
         self.controlURL = controlURL
+        connections = ConnectionPool(url: controlURL)
     }
 
     /// Sends one request and waits for its reply.
@@ -36,10 +36,10 @@ public final class Client: Sendable {
         let message = Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
         let reply: [UInt8]
         do {
-            reply = try await exchange(message, timeout: timeout)
+            reply = try await connections.exchange(message, timeout: timeout)
         } catch .connectionReset {
             do {
-                reply = try await exchange(message, timeout: timeout)
+                reply = try await connections.exchange(message, timeout: timeout)
             } catch {
                 throw ClientError(error, controlURL)
             }
@@ -47,17 +47,6 @@ public final class Client: Sendable {
             throw ClientError(error, controlURL)
         }
         return try decode(reply, as: R.self)
-    }
-
-    private func exchange(_ message: [UInt8], timeout: Duration) async throws(NNGError) -> [UInt8] {
-        let socket: RequestSocket
-        if let kept = idle.withLock({ $0.popLast() }) {
-            socket = kept
-        } else {
-            socket = try RequestSocket(controlURL, maximumMessageSize: Frame.maximumMessageLength)
-        }
-        defer { idle.withLock { $0.append(socket) } }
-        return try await socket.request(message, timeout: timeout)
     }
 
     private func decode<R: ControlRequest>(_ bytes: [UInt8], as request: R.Type) throws(ClientError) -> R.Reply {
@@ -100,11 +89,12 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
             }
     }
 
-    /// The server may be back later, and has refused nothing.
+    /// The same request may succeed later: the server may be back, or have less to do.
     var isPassing: Bool {
         switch self {
         case .notRunning, .timedOut, .transport: true
-        case .refused, .badReply: false
+        case .refused(let error): error.retryable
+        case .badReply: false
         }
     }
 

@@ -17,6 +17,8 @@ final class Feed: Sendable {
     private struct State {
         var listeners: [UInt64: AsyncStream<Message>.Continuation] = [:]
         var last: UInt64 = 0
+        /// How many listeners want each topic.
+        var topics: [[UInt8]: Int] = [:]
     }
 
     /// What nng's callbacks point to: it outlives every feed, like the socket.
@@ -60,14 +62,29 @@ final class Feed: Sendable {
     /// Holds at most so many messages for a listener that is slow; then the oldest go, as they do in the socket.
     func listen(_ topics: [[UInt8]]) throws(ClientError) -> AsyncStream<Message> {
         let (stream, continuation) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingNewest(8192))
-        let number = hub.state.withLock { state in
-            state.last += 1
-            state.listeners[state.last] = continuation
-            return state.last
-        }
-        continuation.onTermination = { [hub] _ in hub.state.withLock { $0.listeners[number] = nil } }
         do {
-            for topic in topics { try socket.subscribe(topic) }
+            // Under the lock, so that the socket has what the count says. nng's callbacks do not wait for long: what
+            // is done here does not wait for them.
+            let number = try hub.state.withLock { state in
+                for topic in topics { try socket.subscribe(topic) }
+                for topic in topics { state.topics[topic, default: 0] += 1 }
+                if state.listeners.isEmpty { socket.wake() }
+                state.last += 1
+                state.listeners[state.last] = continuation
+                return state.last
+            }
+            continuation.onTermination = { [hub, socket] _ in
+                hub.state.withLock { state in
+                    state.listeners[number] = nil
+                    for topic in topics {
+                        state.topics[topic]! -= 1
+                        guard state.topics[topic] == 0 else { continue }
+                        state.topics[topic] = nil
+                        try? socket.unsubscribe(topic)
+                    }
+                    if state.listeners.isEmpty { socket.rest() }
+                }
+            }
         } catch {
             throw .transport("\(error)")
         }

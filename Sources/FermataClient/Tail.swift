@@ -83,7 +83,7 @@ public struct Tail: AsyncSequence, Sendable {
                 mustRead = reply.more
             } catch {
                 guard error.isPassing else { throw error }
-                // The server restarts: the connection, or the next tick, says that it is back.
+                // The server restarts, or has too much to do: the connection, or the next tick, says when to read.
                 mustRead = false
                 tickOffset = 0
             }

@@ -39,7 +39,9 @@ final class Connections: Sendable {
     private struct Entry {
         let peer: Peer
         let listener: UInt32
-        var isOpen: Bool
+        let dialer: UInt32
+        var isOpen = false
+        var isRefused = false
     }
 
     private struct State {
@@ -88,6 +90,11 @@ final class Connections: Sendable {
         state.withLock { $0.entries[connection]?.peer } ?? Peer(connection: connection)
     }
 
+    /// The dialer that the open connection belongs to.
+    var openDialer: UInt32? {
+        state.withLock { $0.entries.values.first { $0.isOpen && $0.dialer > 0 }?.dialer }
+    }
+
     func hasAny(of listener: nng_listener) -> Bool {
         state.withLock { $0.entries.values.contains { $0.listener == listener.id } }
     }
@@ -106,12 +113,16 @@ final class Connections: Sendable {
         case NNG_PIPE_EV_ADD_PRE:
             let peer = Peer(pipe: pipe)
             let listener = nng_pipe_listener(pipe)
-            let accept = state.withLock { state in
-                state.entries[pipe.id] = Entry(peer: peer, listener: listener.id, isOpen: false)
-                return state.accepts[listener.id]
+            let dialer = nng_pipe_dialer(pipe)
+            let (accept, isSecond) = state.withLock { state in
+                // Two dialers of a socket may both get through: see `Dialing`.
+                let isSecond = dialer.id > 0 && state.entries.values.contains { $0.dialer > 0 && !$0.isRefused }
+                state.entries[pipe.id] = Entry(
+                    peer: peer, listener: listener.id, dialer: dialer.id, isRefused: isSecond)
+                return (state.accepts[listener.id], isSecond)
             }
             // Here, before the protocol sees the connection, closing it is a refusal.
-            if let accept, !accept(peer) { nng_pipe_close(pipe) }
+            if isSecond || accept?(peer) == false { nng_pipe_close(pipe) }
         case NNG_PIPE_EV_ADD_POST:
             // A connection can be gone before its own ADD_POST: then there is no entry any more, and it never was open.
             let peer: Peer? = state.withLock { state in
@@ -127,7 +138,10 @@ final class Connections: Sendable {
                 open.subtract(1, ordering: .acquiringAndReleasing)
                 return entry.peer
             }
-            if let peer { onDisconnect?(peer) }
+            if let peer {
+                onDisconnect?(peer)
+                DialWatch.shared.look()
+            }
         default:
             break
         }

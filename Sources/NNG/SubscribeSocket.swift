@@ -68,6 +68,16 @@ public final class SubscribeSocket: @unchecked Sendable {
         try NNGError.check(nng_socket_set(endpoint.socket, NNG_OPT_SUB_UNSUBSCRIBE, prefix, prefix.count))
     }
 
+    /// Says that nobody waits for messages at present: a connection that is open stays, and when it is lost nothing is
+    /// dialled until `wake`. (Closing is what it cannot do.)
+    public func rest() { endpoint.setNeedsConnection(false) }
+
+    /// Dials again, if it has stopped.
+    public func wake() { endpoint.setNeedsConnection(true) }
+
+    /// Whether there is a connection, or it is dialled for.
+    var isDialling: Bool { endpoint.isDialling }
+
     /// Whether there is a connection now.
     public var isConnected: Bool { endpoint.connections.count > 0 }
 

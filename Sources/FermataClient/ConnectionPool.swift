@@ -1,0 +1,146 @@
+internal import FermataProtocol
+internal import Foundation
+internal import NNG
+internal import SwiftProtobuf
+internal import Synchronization
+
+/// Connections to one control socket: each carries one request at a time, and a few wait for the next one.
+///
+/// A connection is kept after a reply only. After anything else it is not used again: a time-out says nothing about
+/// what is wrong with it, and a late reply to the old request would be the second one under way. It is closed when the
+/// late reply can be expected to have come, since nng 1.5.2 does not bear that a connection is closed in the moment in
+/// which a message begins to come in.
+///
+/// Threads: any. Sockets are closed on a thread of their own.
+final class ConnectionPool: Sendable {
+    private struct Kept: Sendable {
+        let socket: RequestSocket
+        let since: ContinuousClock.Instant
+    }
+
+    private struct State {
+        /// The last used is last.
+        var idle: [Kept] = []
+        /// Not to be used again, and not to be closed yet.
+        var resting: [Kept] = []
+    }
+
+    private static let mostIdle = 8
+    private static let mostResting = 64
+    private static let longestRest = Duration.seconds(30)
+    /// The first time-out for the first word on a new connection; each further one is twice as long.
+    private static let firstProof = Duration.milliseconds(500)
+    private static let hello = Frame(
+        type: UInt16(FermataFrameType.hello.rawValue),
+        body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
+    ).encoded
+
+    private let url: String
+    private let state = Mutex(State())
+
+    init(url: String) { self.url = url }
+
+    deinit {
+        let sockets = state.withLock { ($0.idle + $0.resting).map(\.socket) }
+        SocketCloser.close(sockets)
+    }
+
+    /// Sends a request over a connection of its own and waits for the reply.
+    func exchange(_ message: [UInt8], timeout: Duration) async throws(NNGError) -> [UInt8] {
+        let deadline = ContinuousClock.now + timeout
+        let socket: RequestSocket
+        if let idle = takeIdle() { socket = idle } else { socket = try await connected(until: deadline) }
+        do {
+            let reply = try await socket.request(message, timeout: deadline - .now)
+            keep(socket)
+            return reply
+        } catch {
+            giveUp(socket)
+            throw error
+        }
+    }
+
+    /// A new connection over which something has been answered. A dial that succeeds says little: a listener of nng
+    /// 1.5.2 that is dead for newcomers takes them, and never reads what they send. So the first word is Hello, and
+    /// who gets no reply soon dials anew.
+    private func connected(until deadline: ContinuousClock.Instant) async throws(NNGError) -> RequestSocket {
+        var patience = Self.firstProof
+        while true {
+            let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength)
+            let left = deadline - .now
+            do {
+                _ = try await socket.request(Self.hello, timeout: min(patience, left))
+                return socket
+            } catch {
+                giveUp(socket)
+                guard error == .timedOut, patience < left else { throw error }
+                patience *= 2
+            }
+        }
+    }
+
+    private func takeIdle() -> RequestSocket? {
+        let (socket, old) = state.withLock { state in
+            var old = Self.removeOld(&state.idle, keeping: Self.mostIdle)
+            old += Self.removeOld(&state.resting, keeping: Self.mostResting)
+            // Without a connection it may take its time to dial again: a new one dials at once.
+            while let last = state.idle.popLast() {
+                if last.socket.isConnected { return (last.socket as RequestSocket?, old) }
+                old.append(last.socket)
+            }
+            return (nil, old)
+        }
+        SocketCloser.close(old)
+        return socket
+    }
+
+    private func keep(_ socket: RequestSocket) {
+        let old = state.withLock { state in
+            state.idle.append(Kept(socket: socket, since: .now))
+            return Self.removeOld(&state.idle, keeping: Self.mostIdle)
+        }
+        SocketCloser.close(old)
+    }
+
+    private func giveUp(_ socket: RequestSocket) {
+        guard socket.isConnected else { return SocketCloser.close([socket]) }
+        let old = state.withLock { state in
+            state.resting.append(Kept(socket: socket, since: .now))
+            return Self.removeOld(&state.resting, keeping: Self.mostResting)
+        }
+        SocketCloser.close(old)
+    }
+
+    private static func removeOld(_ kept: inout [Kept], keeping most: Int) -> [RequestSocket] {
+        let limit = ContinuousClock.now - longestRest
+        let young = kept.drop { $0.since < limit }.suffix(most)
+        let old = kept.prefix(kept.count - young.count)
+        defer { kept = Array(young) }
+        return old.map(\.socket)
+    }
+}
+
+/// Closes sockets one after the other, on a thread that ends when all are closed.
+private enum SocketCloser {
+    private static let waiting = Mutex<(sockets: [RequestSocket], isClosing: Bool)>(([], false))
+
+    static func close(_ sockets: [RequestSocket]) {
+        guard !sockets.isEmpty else { return }
+        let isFirst = waiting.withLock { waiting in
+            waiting.sockets += sockets
+            defer { waiting.isClosing = true }
+            return !waiting.isClosing
+        }
+        guard isFirst else { return }
+        Thread.detachNewThread {
+            while let socket = next() { socket.close(deadline: .seconds(1)) }
+        }
+    }
+
+    private static func next() -> RequestSocket? {
+        waiting.withLock { waiting in
+            if waiting.sockets.isEmpty { waiting.isClosing = false }
+            return waiting.sockets.popLast()
+        }
+    }
+}
