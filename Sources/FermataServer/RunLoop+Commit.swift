@@ -141,9 +141,7 @@ extension RunLoop {
     func recover() throws {
         for row in try reader.activeRuns() {
             let run = try Run(id: RunID(row.run), from: reader)
-            residents[run.id] = Resident(run: run, durable: run)
-            published.set(run)
-            due[run.id] = run.due
+            reside(run)
             let lost = run.begun.sorted { "\($0)" < "\($1)" }
             logger.info("recovering", metadata: ["run": "\(run.id)", "lost": "\(lost.count)"])
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
@@ -162,11 +160,7 @@ extension RunLoop {
 
     private func decideLate(_ row: RunRow) throws {
         let id = RunID(row.run)
-        if residents[id] == nil {
-            let run = try Run(id: id, from: reader)
-            residents[id] = Resident(run: run, durable: run)
-            published.set(run)
-        }
+        if residents[id] == nil { reside(try Run(id: id, from: reader)) }
         decide(.timePassed, run: id, reply: nil)
     }
 

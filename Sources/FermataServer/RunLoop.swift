@@ -171,9 +171,8 @@ final class RunLoop: @unchecked Sendable {
                 }
                 return
             }
-            residents[run.id] = Resident(run: run, durable: run)
+            reside(run)
             touch(run.id)
-            published.set(run)
             for item in waiting { handle(item) }
         case .shutDown(let limit, let done):
             ending = (Clock.monotonic + limit, done)
@@ -284,6 +283,13 @@ final class RunLoop: @unchecked Sendable {
     func remember(_ command: CommandIdentity, _ bytes: [UInt8]) {
         batch.requests[command.requestID] = Repeat(digest: command.digest, reply: bytes)
         batch.commands.append((command, bytes))
+    }
+
+    /// A run as the journal has it comes into memory.
+    func reside(_ run: Run) {
+        residents[run.id] = Resident(run: run, durable: run)
+        due[run.id] = run.due
+        published.set(run)
     }
 
     func touch(_ id: RunID) {

@@ -99,6 +99,29 @@ extension OneServerAtATime {
             }
         }
 
+        /// A run that comes into memory for a command that changes nothing has its time all the same.
+        @Test func aRefusedCommandDoesNotMakeItForgetItsTime() async throws {
+            try await Service.run(script: script) { service, _ in
+                let idle = try await service.launch("")
+                let soon = Int64(Date.now.timeIntervalSince1970 * 1_000_000) + 1_500_000
+                _ = try await service.client.send(
+                    FermataPause.with {
+                        $0.run = idle
+                        $0.resumeAt = soon
+                    })
+                service.kill()
+                try await service.start()
+                try await service.refused(.stale) {
+                    _ = try await service.client.send(
+                        FermataStop.with {
+                            $0.run = idle
+                            $0.ifSeq = 99
+                        })
+                }
+                try await service.event(idle) { if case .holdLifted = $0 { true } else { false } }
+            }
+        }
+
         @Test func aHoldLiftsItselfAlsoWhileNobodyIsThere() async throws {
             try await Service.run(script: script) { service, model in
                 let soon = Int64(Date.now.timeIntervalSince1970 * 1_000_000) + 1_500_000
