@@ -44,29 +44,36 @@ public struct Frame: Sendable, Equatable {
 
     /// Cuts a message into its frames; the message must consist of whole frames and hold at least one.
     public static func frames(in message: some RandomAccessCollection<UInt8>) throws(FramingError) -> [Frame] {
-        guard !message.isEmpty else { throw FramingError(offset: 0, problem: "the message is empty") }
+        let result =
+            message.withContiguousStorageIfAvailable { cut($0) }
+            ?? Array(message).withUnsafeBufferPointer { cut($0) }
+        return try result.get()
+    }
+
+    private static func cut(_ message: UnsafeBufferPointer<UInt8>) -> Result<[Frame], FramingError> {
+        guard !message.isEmpty else { return .failure(FramingError(offset: 0, problem: "the message is empty")) }
         var frames: [Frame] = []
-        var rest = message[...]
-        while !rest.isEmpty {
-            let offset = message.count - rest.count
-            guard rest.count >= headerLength else {
-                throw FramingError(offset: offset, problem: "\(rest.count) bytes are left, a header has \(headerLength)")
+        var offset = 0
+        while offset < message.count {
+            let left = message.count - offset - headerLength
+            guard left >= 0 else {
+                let problem = "\(message.count - offset) bytes are left, a header has \(headerLength)"
+                return .failure(FramingError(offset: offset, problem: problem))
             }
-            let header = Array(rest.prefix(headerLength))
+            let header = UnsafeBufferPointer(rebasing: message[offset..<offset + headerLength])
             let length = header[..<4].reduce(0) { $0 << 8 | Int($1) }
-            guard rest.count - headerLength >= length else {
-                throw FramingError(
-                    offset: offset,
-                    problem: "the header announces a body of \(length) bytes, \(rest.count - headerLength) are left")
+            guard left >= length else {
+                let problem = "the header announces a body of \(length) bytes, \(left) are left"
+                return .failure(FramingError(offset: offset, problem: problem))
             }
-            let body = rest.dropFirst(headerLength).prefix(length)
+            let body = offset + headerLength
             frames.append(
                 Frame(
                     type: UInt16(header[4]) << 8 | UInt16(header[5]), version: header[6], flags: header[7],
-                    body: Array(body)))
-            rest = rest.dropFirst(headerLength + length)
+                    body: Array(message[body..<body + length])))
+            offset = body + length
         }
-        return frames
+        return .success(frames)
     }
 }
 

@@ -21,18 +21,21 @@ final class EventPublisher: @unchecked Sendable {
         for event in events {
             lastOffset = event.offset
             guard let run = RunID(event.run) else { continue }
-            send(.event, run: run, event.publishable, on: Topic.event)
+            var body: [UInt8] = try! event.serializedBytes()
+            if body.count > Configuration.maximumPublishedBytes { body = try! event.truncatedEvent.serializedBytes() }
+            socket.publish(Topic.event, run, Frame(type: UInt16(FermataFrameType.event.rawValue), body: body))
         }
         for change in statusChanges {
             statusNumber += 1
+            var summary = change.after.summary
+            summary.lastMessage = ""
             let message = FermataStatusChanged.with {
                 $0.instance = instance
                 $0.number = statusNumber
-                $0.run = change.after.summary
-                $0.run.lastMessage = ""
+                $0.run = summary
                 $0.before = change.before
             }
-            send(.statusChanged, run: change.run, message, on: Topic.status)
+            socket.publish(Topic.status, change.run, .statusChanged, message)
         }
     }
 
@@ -44,29 +47,26 @@ final class EventPublisher: @unchecked Sendable {
             $0.lastStatusNumber = statusNumber
         }
         guard let id = RunID(instance) else { return }
-        send(.tick, run: id, message, on: Topic.tick)
-    }
-
-    private func send(_ type: FermataFrameType, run: RunID, _ message: some SwiftProtobuf.Message, on topic: UInt8) {
-        socket.publish(topic, run, type, message)
+        socket.publish(Topic.tick, id, .tick, message)
     }
 }
 
 extension PublishSocket {
     /// Sends a topic of 17 bytes and one frame. A subscriber whose queue is full misses it, and reads it later.
     func publish(_ topic: UInt8, _ run: RunID, _ type: FermataFrameType, _ message: some SwiftProtobuf.Message) {
+        publish(topic, run, Frame(type: UInt16(type.rawValue), body: try! message.serializedBytes()))
+    }
+
+    func publish(_ topic: UInt8, _ run: RunID, _ frame: Frame) {
         var bytes = [topic] + run.bytes
-        Frame(type: UInt16(type.rawValue), body: try! message.serializedBytes()).encode(into: &bytes)
+        frame.encode(into: &bytes)
         try? send(bytes)
     }
 }
 
 extension FermataEvent {
-    /// The event as it is published: without its large fields if it is larger than what the sockets carry.
-    var publishable: FermataEvent {
-        guard let size: [UInt8] = try? serializedBytes(), size.count > Configuration.maximumPublishedBytes else {
-            return self
-        }
+    /// The event as it is published if it is larger than what the sockets carry: without its large fields.
+    var truncatedEvent: FermataEvent {
         var small = self
         small.truncated = true
         switch kind {

@@ -270,9 +270,10 @@ final class RunLoop: @unchecked Sendable {
     }
 
     private func accept(_ command: CommandIdentity, _ decision: Decision) {
+        var summary = decision.run.summary
+        summary.lastMessage = ""
         let reply = FermataCommandReply.with {
-            $0.run = decision.run.summary
-            $0.run.lastMessage = ""
+            $0.run = summary
             $0.changed = !decision.events.isEmpty
             $0.message = decision.message
         }

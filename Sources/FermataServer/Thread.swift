@@ -2,9 +2,11 @@ internal import Foundation
 
 /// Starts a thread with a name of at most 15 characters, for work that blocks. It ends when the body returns.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
-    let thread = Thread(block: body)
-    thread.name = name
-    thread.start()
+    Thread {
+        // From within: a thread that has not started yet cannot be named.
+        Thread.current.name = name
+        body()
+    }.start()
 }
 
 /// One thread that runs jobs in order of arrival.
