@@ -121,7 +121,7 @@ extension ErrorCode {
         cause: "The journal's file system is full; nothing was changed.", remedy: "Make room, then send it again.")
     public static let overloaded = ErrorCode(
         name: "OVERLOADED", class: .unavailable, retryable: true,
-        cause: "More commands wait than the server takes.", remedy: "Send it again after retry_after_ms.")
+        cause: "More requests are in progress than the server takes, in number or in bytes; nothing was done.", remedy: "Send it again after retry_after_ms.")
     public static let shuttingDown = ErrorCode(
         name: "SHUTTING_DOWN", class: .unavailable, retryable: true,
         cause: "The server is ending.", remedy: "Send it again when it is back.")
@@ -143,11 +143,14 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     /// One sentence for a person; never echoes what the caller sent as content.
     public let message: String
     public let details: [String: String]
+    /// When the same request may succeed, in milliseconds; 0 if it will not without being changed.
+    public let retryAfterMs: UInt32
 
-    public init(_ code: ErrorCode, _ message: String, details: [String: String] = [:]) {
+    public init(_ code: ErrorCode, _ message: String, details: [String: String] = [:], retryAfterMs: UInt32 = 1000) {
         self.code = code
         self.message = message
         self.details = details
+        self.retryAfterMs = code.retryable ? retryAfterMs : 0
     }
 
     public var description: String { "\(code): \(message)" }
@@ -159,7 +162,7 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
             $0.class = code.class.name
             $0.message = message
             $0.retryable = code.retryable
-            $0.retryAfterMs = code.retryable ? 1000 : 0
+            $0.retryAfterMs = retryAfterMs
             $0.details = details.sorted { $0.key < $1.key }.map { detail in
                 .with {
                     $0.key = detail.key

@@ -39,6 +39,14 @@ public struct Configuration: Sendable {
     static let contexts = 256
     /// Of these, the most that may be taken by waiting reads.
     static let waitingReads = 192
+    /// Of these, those that are kept for what passes everything: Pause, Interrupt, Stop, Hello, Stats.
+    static let reservedContexts = 16
+    /// The most that one connection may take.
+    static let contextsOfOneConnection = 64
+    /// The most that requests in progress and their replies, as far as they are made, may have together, in bytes.
+    static let bytesInProgress = 64 << 20
+    /// Pages of lists or events that wait to be read.
+    static let waitingPages = 128
     static let maximumWaitMilliseconds: UInt32 = 25_000
     static let maximumPublishedBytes = 16 << 10
     static let maximumFrames = 256
@@ -46,8 +54,6 @@ public struct Configuration: Sendable {
     static let pageBytes = 2 << 20
     /// Inputs that the loop decides before it commits.
     static let batchLimit = 1024
-    /// Commands that wait; beyond them the answer is OVERLOADED.
-    static let queueLimit = 10_000
     /// The most that `by` and `reason` may have, each, and all labels together, in bytes.
     static let maximumNoteBytes = 4 << 10
     /// The most that one message's text may have, in bytes.

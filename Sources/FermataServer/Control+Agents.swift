@@ -18,7 +18,7 @@ extension Control {
             AgentCommand(
                 agent: put.agent, ifVersion: put.hasIfVersion ? put.ifVersion : nil,
                 by: put.by.isEmpty ? exchange.sender : put.by, identity: try identity(of: put, complete)))
-        try enqueue(item)
+        loop.inbox.put(item)
     }
 
     func getAgent(_ get: FermataGetAgent, _ complete: @escaping Exchange.Completion) throws {
@@ -35,7 +35,7 @@ extension Control {
     func listAgents(_ list: FermataListAgents, _ complete: @escaping Exchange.Completion) throws {
         let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
         guard list.after.isEmpty || FermataAgent.isName(list.after) else { throw Refusal.badCursor }
-        readers.run { reader in
+        try readers.readPage { reader in
             complete(
                 Result {
                     let rows = try reader.agents(after: list.after.isEmpty ? nil : list.after, limit: limit)
@@ -61,7 +61,7 @@ extension Control {
         named name: String, _ body: @escaping @Sendable (Result<FermataStoredAgent?, Refusal>) -> Void
     ) {
         guard !name.isEmpty else { return body(.success(nil)) }
-        readers.run { reader in
+        readers.lookUp { reader in
             body(
                 Result {
                     guard FermataAgent.isName(name), let row = try reader.agent(name) else { throw Refusal.noSuchAgent }

@@ -27,7 +27,9 @@ extension Control {
         let deadline = Clock.monotonic + Int64(min(get.waitMs, Configuration.maximumWaitMilliseconds)) * 1000
         let number = waiters.add(.status(id, Set(get.until)), deadline: deadline) { [self] ending in
             switch ending {
-            case .run(let run): complete(Result { try Control.reply(run, get, matched: true) })
+            case .run(let run):
+                // The loop has other things to do than to encode for as many as may wait.
+                answers.run { complete(Result { try Control.reply(run, get, matched: true) }) }
             case .there(let reply): complete(.success(reply))
             case .events, .timedOut: look(id, get, complete)
             }
@@ -54,14 +56,20 @@ extension Control {
             complete(Result { try Control.reply(run, get, matched: get.until.contains(run.status)) })
             return
         }
-        readers.run { reader in
-            complete(
-                Result {
-                    if get.calls {
+        if get.calls {
+            readers.run { reader in
+                complete(
+                    Result {
                         let run = try Run(id: id, from: reader)
                         guard run.seq > 0 else { throw Refusal(.noSuchRun, "there is no run \(id)") }
                         return try Control.reply(run, get, matched: get.until.contains(run.status))
-                    }
+                    })
+            }
+            return
+        }
+        readers.lookUp { reader in
+            complete(
+                Result {
                     guard let row = try reader.run(id.journaled) else {
                         throw Refusal(.noSuchRun, "there is no run \(id)")
                     }
@@ -89,23 +97,19 @@ extension Control {
         let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
         let after = try list.after.isEmpty ? nil : RunCursor(text: list.after)
         let filter = try RunFilter(list)
-        readers.run { reader in
+        try readers.readPage { reader in
             complete(
                 Result {
-                    let rows = try reader.runs(
-                        filter, order: list.oldestFirst ? .oldestFirst : .newestFirst, after: after, limit: limit)
                     var reply = FermataListRunsReply()
-                    var bytes = 0
-                    var last: RunRow?
-                    for row in rows {
+                    reply.next = try Control.page(after: after, limit: limit, atOnce: 64) { after, limit in
+                        try reader.runs(
+                            filter, order: list.oldestFirst ? .oldestFirst : .newestFirst, after: after, limit: limit)
+                    } each: { row in
                         var summary = try FermataRunSummary(serializedBytes: row.summary)
                         summary.lastMessage = ""
-                        bytes += row.summary.count
                         reply.runs.append(summary)
-                        last = row
-                        if bytes > Configuration.pageBytes { break }
-                    }
-                    if reply.runs.count < rows.count || rows.count == limit { reply.next = last.map { RunCursor($0).text } ?? "" }
+                        return (row.summary.count, RunCursor(row))
+                    }?.text ?? ""
                     return try reply.serializedBytes()
                 })
         }
@@ -114,30 +118,27 @@ extension Control {
     func listAsks(_ list: FermataListAsks, _ complete: @escaping Exchange.Completion) throws {
         let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
         let after = try list.after.isEmpty ? nil : AskCursor(text: list.after)
-        let answer: @Sendable (RunID?) -> Void = { [readers] run in
-            readers.run { reader in
+        let answer: @Sendable (RunID?) throws(Refusal) -> Void = { [readers] run throws(Refusal) in
+            try readers.readPage { reader in
                 complete(
                     Result {
-                        let rows = try reader.openAsks(of: run?.journaled, after: after, limit: limit)
                         var reply = FermataListAsksReply()
-                        var bytes = 0
-                        for row in rows {
+                        reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                            try reader.openAsks(of: run?.journaled, after: after, limit: limit)
+                        } each: { row in
                             reply.asks.append(try FermataAsk(serializedBytes: row.body))
-                            bytes += row.body.count
-                            if bytes > Configuration.pageBytes { break }
-                        }
-                        if reply.asks.count < rows.count || rows.count == limit {
-                            reply.next = AskCursor(rows[reply.asks.count - 1]).text
-                        }
+                            return (row.body.count, AskCursor(row))
+                        }?.text ?? ""
                         return try reply.serializedBytes()
                     })
             }
         }
-        guard !list.run.isEmpty else { return answer(nil) }
+        guard !list.run.isEmpty else { return try answer(nil) }
         try find(list.run) { found in
-            switch found {
-            case .failure(let refusal): complete(.failure(refusal))
-            case .success(let id): answer(id)
+            do throws(Refusal) {
+                try answer(found.get())
+            } catch {
+                complete(.failure(error))
             }
         }
     }
@@ -159,23 +160,57 @@ extension Control {
     }
 
     private func readEvents(_ run: RunID?, _ read: FermataReadEvents, _ complete: @escaping Exchange.Completion) {
-        guard read.waitMs > 0 else {
-            readers.run { reader in complete(Result { try Control.events(run, read, reader).serializedBytes() }) }
-            return
+        let readNow: @Sendable () -> Void = { [readers] in
+            do throws(Refusal) {
+                try readers.readPage { reader in
+                    complete(Result { try Control.events(run, read, reader).serializedBytes() })
+                }
+            } catch {
+                complete(.failure(error))
+            }
         }
+        guard read.waitMs > 0 else { return readNow() }
         let deadline = Clock.monotonic + Int64(min(read.waitMs, Configuration.maximumWaitMilliseconds)) * 1000
         let number = waiters.add(.event(run, after: read.after), deadline: deadline) { [readers] _ in
             readers.run { reader in complete(Result { try Control.events(run, read, reader).serializedBytes() }) }
         }
-        guard let number else {
-            readers.run { reader in complete(Result { try Control.events(run, read, reader).serializedBytes() }) }
-            return
-        }
+        guard let number else { return readNow() }
         loop.inbox.wake()
-        readers.run { [waiters] reader in
-            let isThere = (try? Control.events(run, read, reader)).map { !$0.events.isEmpty } ?? true
-            if isThere { waiters.finish(number, .events) }
+        // What was committed before the waiter was entered no commit will tell.
+        readers.lookUp { [waiters] reader in
+            if (try? Control.hasEvents(run, after: read.after, reader)) != false { waiters.finish(number, .events) }
         }
+    }
+
+    /// Whether there is an event to read, or an error to tell.
+    private static func hasEvents(_ run: RunID?, after: UInt64, _ reader: JournalReader) throws -> Bool {
+        guard let run else { return try reader.lastOffset() > after }
+        let last = try reader.lastSeq(of: run.journaled)
+        return last == 0 || last > after
+    }
+
+    /// Reads the rows of a page by a few at a time: what they have together may be many times what a page may have.
+    ///
+    /// - Parameter each: takes a row into the page; its bytes and the cursor after it.
+    /// - Returns: where the next page begins, if there may be one.
+    private static func page<Row, Cursor>(
+        after: Cursor?, limit: Int, atOnce: Int, read: (Cursor?, Int) throws -> [Row],
+        each take: (Row) throws -> (bytes: Int, cursor: Cursor)
+    ) throws -> Cursor? {
+        var (cursor, count, bytes) = (after, 0, 0)
+        while count < limit {
+            let wanted = min(limit - count, atOnce)
+            let rows = try read(cursor, wanted)
+            for row in rows {
+                let taken = try take(row)
+                bytes += taken.bytes
+                count += 1
+                cursor = taken.cursor
+                if bytes > Configuration.pageBytes { return cursor }
+            }
+            if rows.count < wanted { return nil }
+        }
+        return cursor
     }
 
     private static func events(_ run: RunID?, _ read: FermataReadEvents, _ reader: JournalReader) throws

@@ -7,7 +7,7 @@ extension Control {
     /// Counts and sizes: no run is read, and no commit is waited for.
     func stats(_ complete: @escaping Exchange.Completion) {
         // Off nng's thread: sizes of files and of the process are asked of the kernel.
-        readers.run { [self] reader in
+        readers.lookUp { [self] reader in
             complete(Result { try stats(lastOffset: reader.lastOffset()).serializedBytes() })
         }
     }

@@ -19,11 +19,14 @@ final class Control: Sendable {
     let counters: Counters
     let storePath: String
     let startedAt = Clock.now
+    /// Encodes what the loop is not to encode, and decides the later frames of messages.
+    let answers: WorkThread
     private let launchThread = WorkThread("fermata-launch")
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
-        tokens: ResumeTokens, hello: FermataHelloReply, counters: Counters, storePath: String
+        tokens: ResumeTokens, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
+        storePath: String
     ) {
         self.loop = loop
         self.readers = readers
@@ -33,6 +36,7 @@ final class Control: Sendable {
         self.tokens = tokens
         self.hello = hello
         self.counters = counters
+        self.answers = answers
         self.storePath = storePath
     }
 
@@ -57,7 +61,7 @@ final class Control: Sendable {
         switch FermataFrameType(rawValue: Int(frame.type)) {
         case .hello:
             _ = try message(FermataHello.self, in: frame)
-            readers.run { [hello] reader in
+            readers.lookUp { [hello] reader in
                 complete(
                     Result {
                         var reply = hello
@@ -183,14 +187,7 @@ final class Control: Sendable {
                 identity: identity))
         switch request {
         case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
-        default: try enqueue(item)
-        }
-    }
-
-    /// - Throws: OVERLOADED when as many commands wait as may.
-    func enqueue(_ item: RunLoop.Item) throws {
-        guard loop.inbox.put(item, unlessMoreThan: Configuration.queueLimit) else {
-            throw Refusal(.overloaded, "\(Configuration.queueLimit) commands wait already")
+        default: loop.inbox.put(item)
         }
     }
 
@@ -215,7 +212,7 @@ final class Control: Sendable {
             complete(.failure(refusal))
             return
         }
-        readers.run { reader in
+        readers.lookUp { reader in
             complete(
                 Result {
                     guard let known = try reader.request(id).map(Repeat.init), known.digest == digest else {
@@ -244,7 +241,7 @@ final class Control: Sendable {
             throw Refusal(
                 .invalidArgument, "run is not the id of a run, nor the beginning of one", details: ["field": "run"])
         }
-        readers.run { reader in
+        readers.lookUp { reader in
             complete(
                 Result {
                     let found = try reader.runs(from: range.lowerBound.journaled, through: range.upperBound.journaled, limit: 2)

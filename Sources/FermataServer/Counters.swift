@@ -17,6 +17,8 @@ final class Counters: Sendable {
     let requests = Count()
     let requestsInProgress = Count()
     let requestBytes = Count()
+    /// Of replies that are not complete yet.
+    let replyBytes = Count()
     let commandsAccepted = Count()
     let commandsRefused = Count()
     let commandsOverloaded = Count()
@@ -38,6 +40,15 @@ final class Counters: Sendable {
 }
 
 extension FermataFrameType {
+    /// Whether it is taken however much is in progress: control of runs is immediate, and who looks after the server
+    /// must be able to see what is wrong.
+    var passesEverything: Bool {
+        switch self {
+        case .pause, .interrupt, .stop, .hello, .stats: true
+        default: false
+        }
+    }
+
     /// Whether its requests change something.
     var isCommand: Bool {
         switch self {

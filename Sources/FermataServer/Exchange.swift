@@ -7,13 +7,15 @@ internal import SwiftProtobuf
 /// Threads: one step at a time. The step that is in progress owns the exchange; whoever completes it, on whatever
 /// thread, owns it next. That is why the stored properties need no lock.
 final class Exchange: @unchecked Sendable {
+    typealias Completion = @Sendable (Result<[UInt8], Refusal>) -> Void
+
     /// Room for the replies to commands and for errors: 256 of them at 4 KiB.
     private static let reserve = 1 << 20
 
     private let request: Request
     private let frames: [Frame]
-    private let counters: Counters
-    private let bytes: Int
+    private let desk: ControlDesk
+    private var refusal: Refusal?
     private var replies: [UInt8] = []
     private var index = 0
 
@@ -22,68 +24,60 @@ final class Exchange: @unchecked Sendable {
     /// A waiting read has to be alone in its message.
     var isAlone: Bool { frames.count == 1 }
 
-    /// Cuts a message into frames, decides them one after the other and replies.
-    ///
-    /// - Parameter decide: starts one frame; calls its completion exactly once, on any thread.
-    static func run(
-        _ request: Request, _ counters: Counters,
-        _ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void
-    ) {
-        counters.requests.add()
-        let frames: [Frame]
-        do {
-            frames = try Frame.frames(in: request.body)
-            guard frames.count <= Configuration.maximumFrames else {
-                throw FramingError(offset: 0, problem: "more than \(Configuration.maximumFrames) frames")
-            }
-        } catch {
-            let refusal = Refusal(.badFrame, "\(error)")
-            _ = try? request.reply(Exchange.encode(.failure(refusal), to: 0))
-            return
-        }
-        counters.requestsInProgress.add()
-        counters.requestBytes.add(request.body.count)
-        Exchange(request, frames, counters).next(decide)
-    }
-
-    typealias Completion = @Sendable (Result<[UInt8], Refusal>) -> Void
-
-    private init(_ request: Request, _ frames: [Frame], _ counters: Counters) {
+    init(_ request: Request, _ frames: [Frame], _ desk: ControlDesk) {
         self.request = request
         self.frames = frames
-        self.counters = counters
-        bytes = request.body.count
+        self.desk = desk
     }
 
-    private func next(_ decide: @escaping @Sendable (Frame, Exchange, @escaping Completion) -> Void) {
+    /// Decides the first frame here and now, and all others elsewhere.
+    ///
+    /// - Parameter refusal: what every frame is answered with that does not pass everything.
+    func start(refusal: Refusal?) {
+        self.refusal = refusal
+        decideFrame()
+    }
+
+    private func decideFrame() {
+        let frame = frames[index]
+        let passes = FermataFrameType(rawValue: Int(frame.type))?.passesEverything ?? false
+        // The bytes in progress may have become too many since the frame before; the number can only have been at the
+        // beginning.
+        if !passes, let refusal = refusal ?? (index > 0 ? desk.refusal : nil) {
+            return complete(.failure(refusal))
+        }
+        desk.decide(frame, self) { [self] in complete($0) }
+    }
+
+    private func complete(_ result: Result<[UInt8], Refusal>) {
+        let type = frames[index].type
+        if case .failure(let refusal) = result {
+            desk.counters.answered(type, refusal: refusal)
+        } else {
+            desk.counters.answered(type, refusal: nil)
+        }
+        var reply = Exchange.encode(result, to: type)
+        // Only reads answer at such length; a command's reply always finds room.
+        let room = Frame.maximumMessageLength - (isAlone ? 0 : Exchange.reserve)
+        if replies.count + reply.count > room {
+            let refusal = Refusal(.replyTooLarge, "the replies to one message have no room for this one")
+            reply = Exchange.encode(.failure(refusal), to: type)
+        }
+        index += 1
         guard index < frames.count else {
-            counters.requestsInProgress.add(-1)
-            counters.requestBytes.add(-bytes)
-            // A reply that nng cannot take is like a reply to a client that is gone: the client sends again.
-            _ = try? request.reply(replies)
+            desk.counters.replyBytes.add(-replies.count)
+            desk.leave(request)
+            desk.reply(replies + reply, to: request)
             return
         }
-        let frame = frames[index]
-        decide(frame, self) { [self] result in
-            if case .failure(let refusal) = result {
-                counters.answered(frame.type, refusal: refusal)
-            } else {
-                counters.answered(frame.type, refusal: nil)
-            }
-            var reply = Exchange.encode(result, to: frame.type)
-            // Only reads answer at such length; a command's reply always finds room.
-            let room = Frame.maximumMessageLength - (isAlone ? 0 : Exchange.reserve)
-            if replies.count + reply.count > room {
-                let refusal = Refusal(.replyTooLarge, "the replies to one message have no room for this one")
-                reply = Exchange.encode(.failure(refusal), to: frame.type)
-            }
-            replies += reply
-            index += 1
-            next(decide)
-        }
+        desk.counters.replyBytes.add(reply.count)
+        replies += reply
+        // Whoever completes a frame, the loop above all, is not to be held by the 255 that may follow. One at a time,
+        // so that messages of many frames take turns.
+        desk.answers.run { self.decideFrame() }
     }
 
-    private static func encode(_ result: Result<[UInt8], Refusal>, to type: UInt16) -> [UInt8] {
+    static func encode(_ result: Result<[UInt8], Refusal>, to type: UInt16) -> [UInt8] {
         switch result {
         case .success(let body): Frame(type: type | Frame.replyBit, body: body).encoded
         case .failure(let refusal):

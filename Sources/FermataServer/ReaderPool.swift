@@ -1,3 +1,4 @@
+internal import FermataProtocol
 internal import Glibc
 internal import Journal
 internal import Logging
@@ -6,11 +7,15 @@ internal import Logging
 final class ReaderPool: Sendable {
     typealias Job = @Sendable (JournalReader) -> Void
     private let jobs = Inbox<Job>()
+    private let lookUps = Inbox<Job>()
 
-    /// - Parameter open: makes one connection; called on each thread once.
+    /// - Parameters:
+    ///   - threads: for everything but what is looked up, which has one more.
+    ///   - open: makes one connection; called on each thread once.
     init(threads: Int, logger: Logger, open: @escaping @Sendable () throws -> JournalReader) {
-        for number in 1...threads {
-            startThread("fermata-read-\(number)") { [jobs] in
+        let lanes = Array(repeating: jobs, count: threads) + [lookUps]
+        for (number, jobs) in lanes.enumerated() {
+            startThread("fermata-read-\(number)") {
                 let reader: JournalReader
                 do {
                     reader = try open()
@@ -26,6 +31,17 @@ final class ReaderPool: Sendable {
 
     /// Runs a job on one of the threads, in order of arrival.
     func run(_ job: @escaping Job) { jobs.put(job) }
+
+    /// As `run`, for a page of a list or of events: those are many and large, and only so many may wait.
+    func readPage(_ job: @escaping Job) throws(Refusal) {
+        guard jobs.put(job, unlessMoreThan: Configuration.waitingPages) else {
+            throw Refusal(.overloaded, "\(Configuration.waitingPages) reads wait already", retryAfterMs: 200)
+        }
+    }
+
+    /// Runs a job that takes microseconds on a thread that has no others: control of a run never waits for a page or a
+    /// transcript.
+    func lookUp(_ job: @escaping Job) { lookUps.put(job) }
 }
 
 /// Ends the process: what is true from here on, only the journal knows. The next start reads it.

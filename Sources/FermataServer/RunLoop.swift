@@ -216,7 +216,7 @@ final class RunLoop: @unchecked Sendable {
     private func load(_ id: RunID, then item: Item) {
         parked[id, default: []].append(item)
         guard parked[id]!.count == 1 else { return }
-        readers.run { [inbox, logger] reader in
+        readers.lookUp { [inbox, logger] reader in
             do {
                 inbox.put(.loaded(try Run(id: id, from: reader)))
             } catch {

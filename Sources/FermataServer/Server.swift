@@ -59,17 +59,20 @@ public final class Server {
                     logger: logger),
                 tools: [terminal], text: textPublisher, counters: counters),
             readers: readers, counters: counters, logger: logger)
+        let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, .askHuman], workspaces: configuration.directory + "/workspaces"),
             tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
-            hello: Self.hello(configuration, instance: instance), counters: counters, storePath: journal.path)
+            hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
+            storePath: journal.path)
+        let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, $2) }
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength
         ) { request in
-            Exchange.run(request, counters) { handler.decide($0, $1, $2) }
+            desk.take(request)
         }
         try loop.start()
         startThread("fermata-wal") { Self.keepLogShort(journal, logger) }

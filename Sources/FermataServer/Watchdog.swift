@@ -11,27 +11,51 @@ final class Watchdog: Sendable {
         let restart: @Sendable () throws -> Void
     }
 
-    /// Probes each ipc listener once a second on a thread of its own, until the process ends.
+    /// µs between two probes. A probe costs the server about a millisecond of processor time.
+    private static let calm: UInt32 = 500_000
+    /// For so many probes after a restart: what has ended the listener is likely to do it again.
+    private static let alert: UInt32 = 50_000
+    private static let alertProbes = 40
+
+    /// Probes each ipc listener on a thread of its own, until the process ends.
     init(_ listeners: [Listener], counters: Counters, logger: Logger) {
-        let watched = listeners.compactMap { listener -> (path: String, listener: Listener)? in
-            guard listener.url.hasPrefix("ipc://") else { return nil }
-            return (String(listener.url.dropFirst("ipc://".count)), listener)
-        }
-        startThread("fermata-watch") {
-            while true {
-                sleep(1)
-                for (path, listener) in watched {
-                    do {
-                        let outcome = try ListenerProbe.probe(path: path, expecting: listener.kind, timeout: .seconds(1))
-                        guard outcome == .unresponsive else { continue }
-                        logger.warning("a listener takes no connections and is restarted", metadata: ["path": "\(path)"])
-                        try listener.restart()
-                        counters.listenerRestarts.add()
-                    } catch {
-                        logger.error("a listener cannot be watched", metadata: ["path": "\(path)", "error": "\(error)"])
-                    }
-                }
+        for listener in listeners where listener.url.hasPrefix("ipc://") {
+            let path = String(listener.url.dropFirst("ipc://".count))
+            startThread("fermata-watch") {
+                Self.watch(path, listener, counters, logger.with(path: path))
             }
         }
+    }
+
+    private static func watch(_ path: String, _ listener: Listener, _ counters: Counters, _ logger: Logger) -> Never {
+        var alertProbes = 0
+        var isBroken = false
+        while true {
+            usleep(alertProbes > 0 ? alert : calm)
+            alertProbes = max(0, alertProbes - 1)
+            do {
+                // To give up on a listener that is only slow ends it; then its restart was what it needed.
+                let outcome = try ListenerProbe.probe(
+                    path: path, expecting: listener.kind, timeout: .milliseconds(500))
+                isBroken = false
+                guard outcome == .unresponsive else { continue }
+                try listener.restart()
+                counters.listenerRestarts.add()
+                // A storm of such peers is one line.
+                if alertProbes == 0 { logger.warning("a listener took no connections and was restarted") }
+                alertProbes = Self.alertProbes
+            } catch {
+                if !isBroken { logger.error("a listener cannot be watched", metadata: ["error": "\(error)"]) }
+                isBroken = true
+            }
+        }
+    }
+}
+
+extension Logger {
+    fileprivate func with(path: String) -> Logger {
+        var logger = self
+        logger[metadataKey: "path"] = "\(path)"
+        return logger
     }
 }

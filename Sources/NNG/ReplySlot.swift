@@ -51,6 +51,8 @@ final class ReplySlot: @unchecked Sendable {
         assert(operation == nil, "a slot is dropped while nng points to it")
     }
 
+    var freeContexts: Int { core.count - core.busy.load(ordering: .acquiring) }
+
     /// Begins to receive.
     func start() {
         state.withLock { receive(&$0) }
@@ -63,6 +65,7 @@ final class ReplySlot: @unchecked Sendable {
             return
         }
         state.phase = .receiving
+        nng_aio_set_timeout(operation, NNG_DURATION_INFINITE)
         nng_ctx_recv(context, operation)
     }
 
@@ -115,6 +118,7 @@ final class ReplySlot: @unchecked Sendable {
             guard state.phase == .handling(number), let operation else { return false }
             state.phase = .sending
             nng_aio_set_msg(operation, raw)
+            nng_aio_set_timeout(operation, core.sendTimeout)
             nng_ctx_send(context, operation)
             return true
         }

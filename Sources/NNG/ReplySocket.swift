@@ -19,13 +19,17 @@ public final class ReplySocket: Sendable {
     /// - Parameters:
     ///   - contexts: requests in progress at once, at least 1.
     ///   - maximumMessageSize: bytes of a request; what is longer closes the connection that brought it.
+    ///   - sendTimeout: how long an answer may wait for the answers before it on its connection; then it is dropped. A
+    ///     peer that asks again and again and does not read the answers has a context for so long, and not for ever.
     ///   - onRequest: called on nng's threads, several at once. It must not block, nor open or close any socket.
     public init(
         contexts: Int,
         maximumMessageSize: Int,
+        sendTimeout: Duration = .seconds(1),
         onRequest: @escaping @Sendable (Request) -> Void
     ) throws(NNGError) {
-        core = try ReplyCore(contexts: contexts, maximumMessageSize: maximumMessageSize, onRequest: onRequest)
+        core = try ReplyCore(
+            contexts: contexts, maximumMessageSize: maximumMessageSize, sendTimeout: sendTimeout, onRequest: onRequest)
     }
 
     deinit {
@@ -85,16 +89,20 @@ final class ReplyCore: Sendable {
     let count: Int
     let busy = Atomic<Int>(0)
     let onRequest: @Sendable (Request) -> Void
+    /// Milliseconds.
+    let sendTimeout: Int32
     private let state: Monitor<State>
 
     init(
         contexts: Int,
         maximumMessageSize: Int,
+        sendTimeout: Duration,
         onRequest: @escaping @Sendable (Request) -> Void
     ) throws(NNGError) {
         guard contexts > 0 else { throw .invalidArgument.with(detail: "at least 1 context is needed") }
         count = contexts
         self.onRequest = onRequest
+        self.sendTimeout = Deadline(after: sendTimeout).remainingMilliseconds
         endpoint = try Endpoint(
             maximumMessageSize: maximumMessageSize, headerSize: 4, connections: Connections()
         ) { nng_rep0_open($0) }

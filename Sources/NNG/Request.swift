@@ -12,6 +12,9 @@ public final class Request: Sendable {
     /// Who sent it.
     public let peer: Peer
 
+    /// Contexts of its socket that have no request at this moment.
+    public var freeContexts: Int { slot.freeContexts }
+
     private let slot: ReplySlot
     private let number: UInt64
     private let isAnswered = Atomic<Bool>(false)
