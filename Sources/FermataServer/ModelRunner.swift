@@ -37,7 +37,9 @@ final class ModelRunner: Sendable {
             do {
                 history = try histories.history(of: run, in: catalogue.historyForm(of: run.model), from: reader)
             } catch {
-                die(logger, "the transcript of run \(run.id) cannot be read", error)
+                logger.error("a transcript cannot be read", metadata: ["run": "\(run.id)", "error": "\(error)"])
+                let message = "the run's journal cannot be read; `fermata check` says more"
+                return end(.failure(ModelFailure(kind: .journal, message: message, retryable: false)))
             }
             let request = ModelRequest(
                 model: "", history: history,
@@ -116,6 +118,11 @@ extension ModelAnswer {
     fileprivate var size: Int {
         calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
     }
+}
+
+extension ModelFailure.Kind {
+    /// What the model was to be shown is damaged in the store.
+    fileprivate static let journal = Self(rawValue: "JOURNAL_UNREADABLE")
 }
 
 extension ModelOptions {

@@ -183,6 +183,10 @@ extension RunLoop {
 }
 
 extension Refusal {
+    static func unreadable(_ run: RunID) -> Refusal {
+        Refusal(.internalError, "run \(run) is damaged in the store; `fermata check` says more")
+    }
+
     /// Work in flight may have been stopped for it all the same: cancels go out before the commit.
     static let notWritten = Refusal(
         .storeFull, "the store is full or locked: nothing was changed in it, though work in flight may have stopped")

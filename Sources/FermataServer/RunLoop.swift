@@ -20,6 +20,8 @@ final class RunLoop: @unchecked Sendable {
         case timePassed(RunID)
         /// A run that was asked for is in memory again.
         case loaded(Run)
+        /// A run that was asked for is damaged in the store.
+        case unreadable(RunID, String)
         /// End: cut what is in flight, wait for its ends at most this long (µs), then call back.
         case shutDown(within: Int64, done: @Sendable () -> Void)
     }
@@ -164,16 +166,16 @@ final class RunLoop: @unchecked Sendable {
         case .loaded(let run):
             let waiting = parked.removeValue(forKey: run.id) ?? []
             guard run.seq > 0 else {
-                for case .command(let command) in waiting {
-                    batch.replies.append { _ in
-                        command.identity.reply(.failure(Refusal(.noSuchRun, "there is no run \(run.id)")))
-                    }
-                }
+                refuse(waiting, Refusal(.noSuchRun, "there is no run \(run.id)"))
                 return
             }
             reside(run)
             touch(run.id)
             for item in waiting { handle(item) }
+        case .unreadable(let run, let problem):
+            // The others go on; this one is as it was for whoever repairs the store.
+            logger.error("a run cannot be read", metadata: ["run": "\(run)", "error": "\(problem)"])
+            refuse(parked.removeValue(forKey: run) ?? [], .unreadable(run))
         case .shutDown(let limit, let done):
             ending = (Clock.monotonic + limit, done)
             for run in residents.keys { decide(.shutdown, run: run, reply: nil) }
@@ -212,15 +214,21 @@ final class RunLoop: @unchecked Sendable {
         }
     }
 
+    private func refuse(_ items: [Item], _ refusal: Refusal) {
+        for case .command(let command) in items {
+            batch.replies.append { _ in command.identity.reply(.failure(refusal)) }
+        }
+    }
+
     /// Reads a run off the loop's thread; what comes for it meanwhile waits in order.
     private func load(_ id: RunID, then item: Item) {
         parked[id, default: []].append(item)
         guard parked[id]!.count == 1 else { return }
-        readers.lookUp { [inbox, logger] reader in
+        readers.lookUp { [inbox] reader in
             do {
                 inbox.put(.loaded(try Run(id: id, from: reader)))
             } catch {
-                die(logger, "run \(id) cannot be read", error)
+                inbox.put(.unreadable(id, "\(error)"))
             }
         }
     }

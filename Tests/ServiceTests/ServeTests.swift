@@ -83,6 +83,22 @@ extension OneServerAtATime {
             }
         }
 
+        /// One run's event is damaged: whoever asks for that run is told so, and the others go on.
+        @Test func aRunThatIsDamaged() async throws {
+            try await Service.run(script: #"[{"text": "Done."}]"#) { service, _ in
+                let damaged = try await service.launch("")
+                let whole = try await service.launch("")
+                #expect(await service.terminate() == 0)
+                _ = try await sqlite("UPDATE events SET body = x'FF' WHERE offset = 1", in: service.directory)
+                try await service.start()
+                try await service.refused(.internalError) { try await service.send(damaged, "hello") }
+                try await service.refused(.internalError) { _ = try await service.events(damaged) }
+                try await service.send(whole, "hello")
+                try await service.wait(whole, .finished)
+                #expect(service.serverLog.contains("a run cannot be read") && service.serverLog.contains(damaged))
+            }
+        }
+
         @Test func aSocketInUse() async throws {
             try await Service.run(script: "[]") { service, _ in
                 try await withDirectory { directory in
