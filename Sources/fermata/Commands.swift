@@ -4,67 +4,16 @@ internal import Foundation
 public import FermataProtocol
 internal import SwiftProtobuf
 
-struct Send: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Send a message to a run.",
-        discussion: "It reaches the model before its next step. It never lifts a hold and never answers an ask.")
-    @OptionGroup var on: RunOptions
-    @Argument(help: "The message.") var text: String
-    @Flag(help: "Cut the model call in progress; calls that have not started are superseded.") var now = false
-    @Flag(help: "Deliver it as a turn of its own, after this one has ended.") var whenIdle = false
-
-    func validate() throws {
-        if now && whenIdle { throw ValidationError("--now and --when-idle exclude each other.") }
-    }
-
-    func run() async throws {
-        var send = on.command(FermataSend.self)
-        send.text = text
-        send.delivery = now ? .now : whenIdle ? .whenIdle : .nextStep
-        try await on.server.run(send)
-    }
-}
-
-struct Pause: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Let what is in flight finish, and start nothing new.")
-    @OptionGroup var on: RunOptions
-
-    func run() async throws { try await on.server.run(on.command(FermataPause.self)) }
-}
-
-struct Interrupt: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Cut the model's answer and kill executing tools, now; the run is then on hold.")
-    @OptionGroup var on: RunOptions
-
-    func run() async throws {
-        let sent = Date()
-        let clock = ContinuousClock()
-        let start = clock.now
-        let reply = try await on.server.client.send(on.command(FermataInterrupt.self))
-        let took = Follow.milliseconds(clock.now - start)
-        if on.server.json { return try on.server.print(json: reply) }
-        let microseconds = Int64(sent.timeIntervalSince1970 * 1_000_000)
-        print("\(reply.run.id)  \(reply.run.status.protocolName) in \(took) ms, sent at \(microseconds) µs")
-    }
-}
-
-struct Resume: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Lift the hold, or try a failed step again.")
-    @OptionGroup var on: RunOptions
-    @Option(name: .shortAndLong, help: "A message to send along.") var message: String?
-
-    func run() async throws {
-        var resume = on.command(FermataResume.self)
-        resume.text = message ?? ""
-        try await on.server.run(resume)
-    }
-}
-
 struct Stop: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "End a run for good.")
+    static let configuration = CommandConfiguration(
+        abstract: "End a run for good.",
+        discussion: """
+            What is in flight is cut as by an interrupt, open asks are closed. A stopped run can be read and nothing else; \
+            to have it stand still for a while, pause or interrupt it.
+
+            EXAMPLE
+              fermata stop 01a1fd79 --reason "no longer needed"
+            """)
     @OptionGroup var on: RunOptions
 
     func run() async throws { try await on.server.run(on.command(FermataStop.self)) }
@@ -72,7 +21,15 @@ struct Stop: AsyncParsableCommand {
 
 struct Answer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Answer a question of a run; `fermata inbox` shows them.")
+        abstract: "Answer a question of a run; `fermata inbox` shows them.",
+        discussion: """
+            An ask is answered once; the answer is the result of the call that asked. Under a hold it takes effect when \
+            the run is resumed.
+
+            EXAMPLES
+              fermata answer 01a1fd79 "No, keep them."
+              fermata answer 01a1fd79 --ask 3 blue
+            """)
     @OptionGroup var on: RunOptions
     @Option(help: ArgumentHelp("The ask's number; not needed while only one is open.", valueName: "number"))
     var ask: UInt32?
@@ -99,8 +56,19 @@ struct Answer: AsyncParsableCommand {
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Wait until a run has one of some statuses.",
-        discussion: "Without --for: until it needs nothing but a person (FINISHED, WAITING, PAUSED, FAILED, STOPPED).")
-    @Argument(help: "The run's id, or the beginning of it.") var run: String
+        discussion: """
+            Without --for: until it needs nothing but a person (FINISHED, WAITING, PAUSED, FAILED, STOPPED). It waits \
+            through a restart of the server. On a terminal a line on standard error tells how the run is meanwhile.
+
+            EXIT CODES
+              0   the status is there; without --for: FINISHED
+              10  WAITING   11  PAUSED   12  FAILED   13  STOPPED   (without --for)
+
+            EXAMPLES
+              fermata wait 01a1fd79 && echo done
+              fermata wait 01a1fd79 --for PAUSED STOPPED
+            """)
+    @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String
     @Option(
         name: .customLong("for"), parsing: .upToNextOption,
         help: ArgumentHelp("Statuses, such as PAUSED FINISHED.", valueName: "status")) var statuses: [FermataStatus] = []
@@ -108,7 +76,10 @@ struct Wait: AsyncParsableCommand {
 
     func run() async throws {
         let wanted = statuses.isEmpty ? FermataStatus.atRest : statuses
+        let progress = Progress(server.client, run: run, waitsFor: wanted.map(\.protocolName).joined(separator: ", "))
+        defer { progress.end() }
         let summary = try await server.client.wait(for: wanted, run: run)
+        progress.end()
         if server.json { return try server.print(json: summary) }
         print("\(summary.id)  \(summary.status.protocolName)")
         if statuses.isEmpty, summary.status != .finished { throw ExitCode(Failure.code(for: summary.status)) }
@@ -124,4 +95,10 @@ extension FermataStatus: ExpressibleByArgument {
         else { return nil }
         self = status
     }
+
+    public static var allValueStrings: [String] {
+        allCases.filter { $0 != .unspecified }.map(\.protocolName)
+    }
+
+    public static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }

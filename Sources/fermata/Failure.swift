@@ -2,8 +2,11 @@ internal import ArgumentParser
 internal import FermataClient
 internal import FermataProtocol
 internal import Foundation
+internal import SwiftProtobuf
 
-/// How a command ends when it does not succeed: one line on standard error, and a code that scripts can use.
+
+/// How a command ends when it does not succeed: one line on standard error that says what is wrong and what to do next,
+/// and a code that scripts can use.
 enum Failure {
     static let refused: Int32 = 1
     static let notRunning: Int32 = 69
@@ -17,16 +20,47 @@ enum Failure {
             say("no server listens at \(url). Start one with: fermata serve")
             exit(notRunning)
         case .timedOut:
-            say("\(error)")
+            say("\(error); it may still do what it was asked to. Look at it with: fermata doctor")
             exit(noAnswer)
+        case .refused(let refusal):
+            say("\(error)" + (next(after: refusal).map { "; \($0)" } ?? ""))
+            exit(refused)
         default:
             say("\(error)")
             exit(refused)
         }
     }
 
+    /// What a person at the command line does about it.
+    private static func next(after error: FermataError) -> String? {
+        switch error.code {
+        case ErrorCode.noSuchRun.name: "see: fermata list"
+        case ErrorCode.noSuchAsk.name: "see: fermata inbox"
+        case ErrorCode.noSuchAgent.name: "see: fermata agent list"
+        case ErrorCode.noSuchMessage.name: "the messages that wait are in: fermata show RUN"
+        case ErrorCode.alreadyDelivered.name: "send another one that corrects it"
+        case ErrorCode.stale.name: "look again with: fermata show RUN"
+        case ErrorCode.unsupported.name: "the server is older than this command: fermata doctor"
+        case ErrorCode.storeFull.name: "make room in the server's directory, then send it again"
+        case ErrorCode.overloaded.name: "send it again in a moment"
+        case ErrorCode.wrongStatus.name: next(inStatus: error.details.first { $0.key == "status" }?.value ?? "")
+        default: nil
+        }
+    }
+
+    private static func next(inStatus status: String) -> String? {
+        switch status {
+        case "STOPPED": "a stopped run can be read and nothing else"
+        case "FINISHED": "a message starts a new turn: fermata send RUN TEXT"
+        case "FAILED": "to try the failed step again: fermata resume RUN"
+        case "IDLE": "it has no message yet: fermata send RUN TEXT"
+        default: nil
+        }
+    }
+
+    /// A line on standard error.
     static func say(_ line: String) {
-        try? FileHandle.standardError.write(contentsOf: Data("fermata: \(line)\n".utf8))
+        Terminal.errors.write("fermata: \(Terminal.errors.isTerminal ? line.harmless : line)\n")
     }
 
     /// The code of `launch --wait` and `--follow` for a run that has come to rest.

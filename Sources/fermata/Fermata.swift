@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-struct Fermata: ParsableCommand {
+struct Fermata: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fermata",
         abstract: "Runs LLM agents that anyone can launch, watch, pause, interrupt, correct, answer, resume and stop.",
@@ -16,7 +16,8 @@ struct Fermata: ParsableCommand {
             """,
         version: "fermata 0.1.0",
         subcommands: [
-            Serve.self, Launch.self, Send.self, Pause.self, Interrupt.self, Resume.self, Stop.self, Answer.self,
-            Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self, MockModelCommand.self,
+            Serve.self, Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self,
+            Answer.self, Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self, Stats.self,
+            MockModelCommand.self,
         ])
 }

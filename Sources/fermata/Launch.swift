@@ -8,16 +8,41 @@ struct Launch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Launch a run and print its id.",
         discussion: """
-            With --wait it waits until the run needs nothing but a person, prints the model's last message, and its \
-            exit code tells FINISHED (0), WAITING (10), PAUSED (11), FAILED (12) and STOPPED (13) apart.
+            With --wait it waits until the run needs nothing but a person and prints the model's last message; on a \
+            terminal a line on standard error tells how the run is meanwhile. With --follow the transcript is printed as \
+            it streams; Ctrl-C interrupts the run and asks how it goes on.
+
+            What is named here comes before what the agent says; what neither says is the server's default.
+
+            EXIT CODES (--wait, --follow)
+              0  FINISHED   10  WAITING   11  PAUSED   12  FAILED   13  STOPPED
+
+            EXAMPLES
+              fermata launch "Where did the disk space go?"
+              fermata launch --follow --workspace . "Make the tests pass."
+              fermata launch --agent reviewer --max-cost 0.50 --wait "Review the last commit." > review.txt
+              fermata launch --model openai/gpt-4o --temperature 0 --tools terminal -- "Count the files."
             """)
 
     @Argument(help: "What the agent is to do. Without it the run is IDLE until a message is sent.") var task: String?
-    @Option(help: "The model as provider/model; the server's LLM_MODEL without it.") var model: String?
-    @Option(help: "The directory to work in; a new one without it.") var workspace: String?
+    @Option(help: "The stored agent to launch it from.", completion: .agents) var agent: String?
+    @Option(help: "The model as provider/model.") var model: String?
+    @OptionGroup(title: "Model options") var modelOptions: ModelOptionOptions
+    @Option(help: "The directory to work in; a new one without it.", completion: .directory) var workspace: String?
     @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt: String?
     @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it.") var tools: [String] = []
-    @Option(help: "How often a model call is tried whose failure may pass by itself.") var attempts: UInt32 = 1
+    @Option(help: "How often a model call is tried whose failure may pass by itself.") var attempts: UInt32?
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+    @Option(
+        help: ArgumentHelp("A label; may be given several times.", valueName: "key=value"),
+        transform: { text in
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, !parts[0].isEmpty else {
+                throw TimeArgument.Mistake(description: "a label is written key=value")
+            }
+            return .with { ($0.key, $0.value) = (parts[0], parts[1]) }
+        })
+    var label: [FermataLabelEntry] = []
     @Option(help: "Who launches; noted in the journal.") var by: String?
     @Option(help: "Why; noted in the journal.") var reason: String?
     @Flag(help: "Stream the transcript; Ctrl-C interrupts the run.") var follow = false
@@ -28,17 +53,7 @@ struct Launch: AsyncParsableCommand {
         let client = server.client
         let text = follow ? try await client.text() : nil
         let interrupts = follow ? InterruptKey() : nil
-        let reply = try await client.send(
-            FermataLaunch.with {
-                $0.task = task ?? ""
-                $0.model = model ?? ""
-                $0.workspace = workspace.map(ServerOptions.absolute) ?? ""
-                $0.systemPrompt = systemPrompt ?? ""
-                $0.tools = tools
-                $0.modelAttempts = attempts
-                $0.by = by ?? operatorName
-                $0.reason = reason ?? ""
-            })
+        let reply = try await client.send(command)
         if let text, let interrupts {
             let status = try await Follow(client: client, run: reply.run.id, text: text, interrupts: interrupts).run()
             throw ExitCode(Failure.code(for: status))
@@ -48,7 +63,9 @@ struct Launch: AsyncParsableCommand {
             return
         }
         FileHandle.standardError.write(Data("run \(reply.run.id)\n".utf8))
+        let progress = Progress(client, run: reply.run.id, waitsFor: "its end")
         let summary = try await client.waitUntilAtRest(run: reply.run.id)
+        progress.end()
         if server.json {
             try server.print(json: summary)
         } else {
@@ -56,6 +73,66 @@ struct Launch: AsyncParsableCommand {
             if summary.status != .finished { Failure.say(summary.why) }
         }
         throw ExitCode(Failure.code(for: summary.status))
+    }
+
+    private var command: FermataLaunch {
+        .with {
+            $0.task = task ?? ""
+            $0.agent = agent ?? ""
+            $0.model = model ?? ""
+            $0.workspace = workspace.map(ServerOptions.absolute) ?? ""
+            $0.systemPrompt = systemPrompt ?? ""
+            $0.tools = tools
+            $0.modelAttempts = attempts ?? 0
+            $0.labels = label
+            if let options = modelOptions.message { $0.modelOptions = options }
+            if let limits = limits.message { $0.limits = limits }
+            $0.by = by ?? operatorName
+            $0.reason = reason ?? ""
+        }
+    }
+}
+
+/// Sent to the model's server as they are; what is not given is not sent.
+struct ModelOptionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("How freely it chooses its words.", valueName: "number")) var temperature: Double?
+    @Option(help: ArgumentHelp("The share of likely words that it chooses from.", valueName: "number")) var topP: Double?
+    @Option(help: ArgumentHelp("The most tokens of one answer.", valueName: "count")) var maxOutputTokens: UInt32?
+    @Option(help: ArgumentHelp("For answers that can be had again.", valueName: "number")) var seed: Int64?
+    @Option(help: ArgumentHelp("For models that reason.", valueName: "effort")) var reasoningEffort: String?
+    @Option(
+        name: .customLong("stop-at"),
+        help: ArgumentHelp("A text at which an answer ends; may be given several times.", valueName: "text"))
+    var stop: [String] = []
+
+    /// Nil if nothing is given.
+    var message: FermataModelOptions? {
+        let message = FermataModelOptions.with {
+            if let temperature { $0.temperature = temperature }
+            if let topP { $0.topP = topP }
+            if let maxOutputTokens { $0.maxOutputTokens = maxOutputTokens }
+            if let seed { $0.seed = seed }
+            $0.reasoningEffort = reasoningEffort ?? ""
+            $0.stop = stop
+        }
+        return message == FermataModelOptions() ? nil : message
+    }
+}
+
+struct LimitOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The most model calls of one turn.", valueName: "count")) var maxSteps: UInt32?
+    @Option(
+        help: ArgumentHelp("The most that the run may cost, in US dollars.", valueName: "dollars"),
+        transform: { try Dollars($0).nano })
+    var maxCost: Int64?
+
+    /// Nil if nothing is given.
+    var message: FermataLimits? {
+        guard maxSteps != nil || maxCost != nil else { return nil }
+        return .with {
+            if let maxSteps { $0.maxSteps = maxSteps }
+            if let maxCost { $0.maxCostNanoUsd = maxCost }
+        }
     }
 }
 
@@ -65,19 +142,6 @@ extension Client {
         while true {
             let summary = try await wait(for: FermataStatus.atRest, run: run)
             if FermataStatus.atRest.contains(summary.status) { return summary }
-        }
-    }
-}
-
-extension FermataRunSummary {
-    /// The status, and what a person would want to know beside it.
-    var why: String {
-        switch status {
-        case .failed: "FAILED: \(failure.kind): \(failure.message)"
-        case .paused, .pausing:
-            "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)" + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
-        case .waiting: "WAITING: see fermata inbox; asks \(openAsks.map(String.init).joined(separator: ", "))"
-        default: status.protocolName
         }
     }
 }

@@ -7,7 +7,8 @@ internal import SwiftProtobuf
 /// Where the server is, and how results are printed: the same for every client command.
 struct ServerOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"),
+        completion: .directory)
     var dir: String?
 
     @Option(help: ArgumentHelp("The server's control socket, if it is not in its directory.", valueName: "url"))
@@ -39,19 +40,20 @@ struct ServerOptions: ParsableArguments {
 
     /// Sends a command and prints what has become of the run.
     func run<C: Command>(_ command: C) async throws where C.Reply == FermataCommandReply {
-        let reply = try await client.send(command)
+        try print(try await client.send(command))
+    }
+
+    /// What has become of the run.
+    func print(_ reply: FermataCommandReply) throws {
         if json { return try print(json: reply) }
         let note = reply.changed ? "" : "  (nothing to do)"
         let message = reply.message > 0 ? "  message \(reply.message)" : ""
-        fermata.print("\(reply.run.id)  \(reply.run.status.protocolName)\(message)\(note)")
+        fermata.print("\(reply.run.id)  \(reply.run.statusText)\(message)\(note)")
     }
 }
 
-/// The run that a command is about, and who asks why.
-struct RunOptions: ParsableArguments {
-    @Argument(help: "The run's id, or the beginning of it.")
-    var run: String
-
+/// Who sends a command, why, and on what condition.
+struct CommandOptions: ParsableArguments {
     @Option(help: "Who sends the command; noted in the journal.")
     var by: String?
 
@@ -64,7 +66,7 @@ struct RunOptions: ParsableArguments {
     @OptionGroup var server: ServerOptions
 
     /// A command with the fields filled in that all commands on a run share.
-    func command<C: RunCommand>(_ type: C.Type) -> C {
+    func command<C: RunCommand>(_ type: C.Type, run: String) -> C {
         var command = C()
         command.run = run
         command.by = by ?? operatorName
@@ -72,6 +74,18 @@ struct RunOptions: ParsableArguments {
         if let ifSeq { command.ifSeq = ifSeq }
         return command
     }
+}
+
+/// The run that a command is about, and who asks why.
+struct RunOptions: ParsableArguments {
+    @Argument(help: "The run's id, or the beginning of it.", completion: .runs)
+    var run: String
+
+    @OptionGroup var options: CommandOptions
+
+    var server: ServerOptions { options.server }
+
+    func command<C: RunCommand>(_ type: C.Type) -> C { options.command(type, run: run) }
 }
 
 /// Who types: as the journal will name them unless they say otherwise.

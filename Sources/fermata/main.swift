@@ -4,6 +4,15 @@ internal import Foundation
 
 // Client commands are asynchronous; `serve` and `mock-model` own the main thread, which waits for a signal. So the
 // main thread never runs on the cooperative pool, and nothing that blocks does.
+if CommandLine.arguments.dropFirst().first == "---completion" {
+    // A shell asks what a word could be; the answer may come from the server.
+    Task {
+        do { _ = try await Fermata.parseAsRoot() } catch { Fermata.exit(withError: error) }
+        Fermata.exit(withError: nil)
+    }
+    dispatchMain()
+}
+
 do {
     var command = try Fermata.parseAsRoot()
     if let command = command as? any AsyncParsableCommand {

@@ -1,0 +1,95 @@
+internal import FermataClient
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+/// `list --watch`: the list as it is now, again and again as statuses change.
+struct ListWatch {
+    let client: Client
+    let list: FermataListRuns
+    /// 0: as many as there are.
+    let limit: Int
+    let server: ServerOptions
+
+    func run() async throws {
+        var runs: [FermataRunSummary] = []
+        var drawnLines = 0
+        for try await news in try await client.statuses() {
+            let before = Dictionary(uniqueKeysWithValues: runs.map { ($0.id, $0) })
+            switch news {
+            case .stale: runs = try await read(keeping: runs)
+            case .changed(let run):
+                let wasFull = limit > 0 && runs.count == limit
+                guard take(run, &runs) else { continue }
+                // One has left, and one that was beyond the limit may take its place.
+                if wasFull, runs.count < limit { runs = try await read(keeping: runs) }
+            }
+            if Terminal.output.canRedraw, !server.json {
+                drawnLines = draw(runs, over: drawnLines)
+            } else {
+                try printChanges(from: before, to: runs, news)
+            }
+        }
+    }
+
+    /// While the server is away the list stays as it was.
+    private func read(keeping runs: [FermataRunSummary]) async throws -> [FermataRunSummary] {
+        do {
+            var read: [FermataRunSummary] = []
+            _ = try await client.eachRun(list, limit: UInt32(limit)) { read.append($0) }
+            return read
+        } catch ClientError.refused(let error) where !error.retryable {
+            throw ClientError.refused(error)
+        } catch is ClientError {
+            return runs
+        }
+    }
+
+    /// - Returns: false if the run is none of the list's, and was not.
+    private func take(_ run: FermataRunSummary, _ runs: inout [FermataRunSummary]) -> Bool {
+        let place = runs.firstIndex { $0.id == run.id }
+        // What was read may be newer than what was published before it.
+        if let place, runs[place].lastSeq > run.lastSeq { return false }
+        if let place { runs.remove(at: place) }
+        guard fits(run) else { return place != nil }
+        runs.insert(run, at: runs.firstIndex { comes(run, before: $0) } ?? runs.endIndex)
+        if limit > 0, runs.count > limit { runs.removeLast() }
+        return true
+    }
+
+    private func comes(_ run: FermataRunSummary, before other: FermataRunSummary) -> Bool {
+        let isOlder = (run.createdAt, run.id) < (other.createdAt, other.id)
+        return list.oldestFirst ? isOlder : !isOlder
+    }
+
+    private func fits(_ run: FermataRunSummary) -> Bool {
+        (list.status.isEmpty || list.status.contains(run.status)) && (list.agent.isEmpty || run.agent == list.agent)
+            && (list.parent.isEmpty || run.parent == list.parent)
+            && (list.createdAfterAt == 0 || run.createdAt > list.createdAfterAt)
+            && (list.createdBeforeAt == 0 || run.createdAt < list.createdBeforeAt)
+    }
+
+    /// Draws over what was drawn before; as many as the window has lines for.
+    private func draw(_ runs: [FermataRunSummary], over drawnLines: Int) -> Int {
+        let table = RunTable(terminal: .output)
+        let room = max(1, Terminal.output.size.lines - 3)
+        var lines = [table.head ?? ""] + runs.prefix(room).map { table.line($0) }
+        let count = runs.count > room ? "\(room) of \(runs.count) runs" : runs.count == 1 ? "1 run" : "\(runs.count) runs"
+        lines.append(
+            Terminal.output.paint("\(count) at \(TimeArgument.text(TimeArgument.now)); Ctrl-C ends", .grey))
+        let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\r" : ""
+        Terminal.output.write(up + "\u{1b}[J" + lines.map { $0 + "\n" }.joined())
+        return lines.count
+    }
+
+    private func printChanges(
+        from before: [String: FermataRunSummary], to runs: [FermataRunSummary], _ news: StatusNews
+    ) throws {
+        for run in runs where before[run.id]?.status != run.status || before[run.id]?.lastSeq != run.lastSeq {
+            if server.json { try server.print(json: run) } else { Terminal.output.write(RunTable(terminal: .output).line(run) + "\n") }
+        }
+        // It is in none of the statuses any more that were asked for, which is news too.
+        if case .changed(let run) = news, before[run.id] != nil, !runs.contains(where: { $0.id == run.id }) {
+            if server.json { try server.print(json: run) } else { Terminal.output.write(RunTable(terminal: .output).line(run) + "\n") }
+        }
+    }
+}

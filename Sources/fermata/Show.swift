@@ -1,0 +1,102 @@
+internal import ArgumentParser
+internal import FermataClient
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show a run: status, hold, calls, messages that wait, cost, last message.",
+        discussion: """
+            EXAMPLES
+              fermata show 01a1fd79
+              fermata show --json 01a1fd79 | jq .run.usage
+            """)
+    @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String
+    @OptionGroup var server: ServerOptions
+
+    func run() async throws {
+        let client = server.client
+        let reply = try await client.send(
+            FermataGetRun.with {
+                $0.run = run
+                $0.calls = true
+            })
+        if server.json { return try server.print(json: reply) }
+        let summary = reply.run
+        let first = try await client.send(
+            FermataReadEvents.with {
+                $0.run = summary.id
+                $0.limit = 1
+            }
+        ).events.first
+        let launched: FermataLaunched = if case .launched(let launched) = first?.kind { launched } else { .init() }
+        line("run", summary.id)
+        line("status", summary.why)
+        if summary.hasHold { printHold(summary.hold) }
+        if summary.nextAttemptAt > 0 { line("next try", TimeArgument.text(summary.nextAttemptAt)) }
+        line("agent", summary.agent + (launched.agentVersion > 0 ? ", version \(launched.agentVersion)" : ""))
+        line("model", ([summary.model] + launched.modelOptions.texts).joined(separator: ", "))
+        if !launched.limits.texts.isEmpty { line("limits", launched.limits.texts.joined(separator: ", ")) }
+        if !summary.parent.isEmpty { line("parent", summary.parent) }
+        line("workspace", summary.workspace)
+        line("task", summary.task.oneLine(100))
+        for label in summary.labels { line("label", "\(label.key)=\(label.value)") }
+        line("step", "\(summary.step), last event #\(summary.lastSeq) at \(EventLine.time(summary.updatedAt))")
+        line("usage", summary.usage.text)
+        for message in reply.queued { line("message", "\(message.number) waits (\(message.delivery.protocolName))") }
+        for call in reply.calls {
+            let state = call.state == .ended ? call.outcome.protocolName : call.state.protocolName
+            line("call \(call.number)", "\(call.tool) \(call.arguments)  \(state)")
+        }
+        if !summary.lastMessage.isEmpty { print("\n\(summary.lastMessage)") }
+    }
+
+    private func line(_ name: String, _ value: String) { print("\(name.padding(to: 11))\(value)") }
+
+    private func printHold(_ hold: FermataHold) {
+        let ends = hold.resumeAt > 0 ? "lifts itself at \(TimeArgument.text(hold.resumeAt))" : "until it is resumed"
+        let token = hold.hasToken_p ? ", or by its token" : ""
+        line("hold", "since \(TimeArgument.text(hold.sinceAt)), \(ends)\(token)")
+    }
+}
+
+extension FermataModelOptions {
+    /// Each that is set.
+    var texts: [String] {
+        var texts: [String] = []
+        if hasTemperature { texts.append("temperature \(temperature)") }
+        if hasTopP { texts.append("top_p \(topP)") }
+        if hasMaxOutputTokens { texts.append("at most \(maxOutputTokens) output tokens") }
+        if hasSeed { texts.append("seed \(seed)") }
+        if !reasoningEffort.isEmpty { texts.append("reasoning effort \(reasoningEffort)") }
+        if !stop.isEmpty { texts.append("stops at \(stop)") }
+        return texts
+    }
+}
+
+extension FermataLimits {
+    var texts: [String] {
+        var texts: [String] = []
+        if hasMaxSteps { texts.append("\(maxSteps) steps a turn") }
+        if hasMaxCostNanoUsd { texts.append("\(Dollars.text(maxCostNanoUsd))") }
+        return texts
+    }
+}
+
+extension FermataRunSummary {
+    /// The status, and when its hold lifts itself.
+    var statusText: String {
+        status.protocolName + (hold.resumeAt > 0 ? " until \(TimeArgument.text(hold.resumeAt))" : "")
+    }
+
+    /// The status, and what a person would want to know beside it.
+    var why: String {
+        switch status {
+        case .failed: "FAILED: \(failure.kind): \(failure.message)"
+        case .paused, .pausing:
+            "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)" + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
+        case .waiting: "WAITING: see fermata inbox; asks \(openAsks.map(String.init).joined(separator: ", "))"
+        default: status.protocolName
+        }
+    }
+}
