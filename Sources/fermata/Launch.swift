@@ -98,7 +98,9 @@ struct ModelOptionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How freely it chooses its words.", valueName: "number")) var temperature: Double?
     @Option(help: ArgumentHelp("The share of likely words that it chooses from.", valueName: "number")) var topP: Double?
     @Option(help: ArgumentHelp("The most tokens of one answer.", valueName: "count")) var maxOutputTokens: UInt32?
-    @Option(help: ArgumentHelp("For answers that can be had again.", valueName: "number")) var seed: Int64?
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("For answers that can be had again.", valueName: "number"))
+    var seed: Int64?
     @Option(help: ArgumentHelp("For models that reason.", valueName: "effort")) var reasoningEffort: String?
     @Option(
         name: .customLong("stop-at"),
