@@ -33,6 +33,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         // The log of the service.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // The configuration file, and agents as files, in YAML; it tells the line of each key.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // The HTTP server of the mock model: it sees at once that a client has left (HummingbirdCore only).
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         // Event loops and HTTP types that HummingbirdCore hands its users.
@@ -84,7 +86,8 @@ let package = Package(
             name: "fermata",
             dependencies: [
                 "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript", "MockModel",
-                protobuf, logging,
+                "Curl", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
+                .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

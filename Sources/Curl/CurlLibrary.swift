@@ -1,7 +1,7 @@
 internal import CCurl
 
 /// libcurl itself: initialised once per process, and checked for what this module relies on.
-enum CurlLibrary {
+public enum CurlLibrary {
     /// Nil when the library is usable.
     static let problem: CurlError? = {
         // The only call of curl_global_init: a static is initialised once, whatever thread comes first.
@@ -21,6 +21,22 @@ enum CurlLibrary {
         }
         return nil
     }()
+
+    /// Of the library that is loaded, such as `7.88.1`.
+    public static var version: String {
+        ccurl_version().map { String(cString: $0.pointee.version) } ?? "unknown"
+    }
+
+    /// The TLS library that it uses and its version, such as `OpenSSL/3.0.17`; nil: none.
+    public static var tlsVersion: String? {
+        ccurl_version().flatMap { $0.pointee.ssl_version }.map { String(cString: $0) }
+    }
+
+    /// Of the headers that this module was compiled with.
+    public static var headerVersion: String { LIBCURL_VERSION }
+
+    /// Why the library cannot be used for transfers, in one line; nil: it can.
+    public static var usabilityProblem: String? { problem?.message }
 
     /// Whether libcurl knows a default file of trusted certificates, not only a directory.
     static let hasAuthoritiesFile: Bool = {

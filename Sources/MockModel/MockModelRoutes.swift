@@ -26,7 +26,12 @@ final class MockModelRoutes: Sendable {
         case (.post, "/v1/chat/completions"), (.post, "/chat/completions"):
             try await chat(request, writer, connection)
         case (.get, "/v1/models"), (.get, "/models"):
-            try await reply(writer, 200, models)
+            let refusal: ChatError?
+            do throws(ChatError) {
+                try checkKey(request)
+                refusal = nil
+            } catch { refusal = error }
+            if let refusal { try await refuse(writer, refusal) } else { try await reply(writer, 200, models) }
         case (.get, "/log"):
             try await showLog(request, writer, connection)
         case (.get, "/gates"):

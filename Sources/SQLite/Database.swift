@@ -159,4 +159,7 @@ extension Database: Sendable {}
 extension Database {
     /// The version of the library that is linked, as in "3.40.1".
     public static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
+    /// Of the headers that this module was compiled with.
+    public static var headerVersion: String { SQLITE_VERSION }
 }

@@ -12,6 +12,7 @@ enum Failure {
     static let notRunning: Int32 = 69
     static let notWritten: Int32 = 74
     static let noAnswer: Int32 = 75
+    static let misconfigured: Int32 = 78
 
     static func end(_ error: any Error) -> Never {
         guard let error = error as? ClientError else { Fermata.exit(withError: error) }

@@ -13,11 +13,12 @@ struct Fermata: AsyncParsableCommand {
               69  no server is there
               74  the output cannot be written
               75  no answer in time
+              78  the environment or the configuration file is wrong
             """,
         version: "fermata 0.1.0",
         subcommands: [
             Serve.self, Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self,
             Answer.self, Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self, Stats.self,
-            MockModelCommand.self,
+            Doctor.self, Completions.self, MockModelCommand.self,
         ])
 }

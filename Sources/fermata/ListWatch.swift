@@ -14,19 +14,23 @@ struct ListWatch {
         var runs: [FermataRunSummary] = []
         var drawnLines = 0
         for try await news in try await client.statuses() {
-            let before = Dictionary(uniqueKeysWithValues: runs.map { ($0.id, $0) })
+            let before = runs
+            var left: [FermataRunSummary] = []
             switch news {
-            case .stale: runs = try await read(keeping: runs)
+            case .stale:
+                runs = try await read(keeping: runs)
+                left = await thoseThatLeft(before, runs)
             case .changed(let run):
                 let wasFull = limit > 0 && runs.count == limit
                 guard take(run, &runs) else { continue }
+                if !fits(run) { left = [run] }
                 // One has left, and one that was beyond the limit may take its place.
                 if wasFull, runs.count < limit { runs = try await read(keeping: runs) }
             }
             if Terminal.output.canRedraw, !server.json {
                 drawnLines = draw(runs, over: drawnLines)
             } else {
-                try printChanges(from: before, to: runs, news)
+                try printChanges(from: before, to: runs, left)
             }
         }
     }
@@ -81,15 +85,27 @@ struct ListWatch {
         return lines.count
     }
 
-    private func printChanges(
-        from before: [String: FermataRunSummary], to runs: [FermataRunSummary], _ news: StatusNews
-    ) throws {
-        for run in runs where before[run.id]?.status != run.status || before[run.id]?.lastSeq != run.lastSeq {
-            if server.json { try server.print(json: run) } else { Terminal.output.write(RunTable(terminal: .output).line(run) + "\n") }
+    /// Runs that are not in the list any more because of what they are now, as they are now.
+    private func thoseThatLeft(
+        _ before: [FermataRunSummary], _ runs: [FermataRunSummary]
+    ) async -> [FermataRunSummary] {
+        let listed = Set(runs.map(\.id))
+        var left: [FermataRunSummary] = []
+        for run in before where !listed.contains(run.id) {
+            let now = try? await client.send(FermataGetRun.with { $0.run = run.id }).run
+            if let now, !fits(now) { left.append(now) }
         }
-        // It is in none of the statuses any more that were asked for, which is news too.
-        if case .changed(let run) = news, before[run.id] != nil, !runs.contains(where: { $0.id == run.id }) {
-            if server.json { try server.print(json: run) } else { Terminal.output.write(RunTable(terminal: .output).line(run) + "\n") }
+        return left
+    }
+
+    /// That a run is in none of the statuses any more that were asked for is news too.
+    private func printChanges(
+        from before: [FermataRunSummary], to runs: [FermataRunSummary], _ left: [FermataRunSummary]
+    ) throws {
+        let old = Dictionary(uniqueKeysWithValues: before.map { ($0.id, $0) })
+        let table = RunTable(terminal: .output)
+        for run in left + runs where old[run.id]?.status != run.status || old[run.id]?.lastSeq != run.lastSeq {
+            if server.json { try server.print(json: run) } else { Terminal.output.write(table.line(run) + "\n") }
         }
     }
 }

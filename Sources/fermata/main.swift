@@ -6,10 +6,7 @@ internal import Foundation
 // main thread never runs on the cooperative pool, and nothing that blocks does.
 if CommandLine.arguments.dropFirst().first == "---completion" {
     // A shell asks what a word could be; the answer may come from the server.
-    Task {
-        do { _ = try await Fermata.parseAsRoot() } catch { Fermata.exit(withError: error) }
-        Fermata.exit(withError: nil)
-    }
+    Task { await Fermata.main(Array(CommandLine.arguments.dropFirst())) }
     dispatchMain()
 }
 

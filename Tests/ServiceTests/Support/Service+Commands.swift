@@ -109,12 +109,13 @@ extension Service {
     }
 
     static func cli(
-        _ arguments: [String], directory: String, input: String? = nil
+        _ arguments: [String], directory: String, environment: [String: String] = [:], input: String? = nil
     ) async throws -> (code: Int32, output: String, errors: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = arguments
-        process.environment = ["FERMATA_DIR": directory, "HOME": directory, "USER": "tester"]
+        process.environment = environment.merging(
+            ["FERMATA_DIR": directory, "HOME": directory, "USER": "tester"]) { own, _ in own }
         let (output, errors, feed) = (Pipe(), Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors

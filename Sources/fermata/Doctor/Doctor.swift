@@ -1,0 +1,83 @@
+internal import ArgumentParser
+internal import FermataClient
+internal import FermataProtocol
+internal import FermataServer
+internal import Foundation
+internal import SwiftProtobuf
+
+struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at everything that Fermata needs, and say what to do about what is wrong.",
+        discussion: """
+            Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's server, \
+            the process that tools run under, limits, the clock. It changes nothing, needs no server, and looks at a \
+            store beside a server that is using it. The model's server is asked for its list of models, which costs \
+            nothing, with the key of this environment, which may not be the server's; the key is never shown.
+
+            EXIT CODES
+              0   no problems; there may be warnings
+              1   at least one problem
+
+            EXAMPLES
+              fermata doctor
+              fermata doctor --json | jq '.findings[] | select(.level != "ok")'
+            """)
+    @Option(help: "The model to reach, as provider/model; LLM_MODEL, or the server's default, without it.")
+    var model: String?
+    @Flag(help: "Ask no model's server.") var noModel = false
+    @OptionGroup var server: ServerOptions
+
+    func run() async throws {
+        let directory = server.directory
+        report(await onThread { LibraryChecks.findings })
+        report(await onThread { DirectoryChecks.findings(directory) })
+        let service = await ServiceChecks(server).look()
+        report(service.findings)
+        let isServed = service.hello != nil
+        report(await onThread { StoreChecks.findings(directory, isServed: isServed) })
+        if !noModel {
+            let environment = ProcessInfo.processInfo.environment
+            report([await ModelCheck(named: model, default: service.hello?.defaultModel, environment).finding()])
+        }
+        report([await SupervisorCheck.finding()])
+        report(LimitChecks.findings(service.stats))
+        let all = Findings(found.list)
+        if server.json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(all), as: UTF8.self))
+        } else {
+            print("\(count(all.problems, "problem")), \(count(all.warnings, "warning"))")
+        }
+        if all.problems > 0 { throw ExitCode(Failure.refused) }
+    }
+
+    /// What was found so far: printed as it is found, for some of it takes a moment.
+    private final class Found: @unchecked Sendable {
+        // Filled by the command's one task.
+        var list: [Finding] = []
+    }
+
+    private let found = Found()
+
+    private enum CodingKeys: CodingKey { case model, noModel, server }
+
+    private func report(_ findings: [Finding]) {
+        found.list += findings
+        guard !server.json else { return }
+        for finding in findings {
+            let colour: Terminal.Colour =
+                switch finding.level {
+                case .ok: .green
+                case .warning: .yellow
+                case .problem: .red
+                }
+            let level = Terminal.output.paint(finding.level.rawValue.padding(to: 7), colour)
+            Terminal.output.write("\(level)  \(finding.check.padding(to: 11))  ")
+            print(finding.text)
+            if let remedy = finding.remedy { print(String(repeating: " ", count: 22) + "→ \(remedy)") }
+        }
+    }
+
+    private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}

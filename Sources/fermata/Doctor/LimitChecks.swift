@@ -1,0 +1,24 @@
+internal import FermataProtocol
+internal import Foundation
+
+/// What the kernel lets a server have.
+enum LimitChecks {
+    /// - Parameter stats: of the running server, whose own limits count.
+    static func findings(_ stats: FermataStatsReply?) -> [Finding] {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let hard = stats.map(\.descriptorLimit) ?? UInt64(limit.rlim_max)
+        let text = stats.map { "the server has \($0.descriptors) of \(hard) open" }
+            ?? "a server could have \(hard) (hard limit); it takes as many as it may"
+        // A client takes one, a model call one, a tool three.
+        let remedy = "raise LimitNOFILE= of the unit, or ulimit -Hn"
+        if let stats, stats.descriptors * 10 > hard * 9 {
+            return [.problem("descriptors", "\(text): nearly all", do: remedy)]
+        }
+        return [
+            hard < 4096
+                ? .warning("descriptors", "\(text): few for many clients, models and tools", do: remedy)
+                : .ok("descriptors", text)
+        ]
+    }
+}
