@@ -86,6 +86,14 @@ final class ModelRunner: Sendable {
             // If the run still wants it (the store was too full to say otherwise), it is as good as lost.
             return .lost(.model(step: step, attempt: attempt))
         case .failure(let failure):
+            // Its message may quote what the model's server was sent: that is in the journal.
+            logger.warning(
+                "a model call failed",
+                metadata: [
+                    "run": "\(run.id)", "step": "\(step)", "attempt": "\(attempt)", "model": "\(run.model)",
+                    "kind": "\(failure.kind.rawValue)", "http_status": "\(failure.httpStatus ?? 0)",
+                    "retryable": "\(failure.retryable)",
+                ])
             return .modelFailed(
                 step: step, attempt: attempt,
                 .with {

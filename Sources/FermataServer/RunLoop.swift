@@ -3,6 +3,7 @@ internal import FermataProtocol
 internal import SwiftProtobuf
 internal import Journal
 internal import Logging
+internal import Synchronization
 
 /// The one loop through which every run changes: take, decide, cancel, commit, answer, publish, reconcile.
 ///
@@ -79,6 +80,8 @@ final class RunLoop: @unchecked Sendable {
     var deferred: [Item] = []
     var nextTick: Int64 = 0
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
+    /// How often the loop has turned; read by other threads.
+    let turns = Atomic<UInt64>(0)
 
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
@@ -110,6 +113,7 @@ final class RunLoop: @unchecked Sendable {
             for item in items { handle(item) }
             handleTime()
             finishBatch()
+            turns.add(1, ordering: .relaxed)
             if let ending, isDrained || Clock.monotonic >= ending.deadline {
                 waiters.endAll()
                 ending.done()

@@ -8,6 +8,7 @@ internal import Journal
 internal import ModelClients
 internal import NNG
 internal import SwiftProtobuf
+internal import Synchronization
 internal import Toolbox
 
 /// The service: owns the store, the loop, the sockets and their lifetimes.
@@ -68,7 +69,7 @@ public final class Server {
             tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
-        let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, $2) }
+        let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength
         ) { request in
@@ -87,7 +88,25 @@ public final class Server {
             throw StartFailure("the sockets cannot be opened: \(error)")
         }
         watch(counters)
-        logger.info("ready", metadata: ["control": "\(configuration.controlURL)"])
+        logger.info(
+            "ready",
+            metadata: [
+                "version": "\(Self.version)", "instance": "\(instance)", "dir": "\(configuration.directory)",
+                "control": "\(configuration.controlURL)", "durability": "\(configuration.durability)",
+                "model": "\(configuration.models.defaultModel)", "pid": "\(getpid())",
+            ])
+    }
+
+    /// Whether the service lives; for any thread, also after the server is gone.
+    public var liveness: Liveness { Liveness(turns: { [loop] in loop.turns.load(ordering: .relaxed) }) }
+
+    public struct Liveness: Sendable {
+        private let count: @Sendable () -> UInt64
+
+        init(turns count: @escaping @Sendable () -> UInt64) { self.count = count }
+
+        /// Turns of the loop through which every run changes: at least one a second.
+        public var turns: UInt64 { count() }
     }
 
     /// Cuts what is in flight as an interrupt does, waits for its ends, closes the sockets. At most five seconds.

@@ -1,0 +1,242 @@
+internal import ArgumentParser
+internal import FermataServer
+internal import Foundation
+internal import Logging
+internal import ModelClients
+
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the service until SIGTERM or SIGINT.",
+        discussion: """
+            Each setting is taken from its option, else from its variable in the environment, else from the \
+            configuration file, else it has its default; --print-config shows every one and where it is from. The file is \
+            a YAML mapping whose keys are the options' long names; without --config and FERMATA_CONFIG it is \
+            ~/.config/fermata/fermata.yaml, if that is there.
+
+            SIGTERM and SIGINT end the service: what is in flight is cut and goes on with the next start on the same \
+            directory, also of a newer fermata. Under systemd (Type=notify) it tells when it is ready.
+
+            ENVIRONMENT
+              LLM_MODEL         as --model
+              LLM_BASE_URL      as --base-url
+              LLM_API_KEY       the key of the model's server; else the provider's own variable, such as OPENAI_API_KEY
+              LLM_API_KEY_FILE  as --api-key-file
+              FERMATA_CONFIG    as --config
+              FERMATA_DIR, FERMATA_CONTROL, FERMATA_EVENTS, FERMATA_TEXT, FERMATA_DURABILITY, FERMATA_MODEL_SILENCE,
+              FERMATA_PRICES, FERMATA_LOG_LEVEL, FERMATA_LOG_FORMAT   as the options of those names
+
+            EXIT CODES
+              0   it was ended
+              1   it cannot start: the message says why
+              64  the command line is wrong
+              78  the environment or the configuration file is wrong: file, line and key are named
+
+            EXAMPLES
+              LLM_API_KEY=… fermata serve --model openai/gpt-4o
+              fermata serve --config /etc/fermata/fermata.yaml --print-config
+            """)
+
+    @Option(help: ArgumentHelp("The configuration file.", valueName: "file"), completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+    @Flag(help: "Print each setting and where it is from, and end.") var printConfig = false
+    @Option(
+        help: ArgumentHelp("Holds the store, sockets and workspaces; else ~/.local/state/fermata.", valueName: "dir"),
+        completion: .directory)
+    var dir: String?
+    @Option(help: ArgumentHelp("The control socket, if it is not to be in the directory.", valueName: "url"))
+    var control: String?
+    @Option(help: ArgumentHelp("The event socket.", valueName: "url")) var events: String?
+    @Option(help: ArgumentHelp("The socket for streaming text.", valueName: "url")) var text: String?
+    @Option(
+        help: ArgumentHelp(
+            "full: answered when the disk has it. normal: when the kernel has it; a power cut may lose the last.",
+            valueName: "durability"), completion: .list(["full", "normal"]))
+    var durability: String?
+    @Option(help: ArgumentHelp("The model of runs that name none, as provider/model.", valueName: "model")) var model: String?
+    @Option(
+        name: .customLong("base-url"),
+        help: ArgumentHelp("Where chat completions are, for a server of your own.", valueName: "url"))
+    var baseURL: String?
+    @Option(
+        help: ArgumentHelp("A file that has the key of the model's server and nothing else.", valueName: "file"),
+        completion: .file())
+    var apiKeyFile: String?
+    @Option(
+        help: ArgumentHelp(
+            "How long a model's server may send nothing before the call has failed; 120.", valueName: "seconds"))
+    var modelSilence: String?
+    @Option(
+        help: ArgumentHelp("Prices of models, as JSON; the built-in ones without it.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
+    var prices: String?
+    @Option(
+        help: ArgumentHelp("trace, debug, info, warning or error; to standard error.", valueName: "level"),
+        completion: .list(["trace", "debug", "info", "warning", "error"]))
+    var logLevel: String?
+    @Option(help: ArgumentHelp("text (key=value) or json.", valueName: "format"), completion: .list(["text", "json"]))
+    var logFormat: String?
+
+    func run() throws {
+        var environment = ProcessInfo.processInfo.environment
+        let settings = try settings(environment)
+        if printConfig { return print(settings.asFile) }
+        // Before any thread is made, so that the signals come to this one only.
+        let signals = blockEndSignals()
+        signal(SIGPIPE, SIG_IGN)
+        environment = takeEnvironment()
+        let manager = ServiceManager(&environment)
+        let logger = makeLogger(settings)
+        warnOfFewDescriptors(raiseDescriptorLimit(), logger)
+        let server: Server
+        do {
+            server = try Server(try configuration(settings, environment, logger), logger: logger)
+        } catch {
+            if settings["log-format"] == "json" { logger.critical("\(error)") } else { Failure.say("\(error)") }
+            throw ExitCode(Failure.refused)
+        }
+        // Nobody may be reading; the service goes on.
+        try? FileHandle.standardOutput.write(contentsOf: Data("listening \(server.controlURL)\n".utf8))
+        manager.ready("listening at \(server.controlURL)")
+        if let interval = manager.watchdog { feedWatchdog(manager, every: interval / 3, server) }
+        let signal = wait(for: signals)
+        logger.info("ending", metadata: ["signal": "\(signal)"])
+        manager.stopping("cutting what is in flight")
+        server.shutDown()
+    }
+
+    private func settings(_ environment: [String: String]) throws -> Settings {
+        let options = [
+            "dir": dir, "control": control, "events": events, "text": text, "durability": durability, "model": model,
+            "base-url": baseURL, "api-key-file": apiKeyFile, "model-silence": modelSilence, "prices": prices,
+            "log-level": logLevel, "log-format": logFormat,
+        ]
+        do {
+            return try Settings(options: options.compactMapValues(\.self), environment: environment, file: config)
+        } catch let mistakes as Settings.Mistakes {
+            if mistakes.areOptions { throw ValidationError(mistakes.lines.joined(separator: "\n")) }
+            Failure.say("\(mistakes)")
+            throw ExitCode(Failure.misconfigured)
+        }
+    }
+
+    private func makeLogger(_ settings: Settings) -> Logger {
+        let format = LogLine.Format(rawValue: settings["log-format"]) ?? .text
+        LoggingSystem.bootstrap { _ in LogLine(format: format) }
+        var logger = Logger(label: "fermata")
+        logger.logLevel = Logger.Level(rawValue: settings["log-level"]) ?? .info
+        return logger
+    }
+
+    private func configuration(
+        _ settings: Settings, _ environment: [String: String], _ logger: Logger
+    ) throws -> Configuration {
+        var environment = environment
+        if let file = settings.values["api-key-file"] {
+            // An option comes before the environment's key, the file of settings after it.
+            let isSet = !(environment["LLM_API_KEY"] ?? "").isEmpty
+            if case .option = file.origin { environment["LLM_API_KEY"] = try KeyFile(file.text, logger).key } else if !isSet {
+                environment["LLM_API_KEY"] = try KeyFile(file.text, logger).key
+            }
+        }
+        let prices = settings["prices"]
+        var configuration = Configuration(
+            directory: settings["dir"], environment: environment,
+            prices: prices.isEmpty ? Prices.builtIn : try Prices(contentsOf: prices))
+        var models = environment
+        models["LLM_MODEL"] = settings["model"]
+        models["LLM_BASE_URL"] = settings["base-url"]
+        configuration.models = ModelEnvironment(models)
+        configuration.controlURL = settings["control"]
+        configuration.eventsURL = settings["events"]
+        configuration.textURL = settings["text"]
+        configuration.modelSilence = .seconds(Int(settings["model-silence"]) ?? 120)
+        configuration.durability = settings["durability"] == "normal" ? .normal : .full
+        return configuration
+    }
+}
+
+/// The key of a model's server, from a file that has nothing else.
+struct KeyFile {
+    let key: String
+
+    struct Unusable: Error, CustomStringConvertible { let description: String }
+
+    init(_ path: String, _ logger: Logger) throws {
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw Unusable(description: "\(path): the key cannot be read: \(String(cString: strerror(errno)))")
+        }
+        let data = try file.read(upToCount: 16 << 10) ?? Data()
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw Unusable(description: "\(path): it has no key: one line of letters, digits and signs")
+        }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & 0o007 != 0 {
+            logger.warning("everybody can read the key's file", metadata: ["path": "\(path)"])
+        }
+        key = text
+    }
+}
+
+/// Tells the manager that the service lives, as long as its loop turns.
+private func feedWatchdog(_ manager: ServiceManager, every interval: Duration, _ server: Server) {
+    let alive = server.liveness
+    let seconds = Double(interval.components.seconds) + Double(interval.components.attoseconds) / 1e18
+    Thread.detachNewThread {
+        var last = alive.turns
+        while true {
+            Thread.sleep(forTimeInterval: seconds)
+            let turns = alive.turns
+            if turns != last { manager.alive() }
+            last = turns
+        }
+    }
+}
+
+/// The environment, of which nothing that may be a key stays where `/proc` shows it: tools run as the same user.
+private func takeEnvironment() -> [String: String] {
+    let environment = ProcessInfo.processInfo.environment
+    let secrets = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"]
+    for name in environment.keys where secrets.contains(where: name.hasSuffix) {
+        guard let value = getenv(name) else { continue }
+        memset(value, 0, strlen(value))
+        unsetenv(name)
+    }
+    return environment
+}
+
+/// As many descriptors as the kernel lets the process have: each client, model call and tool takes some.
+///
+/// - Returns: how many that are.
+private func raiseDescriptorLimit() -> UInt64 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return UInt64(limit.rlim_max)
+}
+
+private func warnOfFewDescriptors(_ limit: UInt64, _ logger: Logger) {
+    guard limit < 4096 else { return }
+    logger.warning(
+        "few descriptors for many clients, models and tools: raise LimitNOFILE= or ulimit -Hn",
+        metadata: ["limit": "\(limit)"])
+}
+
+/// Keeps SIGTERM and SIGINT from every thread that is made from here on.
+func blockEndSignals() -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    return signals
+}
+
+/// Blocks until one of them comes.
+func wait(for signals: sigset_t) -> Int32 {
+    var signals = signals
+    var signal: Int32 = 0
+    sigwait(&signals, &signal)
+    return signal
+}
