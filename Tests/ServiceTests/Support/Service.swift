@@ -13,6 +13,8 @@ final class Service: @unchecked Sendable {
     let directory: String
     let client: Client
     private(set) var process = Process()
+    /// What `start` runs.
+    var executable = Service.binary
     private var environment: [String: String]
     private var arguments: [String]
 
@@ -62,7 +64,7 @@ final class Service: @unchecked Sendable {
     /// - Throws: `Ended` if it ends instead.
     func start() async throws {
         process = Process()
-        process.executableURL = URL(fileURLWithPath: Service.binary)
+        process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = ["serve", "--dir", directory] + arguments
         let inherited = ["PATH", "HOME", "LANG"].compactMap { name in
             ProcessInfo.processInfo.environment[name].map { (name, $0) }
