@@ -68,17 +68,18 @@ public struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// Lowercase, 8-4-4-4-12.
     public var description: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
-        for (index, byte) in bytes.enumerated() {
-            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
-            text.append(RunID.hexDigits[Int(byte >> 4)])
-            text.append(RunID.hexDigits[Int(byte & 15)])
+        String(unsafeUninitializedCapacity: 36) { text in
+            for digit in 0..<32 {
+                let word = digit < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: word >> (60 - 4 * UInt64(digit & 15))) & 15
+                // Hyphens are before digits 8, 12, 16 and 20.
+                let hyphens = digit < 8 ? 0 : min(4, digit / 4 - 1)
+                text[digit + hyphens] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+            }
+            for place in [8, 13, 18, 23] { text[place] = UInt8(ascii: "-") }
+            return 36
         }
-        return String(decoding: text, as: UTF8.self)
     }
-
-    private static let hexDigits = Array("0123456789abcdef".utf8)
 
     private static func hexDigit(_ byte: UInt8) -> UInt64? {
         switch byte {

@@ -18,6 +18,12 @@ final class EventPublisher: @unchecked Sendable {
     }
 
     func publish(_ events: [FermataEvent], statusChanges: [StatusChange]) {
+        guard socket.connections > 0 else {
+            // Nothing is put together for nobody. Who connects just now is told by the next tick what it has missed.
+            lastOffset = events.last?.offset ?? lastOffset
+            statusNumber += UInt64(statusChanges.count)
+            return
+        }
         for event in events {
             lastOffset = event.offset
             guard let run = RunID(event.run) else { continue }

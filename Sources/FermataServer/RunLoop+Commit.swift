@@ -24,10 +24,7 @@ extension RunLoop {
                 fail("a commit failed and its outcome is not known", error)
             }
         }
-        for id in done.touched.keys {
-            guard let run = residents[id]?.run else { continue }
-            residents[id]?.durable = run
-        }
+        for id in done.touched.keys { residents[id]?.committed() }
         publish(done)
         for (command, reply) in done.commands { command.reply(.success(reply)) }
         for reply in done.replies { reply(true) }
@@ -42,11 +39,12 @@ extension RunLoop {
         return JournalBatch(
             events: done.rows,
             runs: try done.touched.keys.map { id in
-                let run = residents[id]!.run
+                let resident = residents[id]!
+                let summary = resident.summary
                 return RunRow(
-                    run: id.journaled, summary: try run.summary.serializedBytes(), status: Int32(run.status.rawValue),
-                    active: run.isActive, due: run.due, parent: nil, agent: run.agent, createdAt: run.createdAt,
-                    updatedAt: run.updatedAt, lastSeq: run.seq)
+                    run: id.journaled, summary: try summary.serializedBytes(), status: Int32(summary.status.rawValue),
+                    active: resident.run.isActive, due: resident.run.due, parent: nil, agent: summary.agent,
+                    createdAt: summary.createdAt, updatedAt: summary.updatedAt, lastSeq: summary.lastSeq)
             },
             requests: done.requests.map { id, known in
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
@@ -62,7 +60,7 @@ extension RunLoop {
         nextOffset -= UInt64(done.rows.count)
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }
-            residents[id]!.run = resident.durable
+            resident.run = resident.durable
             // Not at once: the store would be asked again and again.
             due[id] = resident.durable.due.map { max($0, Clock.now + 1_000_000) }
             if resident.durable.seq == 0 { residents[id] = nil }
@@ -91,7 +89,7 @@ extension RunLoop {
         guard let resident = residents[id] else { return }
         if ending == nil {
             for effect in resident.run.wanted where resident.inFlight[effect] == nil {
-                residents[id]!.inFlight[effect] = effects.start(effect, of: resident.run) { [inbox] input in
+                resident.inFlight[effect] = effects.start(effect, of: resident.run) { [inbox] input in
                     inbox.put(.effectEnded(id, effect, input))
                 }
             }

@@ -45,13 +45,35 @@ final class RunLoop: @unchecked Sendable {
         let reply: @Sendable (Result<[UInt8], Refusal>) -> Void
     }
 
-    /// A run in memory.
-    struct Resident {
-        var run: Run
+    /// A run in memory. Shared, not copied: to copy a run is to count forty references.
+    final class Resident {
+        var run: Run {
+            didSet { knownSummary = nil }
+        }
         /// As it is in the journal: what a batch that cannot be committed goes back to.
         var durable: Run
         var inFlight: [Effect: any EffectInFlight] = [:]
         var touched: UInt64 = 0
+        private var knownSummary: FermataRunSummary?
+
+        init(_ run: Run) {
+            self.run = run
+            durable = run
+        }
+
+        /// Of `run`; made once for a command's reply and for the run's row.
+        var summary: FermataRunSummary {
+            if let knownSummary { return knownSummary }
+            let summary = run.summary
+            knownSummary = summary
+            return summary
+        }
+
+        /// What is in the journal is kept as a run only: who needs its summary again is served from elsewhere.
+        func committed() {
+            durable = run
+            knownSummary = nil
+        }
     }
 
     let inbox = Inbox<Item>()
@@ -208,8 +230,7 @@ final class RunLoop: @unchecked Sendable {
 
     private func handle(_ command: CommandItem) {
         if case .launch = command.request {
-            let run = Run(id: command.run)
-            residents[command.run] = Resident(run: run, durable: run)
+            residents[command.run] = Resident(Run(id: command.run))
         }
         if residents[command.run] == nil {
             load(command.run, then: .command(command))
@@ -251,12 +272,12 @@ final class RunLoop: @unchecked Sendable {
             batch.replies.append { command?.identity.reply(.failure($0 ? error : .notWritten)) }
             return
         }
-        record(decision, before: before)
-        cancelUnwanted(id)
-        if let command { accept(command.identity, decision) }
+        record(decision, before: before, in: resident)
+        cancelUnwanted(resident)
+        if let command { accept(command.identity, decision, of: resident) }
     }
 
-    private func record(_ decision: Decision, before: Run) {
+    private func record(_ decision: Decision, before: Run, in resident: Resident) {
         let id = before.id
         guard !decision.events.isEmpty else { return }
         for event in decision.events {
@@ -265,9 +286,10 @@ final class RunLoop: @unchecked Sendable {
             nextOffset += 1
             batch.append(event, of: id)
         }
-        residents[id]!.run = decision.run
-        batch.touched[id, default: []].append(decision.run.status)
-        if decision.run.status != before.status || before.seq == 0 {
+        resident.run = decision.run
+        let status = decision.run.status
+        batch.touched[id, default: []].append(status)
+        if status != before.status || before.seq == 0 {
             batch.statusChanges.append(
                 StatusChange(run: id, before: before.seq == 0 ? .unspecified : before.status, after: decision.run))
         }
@@ -275,15 +297,15 @@ final class RunLoop: @unchecked Sendable {
     }
 
     /// Stopping early is harmless: what is no longer wanted is cancelled before the commit.
-    private func cancelUnwanted(_ id: RunID) {
-        guard let resident = residents[id] else { return }
+    private func cancelUnwanted(_ resident: Resident) {
+        guard !resident.inFlight.isEmpty else { return }
         let wanted = resident.run.wanted
         for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
     }
 
-    private func accept(_ command: CommandIdentity, _ decision: Decision) {
-        var summary = decision.run.summary
-        summary.lastMessage = ""
+    private func accept(_ command: CommandIdentity, _ decision: Decision, of resident: Resident) {
+        var summary = resident.summary
+        if !summary.lastMessage.isEmpty { summary.lastMessage = "" }
         let reply = FermataCommandReply.with {
             $0.run = summary
             $0.changed = !decision.events.isEmpty
@@ -300,7 +322,7 @@ final class RunLoop: @unchecked Sendable {
 
     /// A run as the journal has it comes into memory.
     func reside(_ run: Run) {
-        residents[run.id] = Resident(run: run, durable: run)
+        residents[run.id] = Resident(run)
         due[run.id] = run.due
         published.set(run)
     }

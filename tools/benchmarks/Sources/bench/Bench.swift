@@ -74,6 +74,7 @@ struct Row: Sendable {
         Row(name: "commands", about: "durable commands of 64 clients beside SQLite alone", measure: commands),
         Row(name: "interrupt", about: "interrupt until the model's server sees its connection closed", measure: interrupt),
         Row(name: "step", about: "own time per step at step 10, 1,000, 10,000", measure: step),
+        Row(name: "body", about: "encoding of the request for the model at 10,000 steps", measure: requestBody),
         Row(name: "paused", about: "memory of paused runs", measure: pausedMemory),
         Row(name: "streaming", about: "memory of streaming runs", measure: streamingMemory),
         Row(name: "start", about: "memory when idle, and time from start to ready", measure: start),
