@@ -35,8 +35,10 @@ enum Completion {
             if let at = arguments.lastIndex(of: option), at + 1 < arguments.count { return arguments[at + 1] }
             return arguments.last { $0.hasPrefix(option + "=") }.map { String($0.dropFirst(option.count + 1)) }
         }
-        let client = Client(
-            controlURL: value(of: "--control") ?? "ipc://\(ServerOptions.directory(value(of: "--dir")))/control.sock")
+        guard let settings = try? ServerOptions.settings(dir: value(of: "--dir"), control: value(of: "--control")) else {
+            return []
+        }
+        let client = Client(controlURL: settings["control"])
         return await withTaskGroup(of: [String].self) { group in
             group.addTask { (try? await ask(client)) ?? [] }
             group.addTask {

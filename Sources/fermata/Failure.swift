@@ -15,6 +15,10 @@ enum Failure {
     static let misconfigured: Int32 = 78
 
     static func end(_ error: any Error) -> Never {
+        if let mistakes = error as? Settings.Mistakes {
+            say("\(mistakes)")
+            exit(mistakes.areOptions ? ExitCode.validationFailure.rawValue : misconfigured)
+        }
         guard let error = error as? ClientError else { Fermata.exit(withError: error) }
         switch error {
         case .notRunning(let url):

@@ -5,10 +5,22 @@ struct Fermata: AsyncParsableCommand {
         commandName: "fermata",
         abstract: "Runs LLM agents that anyone can launch, watch, pause, interrupt, correct, answer, resume and stop.",
         discussion: """
+            A server (`fermata serve`) holds the runs; every other command is a client of it. A run is named by its id or
+            by the beginning of it. Where the server is, its directory or its control socket, is taken from --dir and
+            --control, else from FERMATA_DIR and FERMATA_CONTROL, else from the configuration file, else it is
+            ~/.local/state/fermata. On a terminal there are colours, unless NO_COLOR is set; --json prints protobuf's
+            JSON of the messages that cross the sockets.
+
+            A FIRST SESSION
+              fermata serve --model openai/gpt-4o &        with LLM_API_KEY set
+              fermata launch --follow "Where did the disk space go?"
+              fermata list --watch
+              fermata doctor                               if something is wrong
+
             EXIT CODES
               0   done; for --wait and wait: the run is FINISHED, or has a status that was asked for
               1   refused by the server, or not possible: the message says why
-              10  WAITING   11  PAUSED   12  FAILED   13  STOPPED     (launch --wait, --follow)
+              10  WAITING   11  PAUSED   12  FAILED   13  STOPPED     (launch --wait, --follow, wait)
               64  the command line is wrong
               69  no server is there
               74  the output cannot be written
@@ -16,9 +28,21 @@ struct Fermata: AsyncParsableCommand {
               78  the environment or the configuration file is wrong
             """,
         version: "fermata 0.1.0",
-        subcommands: [
-            Serve.self, Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self,
-            Answer.self, Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self, Stats.self,
-            Doctor.self, Completions.self, MockModelCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Runs",
+                subcommands: [
+                    Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self, Answer.self,
+                ]),
+            CommandGroup(
+                name: "Watching",
+                subcommands: [
+                    Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self,
+                ]),
+            CommandGroup(
+                name: "The server",
+                subcommands: [
+                    Serve.self, Stats.self, Doctor.self, Completions.self, MockModelCommand.self,
+                ]),
         ])
 }

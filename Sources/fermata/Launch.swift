@@ -80,7 +80,7 @@ struct Launch: AsyncParsableCommand {
             $0.task = task ?? ""
             $0.agent = agent ?? ""
             $0.model = model ?? ""
-            $0.workspace = workspace.map(ServerOptions.absolute) ?? ""
+            $0.workspace = workspace.map(Settings.absolute) ?? ""
             $0.systemPrompt = systemPrompt ?? ""
             $0.tools = tools
             $0.modelAttempts = attempts ?? 0

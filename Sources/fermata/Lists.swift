@@ -4,8 +4,16 @@ internal import FermataProtocol
 internal import SwiftProtobuf
 
 struct Inbox: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show what runs are asking, oldest first.")
-    @Option(help: "Only of this run.") var run: String?
+    static let configuration = CommandConfiguration(
+        abstract: "Show what runs are asking, oldest first.",
+        discussion: """
+            Each with the command that answers it.
+
+            EXAMPLES
+              fermata inbox
+              fermata inbox --run 01a1fd79
+            """)
+    @Option(help: "Only of this run.", completion: .runs) var run: String?
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
@@ -31,8 +39,16 @@ struct Inbox: AsyncParsableCommand {
 }
 
 struct History: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print every event of a run.")
-    @Argument(help: "The run's id, or the beginning of it.") var run: String
+    static let configuration = CommandConfiguration(
+        abstract: "Print every event of a run.",
+        discussion: """
+            All of the journal, from the first event to the last that exists. `fermata tail RUN` goes on from there.
+
+            EXAMPLES
+              fermata history 01a1fd79
+              fermata history --json 01a1fd79 | jq -r 'select(.callEnded) | .callEnded.output'
+            """)
+    @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String
     @Option(help: "Only after this seq.") var after: UInt64 = 0
     @OptionGroup var server: ServerOptions
 
@@ -56,8 +72,15 @@ struct History: AsyncParsableCommand {
 struct TailEvents: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tail", abstract: "Print events as they happen, each exactly once, until Ctrl-C.",
-        discussion: "Without a run: of all runs, from the next event on.")
-    @Argument(help: "The run's id, or the beginning of it.") var run: String?
+        discussion: """
+            Of a run: from its first event on. Without a run: of all runs, from the next event on. It survives a restart of
+            the server; no event is missed.
+
+            EXAMPLES
+              fermata tail 01a1fd79
+              fermata tail --json --after 0 >> audit.jsonl
+            """)
+    @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String?
     @Option(help: "Begin after this seq (of a run) or offset (of all).") var after: UInt64?
     @OptionGroup var server: ServerOptions
 

@@ -17,21 +17,20 @@ struct ServerOptions: ParsableArguments {
     @Flag(help: "Print JSON: protobuf's JSON mapping of the protocol's messages, one a line.")
     var json = false
 
-    var client: Client { Client(controlURL: control ?? "ipc://\(directory)/control.sock") }
+    var client: Client { Client(controlURL: settings["control"]) }
 
-    var directory: String { ServerOptions.directory(dir) }
+    var directory: String { settings["dir"] }
 
-    static func directory(_ given: String?) -> String {
-        let environment = ProcessInfo.processInfo.environment
-        let path =
-            given ?? environment["FERMATA_DIR"]
-            ?? (environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/state") + "/fermata"
-        return absolute(path)
+    /// Where the server is, by the same precedence as the server's own settings. Ends the command if the file that says
+    /// so is wrong.
+    private var settings: Settings {
+        do { return try Self.settings(dir: dir, control: control) } catch { Failure.end(error) }
     }
 
-    /// An absolute path without `.`, `..` and doubled slashes; symbolic links stay.
-    static func absolute(_ path: String) -> String {
-        URL(fileURLWithPath: path).standardizedFileURL.path
+    static func settings(dir: String?, control: String?) throws -> Settings {
+        try Settings(
+            options: ["dir": dir, "control": control].compactMapValues(\.self),
+            environment: ProcessInfo.processInfo.environment, file: nil, keys: ["dir", "control"])
     }
 
     func print(json message: some SwiftProtobuf.Message) throws {

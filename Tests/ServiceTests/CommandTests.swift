@@ -151,6 +151,16 @@ extension OneServerAtATime {
             }
         }
 
+        @Test func everyCommandExplainsItself() async throws {
+            let help = try await Service.cli(["--help"], directory: "/nonexistent")
+            let names = help.output.split(separator: "\n").compactMap { $0.firstMatch(of: /^  ([a-z][a-z-]*) {2,}[A-Z]/)?.1 }
+            #expect(help.code == 0 && names.count >= 19 && names.contains("doctor"), "\(names)")
+            for name in names {
+                let text = try await Service.cli(["help", String(name)], directory: "/nonexistent")
+                #expect(text.code == 0 && text.output.contains("EXAMPLE"), "\(name): \(text)")
+            }
+        }
+
         @Test func statsAreATableAndJSON() async throws {
             try await Service.run(script: gated) { service, _ in
                 let idle = try await service.launch("")

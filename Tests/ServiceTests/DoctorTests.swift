@@ -41,7 +41,7 @@ extension OneServerAtATime {
                 let key = ["LLM_MODEL": "openai/mock", "LLM_BASE_URL": model.baseURL, "LLM_API_KEY": "test-key-1"]
                 let (report, code, text) = try await report(service.directory, environment: key)
                 let checks = [
-                    "fermata", "nng", "sqlite", "curl", "directory", "control", "events", "text", "store", "lock", "disk",
+                    "fermata", "nng", "sqlite", "curl", "settings", "directory", "control", "events", "text", "store", "lock", "disk",
                     "clock", "model", "supervisor", "descriptors",
                 ]
                 #expect(report.findings.map(\.check) == checks)

@@ -57,6 +57,12 @@ extension OneServerAtATime {
             try Data("model-silence: 9\n".utf8).write(to: URL(fileURLWithPath: own + "/fermata.yaml"))
             let result = try await Service.cli(["serve", "--print-config"], directory: directory)
             #expect(result.output.contains("model-silence: 9") && result.output.contains("# \(own)/fermata.yaml:1"), "\(result)")
+            // Clients find the server by it as well, and mind no mistake that is the server's.
+            try Data("dir: \(own)/state\nmodel-silence: x\n".utf8).write(to: URL(fileURLWithPath: own + "/fermata.yaml"))
+            let client = try await Service.cli(["list"], directory: directory, environment: ["FERMATA_DIR": ""])
+            #expect(client.code == 69 && client.errors.contains("ipc://\(own)/state/control.sock"), "\(client)")
+            let doctor = try await Service.cli(["doctor", "--no-model"], directory: directory)
+            #expect(doctor.code == 1 && doctor.output.contains("\(own)/fermata.yaml:2: model-silence"), "\(doctor)")
             let missing = try await Service.cli(["serve", "--print-config", "--config", "/nowhere.yaml"], directory: directory)
             #expect(missing.code == 78 && missing.errors.isOneLine && missing.errors.contains("/nowhere.yaml"))
         }

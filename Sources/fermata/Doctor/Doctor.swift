@@ -25,19 +25,25 @@ struct Doctor: AsyncParsableCommand {
     @Option(help: "The model to reach, as provider/model; LLM_MODEL, or the server's default, without it.")
     var model: String?
     @Flag(help: "Ask no model's server.") var noModel = false
+    @Option(
+        help: ArgumentHelp("The server's configuration file.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
-        let directory = server.directory
         report(await onThread { LibraryChecks.findings })
+        let checked = SettingsCheck(
+            options: ["dir": server.dir, "control": server.control, "model": model].compactMapValues(\.self), file: config)
+        report([checked.finding])
+        let directory = checked.settings?["dir"] ?? server.directory
         report(await onThread { DirectoryChecks.findings(directory) })
-        let service = await ServiceChecks(server).look()
+        let service = await ServiceChecks(checked.settings?["control"] ?? server.client.controlURL).look()
         report(service.findings)
         let isServed = service.hello != nil
         report(await onThread { StoreChecks.findings(directory, isServed: isServed) })
         if !noModel {
-            let environment = ProcessInfo.processInfo.environment
-            report([await ModelCheck(named: model, default: service.hello?.defaultModel, environment).finding()])
+            report([await checked.modelFinding(default: service.hello?.defaultModel)])
         }
         report([await SupervisorCheck.finding()])
         report(LimitChecks.findings(service.stats))
@@ -60,7 +66,7 @@ struct Doctor: AsyncParsableCommand {
 
     private let found = Found()
 
-    private enum CodingKeys: CodingKey { case model, noModel, server }
+    private enum CodingKeys: CodingKey { case model, noModel, config, server }
 
     private func report(_ findings: [Finding]) {
         found.list += findings

@@ -8,10 +8,10 @@ struct ModelCheck {
     private let model: String
     private let environment: ModelEnvironment
 
-    /// - Parameter given: as on the command line.
-    init(named given: String?, default serverDefault: String?, _ variables: [String: String]) {
+    /// - Parameter serverDefault: what the running server uses, where nothing here names a model.
+    init(_ variables: [String: String], default serverDefault: String?) {
         environment = ModelEnvironment(variables)
-        model = [given, environment.defaultModel, serverDefault].compactMap(\.self).first { !$0.isEmpty } ?? ""
+        model = environment.defaultModel.isEmpty ? serverDefault ?? "" : environment.defaultModel
     }
 
     func finding() async -> Finding {

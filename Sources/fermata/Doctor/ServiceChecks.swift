@@ -16,7 +16,7 @@ struct ServiceChecks {
 
     private let client: Client
 
-    init(_ server: ServerOptions) { client = server.client }
+    init(_ url: String) { client = Client(controlURL: url) }
 
     func look() async -> Outcome {
         var outcome = Outcome()

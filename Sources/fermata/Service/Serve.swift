@@ -17,13 +17,13 @@ struct Serve: ParsableCommand {
             directory, also of a newer fermata. Under systemd (Type=notify) it tells when it is ready.
 
             ENVIRONMENT
-              LLM_MODEL         as --model
-              LLM_BASE_URL      as --base-url
-              LLM_API_KEY       the key of the model's server; else the provider's own variable, such as OPENAI_API_KEY
-              LLM_API_KEY_FILE  as --api-key-file
-              FERMATA_CONFIG    as --config
-              FERMATA_DIR, FERMATA_CONTROL, FERMATA_EVENTS, FERMATA_TEXT, FERMATA_DURABILITY, FERMATA_MODEL_SILENCE,
-              FERMATA_PRICES, FERMATA_LOG_LEVEL, FERMATA_LOG_FORMAT   as the options of those names
+              LLM_API_KEY       the key of the model's server; else the provider's
+                                own variable, such as OPENAI_API_KEY
+              LLM_MODEL, LLM_BASE_URL, LLM_API_KEY_FILE
+                                as --model, --base-url, --api-key-file
+              FERMATA_CONFIG, _DIR, _CONTROL, _EVENTS, _TEXT, _DURABILITY,
+              _MODEL_SILENCE, _PRICES, _LOG_LEVEL, _LOG_FORMAT
+                                as the options of those names
 
             EXIT CODES
               0   it was ended
@@ -130,21 +130,17 @@ struct Serve: ParsableCommand {
     private func configuration(
         _ settings: Settings, _ environment: [String: String], _ logger: Logger
     ) throws -> Configuration {
-        var environment = environment
-        if let file = settings.values["api-key-file"] {
-            // An option comes before the environment's key, the file of settings after it.
-            let isSet = !(environment["LLM_API_KEY"] ?? "").isEmpty
-            if case .option = file.origin { environment["LLM_API_KEY"] = try KeyFile(file.text, logger).key } else if !isSet {
-                environment["LLM_API_KEY"] = try KeyFile(file.text, logger).key
-            }
+        let (models, keyFile) = try settings.modelEnvironment(environment)
+        if let keyFile, keyFile.everybodyReads {
+            logger.warning("everybody can read the key's file", metadata: ["path": "\(keyFile.path)"])
         }
+        var environment = environment
+        // So that it is masked in what tools put out.
+        environment["LLM_API_KEY"] = models["LLM_API_KEY"]
         let prices = settings["prices"]
         var configuration = Configuration(
             directory: settings["dir"], environment: environment,
             prices: prices.isEmpty ? Prices.builtIn : try Prices(contentsOf: prices))
-        var models = environment
-        models["LLM_MODEL"] = settings["model"]
-        models["LLM_BASE_URL"] = settings["base-url"]
         configuration.models = ModelEnvironment(models)
         configuration.controlURL = settings["control"]
         configuration.eventsURL = settings["events"]
@@ -152,29 +148,6 @@ struct Serve: ParsableCommand {
         configuration.modelSilence = .seconds(Int(settings["model-silence"]) ?? 120)
         configuration.durability = settings["durability"] == "normal" ? .normal : .full
         return configuration
-    }
-}
-
-/// The key of a model's server, from a file that has nothing else.
-struct KeyFile {
-    let key: String
-
-    struct Unusable: Error, CustomStringConvertible { let description: String }
-
-    init(_ path: String, _ logger: Logger) throws {
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            throw Unusable(description: "\(path): the key cannot be read: \(String(cString: strerror(errno)))")
-        }
-        let data = try file.read(upToCount: 16 << 10) ?? Data()
-        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-            throw Unusable(description: "\(path): it has no key: one line of letters, digits and signs")
-        }
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & 0o007 != 0 {
-            logger.warning("everybody can read the key's file", metadata: ["path": "\(path)"])
-        }
-        key = text
     }
 }
 

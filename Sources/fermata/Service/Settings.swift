@@ -82,12 +82,15 @@ struct Settings: Sendable {
     }
 
     private(set) var values: [String: Value] = [:]
+    /// The configuration file that was read, if there was one.
+    let file: String?
 
     /// - Parameters:
     ///   - options: by their keys, those that were given.
     ///   - file: the configuration file's path as it was given; nil: the user's own, if there is one.
+    ///   - keys: those that matter; mistakes in others are none of the caller's business. Nil: all.
     /// - Throws: `Mistakes`, all at once.
-    init(options: [String: String], environment: [String: String], file: String?) throws {
+    init(options: [String: String], environment: [String: String], file: String?, keys: Set<String>? = nil) throws {
         let given = file ?? environment["FERMATA_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         var inFile = SettingsFile()
         if let given {
@@ -95,10 +98,11 @@ struct Settings: Sendable {
         } else if case let path = Self.ownFile(environment), access(path, F_OK) == 0 {
             inFile = try SettingsFile(path: path)
         }
-        var mistakes = inFile.mistakes
+        self.file = inFile.path.isEmpty ? nil : inFile.path
+        var mistakes = keys == nil ? inFile.mistakes : []
         let areOptions = mistakes.isEmpty
         var hasOthers = false
-        for setting in Setting.all {
+        for setting in Setting.all where keys?.contains(setting.key) ?? true {
             let value: Value
             if let text = options[setting.key] {
                 value = Value(text: text, origin: .option(setting.key))
@@ -121,7 +125,7 @@ struct Settings: Sendable {
             if case .option = value.origin {} else { hasOthers = true }
         }
         guard mistakes.isEmpty else { throw Mistakes(lines: mistakes, areOptions: areOptions && !hasOthers) }
-        let directory = ServerOptions.absolute(values["dir"]?.text ?? Self.defaultDirectory(environment))
+        let directory = Self.absolute(values["dir"]?.text ?? Self.defaultDirectory(environment))
         values["dir"] = Value(text: directory, origin: values["dir"]?.origin ?? .default)
         for name in ["control", "events", "text"] where values[name] == nil {
             values[name] = Value(text: "ipc://\(directory)/\(name).sock", origin: .default)
@@ -130,6 +134,9 @@ struct Settings: Sendable {
 
     subscript(_ key: String) -> String { values[key]?.text ?? "" }
 
+    /// An absolute path without `.`, `..` and doubled slashes; symbolic links stay.
+    static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
     private static func ownFile(_ environment: [String: String]) -> String {
         let home = environment["XDG_CONFIG_HOME"] ?? (environment["HOME"] ?? ".") + "/.config"
         return home + "/fermata/fermata.yaml"
@@ -137,6 +144,22 @@ struct Settings: Sendable {
 
     private static func defaultDirectory(_ environment: [String: String]) -> String {
         (environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/state") + "/fermata"
+    }
+
+    /// The environment as the model's clients want it: with the model, its address and its key from wherever they are.
+    ///
+    /// A key in the environment comes before a file that the environment or the configuration file names, and after one
+    /// that an option names.
+    func modelEnvironment(_ environment: [String: String]) throws -> (variables: [String: String], keyFile: KeyFile?) {
+        var variables = environment
+        variables["LLM_MODEL"] = self["model"]
+        variables["LLM_BASE_URL"] = self["base-url"]
+        guard let named = values["api-key-file"] else { return (variables, nil) }
+        var isOption: Bool { if case .option = named.origin { true } else { false } }
+        guard isOption || (environment["LLM_API_KEY"] ?? "").isEmpty else { return (variables, nil) }
+        let file = try KeyFile(named.text)
+        variables["LLM_API_KEY"] = file.key
+        return (variables, file)
     }
 
     /// Each setting as a line of a configuration file, with where it is from as its comment.

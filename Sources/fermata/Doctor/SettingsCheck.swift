@@ -1,0 +1,29 @@
+internal import Foundation
+
+/// The settings as `serve` would have them here.
+struct SettingsCheck {
+    let finding: Finding
+    /// Nil: there are mistakes in them.
+    let settings: Settings?
+
+    init(options: [String: String], file: String?) {
+        do {
+            let settings = try Settings(options: options, environment: ProcessInfo.processInfo.environment, file: file)
+            self.settings = settings
+            finding = .ok("settings", settings.file ?? "from options, the environment and defaults; no configuration file")
+        } catch {
+            settings = nil
+            finding = .problem("settings", "\(error)", do: "correct it; fermata serve --help and --print-config show more")
+        }
+    }
+
+    func modelFinding(default serverDefault: String?) async -> Finding {
+        let environment = ProcessInfo.processInfo.environment
+        do {
+            let variables = try settings?.modelEnvironment(environment).variables ?? environment
+            return await ModelCheck(variables, default: serverDefault).finding()
+        } catch {
+            return .problem("model", "\(error)", do: "write the key into it, or set LLM_API_KEY")
+        }
+    }
+}
