@@ -21,7 +21,8 @@ extension Run {
             $0.usage = usage
             $0.workspace = workspace
             $0.task = task
-            $0.nextAttemptAt = due ?? 0
+            // Under a hold nothing is tried; what is due then is the hold's own end.
+            $0.nextAttemptAt = hold == nil ? due ?? 0 : 0
             $0.openCalls = UInt32(calls.count { $0.state != .ended })
             $0.labels = labels
         }
