@@ -62,6 +62,8 @@ extension OneServerAtATime {
                 #expect((before + 5_400_000_000...before + 5_520_000_000).contains(hold.resumeAt) && hold.hasToken_p)
                 let shown = try await service.cli("show", idle).output
                 #expect(shown.contains("lifts itself at ") && shown.contains("or by its token"), "\(shown)")
+                // The hold's end is no attempt of anything.
+                #expect(try await service.summary(idle).nextAttemptAt == 0 && !shown.contains("next try"), "\(shown)")
 
                 let again = try await service.cli("pause", idle, "--token")
                 #expect(again.code == 0 && again.output.hasSuffix("(nothing to do)\n"))
@@ -80,6 +82,25 @@ extension OneServerAtATime {
                 #expect(reply.run.hold.resumeAt == 4_073_587_200_000_000 && reply.resumeToken.hasPrefix("frt_"))
                 let resumed = try await service.cli("resume", idle, "--message", "second")
                 #expect(resumed.output == "\(idle)  RUNNING  message 1\n", "\(resumed)")
+            }
+        }
+
+        @Test func aTimeOfDayIsTheNextOneOfAHoldAndTheLastOneOfAList() async throws {
+            try await Service.run(script: gated) { service, _ in
+                let calendar = Calendar(identifier: .gregorian)
+                for hours in [2, 22] {
+                    let time = Date.now.addingTimeInterval(TimeInterval(hours * 3600))
+                    let parts = calendar.dateComponents([.hour, .minute], from: time)
+                    let clock = String(format: "%02d:%02d", parts.hour!, parts.minute!)
+                    let run = try await service.launch("")
+                    _ = try await service.cli("pause", run, "--until", clock)
+                    let expected = try #require(calendar.nextDate(after: .now, matching: parts, matchingPolicy: .nextTime))
+                    #expect(try await service.summary(run).hold.resumeAt == Int64(expected.timeIntervalSince1970) * 1_000_000)
+                    // The same clock's last time was before the run was launched.
+                    let listed = try await service.cli("list", "--since", clock)
+                    #expect(listed.output.contains(run), "\(clock): \(listed)")
+                    #expect(try await service.cli("list", "--before", clock).output.isEmpty)
+                }
             }
         }
 

@@ -135,8 +135,11 @@ struct Serve: ParsableCommand {
             logger.warning("everybody can read the key's file", metadata: ["path": "\(keyFile.path)"])
         }
         var environment = environment
-        // So that it is masked in what tools put out.
+        // So that it is masked in what tools put out; they need not be told where it is.
         environment["LLM_API_KEY"] = models["LLM_API_KEY"]
+        for name in ["LLM_API_KEY_FILE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"] {
+            environment[name] = nil
+        }
         let prices = settings["prices"]
         var configuration = Configuration(
             directory: settings["dir"], environment: environment,
