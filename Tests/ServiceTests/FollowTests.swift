@@ -43,9 +43,16 @@ extension OneServerAtATime {
             typed: String, code: Int32, says: String, status: FermataStatus
         ) async throws {
             try await Service.run(script: Self.gated) { service, model in
+                let pieces = try await service.client.text()
                 let follow = try RunningCommand(service, "launch", "--follow", "go")
                 defer { follow.kill() }
                 await model.gates.awaited("rest")
+                // The service has what the model has sent: an interrupt before that would leave nothing to go on from.
+                var text = ""
+                for await piece in pieces {
+                    text += piece.text
+                    if text.contains("two") { break }
+                }
                 _ = await follow.lines(upTo: "step 1")
                 follow.signal(SIGINT)
                 let interrupted = await follow.lines(upTo: "-- PAUSED in ")
