@@ -1,17 +1,17 @@
 extension String {
     /// The text as a terminal may be given it: what models and tools write must not move its cursor, change its title or
     /// hide what follows. Control characters but for line breaks and tabs, and those that turn the direction of the
-    /// text around, are shown as `\x1b` or `\u{202e}`.
+    /// text around, are shown as `\u001b` or `\u202e`, so that JSON stays JSON.
     var harmless: String {
         guard unicodeScalars.contains(where: \.isHarmful) else { return self }
         var text = ""
         var previous: Unicode.Scalar?
         for scalar in unicodeScalars {
             // A carriage return is a part of the line break that it is in, and harmful by itself.
-            if scalar == "\n", previous == "\r" { text.removeLast("\\x0d".count) }
+            if scalar == "\n", previous == "\r" { text.unicodeScalars.removeLast("\\u000d".count) }
             if scalar.isHarmful {
                 let digits = String(scalar.value, radix: 16)
-                text += scalar.value < 0x100 ? "\\x" + (digits.count < 2 ? "0" : "") + digits : "\\u{\(digits)}"
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             } else {
                 text.unicodeScalars.append(scalar)
             }

@@ -149,6 +149,33 @@ extension OneServerAtATime {
             }
         }
 
+        @Test func aRunIsLaunchedFromAnAgentAndListedByIt() async throws {
+            try await Service.run(script: gated) { service, _ in
+                for name in ["reviewer", "writer"] {
+                    _ = try await service.client.send(
+                        FermataPutAgent.with {
+                            $0.agent.name = name
+                            $0.agent.systemPrompt = "Review."
+                            $0.agent.limits.maxSteps = 7
+                            $0.agent.modelOptions.temperature = 1
+                        })
+                }
+                // What the command says comes before what the agent says, one by one.
+                let launched = try await service.cli("launch", "--agent", "reviewer", "--max-cost", "1")
+                let run = launched.output.trimmingCharacters(in: .newlines)
+                let other = try await service.launch("")
+                let shown = try await service.cli("show", run).output
+                #expect(shown.contains("agent      reviewer, version 1\n"), "\(shown)")
+                #expect(shown.contains("limits     7 steps a turn, $1.00\n") && shown.contains("temperature 1"), "\(shown)")
+                let listed = try await service.cli("list", "--agent", "reviewer").output
+                #expect(listed.hasPrefix(run) && !listed.contains(other))
+                let words = try await Service.cli(
+                    ["---completion", "launch", "--", "--agent", "3", "0", "fermata", "launch", "--agent", ""],
+                    directory: service.directory)
+                #expect(words.output.split(separator: "\n") == ["reviewer", "writer"], "\(words)")
+            }
+        }
+
         @Test func runsAreListedByWhatIsAskedFor() async throws {
             try await Service.run(script: gated) { service, _ in
                 var runs: [String] = []

@@ -8,7 +8,7 @@ extension OneServerAtATime {
     /// What the command line shows on a terminal, and into a pipe.
     @Suite(.timeLimit(.minutes(2))) struct TerminalTests {
         private let hostile = "before\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}after\r\nnext\rline"
-        private let shown = #"before\x1b]0;owned\x07\x1b[2J\x9b31m\u{202e}after"#
+        private let shown = #"before\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eafter"#
 
         @Test func whatModelsWriteDoesNotReachTheTerminal() async throws {
             let text = try String(decoding: JSONEncoder().encode(hostile), as: UTF8.self)
@@ -26,7 +26,7 @@ extension OneServerAtATime {
                     #expect(control.isEmpty, "\(arguments): \(lines)")
                     if arguments[0] == "history" {
                         #expect(lines.filter { $0.contains(shown) }.count == 2, "\(lines)")
-                        #expect(lines.filter { $0.hasSuffix(#"next\x0dline"#) }.count == 2, "\(lines)")
+                        #expect(lines.filter { $0.hasSuffix(#"next\u000dline"#) }.count == 2, "\(lines)")
                     }
                 }
                 // A pipe gets the bytes as they are.
