@@ -23,12 +23,15 @@ final class EffectRunner: Sendable {
     private let tools: [String: any Tool]
     private let text: TextPublisher
     private let counters: Counters
+    private let toolState: String
 
-    init(models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters) {
+    /// - Parameter toolState: absolute path of the directory in which each run has one for its tools' state.
+    init(models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters, toolState: String) {
         self.models = models
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
         self.text = text
         self.counters = counters
+        self.toolState = toolState
     }
 
     /// Bytes of history that are kept for model calls to come.
@@ -70,7 +73,8 @@ final class EffectRunner: Sendable {
         }
         let stream = TextPublisher.Stream(run: run.id, step: run.step, call: number, attempt: attempt)
         let execution = tool.start(
-            ToolCall(argumentsJSON: call.arguments, workspace: run.workspace),
+            ToolCall(
+                argumentsJSON: call.arguments, workspace: run.workspace, state: "\(toolState)/\(run.id)"),
             onOutput: { [text] in text.append($0, to: stream) },
             onEnd: { [text] result in
                 text.end(stream)

@@ -48,6 +48,7 @@ public final class Server {
         let terminal = Terminal(
             processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor),
             environment: configuration.environment)
+        let fileEditor = FileEditor(environment: configuration.environment)
         let published = PublishedRuns()
         let counters = Counters()
         let waiters = Waiters(limit: Configuration.waitingReads)
@@ -58,14 +59,16 @@ public final class Server {
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
                     logger: logger),
-                tools: [terminal], text: textPublisher, counters: counters),
+                tools: [terminal, fileEditor], text: textPublisher, counters: counters,
+                toolState: configuration.directory + "/toolstate"),
             readers: readers, counters: counters, logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
-                tools: [terminal.definition, .askHuman], workspaces: configuration.directory + "/workspaces"),
+                tools: [terminal.definition, fileEditor.definition, .askHuman],
+                workspaces: configuration.directory + "/workspaces"),
             tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)

@@ -5,7 +5,8 @@ public protocol Tool: Sendable {
     /// Executes one call.
     ///
     /// Threads: callable from any thread, never blocks for longer than it takes to start a process. `onOutput` and
-    /// `onEnd` are called one after the other, never at once, on a thread of the toolbox's; they must not block.
+    /// `onEnd` are called one after the other, never at once, on a thread of the toolbox's (or, of a call that cannot
+    /// begin, before this returns); they must not block.
     ///
     /// - Parameters:
     ///   - onOutput: live output as it arrives, valid UTF-8, in order, never empty.
@@ -50,10 +51,14 @@ public struct ToolCall: Sendable, Equatable {
     public var argumentsJSON: String
     /// Absolute path of the run's workspace directory; the tool creates it if it is missing.
     public var workspace: String
+    /// Absolute path of a directory of the run's own, outside of the workspace, for what a tool has to remember between
+    /// its calls. It outlives the service. A tool that needs it creates it, and in it a directory of its own name.
+    public var state: String
 
-    public init(argumentsJSON: String, workspace: String) {
+    public init(argumentsJSON: String, workspace: String, state: String) {
         self.argumentsJSON = argumentsJSON
         self.workspace = workspace
+        self.state = state
     }
 }
 

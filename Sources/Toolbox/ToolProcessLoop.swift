@@ -179,7 +179,7 @@ final class ToolProcessLoop: Sendable {
         }
         let started: StartedSupervisor
         do throws(ToolProcessError) {
-            try WorkspaceDirectory.create(command.directory)
+            try RunDirectory.create(command.directory)
             started = try SupervisorSpawn.start(supervisor, options: options, command)
         } catch {
             return order.listener.onEnd(.failed(error.description))

@@ -20,7 +20,10 @@ enum SupervisorCheck {
                 processes: processes, environment: ProcessInfo.processInfo.environment)
             let result = await withCheckedContinuation { continuation in
                 _ = terminal.start(
-                    ToolCall(argumentsJSON: #"{"command":"echo $((6 * 7))"}"#, workspace: NSTemporaryDirectory()),
+                    // The terminal keeps no state.
+                    ToolCall(
+                        argumentsJSON: #"{"command":"echo $((6 * 7))"}"#, workspace: NSTemporaryDirectory(),
+                        state: NSTemporaryDirectory()),
                     onOutput: { _ in }, onEnd: { continuation.resume(returning: $0) })
             }
             let took = Follow.milliseconds(clock.now - start)

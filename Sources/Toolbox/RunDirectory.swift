@@ -1,13 +1,15 @@
 import Glibc
 
-/// The directory in which a run's tools work.
-enum WorkspaceDirectory {
+/// A directory of a run's own: the one in which its tools work, or the one for their state.
+enum RunDirectory {
     /// Makes sure that the directory is there; it and parents that are missing are created, mode 0700.
     ///
+    /// - Parameter what: its name in an error, as the beginning of a sentence.
+    ///
     /// Threads: any. Blocks for as long as the file system takes.
-    static func create(_ path: String) throws(ToolProcessError) {
+    static func create(_ path: String, _ what: String = "The workspace") throws(ToolProcessError) {
         guard path.hasPrefix("/"), !path.utf8.contains(0) else {
-            throw ToolProcessError(code: EINVAL, what: "The workspace must be an absolute path")
+            throw ToolProcessError(code: EINVAL, what: "\(what) must be an absolute path")
         }
         if isDirectory(path) { return }
         var parent = ""
@@ -18,7 +20,7 @@ enum WorkspaceDirectory {
                 // Whatever mkdir says of a parent (it exists, it is read-only, no permission), it may be there.
                 if isDirectory(parent) { continue }
                 let reason = code == EEXIST ? ENOTDIR : code
-                throw ToolProcessError(code: reason, what: "The workspace \(path) cannot be created at \(parent)")
+                throw ToolProcessError(code: reason, what: "\(what) \(path) cannot be created at \(parent)")
             }
         }
     }
