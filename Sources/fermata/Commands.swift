@@ -1,15 +1,15 @@
 public import ArgumentParser
 internal import FermataClient
-internal import Foundation
 public import FermataProtocol
+internal import Foundation
 internal import SwiftProtobuf
 
 struct Stop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "End a run for good.",
         discussion: """
-            What is in flight is cut as by an interrupt, open asks are closed. A stopped run can be read and nothing else; \
-            to have it stand still for a while, pause or interrupt it.
+            What is in flight is cut as by an interrupt, open asks are closed. A stopped run can be read and nothing \
+            else; to have it stand still for a while, pause or interrupt it.
 
             EXAMPLE
               fermata stop 01a1fd79 --reason "no longer needed"
@@ -23,8 +23,8 @@ struct Answer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer a question of a run; `fermata inbox` shows them.",
         discussion: """
-            An ask is answered once; the answer is the result of the call that asked. Under a hold it takes effect when \
-            the run is resumed.
+            An ask is answered once; the answer is the result of the call that asked. Under a hold it takes effect \
+            when the run is resumed.
 
             EXAMPLES
               fermata answer 01a1fd79 "No, keep them."
@@ -57,8 +57,9 @@ struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Wait until a run has one of some statuses.",
         discussion: """
-            Without --for: until it needs nothing but a person (FINISHED, WAITING, PAUSED, FAILED, STOPPED). It waits \
-            through a restart of the server. On a terminal a line on standard error tells how the run is meanwhile.
+            Without --for: until it needs nothing but a person (FINISHED, WAITING, PAUSED, FAILED, STOPPED). It \
+            waits through a restart of the server. On a terminal a line on standard error tells how the run is \
+            meanwhile.
 
             EXIT CODES
               0   the status is there; without --for: FINISHED
@@ -71,7 +72,8 @@ struct Wait: AsyncParsableCommand {
     @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String
     @Option(
         name: .customLong("for"), parsing: .upToNextOption,
-        help: ArgumentHelp("Statuses, such as PAUSED FINISHED.", valueName: "status")) var statuses: [FermataStatus] = []
+        help: ArgumentHelp("Statuses, such as PAUSED FINISHED.", valueName: "status"))
+    var statuses: [FermataStatus] = []
     @OptionGroup var server: ServerOptions
 
     func run() async throws {

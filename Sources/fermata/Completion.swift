@@ -10,7 +10,9 @@ extension CompletionKind {
         .custom { arguments, index, _ in
             let typed = arguments.indices.contains(index) ? arguments[index] : ""
             return await Completion.quickly(arguments) { client in
-                try await client.send(FermataListRuns.with { $0.limit = 200 }).runs.map(\.id).filter { $0.hasPrefix(typed) }
+                try await client.send(FermataListRuns.with { $0.limit = 200 }).runs.map(\.id).filter {
+                    $0.hasPrefix(typed)
+                }
             }
         }
     }
@@ -35,7 +37,8 @@ enum Completion {
             if let at = arguments.lastIndex(of: option), at + 1 < arguments.count { return arguments[at + 1] }
             return arguments.last { $0.hasPrefix(option + "=") }.map { String($0.dropFirst(option.count + 1)) }
         }
-        guard let settings = try? ServerOptions.settings(dir: value(of: "--dir"), control: value(of: "--control")) else {
+        guard let settings = try? ServerOptions.settings(dir: value(of: "--dir"), control: value(of: "--control"))
+        else {
             return []
         }
         let client = Client(controlURL: settings["control"])

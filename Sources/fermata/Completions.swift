@@ -5,8 +5,8 @@ struct Completions: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the completions of a shell, to be installed once.",
         discussion: """
-            Commands, options, statuses and files are completed by the shell itself; ids of runs and names of agents by \
-            asking the running server, quickly or not at all.
+            Commands, options, statuses and files are completed by the shell itself; ids of runs and names of agents \
+            by asking the running server, quickly or not at all.
 
             INSTALL
               bash   fermata completions bash > ~/.local/share/bash-completion/completions/fermata

@@ -4,7 +4,6 @@ internal import FermataProtocol
 internal import Foundation
 internal import SwiftProtobuf
 
-
 /// How a command ends when it does not succeed: one line on standard error that says what is wrong and what to do next,
 /// and a code that scripts can use.
 enum Failure {
@@ -45,7 +44,8 @@ enum Failure {
         case ErrorCode.noSuchMessage.name: "the messages that wait are in: fermata show RUN"
         case ErrorCode.alreadyDelivered.name: "send another one that corrects it"
         case ErrorCode.stale.name: "look again with: fermata show RUN"
-        case ErrorCode.unsupported.name, ErrorCode.unknownType.name: "the server is older than this command: fermata doctor"
+        case ErrorCode.unsupported.name, ErrorCode.unknownType.name:
+            "the server is older than this command: fermata doctor"
         case ErrorCode.storeFull.name: "make room in the server's directory, then send it again"
         case ErrorCode.overloaded.name: "send it again in a moment"
         case ErrorCode.wrongStatus.name: next(inStatus: error.details.first { $0.key == "status" }?.value ?? "")

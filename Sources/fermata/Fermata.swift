@@ -5,11 +5,11 @@ struct Fermata: AsyncParsableCommand {
         commandName: "fermata",
         abstract: "Runs LLM agents that anyone can launch, watch, pause, interrupt, correct, answer, resume and stop.",
         discussion: """
-            A server (`fermata serve`) holds the runs; every other command is a client of it. A run is named by its id or
-            by the beginning of it. Where the server is, its directory or its control socket, is taken from --dir and
-            --control, else from FERMATA_DIR and FERMATA_CONTROL, else from the configuration file, else it is
-            ~/.local/state/fermata. On a terminal there are colours, unless NO_COLOR is set; --json prints protobuf's
-            JSON of the messages that cross the sockets.
+            A server (`fermata serve`) holds the runs; every other command is a client of it. A run is named by its \
+            id or by the beginning of it. Where the server is, its directory or its control socket, is taken from \
+            --dir and --control, else from FERMATA_DIR and FERMATA_CONTROL, else from the configuration file, else \
+            it is ~/.local/state/fermata. On a terminal there are colours, unless NO_COLOR is set; --json prints \
+            protobuf's JSON of the messages that cross the sockets.
 
             A FIRST SESSION
               fermata serve --model openai/gpt-4o &        with LLM_API_KEY set
@@ -32,7 +32,8 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "Runs",
                 subcommands: [
-                    Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self, Answer.self,
+                    Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self,
+                    Answer.self,
                 ]),
             CommandGroup(
                 name: "Watching",

@@ -1,6 +1,6 @@
 extension String {
-    /// The text as a terminal may be given it: what models and tools write must not move its cursor, change its title or
-    /// hide what follows. Control characters but for line breaks and tabs, and those that turn the direction of the
+    /// The text as a terminal may be given it: what models and tools write must not move its cursor, change its title
+    /// or hide what follows. Control characters but for line breaks and tabs, and those that turn the direction of the
     /// text around, are shown as `\u001b` or `\u202e`, so that JSON stays JSON.
     var harmless: String {
         guard unicodeScalars.contains(where: \.isHarmful) else { return self }

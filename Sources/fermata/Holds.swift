@@ -53,8 +53,8 @@ struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let what is in flight finish, and start nothing new.",
         discussion: """
-            A model call in flight ends and is kept; the tools that it chose do not start. An executing tool ends. Until \
-            then the run is PAUSING, after that PAUSED. A run that is on hold keeps its hold as it is.
+            A model call in flight ends and is kept; the tools that it chose do not start. An executing tool ends. \
+            Until then the run is PAUSING, after that PAUSED. A run that is on hold keeps its hold as it is.
 
             EXAMPLES
               fermata pause 01a1fd79 --reason "let me look first"
@@ -77,8 +77,8 @@ struct Interrupt: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cut the model's answer and kill executing tools, now; the run is then on hold.",
         discussion: """
-            What the model has written so far and what tools have put out so far is kept, and the model will be told that \
-            it was cut. The run is PAUSED, or PAUSING until no process of a killed tool is left.
+            What the model has written so far and what tools have put out so far is kept, and the model will be told \
+            that it was cut. The run is PAUSED, or PAUSING until no process of a killed tool is left.
 
             EXAMPLES
               fermata interrupt 01a1fd79 --reason "wrong directory"
@@ -106,9 +106,10 @@ struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lift the hold, or try a failed step again.",
         discussion: """
-            The run goes on exactly where its journal ends. With a message it goes on with that, and also where there is \
-            nothing to resume. With a token no run needs to be named: the token knows its hold, and lifts no other. Other \
-            users of the machine can see a command's arguments while it runs; `--token -` reads the token from the input.
+            The run goes on exactly where its journal ends. With a message it goes on with that, and also where \
+            there is nothing to resume. With a token no run needs to be named: the token knows its hold, and lifts \
+            no other. Other users of the machine can see a command's arguments while it runs; `--token -` reads the \
+            token from the input.
 
             EXAMPLES
               fermata resume 01a1fd79

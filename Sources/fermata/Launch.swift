@@ -1,16 +1,16 @@
 internal import ArgumentParser
 internal import FermataClient
 internal import FermataProtocol
-internal import SwiftProtobuf
 internal import Foundation
+internal import SwiftProtobuf
 
 struct Launch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Launch a run and print its id.",
         discussion: """
             With --wait it waits until the run needs nothing but a person and prints the model's last message; on a \
-            terminal a line on standard error tells how the run is meanwhile. With --follow the transcript is printed as \
-            it streams; Ctrl-C interrupts the run and asks how it goes on.
+            terminal a line on standard error tells how the run is meanwhile. With --follow the transcript is \
+            printed as it streams; Ctrl-C interrupts the run and asks how it goes on.
 
             What is named here comes before what the agent says; what neither says is the server's default.
 
@@ -29,7 +29,8 @@ struct Launch: AsyncParsableCommand {
     @Option(help: "The model as provider/model.") var model: String?
     @OptionGroup(title: "Model options") var modelOptions: ModelOptionOptions
     @Option(help: "The directory to work in; a new one without it.", completion: .directory) var workspace: String?
-    @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt: String?
+    @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt:
+        String?
     @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it.") var tools: [String] = []
     @Option(help: "How often a model call is tried whose failure may pass by itself.") var attempts: UInt32?
     @OptionGroup(title: "Limits") var limits: LimitOptions
@@ -96,7 +97,8 @@ struct Launch: AsyncParsableCommand {
 /// Sent to the model's server as they are; what is not given is not sent.
 struct ModelOptionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How freely it chooses its words.", valueName: "number")) var temperature: Double?
-    @Option(help: ArgumentHelp("The share of likely words that it chooses from.", valueName: "number")) var topP: Double?
+    @Option(help: ArgumentHelp("The share of likely words that it chooses from.", valueName: "number")) var topP:
+        Double?
     @Option(help: ArgumentHelp("The most tokens of one answer.", valueName: "count")) var maxOutputTokens: UInt32?
     @Option(
         parsing: .unconditional, help: ArgumentHelp("For answers that can be had again.", valueName: "number"))

@@ -7,11 +7,11 @@ struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List runs, newest first.",
         discussion: """
-            Only runs that fit everything that is given. On a terminal the lines are cut to its width; into a pipe they \
-            are whole, and the id is the first word of each.
+            Only runs that fit everything that is given. On a terminal the lines are cut to its width; into a pipe \
+            they are whole, and the id is the first word of each.
 
-            With --watch the list stays and changes with the runs: redrawn in place on a terminal, a line for each change \
-            of a status into a pipe. Ctrl-C ends it.
+            With --watch the list stays and changes with the runs: redrawn in place on a terminal, a line for each \
+            change of a status into a pipe. Ctrl-C ends it.
 
             EXAMPLES
               fermata list --status WAITING FAILED

@@ -77,7 +77,8 @@ struct ListWatch {
         let table = RunTable(terminal: .output)
         let room = max(1, Terminal.output.size.lines - 3)
         var lines = [table.head ?? ""] + runs.prefix(room).map { table.line($0) }
-        let count = runs.count > room ? "\(room) of \(runs.count) runs" : runs.count == 1 ? "1 run" : "\(runs.count) runs"
+        let count =
+            runs.count > room ? "\(room) of \(runs.count) runs" : runs.count == 1 ? "1 run" : "\(runs.count) runs"
         lines.append(
             Terminal.output.paint("\(count) at \(TimeArgument.text(TimeArgument.now)); Ctrl-C ends", .grey))
         let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\r" : ""

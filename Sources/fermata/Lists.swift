@@ -73,8 +73,8 @@ struct TailEvents: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tail", abstract: "Print events as they happen, each exactly once, until Ctrl-C.",
         discussion: """
-            Of a run: from its first event on. Without a run: of all runs, from the next event on. It survives a restart of
-            the server; no event is missed.
+            Of a run: from its first event on. Without a run: of all runs, from the next event on. It survives a \
+            restart of the server; no event is missed.
 
             EXAMPLES
               fermata tail 01a1fd79

@@ -7,8 +7,8 @@ struct Send: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send a message to a run.",
         discussion: """
-            It reaches the model before its next step. It never lifts a hold and never answers an ask. The reply names \
-            the message's number; until the model has seen it, `fermata withdraw` takes it back.
+            It reaches the model before its next step. It never lifts a hold and never answers an ask. The reply \
+            names the message's number; until the model has seen it, `fermata withdraw` takes it back.
 
             With --wait the command ends when the message is delivered and says at which step; 1 is its exit code if \
             that cannot happen any more, because the message was withdrawn or the run stopped.
@@ -66,8 +66,8 @@ struct Withdraw: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Take back a message that the model has not been shown.",
         discussion: """
-            `fermata show RUN` lists the messages that wait. One that was delivered cannot be taken back: send another \
-            that corrects it.
+            `fermata show RUN` lists the messages that wait. One that was delivered cannot be taken back: send \
+            another that corrects it.
 
             EXAMPLE
               fermata withdraw 01a1fd79 2

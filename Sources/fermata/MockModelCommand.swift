@@ -9,8 +9,8 @@ struct MockModelCommand: AsyncParsableCommand {
         commandName: "mock-model",
         abstract: "Serve a scripted model over HTTP, for tests and trials: it answers chat completions from a file.",
         discussion: """
-            Sources/ModelScript/ModelScript.swift describes scripts. In a server, `--model mock/FILE` plays one without
-            HTTP.
+            Sources/ModelScript/ModelScript.swift describes scripts. In a server, `--model mock/FILE` plays one \
+            without HTTP.
 
             EXAMPLE
               fermata mock-model --script demo.json --listen 127.0.0.1:8080

@@ -94,7 +94,8 @@ extension FermataRunSummary {
         switch status {
         case .failed: "FAILED: \(failure.kind): \(failure.message)"
         case .paused, .pausing:
-            "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)" + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
+            "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)"
+                + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
         case .waiting: "WAITING: see fermata inbox; asks \(openAsks.map(String.init).joined(separator: ", "))"
         default: status.protocolName
         }

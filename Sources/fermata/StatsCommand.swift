@@ -20,7 +20,9 @@ struct Stats: AsyncParsableCommand {
         if server.json { return try server.print(json: stats) }
         section("server")
         line("instance", stats.instance)
-        line("up", TimeArgument.text(period: stats.nowAt - stats.startedAt) + ", since \(TimeArgument.text(stats.startedAt))")
+        line(
+            "up",
+            TimeArgument.text(period: stats.nowAt - stats.startedAt) + ", since \(TimeArgument.text(stats.startedAt))")
         section("now")
         line("runs in memory", "\(stats.runsInMemory)")
         line("model calls", "\(stats.modelCallsInFlight) in flight, \(Self.bytes(stats.historyBytes)) of history kept")
@@ -31,11 +33,15 @@ struct Stats: AsyncParsableCommand {
         line("requests", "\(stats.requests)")
         line(
             "commands",
-            "\(stats.commandsAccepted) accepted, \(stats.commandsRefused) refused, of these \(stats.commandsOverloaded) overloaded")
+            "\(stats.commandsAccepted) accepted, \(stats.commandsRefused) refused, of these "
+                + "\(stats.commandsOverloaded) overloaded"
+        )
         line("events", "\(stats.events) in \(stats.commits) commits, last offset \(stats.lastOffset)")
         line("listeners", "restarted \(stats.listenerRestarts) times")
         section("uses")
-        line("store", "\(Self.bytes(stats.storeBytes)), log \(Self.bytes(stats.logBytes))" + (stats.storeIsFull ? ", FULL" : ""))
+        line(
+            "store",
+            "\(Self.bytes(stats.storeBytes)), log \(Self.bytes(stats.logBytes))" + (stats.storeIsFull ? ", FULL" : ""))
         line("memory", Self.bytes(stats.residentBytes))
         line("descriptors", "\(stats.descriptors) of \(stats.descriptorLimit)")
     }

@@ -49,7 +49,14 @@ struct Terminal: Sendable {
         }
     }
 
-    enum Colour: Int { case red = 31, green = 32, yellow = 33, magenta = 35, cyan = 36, grey = 90 }
+    enum Colour: Int {
+        case red = 31
+        case green = 32
+        case yellow = 33
+        case magenta = 35
+        case cyan = 36
+        case grey = 90
+    }
 
     /// The text in a colour, if this shows colours.
     func paint(_ text: String, _ colour: Colour?, bold: Bool = false) -> String {

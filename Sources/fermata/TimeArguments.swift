@@ -49,8 +49,10 @@ enum TimeArgument {
     ) throws -> Int64 {
         let mistake = Mistake(
             description: "a time is written like 14:30, '2026-12-24 14:30', 2026-12-24 or 2026-12-24T14:30:00Z")
-        let pattern =
-            /(?:([0-9]{4})-([0-9]{2})-([0-9]{2}))?(?:(?:^|[T ])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?(Z|[+-][0-9]{2}:?[0-9]{2})?)?/
+        let pattern = #/
+            (?: ([0-9]{4}) - ([0-9]{2}) - ([0-9]{2}) )?
+            (?: (?: ^ | [T\ ] ) ([0-9]{2}) : ([0-9]{2}) (?: : ([0-9]{2}) )? ( Z | [+\-] [0-9]{2} :? [0-9]{2} )? )?
+            /#
         guard !text.isEmpty, let match = text.wholeMatch(of: pattern) else { throw mistake }
         func number(_ text: Substring?) -> Int32? { text.flatMap { Int32($0) } }
         var today = time(nil)
@@ -116,7 +118,8 @@ struct Dollars {
     let nano: Int64
 
     init(_ text: String) throws {
-        let mistake = TimeArgument.Mistake(description: "dollars are written like 2 or 0.25, with at most nine decimals")
+        let mistake = TimeArgument.Mistake(
+            description: "dollars are written like 2 or 0.25, with at most nine decimals")
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let decimals = parts.count == 2 ? parts[1] : ""
         let digits = parts[0] + decimals + String(repeating: "0", count: max(0, 9 - decimals.count))

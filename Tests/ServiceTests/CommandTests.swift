@@ -57,7 +57,8 @@ extension OneServerAtATime {
                 let before = Int64(Date.now.timeIntervalSince1970 * 1_000_000)
                 let paused = try await service.cli("pause", idle, "--for", "1h30m", "--token")
                 let lines = paused.output.split(separator: "\n").map(String.init)
-                #expect(paused.code == 0 && lines.count == 2 && lines[0].hasPrefix("\(idle)  PAUSED until "), "\(paused)")
+                #expect(
+                    paused.code == 0 && lines.count == 2 && lines[0].hasPrefix("\(idle)  PAUSED until "), "\(paused)")
                 let hold = try await service.summary(idle).hold
                 #expect((before + 5_400_000_000...before + 5_520_000_000).contains(hold.resumeAt) && hold.hasToken_p)
                 let shown = try await service.cli("show", idle).output
@@ -77,7 +78,8 @@ extension OneServerAtATime {
                 let used = try await service.cli("resume", "--token", token)
                 #expect(used.code == 1 && used.errors.contains("[TOKEN_USED]"))
 
-                let held = try await service.cli("interrupt", idle, "--until", "2099-02-01T00:00:00Z", "--token", "--json")
+                let held = try await service.cli(
+                    "interrupt", idle, "--until", "2099-02-01T00:00:00Z", "--token", "--json")
                 let reply = try FermataCommandReply(jsonString: held.output)
                 #expect(reply.run.hold.resumeAt == 4_073_587_200_000_000 && reply.resumeToken.hasPrefix("frt_"))
                 let resumed = try await service.cli("resume", idle, "--message", "second")
@@ -94,8 +96,11 @@ extension OneServerAtATime {
                     let clock = String(format: "%02d:%02d", parts.hour!, parts.minute!)
                     let run = try await service.launch("")
                     _ = try await service.cli("pause", run, "--until", clock)
-                    let expected = try #require(calendar.nextDate(after: .now, matching: parts, matchingPolicy: .nextTime))
-                    #expect(try await service.summary(run).hold.resumeAt == Int64(expected.timeIntervalSince1970) * 1_000_000)
+                    let expected = try #require(
+                        calendar.nextDate(after: .now, matching: parts, matchingPolicy: .nextTime))
+                    #expect(
+                        try await service.summary(run).hold.resumeAt == Int64(expected.timeIntervalSince1970)
+                            * 1_000_000)
                     // The same clock's last time was before the run was launched.
                     let listed = try await service.cli("list", "--since", clock)
                     #expect(listed.output.contains(run), "\(clock): \(listed)")
@@ -106,7 +111,8 @@ extension OneServerAtATime {
 
         @Test(arguments: [
             ["pause", "01", "--for", "30"], ["pause", "01", "--for", "m"], ["pause", "01", "--for", "1m1h"],
-            ["pause", "01", "--for", "0s"], ["pause", "01", "--for", "-5s"], ["pause", "01", "--for", "1h", "--until", "10:00"],
+            ["pause", "01", "--for", "0s"], ["pause", "01", "--for", "-5s"],
+            ["pause", "01", "--for", "1h", "--until", "10:00"],
             ["pause", "01", "--until", "2001-01-01"], ["pause", "01", "--until", "25:00"],
             ["pause", "01", "--until", "2099-02-31"], ["pause", "01", "--until", "tomorrow"],
             ["list", "--since", "31-12-2026"], ["resume"], ["resume", "--token", ""], ["withdraw", "01", "two"],
@@ -122,7 +128,8 @@ extension OneServerAtATime {
         @Test func launchPassesOptionsLimitsLabelsAndAgent() async throws {
             try await Service.run(script: gated) { service, _ in
                 let launched = try await service.cli(
-                    "launch", "--json", "--temperature", "0.5", "--top-p", "0.9", "--max-output-tokens", "100", "--seed",
+                    "launch", "--json", "--temperature", "0.5", "--top-p", "0.9", "--max-output-tokens", "100",
+                    "--seed",
                     "-7", "--reasoning-effort", "low", "--stop-at", "END", "--stop-at", "STOP", "--max-steps", "3",
                     "--max-cost", "0.25", "--label", "team=a=b", "--label", "empty=", "--attempts", "2")
                 #expect(launched.code == 0, "\(launched)")
@@ -166,7 +173,8 @@ extension OneServerAtATime {
                 let other = try await service.launch("")
                 let shown = try await service.cli("show", run).output
                 #expect(shown.contains("agent      reviewer, version 1\n"), "\(shown)")
-                #expect(shown.contains("limits     7 steps a turn, $1.00\n") && shown.contains("temperature 1"), "\(shown)")
+                #expect(
+                    shown.contains("limits     7 steps a turn, $1.00\n") && shown.contains("temperature 1"), "\(shown)")
                 let listed = try await service.cli("list", "--agent", "reviewer").output
                 #expect(listed.hasPrefix(run) && !listed.contains(other))
                 let words = try await Service.cli(
@@ -201,7 +209,9 @@ extension OneServerAtATime {
 
         @Test func everyCommandExplainsItself() async throws {
             let help = try await Service.cli(["--help"], directory: "/nonexistent")
-            let names = help.output.split(separator: "\n").compactMap { $0.firstMatch(of: /^  ([a-z][a-z-]*) {2,}[A-Z]/)?.1 }
+            let names = help.output.split(separator: "\n").compactMap {
+                $0.firstMatch(of: /^  ([a-z][a-z-]*) {2,}[A-Z]/)?.1
+            }
             #expect(help.code == 0 && names.count >= 19 && names.contains("doctor"), "\(names)")
             for name in names {
                 let text = try await Service.cli(["help", String(name)], directory: "/nonexistent")

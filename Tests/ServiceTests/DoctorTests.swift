@@ -41,11 +41,14 @@ extension OneServerAtATime {
                 let key = ["LLM_MODEL": "openai/mock", "LLM_BASE_URL": model.baseURL, "LLM_API_KEY": "test-key-1"]
                 let (report, code, text) = try await report(service.directory, environment: key)
                 let checks = [
-                    "fermata", "nng", "sqlite", "curl", "settings", "directory", "control", "events", "text", "store", "lock", "disk",
+                    "fermata", "nng", "sqlite", "curl", "settings", "directory", "control", "events", "text", "store",
+                    "lock", "disk",
                     "clock", "model", "supervisor", "descriptors",
                 ]
                 #expect(report.findings.map(\.check) == checks)
-                #expect(code == 0 && report.findings.filter { $0.check != "disk" }.allSatisfy { $0.level == "ok" }, "\(text)")
+                #expect(
+                    code == 0 && report.findings.filter { $0.check != "disk" }.allSatisfy { $0.level == "ok" },
+                    "\(text)")
                 #expect(!text.contains("test-key-1"))
                 // It has looked only: the server goes on, and its store is as it was.
                 #expect(try await service.everyEvent().count == 1)
@@ -100,7 +103,8 @@ extension OneServerAtATime {
             #expect(try await finding("http://127.0.0.1:1").contains("nobody takes the connection"))
             #expect(try await finding("nonsense").contains("LLM_BASE_URL"))
             let model = try await MockModel.start(
-                try ModelScript(json: "[]", file: "test"), try {
+                try ModelScript(json: "[]", file: "test"),
+                try {
                     var configuration = try MockModel.Configuration(listen: "127.0.0.1:0")
                     configuration.requiredKey = "another"
                     return configuration
@@ -123,7 +127,10 @@ extension OneServerAtATime {
                     return result.output.split(separator: "\n").map(String.init)
                 }
                 #expect(try await complete("show", "positional@0", "fermata", "show", "") == runs.reversed())
-                #expect(try await complete("pause", "positional@0", "fermata", "pause", String(runs[0].dropLast())) == [runs[0]])
+                #expect(
+                    try await complete("pause", "positional@0", "fermata", "pause", String(runs[0].dropLast())) == [
+                        runs[0]
+                    ])
                 #expect(try await complete("launch", "--agent", "fermata", "launch", "--agent", "").isEmpty)
                 #expect(await service.terminate() == 0)
                 #expect(try await complete("show", "positional@0", "fermata", "show", "").isEmpty)
@@ -131,7 +138,8 @@ extension OneServerAtATime {
             }
             for shell in ["bash", "zsh", "fish"] {
                 let script = try await Service.cli(["completions", shell], directory: "/nonexistent")
-                #expect(script.code == 0 && script.output.contains("---completion") && script.output.contains("WAITING"))
+                #expect(
+                    script.code == 0 && script.output.contains("---completion") && script.output.contains("WAITING"))
             }
         }
     }

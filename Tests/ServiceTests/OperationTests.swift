@@ -12,7 +12,9 @@ extension OneServerAtATime {
             var pairs: [String: String] = [:]
             var rest = line
             while !rest.isEmpty {
-                guard let match = rest.prefixMatch(of: /([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "]*)(?: |$)/) else { return nil }
+                guard let match = rest.prefixMatch(of: /([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "]*)(?: |$)/) else {
+                    return nil
+                }
                 let value = String(match.2)
                 pairs[String(match.1)] =
                     value.hasPrefix("\"") ? try? JSONDecoder().decode(String.self, from: Data(value.utf8)) : value
@@ -65,7 +67,8 @@ extension OneServerAtATime {
                     #expect(commands.allSatisfy { $0["run"] == run && $0["request"]?.count == 36 }, "\(commands)")
                     #expect(
                         commands.map { "\($0["type"] ?? "") \($0["outcome"] ?? "")" } == [
-                            "LAUNCH accepted", "SEND accepted", "ANSWER accepted", "PAUSE WRONG_STATUS", "SEND INVALID_ARGUMENT",
+                            "LAUNCH accepted", "SEND accepted", "ANSWER accepted", "PAUSE WRONG_STATUS",
+                            "SEND INVALID_ARGUMENT",
                         ])
                 }
             }
@@ -94,7 +97,8 @@ extension OneServerAtATime {
             defer { try? FileManager.default.removeItem(atPath: directory) }
             let socket = try NotifySocket(name.hasPrefix("/") ? directory + name : name + UUID().uuidString)
             defer { socket.close() }
-            let script = #"[{"match": "user: ", "tool_calls": [{"name": "terminal", "arguments": {"command": "env"}}]}, {"match": "", "text": "Done."}]"#
+            let script =
+                #"[{"match": "user: ", "tool_calls": [{"name": "terminal", "arguments": {"command": "env"}}]}, {"match": "", "text": "Done."}]"#
             let model = try await MockModel.start(try ModelScript(json: script, file: "test"))
             try await Service.run(
                 environment: [
@@ -110,7 +114,8 @@ extension OneServerAtATime {
                 let run = try await service.launch()
                 try await service.wait(run, .finished)
                 let output = try #require(try await service.events(run).compactMap(\.callEndedValue).first).output
-                #expect(output.contains("FERMATA=1") && !output.contains("NOTIFY_SOCKET") && !output.contains("WATCHDOG"))
+                #expect(
+                    output.contains("FERMATA=1") && !output.contains("NOTIFY_SOCKET") && !output.contains("WATCHDOG"))
 
                 #expect(await service.terminate() == 0)
                 var last: String?
@@ -215,14 +220,16 @@ extension OneServerAtATime {
                 #expect(await service.terminate() == 0)
                 service.executable = new + "/fermata"
                 try await service.start()
-                #expect(try FileManager.default.destinationOfSymbolicLink(
-                    atPath: "/proc/\(service.process.processIdentifier)/exe") == service.executable)
+                #expect(
+                    try FileManager.default.destinationOfSymbolicLink(
+                        atPath: "/proc/\(service.process.processIdentifier)/exe") == service.executable)
 
                 #expect(try await service.wait(stream, .finished).lastMessage == "The cut was seen.")
                 let cut = try await service.events(stream).compactMap(\.modelCutValue)
                 #expect(cut.map(\.cause) == [.byShutdown] && cut.first?.text.hasPrefix("one") == true)
                 #expect(try await service.wait(tool, .finished).lastMessage == "The tool was seen.")
-                #expect(try await service.events(tool).compactMap(\.callEndedValue).map(\.outcome) == [.callInterrupted])
+                #expect(
+                    try await service.events(tool).compactMap(\.callEndedValue).map(\.outcome) == [.callInterrupted])
                 let waiting = try await service.summary(ask)
                 #expect(waiting.status == .waiting && waiting.openAsks == [1])
                 try await service.answer(ask, 1, "blue")

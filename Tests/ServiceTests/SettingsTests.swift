@@ -7,7 +7,9 @@ import Testing
 extension OneServerAtATime {
     /// Where settings come from, and what is said of mistakes in them.
     @Suite(.timeLimit(.minutes(2))) struct SettingsTests {
-        private func withFile(_ text: String, _ body: (_ directory: String, _ file: String) async throws -> Void) async throws {
+        private func withFile(_ text: String, _ body: (_ directory: String, _ file: String) async throws -> Void)
+            async throws
+        {
             let directory = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: directory) }
             let file = directory + "/settings.yaml"
@@ -23,30 +25,38 @@ extension OneServerAtATime {
                 log-level: 'debug'
                 base-url: https://user:secret@models.example/v1
                 """
-            try await withFile(text, { directory, file in
-                let result = try await Service.cli(
-                    ["serve", "--print-config", "--config", file, "--log-level", "error"], directory: directory,
-                    environment: ["LLM_MODEL": "openai/variable", "FERMATA_LOG_FORMAT": "json", "LLM_API_KEY": "sk-of-the-test"])
-                #expect(result.code == 0 && result.errors.isEmpty, "\(result)")
-                func line(_ key: String) -> [String] {
-                    result.output.split(separator: "\n").first { $0.hasPrefix(key + ":") || $0.hasPrefix("# \(key):") }?
+            try await withFile(
+                text,
+                { directory, file in
+                    let result = try await Service.cli(
+                        ["serve", "--print-config", "--config", file, "--log-level", "error"], directory: directory,
+                        environment: [
+                            "LLM_MODEL": "openai/variable", "FERMATA_LOG_FORMAT": "json",
+                            "LLM_API_KEY": "sk-of-the-test",
+                        ])
+                    #expect(result.code == 0 && result.errors.isEmpty, "\(result)")
+                    func line(_ key: String) -> [String] {
+                        result.output.split(separator: "\n").first {
+                            $0.hasPrefix(key + ":") || $0.hasPrefix("# \(key):")
+                        }?
                         .components(separatedBy: "  # ").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
-                }
-                #expect(line("log-level") == ["log-level: error", "--log-level"])
-                #expect(line("model") == ["model: openai/variable", "LLM_MODEL"])
-                #expect(line("log-format") == ["log-format: json", "FERMATA_LOG_FORMAT"])
-                #expect(line("model-silence") == ["model-silence: 7", "\(file):3"])
-                #expect(line("dir") == ["dir: \(directory)", "FERMATA_DIR"])
-                #expect(line("control") == ["control: ipc://\(directory)/control.sock", "default"])
-                #expect(line("durability") == ["durability: full", "default"])
-                #expect(line("prices") == ["# prices:", "not set"])
-                #expect(!result.output.contains("secret") && !result.output.contains("sk-of-the-test"))
-                // What is printed is a file again that says the same.
-                let again = directory + "/again.yaml"
-                try Data(result.output.utf8).write(to: URL(fileURLWithPath: again))
-                let second = try await Service.cli(["serve", "--print-config", "--config", again], directory: "/elsewhere")
-                #expect(second.code == 0 && second.output.contains("model: openai/variable"), "\(second)")
-            })
+                    }
+                    #expect(line("log-level") == ["log-level: error", "--log-level"])
+                    #expect(line("model") == ["model: openai/variable", "LLM_MODEL"])
+                    #expect(line("log-format") == ["log-format: json", "FERMATA_LOG_FORMAT"])
+                    #expect(line("model-silence") == ["model-silence: 7", "\(file):3"])
+                    #expect(line("dir") == ["dir: \(directory)", "FERMATA_DIR"])
+                    #expect(line("control") == ["control: ipc://\(directory)/control.sock", "default"])
+                    #expect(line("durability") == ["durability: full", "default"])
+                    #expect(line("prices") == ["# prices:", "not set"])
+                    #expect(!result.output.contains("secret") && !result.output.contains("sk-of-the-test"))
+                    // What is printed is a file again that says the same.
+                    let again = directory + "/again.yaml"
+                    try Data(result.output.utf8).write(to: URL(fileURLWithPath: again))
+                    let second = try await Service.cli(
+                        ["serve", "--print-config", "--config", again], directory: "/elsewhere")
+                    #expect(second.code == 0 && second.output.contains("model: openai/variable"), "\(second)")
+                })
         }
 
         @Test func theUsersOwnFileIsReadIfThereIsOne() async throws {
@@ -56,14 +66,18 @@ extension OneServerAtATime {
             try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
             try Data("model-silence: 9\n".utf8).write(to: URL(fileURLWithPath: own + "/fermata.yaml"))
             let result = try await Service.cli(["serve", "--print-config"], directory: directory)
-            #expect(result.output.contains("model-silence: 9") && result.output.contains("# \(own)/fermata.yaml:1"), "\(result)")
+            #expect(
+                result.output.contains("model-silence: 9") && result.output.contains("# \(own)/fermata.yaml:1"),
+                "\(result)")
             // Clients find the server by it as well, and mind no mistake that is the server's.
-            try Data("dir: \(own)/state\nmodel-silence: x\n".utf8).write(to: URL(fileURLWithPath: own + "/fermata.yaml"))
+            try Data("dir: \(own)/state\nmodel-silence: x\n".utf8).write(
+                to: URL(fileURLWithPath: own + "/fermata.yaml"))
             let client = try await Service.cli(["list"], directory: directory, environment: ["FERMATA_DIR": ""])
             #expect(client.code == 69 && client.errors.contains("ipc://\(own)/state/control.sock"), "\(client)")
             let doctor = try await Service.cli(["doctor", "--no-model"], directory: directory)
             #expect(doctor.code == 1 && doctor.output.contains("\(own)/fermata.yaml:2: model-silence"), "\(doctor)")
-            let missing = try await Service.cli(["serve", "--print-config", "--config", "/nowhere.yaml"], directory: directory)
+            let missing = try await Service.cli(
+                ["serve", "--print-config", "--config", "/nowhere.yaml"], directory: directory)
             #expect(missing.code == 78 && missing.errors.isOneLine && missing.errors.contains("/nowhere.yaml"))
         }
 
@@ -112,7 +126,9 @@ extension OneServerAtATime {
 
         @Test func anEmptyFileAndOneThatIsNotText() async throws {
             try await withFile("# nothing\n") { directory, file in
-                #expect(try await Service.cli(["serve", "--print-config", "--config", file], directory: directory).code == 0)
+                #expect(
+                    try await Service.cli(["serve", "--print-config", "--config", file], directory: directory).code == 0
+                )
                 try Data([0x6d, 0xff, 0xfe, 0x00]).write(to: URL(fileURLWithPath: file))
                 let result = try await Service.cli(["serve", "--print-config", "--config", file], directory: directory)
                 #expect(result.code == 78 && result.errors.contains("not UTF-8"), "\(result)")

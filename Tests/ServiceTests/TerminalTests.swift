@@ -15,7 +15,9 @@ extension OneServerAtATime {
             try await Service.run(script: #"[{"text": \#(text)}]"#) { service, _ in
                 let run = try await service.launch(hostile)
                 try await service.wait(run, .finished)
-                for arguments in [["show", run], ["history", run], ["list"], ["list", "--json"], ["launch", "--follow", hostile]] {
+                for arguments in [
+                    ["show", run], ["history", run], ["list"], ["list", "--json"], ["launch", "--follow", hostile],
+                ] {
                     let terminal = try PseudoTerminal(
                         service.directory, columns: 200, environment: ["TERM": "xterm", "NO_COLOR": "1"], arguments)
                     defer { terminal.kill() }
@@ -51,7 +53,8 @@ extension OneServerAtATime {
         }
 
         @Test(arguments: [
-            (["TERM": "xterm"], true), (["TERM": "xterm", "NO_COLOR": "1"], false), (["TERM": "dumb"], false), ([:], false),
+            (["TERM": "xterm"], true), (["TERM": "xterm", "NO_COLOR": "1"], false), (["TERM": "dumb"], false),
+            ([:], false),
             (["TERM": "xterm", "NO_COLOR": ""], true),
         ])
         func coloursAreForTerminalsThatKnowThem(environment: [String: String], hasColours: Bool) async throws {

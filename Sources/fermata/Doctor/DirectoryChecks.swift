@@ -20,7 +20,9 @@ enum DirectoryChecks {
             ] + path(directory)
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            return [.problem("directory", "\(directory) is no directory", do: "name another one with --dir or FERMATA_DIR")]
+            return [
+                .problem("directory", "\(directory) is no directory", do: "name another one with --dir or FERMATA_DIR")
+            ]
         }
         let mode = String(status.st_mode & 0o7777, radix: 8)
         let finding: Finding

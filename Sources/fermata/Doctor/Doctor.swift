@@ -9,10 +9,11 @@ struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look at everything that Fermata needs, and say what to do about what is wrong.",
         discussion: """
-            Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's server, \
-            the process that tools run under, limits, the clock. It changes nothing, needs no server, and looks at a \
-            store beside a server that is using it. The model's server is asked for its list of models, which costs \
-            nothing, with the key of this environment, which may not be the server's; the key is never shown.
+            Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's \
+            server, the process that tools run under, limits, the clock. It changes nothing, needs no server, and \
+            looks at a store beside a server that is using it. The model's server is asked for its list of models, \
+            which costs nothing, with the key of this environment, which may not be the server's; the key is never \
+            shown.
 
             EXIT CODES
               0   no problems; there may be warnings
@@ -34,7 +35,8 @@ struct Doctor: AsyncParsableCommand {
     func run() async throws {
         report(await onThread { LibraryChecks.findings })
         let checked = SettingsCheck(
-            options: ["dir": server.dir, "control": server.control, "model": model].compactMapValues(\.self), file: config)
+            options: ["dir": server.dir, "control": server.control, "model": model].compactMapValues(\.self),
+            file: config)
         report([checked.finding])
         let directory = checked.settings?["dir"] ?? server.directory
         report(await onThread { DirectoryChecks.findings(directory) })

@@ -10,7 +10,8 @@ enum LibraryChecks {
         [
             .ok("fermata", "\(Server.version), \(system)"),
             library("nng", NNGLibrary.version, NNGLibrary.headerVersion, oldest: [1, 5, 2], package: "libnng1"),
-            library("sqlite", Database.libraryVersion, Database.headerVersion, oldest: [3, 37, 0], package: "libsqlite3-0"),
+            library(
+                "sqlite", Database.libraryVersion, Database.headerVersion, oldest: [3, 37, 0], package: "libsqlite3-0"),
             CurlLibrary.usabilityProblem.map { .problem("curl", $0, do: "install a newer libcurl4") }
                 ?? library(
                     "curl", CurlLibrary.version, CurlLibrary.headerVersion, oldest: [7, 87, 0], package: "libcurl4",
@@ -39,7 +40,8 @@ enum LibraryChecks {
             return .problem(name, "\(text): not made for each other", do: "compile fermata on this machine")
         }
         if numbers(loaded).lexicographicallyPrecedes(numbers(compiled)) {
-            return .warning(name, "\(text): older than what it was compiled with", do: "install \(package) as it was there")
+            return .warning(
+                name, "\(text): older than what it was compiled with", do: "install \(package) as it was there")
         }
         return .ok(name, text)
     }

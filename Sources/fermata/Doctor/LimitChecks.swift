@@ -8,7 +8,8 @@ enum LimitChecks {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let hard = stats.map(\.descriptorLimit) ?? UInt64(limit.rlim_max)
-        let text = stats.map { "the server has \($0.descriptors) of \(hard) open" }
+        let text =
+            stats.map { "the server has \($0.descriptors) of \(hard) open" }
             ?? "a server could have \(hard) (hard limit); it takes as many as it may"
         // A client takes one, a model call one, a tool three.
         let remedy = "raise LimitNOFILE= of the unit, or ulimit -Hn"

@@ -17,7 +17,8 @@ struct ModelCheck {
     func finding() async -> Finding {
         guard !model.isEmpty else {
             return .warning(
-                "model", "no default model is set", do: "set LLM_MODEL=provider/model for the server, or name one at launch")
+                "model", "no default model is set",
+                do: "set LLM_MODEL=provider/model for the server, or name one at launch")
         }
         do {
             switch try environment.resolve(model) {
@@ -41,7 +42,8 @@ struct ModelCheck {
         let headers = endpoint.key.isEmpty ? [] : [(name: "Authorization", value: "Bearer \(endpoint.key)")]
         let request = CurlRequest(
             url: base + "/models", headers: headers,
-            timeouts: CurlTimeouts(connect: .seconds(10), firstByte: .seconds(10), silence: .seconds(10), total: .seconds(20)),
+            timeouts: CurlTimeouts(
+                connect: .seconds(10), firstByte: .seconds(10), silence: .seconds(10), total: .seconds(20)),
             maximumBodyBytes: 16 << 20)
         let clock = ContinuousClock()
         let start = clock.now

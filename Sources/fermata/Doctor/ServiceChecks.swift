@@ -46,7 +46,8 @@ struct ServiceChecks {
         var trips: [Duration] = []
         for _ in 0..<11 {
             let start = clock.now
-            outcome.hello = try await client.send(FermataHello.with { $0.client = "fermata doctor" }, timeout: .seconds(5))
+            outcome.hello = try await client.send(
+                FermataHello.with { $0.client = "fermata doctor" }, timeout: .seconds(5))
             trips.append(clock.now - start)
         }
         outcome.stats = try? await client.send(FermataStats(), timeout: .seconds(5))
@@ -67,10 +68,14 @@ struct ServiceChecks {
         return .ok("control", text)
     }
 
-    private func listener(_ name: String, _ url: String, _ kind: ListenerProbe.Kind) async -> (finding: Finding, isAlive: Bool) {
+    private func listener(_ name: String, _ url: String, _ kind: ListenerProbe.Kind) async -> (
+        finding: Finding, isAlive: Bool
+    ) {
         guard url.hasPrefix("ipc://") else { return (.ok(name, "\(url), not looked at from outside"), true) }
         let path = String(url.dropFirst("ipc://".count))
-        let outcome = await onThread { Result { try ListenerProbe.probe(path: path, expecting: kind, timeout: .seconds(2)) } }
+        let outcome = await onThread {
+            Result { try ListenerProbe.probe(path: path, expecting: kind, timeout: .seconds(2)) }
+        }
         switch outcome {
         case .success(.alive): return (.ok(name, "\(url) takes connections"), true)
         case .success(.absent):
@@ -82,7 +87,8 @@ struct ServiceChecks {
         case .success(.unresponsive):
             return (
                 .problem(
-                    name, "\(url) takes no connections", do: "its server restarts it within seconds, or hangs: look again"),
+                    name, "\(url) takes no connections",
+                    do: "its server restarts it within seconds, or hangs: look again"),
                 false
             )
         case .success(.foreign):

@@ -10,10 +10,12 @@ struct SettingsCheck {
         do {
             let settings = try Settings(options: options, environment: ProcessInfo.processInfo.environment, file: file)
             self.settings = settings
-            finding = .ok("settings", settings.file ?? "from options, the environment and defaults; no configuration file")
+            finding = .ok(
+                "settings", settings.file ?? "from options, the environment and defaults; no configuration file")
         } catch {
             settings = nil
-            finding = .problem("settings", "\(error)", do: "correct it; fermata serve --help and --print-config show more")
+            finding = .problem(
+                "settings", "\(error)", do: "correct it; fermata serve --help and --print-config show more")
         }
     }
 

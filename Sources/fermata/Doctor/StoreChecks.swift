@@ -14,12 +14,14 @@ enum StoreChecks {
             return [.problem("store", "\(error)", do: "do not remove it; restore a backup beside it and compare")]
         }
         let size = Stats.bytes
-        let text = "\(path), schema \(glance.schema), \(size(glance.bytes)) and \(size(glance.logBytes)) of log, "
+        let text =
+            "\(path), schema \(glance.schema), \(size(glance.bytes)) and \(size(glance.logBytes)) of log, "
             + "last event \(glance.lastOffset)"
         var findings: [Finding] = []
         if glance.schema > glance.supportedSchema {
             findings.append(
-                .problem("store", "\(text): made by a newer Fermata", do: "use the version that made it, or a newer one"))
+                .problem(
+                    "store", "\(text): made by a newer Fermata", do: "use the version that made it, or a newer one"))
         } else if glance.schema < glance.supportedSchema {
             findings.append(.ok("store", "\(text); the next start upgrades it to schema \(glance.supportedSchema)"))
         } else if glance.logBytes > 256 << 20 {
@@ -54,7 +56,8 @@ enum StoreChecks {
             ? .ok("lock", text)
             : .warning(
                 "lock", "\(text), and no server answers at the control socket",
-                do: "it starts or ends just now, listens elsewhere (--control), or hangs: look at it with ps \(process)")
+                do: "it starts or ends just now, listens elsewhere (--control), or hangs: look at it with ps \(process)"
+            )
     }
 
     private static func disk(_ glance: StoreGlance) -> Finding {

@@ -35,7 +35,8 @@ struct LogLine: LogHandler {
         pairs += rest.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
         if let error = event.error { pairs.append(("error", "\(error)")) }
         switch format {
-        case .text: return pairs.map { "\($0.0)=\(Self.isPlain($0.1) ? $0.1 : Self.quoted($0.1))" }.joined(separator: " ")
+        case .text:
+            return pairs.map { "\($0.0)=\(Self.isPlain($0.1) ? $0.1 : Self.quoted($0.1))" }.joined(separator: " ")
         case .json: return "{" + pairs.map { "\(Self.quoted($0.0)):\(Self.quoted($0.1))" }.joined(separator: ",") + "}"
         }
     }
@@ -49,7 +50,8 @@ struct LogLine: LogHandler {
     }
 
     private static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
+        !text.isEmpty
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
     }
 
     /// As a JSON string, of which no character ends the line or moves a terminal's cursor.
@@ -64,7 +66,11 @@ struct LogLine: LogHandler {
             case "\t": line += "\\t"
             default:
                 let isControl = scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || scalar == "\u{2028}"
-                if isControl { line += String(format: "\\u%04x", scalar.value) } else { line.unicodeScalars.append(scalar) }
+                if isControl {
+                    line += String(format: "\\u%04x", scalar.value)
+                } else {
+                    line.unicodeScalars.append(scalar)
+                }
             }
         }
         return line + "\""

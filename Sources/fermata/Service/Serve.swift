@@ -9,8 +9,8 @@ struct Serve: ParsableCommand {
         abstract: "Run the service until SIGTERM or SIGINT.",
         discussion: """
             Each setting is taken from its option, else from its variable in the environment, else from the \
-            configuration file, else it has its default; --print-config shows every one and where it is from. The file is \
-            a YAML mapping whose keys are the options' long names; without --config and FERMATA_CONFIG it is \
+            configuration file, else it has its default; --print-config shows every one and where it is from. The \
+            file is a YAML mapping whose keys are the options' long names; without --config and FERMATA_CONFIG it is \
             ~/.config/fermata/fermata.yaml, if that is there.
 
             SIGTERM and SIGINT end the service: what is in flight is cut and goes on with the next start on the same \
@@ -36,7 +36,9 @@ struct Serve: ParsableCommand {
               fermata serve --config /etc/fermata/fermata.yaml --print-config
             """)
 
-    @Option(help: ArgumentHelp("The configuration file.", valueName: "file"), completion: .file(extensions: ["yaml", "yml"]))
+    @Option(
+        help: ArgumentHelp("The configuration file.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
     @Flag(help: "Print each setting and where it is from, and end.") var printConfig = false
     @Option(
@@ -52,7 +54,8 @@ struct Serve: ParsableCommand {
             "full: answered when the disk has it. normal: when the kernel has it; a power cut may lose the last.",
             valueName: "durability"), completion: .list(["full", "normal"]))
     var durability: String?
-    @Option(help: ArgumentHelp("The model of runs that name none, as provider/model.", valueName: "model")) var model: String?
+    @Option(help: ArgumentHelp("The model of runs that name none, as provider/model.", valueName: "model")) var model:
+        String?
     @Option(
         name: .customLong("base-url"),
         help: ArgumentHelp("Where chat completions are, for a server of your own.", valueName: "url"))
@@ -137,7 +140,9 @@ struct Serve: ParsableCommand {
         var environment = environment
         // So that it is masked in what tools put out; they need not be told where it is.
         environment["LLM_API_KEY"] = models["LLM_API_KEY"]
-        for name in ["LLM_API_KEY_FILE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"] {
+        for name in [
+            "LLM_API_KEY_FILE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID",
+        ] {
             environment[name] = nil
         }
         let prices = settings["prices"]

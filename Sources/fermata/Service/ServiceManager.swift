@@ -17,7 +17,8 @@ final class ServiceManager: Sendable {
         var name = Array(path.utf8)
         if name.first == UInt8(ascii: "@") { name[0] = 0 }
         let isUsable = path.hasPrefix("/") || path.hasPrefix("@")
-        address = isUsable && name.count > 1 && name.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) ? name : nil
+        address =
+            isUsable && name.count > 1 && name.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) ? name : nil
         let isMeant = process == nil || process == getpid()
         watchdog = address != nil && isMeant && microseconds > 0 ? .microseconds(microseconds) : nil
     }

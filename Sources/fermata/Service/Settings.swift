@@ -36,7 +36,8 @@ struct Setting: Sendable {
         },
         Setting("prices", "FERMATA_PRICES"),
         Setting(
-            "log-level", "FERMATA_LOG_LEVEL", default: "info", mistake: oneOf("trace", "debug", "info", "warning", "error")),
+            "log-level", "FERMATA_LOG_LEVEL", default: "info",
+            mistake: oneOf("trace", "debug", "info", "warning", "error")),
         Setting("log-format", "FERMATA_LOG_FORMAT", default: "text", mistake: oneOf("text", "json")),
     ]
 
@@ -175,7 +176,8 @@ struct Settings: Sendable {
     /// As YAML, without what a URL may hold of a user and a password.
     private static func shown(_ text: String) -> String {
         let open = text.replacing(/:\/\/[^\/?#]*@/, with: "://***@")
-        let isPlain = open.wholeMatch(of: /[A-Za-z0-9\/][A-Za-z0-9 _.,:\/@+*-]*/) != nil && !open.contains(": ")
+        let isPlain =
+            open.wholeMatch(of: /[A-Za-z0-9\/][A-Za-z0-9 _.,:\/@+*-]*/) != nil && !open.contains(": ")
             && !open.hasSuffix(" ")
         return isPlain ? open : "\"" + open.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }

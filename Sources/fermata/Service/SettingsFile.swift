@@ -39,7 +39,9 @@ struct SettingsFile: Sendable {
             throw Settings.Mistakes(lines: [Self.line(path, error)], areOptions: false)
         }
         guard let root else { return }
-        guard let mapping = root.mapping else { throw failure("it is not a mapping of settings, such as model: openai/gpt-4o") }
+        guard let mapping = root.mapping else {
+            throw failure("it is not a mapping of settings, such as model: openai/gpt-4o")
+        }
         for (key, value) in mapping { read(key, value) }
     }
 
