@@ -80,6 +80,28 @@ extension OneServerAtATime {
             #expect(lines.allSatisfy { told.contains($0["msg"] ?? "") }, "\(lines)")
         }
 
+        @Test func nobodyWritesLinesOfTheLogBesideTheService() async throws {
+            for format in ["text", "json"] {
+                let script = #"[{"fault": {"status": 400}, "repeat": true}]"#
+                try await Service.run(script: script, arguments: ["--log-level", "debug", "--log-format", format]) { service, _ in
+                    let forged = "time=1 level=error msg=forged\n{\"msg\":\"forged\"}\r\u{1b}[2J\u{85}\u{2028}"
+                    let run = try await service.launch { $0.model = "openai/x\n\(forged)" }
+                    try await service.wait(run, .failed)
+                    try await service.refused(.invalidArgument) { try await service.send("x\n\(forged)", "text") }
+                    #expect(await service.terminate() == 0)
+                    let log = service.serverLog
+                    let messages = log.split(separator: "\n").map { line in
+                        format == "text"
+                            ? pairs(line)?["msg"]
+                            : (try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)))?["msg"]
+                    }
+                    #expect(
+                        messages == ["ready", "command", "a model call failed", "command", "ending", "ended"], "\(log)")
+                    #expect(!log.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })
+                }
+            }
+        }
+
         @Test func theLogIsJSONIfWanted() async throws {
             try await Service.run(script: "[]", arguments: ["--log-format", "json"]) { service, _ in
                 #expect(await service.terminate() == 0)
