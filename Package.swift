@@ -53,7 +53,9 @@ let package = Package(
         .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
-        .target(name: "FermataCore", dependencies: ["FermataProtocol", protobuf], swiftSettings: settings),
+        .target(
+            name: "FermataCore", dependencies: ["FermataProtocol", protobuf],
+            exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: settings),
         .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
         // Static: it starts once for each tool call, in a quarter of the time that loading Swift's libraries takes.
         .executableTarget(
@@ -109,7 +111,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "fermata",
+                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "SQLite", "fermata",
                 "fermata-supervisor", protobuf,
             ]),
     ],

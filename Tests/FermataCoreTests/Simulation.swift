@@ -209,6 +209,9 @@ struct Simulation {
             folded.apply(event)
         }
         guard folded == decision.run else { throw Broken("the events do not fold to the state") }
+        guard Run(id: run.id, snapshot: decision.run.snapshot) == decision.run else {
+            throw Broken("the snapshot is not the state")
+        }
         if isEnding, decision.events.contains(where: \.begins) {
             throw Broken("something begins while the service ends")
         }

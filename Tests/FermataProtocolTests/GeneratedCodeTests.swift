@@ -13,18 +13,44 @@ struct GeneratedCodeTests {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }()
 
-    /// As `tools/generate --check`, with the options that stand there.
-    @Test(.enabled(if: plugin != nil, "protoc-gen-swift is not built; the comparison by meaning is made nevertheless"))
-    func isWhatThePluginMakes() throws {
+    /// A line `generate SCHEMA FOLDER OPTION...` of `tools/generate`.
+    struct Generation: CustomTestStringConvertible {
+        let schema: String
+        let folder: String
+        let options: [String]
+
+        var testDescription: String { schema }
+
+        static func all() throws -> [Generation] {
+            try Repository.text("tools/generate").split(separator: "\n").filter { $0.hasPrefix("generate ") }.map {
+                let words = $0.split(separator: " ").map(String.init)
+                return Generation(schema: words[1], folder: words[2], options: words[3...].map { "--swift_opt=\($0)" })
+            }
+        }
+    }
+
+    @Test func everySchemaIsGenerated() throws {
+        #expect(
+            try Generation.all().map(\.schema) == [
+                "protocol/fermata.proto", "Sources/FermataCore/Snapshot/snapshot.proto",
+            ])
+    }
+
+    /// As `tools/generate --check`.
+    @Test(
+        .enabled(if: plugin != nil, "protoc-gen-swift is not built; the comparison by meaning is made nevertheless"),
+        arguments: try Generation.all())
+    func isWhatThePluginMakes(_ generation: Generation) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "fermata-generated-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let options = try Repository.text("tools/generate").matches(of: /--swift_opt=[A-Za-z=]+/).map { String($0.0) }
-        #expect(!options.isEmpty)
         let plugin = try #require(Self.plugin)
-        _ = try Protoc.run(["--plugin=protoc-gen-swift=\(plugin)", "--swift_out=\(folder.path)"] + options)
-        let made = try String(contentsOf: folder.appending(path: "fermata.pb.swift"), encoding: .utf8)
-        let committed = try Repository.text("Sources/FermataProtocol/Generated/fermata.pb.swift")
+        _ = try Protoc.run(
+            ["--plugin=protoc-gen-swift=\(plugin)", "--swift_out=\(folder.path)"] + generation.options,
+            schema: generation.schema)
+        let name = generation.schema.split(separator: "/").last!.split(separator: ".")[0] + ".pb.swift"
+        let made = try String(contentsOf: folder.appending(path: "\(name)"), encoding: .utf8)
+        let committed = try Repository.text("\(generation.folder)/\(name)")
         #expect(made == committed, "run tools/generate")
     }
 

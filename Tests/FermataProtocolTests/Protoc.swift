@@ -11,14 +11,18 @@ enum Protoc {
         let description: String
     }
 
-    /// Runs protoc on the schema and returns what it writes. Blocks until it has ended.
+    /// Runs protoc on a schema and returns what it writes. Blocks until it has ended.
     ///
     /// - Parameter input: less than a pipe holds (64 KiB), so that neither side waits for the other.
-    static func run(_ arguments: [String], input: [UInt8] = []) throws -> [UInt8] {
+    static func run(
+        _ arguments: [String], schema: String = "protocol/fermata.proto", input: [UInt8] = []
+    ) throws -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path ?? "")
-        let folder = Repository.root.appending(path: "protocol").path
-        process.arguments = ["--proto_path=\(folder)"] + arguments + ["fermata.proto"]
+        process.currentDirectoryURL = Repository.root
+        let schema = Repository.root.appending(path: schema)
+        let folders = [Repository.root.appending(path: "protocol"), schema.deletingLastPathComponent()]
+        process.arguments = folders.map { "--proto_path=\($0.path)" } + arguments + [schema.lastPathComponent]
         let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
         process.standardInput = stdin
         process.standardOutput = stdout

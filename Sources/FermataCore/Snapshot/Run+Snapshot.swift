@@ -1,0 +1,201 @@
+public import FermataProtocol
+internal import FoundationEssentials
+internal import SwiftProtobuf
+
+/// A run as bytes: a cache of what its events fold to, kept in the store.
+extension Run {
+    /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
+    /// another format is none.
+    public static let snapshotFormat: Int32 = 1
+
+    /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
+    public var snapshot: [UInt8] {
+        // Its fields were read from protobuf, or are strings and numbers: nothing that cannot be encoded.
+        let message: [UInt8] = try! SnapshotRun(self).serializedBytes()
+        return Run.checksum(message[...]) + message
+    }
+
+    /// Reads the snapshot of a run.
+    ///
+    /// - Returns: nil unless the bytes are, to the last of them, what ``snapshot`` was of that run.
+    public init?(id: RunID, snapshot: [UInt8]) {
+        let message = snapshot.dropFirst(8)
+        guard snapshot.count > 8, Run.checksum(message) == Array(snapshot.prefix(8)),
+            let state = try? SnapshotRun(serializedBytes: Array(message)), state.id == id.description
+        else { return nil }
+        self.init(id: id, state)
+    }
+
+    /// FNV-1a with 64 bits: tells damage, not intent.
+    private static func checksum(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        let sum = bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * UInt64($0))) }
+    }
+}
+
+extension SnapshotRun {
+    init(_ run: Run) {
+        id = run.id.description
+        seq = run.seq
+        updatedAt = run.updatedAt
+        createdAt = run.createdAt
+        agent = run.agent
+        model = run.model
+        systemPrompt = run.systemPrompt
+        workspace = run.workspace
+        tools = run.tools
+        labels = run.labels
+        modelOptions = run.modelOptions
+        modelAttempts = run.modelAttempts
+        limits = run.limits
+        if let hold = run.hold { self.hold = hold }
+        holdTokenDigest = .init(run.holdTokenDigest)
+        isStopped = run.isStopped
+        switch run.turn {
+        case .idle: turn = .idle
+        case .active: turn = .active
+        case .ended: turn = .ended
+        case .failed(let failure):
+            turn = .failed
+            self.failure = failure
+        }
+        switch run.modelCall {
+        case .none: modelCall = .none
+        case .inFlight: modelCall = .inFlight
+        case .waiting(let until):
+            modelCall = .waiting
+            nextAttemptAt = until
+        }
+        step = run.step
+        attempt = run.attempt
+        stepIsUnanswered = run.stepIsUnanswered
+        failedAttempts = run.failedAttempts
+        calls = run.calls.map(SnapshotCall.init)
+        killing = run.killing.map(SnapshotEffect.init)
+        openAsks = run.openAsks.map { ask in
+            .with {
+                $0.number = ask.number
+                $0.call = ask.call
+            }
+        }
+        unansweredAsks = run.unansweredAsks
+        queue = run.queue.map { message in
+            .with {
+                $0.number = message.number
+                $0.delivery = message.delivery
+            }
+        }
+        withdrawn = run.withdrawn
+        messageCount = run.messageCount
+        callCount = run.callCount
+        askCount = run.askCount
+        usage = run.usage
+        stepsOfTurn = run.stepsOfTurn
+        grantedCost = run.grantedCost
+        lastMessage = run.lastMessage
+        task = run.task
+    }
+}
+
+extension Run {
+    /// nil if the message has a value that this version does not know.
+    fileprivate init?(id: RunID, _ state: SnapshotRun) {
+        self.init(id: id)
+        seq = state.seq
+        updatedAt = state.updatedAt
+        createdAt = state.createdAt
+        agent = state.agent
+        model = state.model
+        systemPrompt = state.systemPrompt
+        workspace = state.workspace
+        tools = state.tools
+        labels = state.labels
+        modelOptions = state.modelOptions
+        modelAttempts = state.modelAttempts
+        limits = state.limits
+        hold = state.hasHold ? state.hold : nil
+        holdTokenDigest = Array(state.holdTokenDigest)
+        isStopped = state.isStopped
+        switch state.turn {
+        case .idle: turn = .idle
+        case .active: turn = .active
+        case .ended: turn = .ended
+        case .failed: turn = .failed(state.failure)
+        case .UNRECOGNIZED: return nil
+        }
+        switch state.modelCall {
+        case .none: modelCall = .none
+        case .inFlight: modelCall = .inFlight
+        case .waiting: modelCall = .waiting(until: state.nextAttemptAt)
+        case .UNRECOGNIZED: return nil
+        }
+        step = state.step
+        attempt = state.attempt
+        stepIsUnanswered = state.stepIsUnanswered
+        failedAttempts = state.failedAttempts
+        calls = state.calls.map(Call.init)
+        killing = state.killing.compactMap(Effect.init)
+        guard killing.count == state.killing.count else { return nil }
+        openAsks = state.openAsks.map { OpenAsk(number: $0.number, call: $0.call) }
+        unansweredAsks = state.unansweredAsks
+        queue = state.queue.map { QueuedMessage(number: $0.number, delivery: $0.delivery) }
+        withdrawn = state.withdrawn
+        messageCount = state.messageCount
+        callCount = state.callCount
+        askCount = state.askCount
+        usage = state.usage
+        stepsOfTurn = state.stepsOfTurn
+        grantedCost = state.grantedCost
+        lastMessage = state.lastMessage
+        task = state.task
+    }
+}
+
+extension SnapshotCall {
+    fileprivate init(_ call: Run.Call) {
+        number = call.number
+        tool = call.tool
+        modelID = call.modelID
+        arguments = call.arguments
+        state = call.state
+        outcome = call.outcome
+        attempt = call.attempt
+        ask = call.ask
+        isParallel = call.isParallel
+    }
+}
+
+extension Run.Call {
+    fileprivate init(_ call: SnapshotCall) {
+        self.init(
+            number: call.number, tool: call.tool, modelID: call.modelID, arguments: call.arguments, state: call.state,
+            outcome: call.outcome, attempt: call.attempt, ask: call.ask, isParallel: call.isParallel)
+    }
+}
+
+extension SnapshotEffect {
+    fileprivate init(_ effect: Effect) {
+        switch effect {
+        case .model(let step, let attempt):
+            model = .with {
+                $0.step = step
+                $0.attempt = attempt
+            }
+        case .tool(let call, let attempt):
+            tool = .with {
+                $0.call = call
+                $0.attempt = attempt
+            }
+        }
+    }
+}
+
+extension Effect {
+    fileprivate init?(_ effect: SnapshotEffect) {
+        switch effect.kind {
+        case .model(let model): self = .model(step: model.step, attempt: model.attempt)
+        case .tool(let tool): self = .tool(call: tool.call, attempt: tool.attempt)
+        case nil: return nil
+        }
+    }
+}
