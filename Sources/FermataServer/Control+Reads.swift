@@ -60,7 +60,7 @@ extension Control {
             readers.run { reader in
                 complete(
                     Result {
-                        let run = try Run(id: id, from: reader)
+                        let run = try JournaledRun(id: id, from: reader).run
                         guard run.seq > 0 else { throw Refusal(.noSuchRun, "there is no run \(id)") }
                         return try Control.reply(run, get, matched: get.until.contains(run.status))
                     })

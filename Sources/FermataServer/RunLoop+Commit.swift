@@ -24,7 +24,10 @@ extension RunLoop {
                 fail("a commit failed and its outcome is not known", error)
             }
         }
-        for id in done.touched.keys { residents[id]?.committed() }
+        for id in done.touched.keys {
+            residents[id]?.committed()
+            noteForSnapshot(id)
+        }
         publish(done)
         for (command, reply) in done.commands { command.reply(.success(reply)) }
         for reply in done.replies { reply(true) }
@@ -116,9 +119,10 @@ extension RunLoop {
     func forgetRequests(before time: Int64) {
         do {
             _ = try writer.forgetRequests(before: time, limit: 100)
-        } catch {
+        } catch where error.code == .storeFull || error.code == .busy {
             // They are forgotten later.
-            logger.warning("old request ids cannot be forgotten", metadata: ["error": "\(error)"])
+        } catch {
+            fail("a commit failed and its outcome is not known", error)
         }
     }
 
@@ -128,6 +132,7 @@ extension RunLoop {
             let oldest = recent.removeFirst()
             guard let resident = residents[oldest.run], resident.touched == oldest.touched else { continue }
             guard resident.inFlight.isEmpty, !resident.run.isActive else { continue }
+            staleSnapshots.leaves(resident.durable)
             residents[oldest.run] = nil
             due[oldest.run] = nil
             published.remove(oldest.run)
@@ -138,8 +143,9 @@ extension RunLoop {
     /// Gives every run that had something in flight the news that it is lost, before anyone can ask.
     func recover() throws {
         for row in try reader.activeRuns() {
-            let run = try Run(id: RunID(row.run), from: reader)
-            reside(run)
+            let loaded = try JournaledRun(id: RunID(row.run), from: reader)
+            reside(loaded)
+            let run = loaded.run
             let lost = run.begun.sorted { "\($0)" < "\($1)" }
             logger.info("recovering", metadata: ["run": "\(run.id)", "lost": "\(lost.count)"])
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
@@ -158,7 +164,7 @@ extension RunLoop {
 
     private func decideLate(_ row: RunRow) throws {
         let id = RunID(row.run)
-        if residents[id] == nil { reside(try Run(id: id, from: reader)) }
+        if residents[id] == nil { reside(try JournaledRun(id: id, from: reader)) }
         decide(.timePassed, run: id, reply: nil)
     }
 
@@ -188,16 +194,6 @@ extension Refusal {
     /// Work in flight may have been stopped for it all the same: cancels go out before the commit.
     static let notWritten = Refusal(
         .storeFull, "the store is full or locked: nothing was changed in it, though work in flight may have stopped")
-}
-
-extension Run {
-    /// Folds a run's journal.
-    init(id: RunID, from reader: JournalReader) throws {
-        self.init(id: id)
-        try reader.forEachEvent(of: id.journaled, from: 1) { row in
-            apply(try FermataEvent(row))
-        }
-    }
 }
 
 extension UInt64 {

@@ -20,7 +20,7 @@ final class RunLoop: @unchecked Sendable {
         /// A time of the run's has come.
         case timePassed(RunID)
         /// A run that was asked for is in memory again.
-        case loaded(Run)
+        case loaded(JournaledRun)
         /// A run that was asked for is damaged in the store.
         case unreadable(RunID, String)
         /// End: cut what is in flight, wait for its ends at most this long (µs), then call back.
@@ -52,13 +52,16 @@ final class RunLoop: @unchecked Sendable {
         }
         /// As it is in the journal: what a batch that cannot be committed goes back to.
         var durable: Run
+        /// The last event that is in its snapshot.
+        var snapshotSeq: UInt64
         var inFlight: [Effect: any EffectInFlight] = [:]
         var touched: UInt64 = 0
         private var knownSummary: FermataRunSummary?
 
-        init(_ run: Run) {
+        init(_ run: Run, snapshotSeq: UInt64 = 0) {
             self.run = run
             durable = run
+            self.snapshotSeq = snapshotSeq
         }
 
         /// Of `run`; made once for a command's reply and for the run's row.
@@ -100,6 +103,7 @@ final class RunLoop: @unchecked Sendable {
     var touches: UInt64 = 0
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
+    var staleSnapshots = StaleSnapshots()
     var nextTick: Int64 = 0
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
     /// How often the loop has turned; read by other threads.
@@ -167,6 +171,7 @@ final class RunLoop: @unchecked Sendable {
         publisher.tick(now: now)
         wakeDueRuns(through: now)
         checkpointIfLogIsLong()
+        writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         let again = deferred
         deferred = []
@@ -189,13 +194,14 @@ final class RunLoop: @unchecked Sendable {
             } else {
                 decide(.timePassed, run: run, reply: nil)
             }
-        case .loaded(let run):
+        case .loaded(let loaded):
+            let run = loaded.run
             let waiting = parked.removeValue(forKey: run.id) ?? []
             guard run.seq > 0 else {
                 refuse(waiting, Refusal(.noSuchRun, "there is no run \(run.id)"))
                 return
             }
-            reside(run)
+            reside(loaded)
             touch(run.id)
             for item in waiting { handle(item) }
         case .unreadable(let run, let problem):
@@ -251,7 +257,7 @@ final class RunLoop: @unchecked Sendable {
         guard parked[id]!.count == 1 else { return }
         readers.lookUp { [inbox] reader in
             do {
-                inbox.put(.loaded(try Run(id: id, from: reader)))
+                inbox.put(.loaded(try JournaledRun(id: id, from: reader)))
             } catch {
                 inbox.put(.unreadable(id, "\(error)"))
             }
@@ -321,8 +327,9 @@ final class RunLoop: @unchecked Sendable {
     }
 
     /// A run as the journal has it comes into memory.
-    func reside(_ run: Run) {
-        residents[run.id] = Resident(run)
+    func reside(_ loaded: JournaledRun) {
+        let run = loaded.run
+        residents[run.id] = Resident(run, snapshotSeq: loaded.snapshotSeq)
         due[run.id] = run.due
         published.set(run)
     }

@@ -1,0 +1,47 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// A run as the journal has it.
+struct JournaledRun: Sendable {
+    var run: Run
+    /// The last event that is in the run's snapshot; 0 if there is none that can be used.
+    var snapshotSeq: UInt64 = 0
+
+    /// Reads a run: its snapshot and the events after that, or all its events. The snapshot is a cache: one that does
+    /// not fit the journal in every respect is left alone.
+    init(id: RunID, from reader: JournalReader) throws {
+        if let recent = try Self.recent(id, reader) {
+            self = recent
+        } else {
+            run = Run(id: id)
+        }
+        try run.fold(after: run.seq, through: .max, from: reader)
+    }
+
+    /// The run after its snapshot and what followed, up to its row; nil if these do not agree.
+    private static func recent(_ id: RunID, _ reader: JournalReader) throws -> JournaledRun? {
+        // Damage in the table of snapshots is none of the run's.
+        guard let row = try? reader.snapshot(of: id.journaled), row.format == Run.snapshotFormat,
+            var run = Run(id: id, snapshot: row.body), run.seq == row.seq,
+            let kept = try reader.run(id.journaled), row.seq <= kept.lastSeq
+        else { return nil }
+        try run.fold(after: run.seq, through: kept.lastSeq, from: reader)
+        guard try run.summary.serializedBytes() == kept.summary else { return nil }
+        return JournaledRun(run: run, snapshotSeq: row.seq)
+    }
+
+    private init(run: Run, snapshotSeq: UInt64) {
+        self.run = run
+        self.snapshotSeq = snapshotSeq
+    }
+}
+
+extension Run {
+    fileprivate mutating func fold(after seq: UInt64, through last: UInt64, from reader: JournalReader) throws {
+        try reader.forEachEvent(of: id.journaled, from: seq + 1, through: last) { row in
+            apply(try FermataEvent(row))
+        }
+    }
+}
