@@ -93,6 +93,7 @@ extension OneServerAtATime {
             try await longRun { service, run, _ in
                 try await service.start()
                 let other = try await service.launch("")
+                try await service.pause(other)
                 let first = try snapshot(service)
                 try await service.queue(first + 199 - 452, in: run)
                 try await service.ticks(2)
