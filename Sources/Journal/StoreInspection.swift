@@ -1,0 +1,158 @@
+internal import Glibc
+internal import SQLite
+
+/// A store as it is at one moment, to be looked at from end to end: read-only, in one read transaction, beside a
+/// server or without one. It takes no lock that a server would wait for, and changes nothing; while it is open, the
+/// server's log cannot begin anew and grows.
+///
+/// Threads: used by one at a time. Ownership: closes itself.
+public final class StoreInspection {
+    public let path: String
+    /// Of the store's tables. A store of an older version has no rows of what came later.
+    public let schema: Int64
+    let database: Database
+
+    /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,
+    ///   `newerSchema`, `corrupt`.
+    public init(path: String) throws(JournalError) {
+        self.path = path
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw JournalError(
+                code: errno == ENOENT ? .missingDirectory : .notWritable, path: path,
+                message: "the store cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw JournalError(code: .notAFile, path: path, message: "the store must be a file, and this is none")
+        }
+        do {
+            database = try Database(path: path, access: .readOnly, busyTimeout: StoreConnection.busyTimeout)
+            try database.harden()
+            try database.setCheckpointsOnClose(false)
+            try database.pragma("cache_size = -8192")
+            try database.begin(.deferred)
+            let application = Int64(try database.pragma("application_id") ?? "0") ?? 0
+            schema = Int64(try database.pragma("user_version") ?? "0") ?? 0
+            guard application == StoreSchema.applicationID else {
+                throw JournalError(
+                    code: .notAStore, path: path,
+                    message: "not a Fermata store: an SQLite database that is empty or of another program")
+            }
+            guard (1...StoreSchema.version).contains(schema) else {
+                let isNewer = schema > StoreSchema.version
+                throw JournalError(
+                    code: isNewer ? .newerSchema : .corrupt, path: path,
+                    message: "the store's schema is \(schema), this Fermata reads 1 to \(StoreSchema.version)")
+            }
+        } catch let error as JournalError {
+            throw error
+        } catch let error as SQLiteError {
+            throw JournalError(error, path: path)
+        } catch {
+            throw JournalError(code: .unreadable, path: path, message: "\(error)")
+        }
+    }
+
+    /// What SQLite's own check says: pages, indexes, and rows that their table would not let in. None if all is well.
+    public func integrityProblems(limit: Int) throws(JournalError) -> [String] {
+        let lines = try rows("PRAGMA integrity_check(\(max(1, limit)))") { $0.text(at: 0) }
+        var found: [String] = []
+        while let line = try lines.next() { found += line.split(whereSeparator: \.isNewline).map(String.init) }
+        return found == ["ok"] ? [] : found
+    }
+
+    /// Offsets of the events, in order.
+    public func offsets() throws(JournalError) -> RowCursor<UInt64> {
+        try rows("SELECT offset FROM events ORDER BY offset") { $0.uint64(at: 0) }
+    }
+
+    /// By run, then by seq.
+    public func events() throws(JournalError) -> RowCursor<EventRow> {
+        try rows("SELECT offset, run, seq, at, kind, body FROM events ORDER BY run, seq") { try $0.eventRow() }
+    }
+
+    /// By id.
+    public func runs() throws(JournalError) -> RowCursor<RunRow> {
+        try rows("SELECT \(RunQuery.columns) FROM runs ORDER BY run") { try $0.runRow() }
+    }
+
+    /// By run, then by number; open or not.
+    public func asks() throws(JournalError) -> RowCursor<AskRow> {
+        try rows("SELECT \(Statement.askColumns) FROM asks ORDER BY run, number") { try $0.askRow() }
+    }
+
+    /// By run.
+    public func snapshots() throws(JournalError) -> RowCursor<SnapshotRow> {
+        guard schema >= 2 else { return RowCursor(path: path) }
+        return try rows("SELECT run, seq, format, body FROM snapshots ORDER BY run") { try $0.snapshotRow() }
+    }
+
+    /// In order of arrival, with their numbers, which have no gap.
+    public func requests() throws(JournalError) -> RowCursor<(number: Int64, request: RequestRow)> {
+        try rows("SELECT number, id, digest, reply, at FROM requests ORDER BY number") { statement in
+            guard let id = statement.runID(at: 1) else { throw DamagedRow(table: "requests") }
+            return (
+                statement.int64(at: 0),
+                RequestRow(
+                    id: JournalRequestID(high: id.high, low: id.low), digest: statement.blob(at: 2),
+                    reply: statement.blob(at: 3), at: statement.int64(at: 4))
+            )
+        }
+    }
+
+    /// By name.
+    public func agents() throws(JournalError) -> RowCursor<AgentRow> {
+        guard schema >= 2 else { return RowCursor(path: path) }
+        return try rows("SELECT name, version, at, body FROM agents ORDER BY name") { $0.agentRow() }
+    }
+
+    private func rows<Row>(
+        _ sql: String, _ decode: @escaping (Statement) throws -> Row
+    ) throws(JournalError) -> RowCursor<Row> {
+        let statement = try reading(path) { () throws(SQLiteError) in try database.prepare(sql) }
+        return RowCursor(path: path, statement: statement, decode: decode)
+    }
+}
+
+@available(*, unavailable)
+extension StoreInspection: Sendable {}
+
+/// Rows one after the other, as they are asked for: none is kept.
+///
+/// Threads: those of its inspection. Ownership: keeps the store open.
+public final class RowCursor<Row> {
+    private let path: String
+    private var statement: Statement?
+    private let decode: (Statement) throws -> Row
+
+    init(path: String, statement: Statement, decode: @escaping (Statement) throws -> Row) {
+        self.path = path
+        self.statement = statement
+        self.decode = decode
+    }
+
+    /// One without rows.
+    init(path: String) {
+        self.path = path
+        decode = { _ in fatalError("a cursor without rows has none to decode") }
+    }
+
+    /// - Returns: nil at the end, and after an error.
+    public func next() throws(JournalError) -> Row? {
+        guard let statement else { return nil }
+        do {
+            guard try statement.step() else {
+                self.statement = nil
+                return nil
+            }
+            return try decode(statement)
+        } catch {
+            self.statement = nil
+            if let error = error as? SQLiteError { throw JournalError(error, path: path) }
+            throw JournalError(code: .corrupt, path: path, message: "the store is damaged: \(error)")
+        }
+    }
+}
+
+@available(*, unavailable)
+extension RowCursor: Sendable {}
