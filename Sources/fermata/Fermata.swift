@@ -43,7 +43,7 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "The server",
                 subcommands: [
-                    Serve.self, Stats.self, Doctor.self, Completions.self, MockModelCommand.self,
+                    Serve.self, Stats.self, Check.self, Backup.self, Doctor.self, Completions.self, MockModelCommand.self,
                 ]),
         ])
 }

@@ -1,0 +1,58 @@
+internal import Glibc
+internal import Journal
+
+/// A copy of a store, as of one moment, while its server goes on.
+public enum StoreBackup {
+    /// What the copying has come to.
+    public enum Progress: Sendable, Hashable {
+        case copying(done: Int, total: Int)
+        case verifying(StoreVerification.Progress)
+    }
+
+    /// Copies a store into a new file, readable by its owner only, and verifies the copy. It is written beside its
+    /// place under another name and gets its own when it is whole and on the disk: no half copy ever has it.
+    ///
+    /// - Parameters:
+    ///   - file: where the copy goes; a file that is there stays, unless `replaces`.
+    ///   - progress: called now and then.
+    /// - Returns: what the verification of the copy found. If that is not sound there is no copy.
+    /// - Throws: a `JournalError` of the store, or a `Failure`.
+    public static func make(
+        of store: String, at file: String, replaces: Bool, progress: @escaping (Progress) -> Void
+    ) throws -> StoreReport {
+        let inspection = try StoreInspection(path: store)
+        if !replaces, access(file, F_OK) == 0 { throw Failure("\(file): there is a file already") }
+        let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
+        let name = file.split(separator: "/").last.map(String.init) ?? ""
+        // mkstemp makes it for its owner only.
+        var template = Array("\(folder).\(name).XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw Failure("\(folder): \(String(cString: strerror(errno)))") }
+        // Before SQLite has it open: closing any descriptor of a file takes the process's locks off it.
+        close(descriptor)
+        let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { unlink(temporary) }
+        try inspection.copy(to: temporary) { progress(.copying(done: $0, total: $1)) }
+        let report = try StoreVerification.verify(store: temporary) { progress(.verifying($0)) }
+        guard report.isSound else { return report }
+        try sync(temporary)
+        guard (replaces ? rename(temporary, file) : link(temporary, file)) == 0 else {
+            throw Failure("\(file): \(String(cString: strerror(errno)))")
+        }
+        try sync(folder)
+        return report
+    }
+
+    private static func sync(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+    }
+
+    /// Why there is no copy, in one line.
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+        init(_ description: String) { self.description = description }
+    }
+}

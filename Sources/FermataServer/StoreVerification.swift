@@ -1,0 +1,158 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// Verifies a store from end to end: that it is whole as a file, that its numbers have no gap, that everything in it
+/// can be read, and that what its events fold to is what its other tables say.
+///
+/// It reads one state of the store, whatever a server does to it meanwhile, changes nothing, and keeps one run in
+/// memory at a time.
+public struct StoreVerification {
+    public struct Progress: Sendable, Hashable {
+        /// What is looked at.
+        public let part: String
+        public let done: UInt64
+        public let total: UInt64
+    }
+
+    private let inspection: StoreInspection
+    private let progress: (Progress) -> Void
+    private var report: StoreReport
+    private var lastOffset: UInt64 = 0
+
+    /// - Parameters:
+    ///   - store: the store's file.
+    ///   - limit: problems that the report names; all are counted.
+    ///   - progress: called now and then.
+    /// - Throws: why the file cannot be opened as a store; whatever is wrong inside is in the report.
+    public static func verify(
+        store: String, limit: Int = 100, progress: @escaping (Progress) -> Void = { _ in }
+    ) throws -> StoreReport {
+        try verify(StoreInspection(path: store), limit: limit, progress: progress)
+    }
+
+    static func verify(
+        _ inspection: StoreInspection, limit: Int, progress: @escaping (Progress) -> Void
+    ) -> StoreReport {
+        var verification = StoreVerification(inspection, limit: limit, progress: progress)
+        return verification.run()
+    }
+
+    private init(_ inspection: StoreInspection, limit: Int, progress: @escaping (Progress) -> Void) {
+        self.inspection = inspection
+        self.progress = progress
+        report = StoreReport(store: inspection.path, schema: inspection.schema, limit: limit)
+    }
+
+    private mutating func run() -> StoreReport {
+        part("the file") { verification in
+            verification.progress(Progress(part: "the file", done: 0, total: 1))
+            for line in try verification.inspection.integrityProblems(limit: 100) {
+                verification.report.add("SQLite's check says: \(line)")
+            }
+        }
+        part("offsets") { try $0.verifyOffsets() }
+        part("runs") { try $0.verifyRuns() }
+        part("requests") { try $0.verifyRequests() }
+        part("agents") { try $0.verifyAgents() }
+        return report
+    }
+
+    /// What cannot be read any further is a problem of that part; the others are looked at all the same.
+    private mutating func part(_ name: String, _ body: (inout StoreVerification) throws -> Void) {
+        do { try body(&self) } catch { report.add("\(name) cannot be read any further: \(error)") }
+    }
+
+    private mutating func verifyOffsets() throws {
+        let offsets = try inspection.offsets()
+        while let offset = try offsets.next() {
+            if offset > lastOffset + 1 {
+                let missing = offset - lastOffset - 1
+                report.add(
+                    missing == 1 ? "the event is missing" : "\(missing) events from here on are missing",
+                    offset: lastOffset + 1)
+            }
+            lastOffset = offset
+            report.events += 1
+        }
+    }
+
+    private mutating func verifyRuns() throws {
+        var runs = try Ahead(inspection.runs())
+        var events = try Ahead(inspection.events())
+        var asks = try Ahead(inspection.asks())
+        var snapshots = try Ahead(inspection.snapshots())
+        var done: UInt64 = 0
+        while let id = [runs.head?.run, events.head?.run, asks.head?.run, snapshots.head?.run].compactMap(\.self).min() {
+            var run = RunVerification(id: id)
+            if let row = runs.head, row.run == id {
+                run.row = row
+                report.runs += 1
+                try runs.advance()
+            }
+            if let row = snapshots.head, row.run == id {
+                run.snapshot = row
+                report.snapshots += 1
+                try snapshots.advance()
+            }
+            while let event = events.head, event.run == id {
+                run.read(event, &report)
+                done += 1
+                if done % 4096 == 0 { progress(Progress(part: "events", done: done, total: report.events)) }
+                try events.advance()
+            }
+            run.endOfEvents(&report)
+            while let ask = asks.head, ask.run == id {
+                run.read(ask, &report)
+                report.asks += 1
+                try asks.advance()
+            }
+            run.end(&report)
+        }
+        progress(Progress(part: "events", done: done, total: report.events))
+    }
+
+    private mutating func verifyRequests() throws {
+        let requests = try inspection.requests()
+        var last: Int64?
+        while let (number, request) = try requests.next() {
+            report.requests += 1
+            if let last, number != last + 1 { report.add("requests \(last + 1) to \(number - 1) are missing") }
+            last = number
+            let id = RunID(high: request.id.high, low: request.id.low)
+            if request.digest.count != 8 { report.add("request \(id): its digest is not one") }
+            let isReply =
+                (try? FermataCommandReply(serializedBytes: request.reply)) != nil
+                || (try? FermataPutAgentReply(serializedBytes: request.reply)) != nil
+            if !isReply { report.add("request \(id): its reply does not decode") }
+        }
+    }
+
+    private mutating func verifyAgents() throws {
+        let agents = try inspection.agents()
+        while let row = try agents.next() {
+            report.agents += 1
+            guard let stored = try? FermataStoredAgent(row) else {
+                report.add("agent \(row.name): it does not decode")
+                continue
+            }
+            if stored.agent.name != row.name || stored.version != row.version || stored.storedAt != row.at {
+                report.add("agent \(row.name): its row says another name, version or time than the agent itself")
+            }
+        }
+    }
+}
+
+/// A cursor and its next row.
+private struct Ahead<Row> {
+    private let cursor: RowCursor<Row>
+    private(set) var head: Row?
+
+    init(_ cursor: RowCursor<Row>) throws {
+        self.cursor = cursor
+        head = try cursor.next()
+    }
+
+    mutating func advance() throws { head = try cursor.next() }
+}

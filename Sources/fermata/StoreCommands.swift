@@ -1,0 +1,141 @@
+internal import ArgumentParser
+internal import FermataServer
+internal import Foundation
+
+/// Which store: a file, or that of a server's directory.
+private func storePath(_ file: String?, _ directory: String?) -> String {
+    file.map(ServerOptions.absolute) ?? ServerOptions.directory(directory) + "/fermata.db"
+}
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Verify a store: the file, its numbers, every event, and that its tables agree.",
+        discussion: """
+            It needs no server and disturbs none: it reads one state of the store and changes nothing. While it runs \
+            beside a server, that server's log grows.
+
+            Every problem is named with its run, its event and its offset. Exit code 0: none; 1: some, or the file \
+            cannot be opened as a store.
+            """)
+
+    @Argument(help: ArgumentHelp("The store's file; else that of the directory.", valueName: "file"))
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+    var dir: String?
+
+    @Option(help: ArgumentHelp("Problems to name; all are counted.", valueName: "count"))
+    var limit = 100
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let line = ProgressLine()
+        let report: StoreReport
+        do {
+            report = try StoreVerification.verify(store: storePath(file, dir), limit: max(0, limit)) {
+                line.show("checking \($0.part)", UInt64($0.done), of: UInt64($0.total))
+            }
+        } catch {
+            line.clear()
+            Failure.say("\(error)")
+            throw ExitCode(Failure.refused)
+        }
+        line.clear()
+        try report.show(asJSON: json)
+        if !report.isSound { throw ExitCode(Failure.refused) }
+    }
+}
+
+struct Backup: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Copy the store into a file, while its server runs.",
+        discussion: """
+            The copy is the store as it was at one moment, in one file that only its owner can read. It is verified \
+            as `fermata check` does it and appears under its name only when it is whole. Serve it by putting it into \
+            a directory as fermata.db.
+
+            Exit code 0: the copy is there; 1: it is not, and the message says why.
+            """)
+
+    @Argument(help: ArgumentHelp("Where the copy goes.", valueName: "file"))
+    var file: String
+
+    @Option(
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+    var dir: String?
+
+    @Flag(help: "Replace the file if it is there.")
+    var force = false
+
+    @Flag(help: "Print one JSON object: what the verification of the copy found.")
+    var json = false
+
+    func run() throws {
+        let line = ProgressLine()
+        let report: StoreReport
+        do {
+            report = try StoreBackup.make(
+                of: storePath(nil, dir), at: ServerOptions.absolute(file), replaces: force
+            ) { progress in
+                switch progress {
+                case .copying(let done, let total): line.show("copying", UInt64(done), of: UInt64(total))
+                case .verifying(let part): line.show("checking \(part.part)", part.done, of: part.total)
+                }
+            }
+        } catch {
+            line.clear()
+            Failure.say("\(error)")
+            throw ExitCode(Failure.refused)
+        }
+        line.clear()
+        guard report.isSound else {
+            try report.show(asJSON: json)
+            Failure.say("the copy is not sound, so there is none; fermata check tells about the store itself")
+            throw ExitCode(Failure.refused)
+        }
+        if json { try report.show(asJSON: true) } else { print("\(file)  \(report.counts)") }
+    }
+}
+
+extension StoreReport {
+    fileprivate var counts: String {
+        "\(events) events, \(runs) runs, \(asks) asks, \(requests) requests, \(agents) agents, \(snapshots) snapshots"
+    }
+
+    fileprivate func show(asJSON isJSON: Bool) throws {
+        if isJSON {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return print(String(decoding: try encoder.encode(self), as: UTF8.self))
+        }
+        for problem in problems { print("\(problem)") }
+        if problemCount > problems.count { print("… and \(problemCount - UInt64(problems.count)) more") }
+        let verdict = isSound ? "no problems" : "\(problemCount) problem\(problemCount == 1 ? "" : "s")"
+        print("\(store): \(verdict) in \(counts)")
+    }
+}
+
+/// One line on a terminal's standard error that is written over again and again; nothing anywhere else.
+private final class ProgressLine {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var shown = ContinuousClock.now - .seconds(1)
+    private var isThere = false
+
+    func show(_ what: String, _ done: UInt64, of total: UInt64) {
+        guard isTerminal, ContinuousClock.now - shown > .milliseconds(100) else { return }
+        shown = ContinuousClock.now
+        isThere = true
+        let percent = total > 0 ? " \(done * 100 / total) %" : ""
+        write("\r\u{1B}[K\(what)\(percent)")
+    }
+
+    func clear() {
+        if isThere { write("\r\u{1B}[K") }
+        isThere = false
+    }
+
+    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+}
