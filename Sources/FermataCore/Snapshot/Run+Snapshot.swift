@@ -26,10 +26,18 @@ extension Run {
         self.init(id: id, state)
     }
 
-    /// FNV-1a with 64 bits: tells damage, not intent.
+    /// Tells damage, not intent: one changed word always changes the sum, because every step can be undone.
     private static func checksum(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        let sum = bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * UInt64($0))) }
+        var sum = UInt64(bytes.count)
+        bytes.withUnsafeBytes { bytes in
+            let words = bytes.count / 8
+            for index in 0..<words {
+                sum = (sum ^ bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+                sum ^= sum >> 32
+            }
+            for byte in bytes[(words * 8)...] { sum = (sum ^ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15 }
+        }
+        return withUnsafeBytes(of: sum ^ sum >> 32) { Array($0) }
     }
 }
 
