@@ -3,8 +3,8 @@ internal import FermataServer
 internal import Foundation
 
 /// Which store: a file, or that of a server's directory.
-private func storePath(_ file: String?, _ directory: String?) -> String {
-    file.map(ServerOptions.absolute) ?? ServerOptions.directory(directory) + "/fermata.db"
+private func storePath(_ file: String?, _ directory: String?) throws -> String {
+    try file.map(Settings.absolute) ?? ServerOptions.settings(dir: directory, control: nil)["dir"] + "/fermata.db"
 }
 
 struct Check: ParsableCommand {
@@ -16,13 +16,19 @@ struct Check: ParsableCommand {
 
             Every problem is named with its run, its event and its offset. Exit code 0: none; 1: some, or the file \
             cannot be opened as a store.
+
+            EXAMPLES
+              fermata check
+              fermata check ~/backups/monday.db
+              fermata check --json | jq '.problems[].what'
             """)
 
-    @Argument(help: ArgumentHelp("The store's file; else that of the directory.", valueName: "file"))
+    @Argument(help: ArgumentHelp("The store's file; else that of the directory.", valueName: "file"), completion: .file())
     var file: String?
 
     @Option(
-        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"),
+        completion: .directory)
     var dir: String?
 
     @Option(help: ArgumentHelp("Problems to name; all are counted.", valueName: "count"))
@@ -58,13 +64,18 @@ struct Backup: ParsableCommand {
             a directory as fermata.db.
 
             Exit code 0: the copy is there; 1: it is not, and the message says why.
+
+            EXAMPLES
+              fermata backup ~/backups/monday.db
+              fermata backup --force /mnt/other-disk/fermata.db
             """)
 
-    @Argument(help: ArgumentHelp("Where the copy goes.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Where the copy goes.", valueName: "file"), completion: .file())
     var file: String
 
     @Option(
-        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"))
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"),
+        completion: .directory)
     var dir: String?
 
     @Flag(help: "Replace the file if it is there.")
@@ -78,7 +89,7 @@ struct Backup: ParsableCommand {
         let report: StoreReport
         do {
             report = try StoreBackup.make(
-                of: storePath(nil, dir), at: ServerOptions.absolute(file), replaces: force
+                of: storePath(nil, dir), at: Settings.absolute(file), replaces: force
             ) { progress in
                 switch progress {
                 case .copying(let done, let total): line.show("copying", UInt64(done), of: UInt64(total))
@@ -111,7 +122,7 @@ extension StoreReport {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return print(String(decoding: try encoder.encode(self), as: UTF8.self))
         }
-        for problem in problems { print("\(problem)") }
+        for problem in problems { print("\(problem)".harmless) }
         if problemCount > problems.count { print("… and \(problemCount - UInt64(problems.count)) more") }
         let verdict = isSound ? "no problems" : "\(problemCount) problem\(problemCount == 1 ? "" : "s")"
         print("\(store): \(verdict) in \(counts)")
@@ -120,22 +131,20 @@ extension StoreReport {
 
 /// One line on a terminal's standard error that is written over again and again; nothing anywhere else.
 private final class ProgressLine {
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let terminal = Terminal.errors
     private var shown = ContinuousClock.now - .seconds(1)
     private var isThere = false
 
     func show(_ what: String, _ done: UInt64, of total: UInt64) {
-        guard isTerminal, ContinuousClock.now - shown > .milliseconds(100) else { return }
+        guard terminal.canRedraw, ContinuousClock.now - shown > .milliseconds(100) else { return }
         shown = ContinuousClock.now
         isThere = true
         let percent = total > 0 ? " \(done * 100 / total) %" : ""
-        write("\r\u{1B}[K\(what)\(percent)")
+        terminal.write("\r\u{1b}[K" + terminal.paint("\(what)\(percent)", .grey))
     }
 
     func clear() {
-        if isThere { write("\r\u{1B}[K") }
+        if isThere { terminal.write("\r\u{1b}[K") }
         isThere = false
     }
-
-    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 }
