@@ -57,6 +57,10 @@ let package = Package(
             name: "FermataCore", dependencies: ["FermataProtocol", protobuf],
             exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: settings),
         .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
+        .target(
+            name: "AgentFiles",
+            dependencies: ["FermataProtocol", .product(name: "Yams", package: "Yams"), protobuf],
+            swiftSettings: settings),
         // Static: it starts once for each tool call, in a quarter of the time that loading Swift's libraries takes.
         .executableTarget(
             name: "fermata-supervisor",
@@ -87,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "fermata",
             dependencies: [
-                "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript", "MockModel",
-                "Curl", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
+                "AgentFiles", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript",
+                "MockModel", "Curl", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -105,6 +109,9 @@ let package = Package(
             name: "FermataCoreTests", dependencies: ["FermataCore", "FermataProtocol", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
+        .testTarget(
+            name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
+            swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
         .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript", "RawServer"], swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),

@@ -40,6 +40,7 @@ struct Fermata: AsyncParsableCommand {
                 subcommands: [
                     Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self,
                 ]),
+            CommandGroup(name: "Agents", subcommands: [AgentCommand.self]),
             CommandGroup(
                 name: "The server",
                 subcommands: [

@@ -127,7 +127,7 @@ struct LimitOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The most model calls of one turn.", valueName: "count")) var maxSteps: UInt32?
     @Option(
         help: ArgumentHelp("The most that the run may cost, in US dollars.", valueName: "dollars"),
-        transform: { try Dollars($0).nano })
+        transform: { try Dollars.argument($0).nano })
     var maxCost: Int64?
 
     /// Nil if nothing is given.

@@ -129,7 +129,7 @@ struct RunTable {
     }
 
     private static func cents(_ nano: Int64) -> String {
-        nano < 10_000_000 ? "<$0.01" : Dollars.text(nano / 10_000_000 * 10_000_000)
+        nano < 10_000_000 ? "<$0.01" : "$\(Dollars(nano: nano / 10_000_000 * 10_000_000))"
     }
 
     static func colour(of status: FermataStatus) -> Terminal.Colour? {

@@ -26,7 +26,7 @@ final class Progress: Sendable {
     }
 
     private static func line(_ run: FermataRunSummary, _ seconds: Int64, _ waitsFor: String) -> String {
-        let cost = run.usage.costNanoUsd > 0 ? "  \(Dollars.text(run.usage.costNanoUsd))" : ""
+        let cost = run.usage.costNanoUsd > 0 ? "  $\(Dollars(nano: run.usage.costNanoUsd))" : ""
         return "\(run.statusText)  step \(run.step)\(cost)  \(TimeArgument.text(period: seconds * 1_000_000))"
             + "  waiting for \(waitsFor)"
     }

@@ -78,7 +78,7 @@ extension FermataLimits {
     var texts: [String] {
         var texts: [String] = []
         if hasMaxSteps { texts.append("\(maxSteps) steps a turn") }
-        if hasMaxCostNanoUsd { texts.append("\(Dollars.text(maxCostNanoUsd))") }
+        if hasMaxCostNanoUsd { texts.append("$\(Dollars(nano: maxCostNanoUsd))") }
         return texts
     }
 }

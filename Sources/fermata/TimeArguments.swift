@@ -1,3 +1,4 @@
+internal import FermataProtocol
 internal import Foundation
 
 /// Times as a person types them, in µs since 1970; and periods, in µs.
@@ -113,26 +114,11 @@ enum TimeArgument {
     }
 }
 
-/// Money as a person types it: dollars, in billionths, exactly.
-struct Dollars {
-    let nano: Int64
-
-    init(_ text: String) throws {
-        let mistake = TimeArgument.Mistake(
-            description: "dollars are written like 2 or 0.25, with at most nine decimals")
-        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        let decimals = parts.count == 2 ? parts[1] : ""
-        let digits = parts[0] + decimals + String(repeating: "0", count: max(0, 9 - decimals.count))
-        guard !parts[0].isEmpty, decimals.count <= 9, parts.count == 1 || !decimals.isEmpty,
-            digits.utf8.allSatisfy({ (48...57).contains($0) }), let nano = Int64(digits)
-        else { throw mistake }
-        self.nano = nano
-    }
-
-    /// `$0.25`; no more decimals than it needs, two at least.
-    static func text(_ nano: Int64) -> String {
-        var decimals = String(format: "%09lld", nano % 1_000_000_000)
-        while decimals.count > 2, decimals.hasSuffix("0") { decimals.removeLast() }
-        return "$\(nano / 1_000_000_000).\(decimals)"
+extension Dollars {
+    static func argument(_ text: String) throws -> Dollars {
+        guard let dollars = Dollars(text) else {
+            throw TimeArgument.Mistake(description: "dollars are written like 2 or 0.25, with at most nine decimals")
+        }
+        return dollars
     }
 }

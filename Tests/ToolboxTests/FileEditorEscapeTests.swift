@@ -168,7 +168,8 @@ struct FileEditorEscapeTests {
         let long = String(repeating: "x", count: 256)
         #expect(await harness.refusal("view", long).hasSuffix("File name too long."))
         #expect(await harness.refusal("create", long, ["file_text": "x"]).hasSuffix("File name too long."))
-        #expect(await harness.refusal("view", String(repeating: "x/", count: 3000)) == "path is longer than 4096 bytes.")
+        let longest = String(repeating: "x/", count: 3000)
+        #expect(await harness.refusal("view", longest) == "path is longer than 4096 bytes.")
         let deep = Array(repeating: "d", count: 200).joined(separator: "/")
         #expect(await harness.refusal("create", deep, ["file_text": "x"]).contains("is too deep"))
         let turns = "dir/" + String(repeating: "../dir/", count: 500) + "file"

@@ -62,7 +62,8 @@ struct FileEditorTests {
         #expect(harness.text(of: "file") == lines.replacing("line 10\n", with: "ten\nand more\n"))
         await harness.edit("str_replace", "file", ["old_str": "ten\nand more\n"])
         #expect(harness.text(of: "file") == lines.replacing("line 10\n", with: ""))
-        #expect(await harness.edit("str_replace", "file", ["old_str": "line 20", "new_str": "é"]).hasSuffix("    19\té\n"))
+        let last = await harness.edit("str_replace", "file", ["old_str": "line 20", "new_str": "é"])
+        #expect(last.hasSuffix("    19\té\n"))
         let before = harness.text(of: "file")
         #expect(
             await harness.refusal("str_replace", "file", ["old_str": "line 1", "new_str": "x"])
@@ -72,11 +73,13 @@ struct FileEditorTests {
             await harness.refusal("str_replace", "file", ["old_str": "line 99", "new_str": "x"])
                 .hasPrefix("old_str does not occur in file; nothing was changed."))
         #expect(await harness.refusal("str_replace", "file", ["old_str": "", "new_str": "x"]).contains("is empty"))
-        #expect(await harness.refusal("str_replace", "file", ["old_str": "line", "new_str": "line"]).contains("the same"))
+        let same = await harness.refusal("str_replace", "file", ["old_str": "line", "new_str": "line"])
+        #expect(same.contains("the same"))
         #expect(harness.text(of: "file") == before)
         await harness.edit("create", "overlap", ["file_text": "aaa"])
         #expect(await harness.refusal("str_replace", "overlap", ["old_str": "aa"]).hasPrefix("old_str occurs 2 times"))
-        #expect(await harness.edit("str_replace", "overlap", ["old_str": "aaa"]) == "Changed overlap. It is empty now.\n")
+        let emptied = await harness.edit("str_replace", "overlap", ["old_str": "aaa"])
+        #expect(emptied == "Changed overlap. It is empty now.\n")
     }
 
     @Test func insertsLines() async throws {
@@ -220,7 +223,8 @@ struct FileEditorTests {
         #"{"command":"insert","path":"a","insert_line":1.5,"insert_text":"x"}"#,
         #"{"command":"insert","path":"a","insert_line":99999999999999999999,"insert_text":"x"}"#,
         #"{"command":"view","path":"a","view_range":[1]}"#, #"{"command":"view","path":"a","view_range":[1,2,3]}"#,
-        #"{"command":"view","path":"\ud800"}"#, #"{"command":"view","path":""}"#, #"{"command":"view","path":"a\u0000"}"#,
+        #"{"command":"view","path":"\ud800"}"#, #"{"command":"view","path":""}"#,
+        #"{"command":"view","path":"a\u0000"}"#,
     ])
     func wrongArgumentsAreRefused(_ json: String) async throws {
         let harness = FileEditorHarness()
