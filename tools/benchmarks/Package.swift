@@ -14,7 +14,9 @@ let package = Package(
     ],
     targets: [
         // Everything that is timed: C on the raw libraries, the same for Fermata and for what it is compared with.
-        .target(name: "CBench", linkerSettings: [.linkedLibrary("nng"), .linkedLibrary("sqlite3"), .linkedLibrary("curl")]),
+        .target(
+            name: "CBench",
+            linkerSettings: [.linkedLibrary("nng"), .linkedLibrary("sqlite3"), .linkedLibrary("curl")]),
         .executableTarget(name: "bench-echo", dependencies: ["CBench"]),
         .executableTarget(
             name: "bench",

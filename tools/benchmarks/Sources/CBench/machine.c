@@ -83,7 +83,6 @@ int bench_sync_times(const char *path, size_t bytes, size_t count, uint64_t *tim
     }
     free(buffer);
     close(file);
-    unlink(path);
     return result;
 }
 

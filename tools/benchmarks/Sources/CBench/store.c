@@ -52,7 +52,8 @@ int bench_store_ends(const char *path, int64_t *last_event, int64_t *last_reques
     int result = open_file(path, SQLITE_OPEN_READONLY, &database);
     if (result == 0)
         result = prepare(
-            database, "SELECT ifnull((SELECT max(offset) FROM events), 0), ifnull((SELECT max(number) FROM requests), 0)",
+            database,
+            "SELECT ifnull((SELECT max(offset) FROM events), 0), ifnull((SELECT max(number) FROM requests), 0)",
             &statement);
     if (result == 0) {
         result = sqlite3_step(statement) == SQLITE_ROW ? 0 : refuse(database, sqlite3_errcode(database));
@@ -184,7 +185,8 @@ static int load(bench_replay *replay) {
 int bench_replay_rewind(bench_replay *replay) {
     char sql[200];
     snprintf(
-        sql, sizeof sql, "BEGIN; DELETE FROM events WHERE offset >= %lld; DELETE FROM requests WHERE number >= %lld; COMMIT",
+        sql, sizeof sql,
+        "BEGIN; DELETE FROM events WHERE offset >= %lld; DELETE FROM requests WHERE number >= %lld; COMMIT",
         (long long)replay->first_event, (long long)replay->first_request);
     replay->next_event = replay->next_request = 0;
     int result = run(replay->database, sql);
@@ -318,15 +320,17 @@ size_t bench_replay_batch(const bench_replay *replay, size_t index) {
     return end - index;
 }
 
-int bench_store_times(const char *path, int64_t kind, int64_t *times, size_t *count) {
+int bench_store_last_times(const char *path, int64_t kind, int64_t *times, size_t *count) {
     sqlite3 *database = NULL;
     sqlite3_stmt *statement = NULL;
     int result = open_file(path, SQLITE_OPEN_READONLY, &database);
-    if (result == 0) result = prepare(database, "SELECT at FROM events WHERE kind = ?1 ORDER BY offset", &statement);
+    if (result == 0)
+        result = prepare(database, "SELECT at FROM events WHERE kind = ?1 ORDER BY offset DESC", &statement);
     size_t found = 0;
     if (result == 0) {
         sqlite3_bind_int64(statement, 1, kind);
-        while (found < *count && sqlite3_step(statement) == SQLITE_ROW) times[found++] = sqlite3_column_int64(statement, 0);
+        while (found < *count && sqlite3_step(statement) == SQLITE_ROW)
+            times[found++] = sqlite3_column_int64(statement, 0);
     }
     *count = found;
     sqlite3_finalize(statement);

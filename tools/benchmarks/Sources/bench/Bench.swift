@@ -21,7 +21,7 @@ struct Bench: ParsableCommand {
     var quick = false
     @Flag(help: "Print one JSON document.")
     var json = false
-    @Option(help: ArgumentHelp("Where stores are made, and removed again: a directory on the disk to measure.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Where stores are made, then removed: on the disk to be measured.", valueName: "dir"))
     var dir = "/var/tmp"
     @Argument(help: ArgumentHelp("Rows to measure; all of them without any.", valueName: "row"))
     var rows: [String] = []
@@ -38,7 +38,7 @@ struct Bench: ParsableCommand {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let setting = Setting(directory: directory, isQuick: quick)
+        let setting = Setting(directory: directory, isQuick: quick, disk: try Disk(directory, isQuick: quick))
         var lines: [Line] = []
         let begun = ContinuousClock.now
         for row in Row.all where rows.isEmpty || rows.contains(row.name) {
@@ -46,8 +46,8 @@ struct Bench: ParsableCommand {
             lines += try row.measure(setting)
         }
         let seconds = (ContinuousClock.now - begun).components.seconds
-        let report = Report(
-            machine: try Machine(directory: directory), isQuick: quick, seconds: Int(seconds), lines: lines)
+        let machine = try Machine(directory: directory, disk: setting.disk)
+        let report = Report(machine: machine, isQuick: quick, seconds: Int(seconds), lines: lines)
         print(try json ? report.json() : report.table())
     }
 }
@@ -57,6 +57,7 @@ struct Setting {
     /// Exists, is empty at first, and is removed at the end.
     let directory: String
     let isQuick: Bool
+    let disk: Disk
 
     /// One of two numbers.
     func count(_ full: Int, quick: Int) -> Int { isQuick ? quick : full }
@@ -72,7 +73,7 @@ struct Row: Sendable {
         Row(name: "get-run", about: "GetRun of a run in memory beside an nng echo", measure: getRun),
         Row(name: "command", about: "a durable command beside an nng echo and an SQLite commit", measure: command),
         Row(name: "commands", about: "durable commands of 64 clients beside SQLite alone", measure: commands),
-        Row(name: "interrupt", about: "interrupt until the model's server sees its connection closed", measure: interrupt),
+        Row(name: "interrupt", about: "interrupt until the model's server sees it", measure: interrupt),
         Row(name: "step", about: "own time per step at step 10, 1,000, 10,000", measure: step),
         Row(name: "body", about: "encoding of the request for the model at 10,000 steps", measure: requestBody),
         Row(name: "paused", about: "memory of paused runs", measure: pausedMemory),

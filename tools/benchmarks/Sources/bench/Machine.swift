@@ -15,7 +15,7 @@ struct Machine: Encodable {
     var syncP50: Double
     var syncP99: Double
 
-    init(directory: String) throws {
+    init(directory: String, disk: Disk) throws {
         date = ISO8601DateFormatter().string(from: Date())
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
         processor =
@@ -32,6 +32,7 @@ struct Machine: Encodable {
         bench_file_system(directory, &name, name.count)
         fileSystem = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var times = [UInt64](repeating: 0, count: 200)
+        try disk.settle()
         try check(bench_sync_times("\(directory)/sync", 16 << 10, times.count, &times))
         let sync = Times(times)
         syncP50 = sync.p50
@@ -39,8 +40,9 @@ struct Machine: Encodable {
     }
 
     var text: String {
-        "\(date.prefix(10)), \(processor), \(cores) cores, Linux \(kernel), nng \(nng), SQLite \(sqlite), curl \(curl), "
-            + "\(fileSystem), fdatasync of 16 KiB p50 \(Report.number(syncP50)) µs, p99 \(Report.number(syncP99)) µs."
+        "\(date.prefix(10)), \(processor), \(cores) cores, Linux \(kernel), nng \(nng), SQLite \(sqlite), "
+            + "curl \(curl), \(fileSystem), "
+            + "fdatasync of 16 KiB p50 \(Report.number(syncP50)) µs, p99 \(Report.number(syncP99)) µs."
     }
 }
 

@@ -3,7 +3,8 @@ internal import Histogram
 
 /// Latencies of one side of a comparison, in rounds.
 struct Times {
-    private var histogram = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+    private var histogram = Histogram<UInt64>(
+        highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     private var medians: [Double] = []
 
     init() {}

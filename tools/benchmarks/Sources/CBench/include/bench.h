@@ -66,8 +66,9 @@ int bench_replay_rewind(bench_replay *replay);
 /* Last event's offset and last request's number. */
 int bench_store_ends(const char *path, int64_t *last_event, int64_t *last_request);
 
-/* When the events of a kind happened, µs since 1970, in order; at most `*count`, which gets how many there were. */
-int bench_store_times(const char *path, int64_t kind, int64_t *times, size_t *count);
+/* When the last events of a kind happened, µs since 1970, last one first; at most `*count`, which gets how many there
+ * were. */
+int bench_store_last_times(const char *path, int64_t kind, int64_t *times, size_t *count);
 
 /* Copies all rows of the runs of a store `copies` times under new ids, so that the store holds that many runs more. */
 int bench_store_multiply(const char *path, size_t copies);

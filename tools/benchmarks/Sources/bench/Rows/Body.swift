@@ -46,5 +46,5 @@ func requestBody(_ setting: Setting) throws -> [Line] {
 
 /// Lines as tools write them, with some of what JSON must escape.
 private let output = (1...16).map { line in
-    "Sources/Server/Listener+\(line).swift:\(line * 7):\tlet url = \"ipc:///run/user/1000/control-\(line).sock\" // as told"
+    "Sources/Server/Listener+\(line).swift:\(line * 7):\tlet url = \"ipc:///run/control-\(line).sock\" // told"
 }.joined(separator: "\n")

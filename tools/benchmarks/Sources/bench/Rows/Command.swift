@@ -17,6 +17,13 @@ final class Replay {
         self.replay = replay
     }
 
+    /// The last so many events, whose commits accepted no requests.
+    convenience init(of service: Service, lastEvents: Int, to copy: String) throws {
+        var position = try StorePosition(service)
+        position.event -= Int64(lastEvents)
+        try self.init(of: service, since: position, to: copy)
+    }
+
     deinit { bench_replay_close(replay) }
 
     var requests: Int { bench_replay_requests(replay) }
@@ -83,8 +90,10 @@ func command(_ setting: Setting) throws -> [Line] {
     var (fermata, rawEcho, rawCommit) = (Times(), Times(), Times())
     for _ in 0..<rounds {
         let requests = try sends(to: runs, count: count)
+        try setting.disk.settle()
         fermata.add(try service.client.times(requests))
         rawEcho.add(try echo.client.times(echoes))
+        try setting.disk.settle()
         rawCommit.add(try (0..<count).map { _ in try replay.commit(events: 1, requests: 1) })
     }
     try service.end()
@@ -122,10 +131,12 @@ func commands(_ setting: Setting) throws -> [Line] {
 
     var (rates, rawRates, latencies) = ([Double](), [Double](), Times())
     for _ in 0..<setting.count(7, quick: 3) {
+        try setting.disk.settle()
         let (rate, times) = try round()
         rates.append(rate)
         latencies.add(times)
         try replay.rewind()
+        try setting.disk.settle()
         let elapsed = try batches.reduce(0) { try $0 + replay.commit(events: $1, requests: $1) }
         rawRates.append(Double(count) / Double(elapsed) * 1e9)
     }

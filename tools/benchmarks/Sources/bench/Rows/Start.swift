@@ -23,7 +23,8 @@ func start(_ setting: Setting) throws -> [Line] {
     return [
         Line(
             row: "start", what: "resident memory, idle", unit: "MiB", p50: resident, limit: "32",
-            holds: resident <= 32, note: "of it \(anonymous) are no file's pages; with \(runs) runs in the store it is \(residentFull)"),
+            holds: resident <= 32,
+            note: "of it \(anonymous) are no file's pages; with \(runs) runs in the store it is \(residentFull)"),
         Line(
             row: "start", what: "start → ready, empty store", unit: "ms", p50: median(empty), p99: empty.max(),
             limit: "50", holds: median(empty) <= 50, note: "until Hello is answered; p99 is the slowest of \(rounds)"),
