@@ -105,8 +105,12 @@ let package = Package(
         .testTarget(name: "CurlTests", dependencies: ["Curl", "RawServer"], swiftSettings: settings),
         .testTarget(
             name: "FermataProtocolTests", dependencies: ["FermataProtocol", protobuf], swiftSettings: settings),
+        // Holds journals to the promises: those of the simulation, and those of the real binary.
+        .target(
+            name: "RunAudit", dependencies: ["FermataCore", "FermataProtocol", protobuf], path: "Tests/RunAudit",
+            swiftSettings: settings),
         .testTarget(
-            name: "FermataCoreTests", dependencies: ["FermataCore", "FermataProtocol", protobuf],
+            name: "FermataCoreTests", dependencies: ["FermataCore", "FermataProtocol", "RunAudit", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
         .testTarget(
@@ -118,8 +122,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "SQLite", "fermata",
-                "fermata-supervisor", protobuf,
+                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
+                "SQLite", "fermata", "fermata-supervisor", protobuf,
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import Testing
 
 /// DESIGN, "Asks", as far as questions of ask_human go.

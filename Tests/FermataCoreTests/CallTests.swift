@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import Testing
 
 /// DESIGN, "Calls": what is executed when, and what cannot be executed at all.

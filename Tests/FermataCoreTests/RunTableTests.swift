@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import Testing
 
 /// DESIGN, "Commands on a run": every cell of the table.

@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import SwiftProtobuf
 import Testing
 
@@ -163,34 +164,6 @@ struct Scenario {
                 (["assistant: \(text)"] + calls.map { "#\($0.number)" }).joined(separator: " ")
             case .result(let call, let output): "#\(call.number): \(output)"
             }
-        }
-    }
-}
-
-extension FermataEvent {
-    /// The name of its kind.
-    var name: String {
-        switch kind {
-        case .launched: "launched"
-        case .messageQueued: "messageQueued"
-        case .messageWithdrawn: "messageWithdrawn"
-        case .modelCalled: "modelCalled"
-        case .modelAnswered: "modelAnswered"
-        case .modelCut: "modelCut"
-        case .modelFailed: "modelFailed"
-        case .callStarted: "callStarted"
-        case .callEnded: "callEnded"
-        case .callGone: "callGone"
-        case .callLost: "callLost"
-        case .askOpened: "askOpened"
-        case .askAnswered: "askAnswered"
-        case .askClosed: "askClosed"
-        case .held: "held"
-        case .holdLifted: "holdLifted"
-        case .retried: "retried"
-        case .limitReached: "limitReached"
-        case .stopped: "stopped"
-        case nil: "unknown"
         }
     }
 }

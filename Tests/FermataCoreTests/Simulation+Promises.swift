@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import SwiftProtobuf
 
 /// What is checked after every input.

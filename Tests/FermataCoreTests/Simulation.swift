@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import SwiftProtobuf
 
 /// A service with one run, its operators, its models and tools, and bad luck: all of them from one seed.

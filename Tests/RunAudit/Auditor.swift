@@ -1,23 +1,24 @@
-import FermataCore
-import FermataProtocol
+public import FermataCore
+public import FermataProtocol
+internal import SwiftProtobuf
 
 /// A promise that a run broke.
-struct Broken: Error, CustomStringConvertible {
-    let description: String
+public struct Broken: Error, CustomStringConvertible {
+    public let description: String
 
-    init(_ description: String) { self.description = description }
+    public init(_ description: String) { self.description = description }
 }
 
 /// Reads a run's journal as someone from outside does and holds it to the promises, event by event. It knows
 /// nothing of `Run` but its public face: what it believes comes from the events alone.
-struct Auditor {
-    private(set) var hold = false
-    private(set) var isStopped = false
-    private(set) var modelInFlight: Effect?
-    private(set) var calls: [UInt32: Call] = [:]
-    private(set) var asks: [UInt32: Ask] = [:]
-    private(set) var messages: [UInt32: Message] = [:]
-    private(set) var transcript = Transcript()
+public struct Auditor {
+    public private(set) var hold = false
+    public private(set) var isStopped = false
+    public private(set) var modelInFlight: Effect?
+    public private(set) var calls: [UInt32: Call] = [:]
+    public private(set) var asks: [UInt32: Ask] = [:]
+    public private(set) var messages: [UInt32: Message] = [:]
+    public private(set) var transcript = Transcript()
 
     private var seq: UInt64 = 0
     private var at: Int64 = Int64.min
@@ -31,50 +32,50 @@ struct Auditor {
     private var killing: Set<Effect> = []
     private let tools: [String: FermataToolSpec]
 
-    struct Call {
-        let isParallel: Bool
-        let isIdempotent: Bool
-        var starts: UInt32 = 0
-        var isExecuting = false
-        var ends = 0
-        var outcome = FermataCallOutcome.unspecified
-        var ask: UInt32?
-        var isOpen: Bool { ends == 0 }
+    public struct Call {
+        public let isParallel: Bool
+        public let isIdempotent: Bool
+        public internal(set) var starts: UInt32 = 0
+        public internal(set) var isExecuting = false
+        public internal(set) var ends = 0
+        public internal(set) var outcome = FermataCallOutcome.unspecified
+        public internal(set) var ask: UInt32?
+        public var isOpen: Bool { ends == 0 }
     }
 
-    struct Ask {
-        let call: UInt32
-        var answers = 0
-        var isClosed = false
-        var isOpen: Bool { answers == 0 && !isClosed }
+    public struct Ask {
+        public let call: UInt32
+        public internal(set) var answers = 0
+        public internal(set) var isClosed = false
+        public var isOpen: Bool { answers == 0 && !isClosed }
     }
 
-    struct Message {
-        let delivery: FermataDelivery
-        var deliveries = 0
-        var isWithdrawn = false
-        var isWaiting: Bool { deliveries == 0 && !isWithdrawn }
+    public struct Message {
+        public let delivery: FermataDelivery
+        public internal(set) var deliveries = 0
+        public internal(set) var isWithdrawn = false
+        public var isWaiting: Bool { deliveries == 0 && !isWithdrawn }
     }
 
     private enum Turn { case none, active, ended, failed }
 
-    init(tools: [FermataToolSpec]) {
+    public init(tools: [FermataToolSpec]) {
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.name, $0) })
     }
 
     // MARK: - What it believes
 
-    var executing: Set<Effect> {
+    public var executing: Set<Effect> {
         Set(calls.lazy.filter { $0.value.isExecuting }.map { .tool(call: $0.key, attempt: $0.value.starts) })
     }
 
-    var wanted: Set<Effect> { modelInFlight.map { executing.union([$0]) } ?? executing }
-    var begun: Set<Effect> { wanted.union(killing) }
-    var openAsks: [UInt32] { asks.filter { $0.value.isOpen }.keys.sorted() }
-    var waitingMessages: [UInt32] { messages.filter { $0.value.isWaiting }.keys.sorted() }
+    public var wanted: Set<Effect> { modelInFlight.map { executing.union([$0]) } ?? executing }
+    public var begun: Set<Effect> { wanted.union(killing) }
+    public var openAsks: [UInt32] { asks.filter { $0.value.isOpen }.keys.sorted() }
+    public var waitingMessages: [UInt32] { messages.filter { $0.value.isWaiting }.keys.sorted() }
 
     /// DESIGN, "The life of a run": the first that applies.
-    func status(due: Int64?) -> FermataStatus {
+    public func status(due: Int64?) -> FermataStatus {
         if isStopped { return .stopped }
         if hold { return begun.isEmpty ? .paused : .pausing }
         if turn == .failed { return .failed }
@@ -94,7 +95,7 @@ struct Auditor {
 
     // MARK: - Reading
 
-    mutating func read(_ event: FermataEvent) throws {
+    public mutating func read(_ event: FermataEvent) throws {
         try require(event.seq == seq + 1, "seq \(event.seq) comes after \(seq)")
         try require(event.at >= at, "at decreases")
         try require(!isStopped || event.name == "callGone", "\(event.name) after the run was stopped")
