@@ -37,4 +37,11 @@ final class Fifo: Sendable {
     func send() {
         _ = write(descriptor, "go\n", 3)
     }
+
+    /// Takes out what nobody has read.
+    func drain() {
+        var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var bytes = [UInt8](repeating: 0, count: 256)
+        while poll(&source, 1, 0) == 1 { _ = read(descriptor, &bytes, bytes.count) }
+    }
 }
