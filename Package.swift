@@ -123,6 +123,7 @@ let package = Package(
             name: "ServiceTests",
             dependencies: [
                 "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
+                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
                 "SQLite", "fermata", "fermata-supervisor", protobuf,
             ]),
     ],

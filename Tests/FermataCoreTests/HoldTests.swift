@@ -1,5 +1,6 @@
 import FermataCore
 import FermataProtocol
+import RunAudit
 import Testing
 
 /// Holds that lift themselves at a time, and holds that a token lifts.

@@ -1,6 +1,7 @@
 import FermataCore
 import FermataProtocol
 import RunAudit
+import SwiftProtobuf
 import Testing
 
 /// DESIGN, "Commands on a run": every cell of the table.
@@ -8,28 +9,31 @@ import Testing
     /// A way to be in a status. Several lead to some of them.
     enum Place: String, CaseIterable, Sendable {
         case idle
-        case modelInFlight, toolExecuting, betweenAttempts
+        case modelInFlight, toolExecuting, betweenAttempts, runningWhileKilling
         case pausingModel, pausingTool, killing
-        case pausedIdle, pausedSelected, pausedEnded, pausedFailed, pausedAsking
+        case pausedIdle, pausedSelected, pausedEnded, pausedFailed, pausedAsking, pausedAtLimit
         case waiting
         case finished
-        case failed
+        case failed, failedByLimit
         case stopped, stoppedKilling
 
         var status: FermataStatus {
             switch self {
             case .idle: .idle
-            case .modelInFlight, .toolExecuting, .betweenAttempts: .running
+            case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling: .running
             case .pausingModel, .pausingTool, .killing: .pausing
-            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking: .paused
+            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .paused
             case .waiting: .waiting
             case .finished: .finished
-            case .failed: .failed
+            case .failed, .failedByLimit: .failed
             case .stopped, .stoppedKilling: .stopped
             }
         }
 
-        func scenario() throws -> Scenario {
+        var isHeld: Bool { status == .pausing || status == .paused }
+
+        /// - Parameter terms: of the hold, where there is one.
+        func scenario(_ terms: HoldTerms = HoldTerms()) throws -> Scenario {
             switch self {
             case .idle: return try Scenario()
             case .modelInFlight: return try Scenario(task: "go")
@@ -41,23 +45,30 @@ import Testing
                 var scenario = try Scenario(task: "go", attempts: 3)
                 try scenario.modelFails(retryable: true)
                 return scenario
-            case .pausingModel: return try Place.modelInFlight.then(.pause())
-            case .pausingTool: return try Place.toolExecuting.then(.pause())
-            case .killing: return try Place.toolExecuting.then(.interrupt())
-            case .pausedIdle: return try Place.idle.then(.pause())
+            case .runningWhileKilling: return try Place.killing.then(.resume(text: ""))
+            case .pausingModel: return try Place.modelInFlight.then(.pause(terms))
+            case .pausingTool: return try Place.toolExecuting.then(.pause(terms))
+            case .killing: return try Place.toolExecuting.then(.interrupt(terms))
+            case .pausedIdle: return try Place.idle.then(.pause(terms))
             case .pausedSelected:
-                var scenario = try Place.modelInFlight.then(.pause())
+                var scenario = try Place.modelInFlight.then(.pause(terms))
                 try scenario.modelAnswers("", calls: [.terminal("ls")])
                 return scenario
             case .pausedEnded:
-                var scenario = try Place.modelInFlight.then(.pause())
+                var scenario = try Place.modelInFlight.then(.pause(terms))
                 try scenario.modelAnswers("Done.")
                 return scenario
             case .pausedFailed:
-                var scenario = try Place.modelInFlight.then(.pause())
+                var scenario = try Place.modelInFlight.then(.pause(terms))
                 try scenario.modelFails()
                 return scenario
-            case .pausedAsking: return try Place.waiting.then(.pause())
+            case .pausedAsking: return try Place.waiting.then(.pause(terms))
+            case .pausedAtLimit:
+                var scenario = try Scenario(task: "go", limits: .with { $0.maxSteps = 1 })
+                try scenario.modelAnswers("", calls: [.read("a")])
+                try scenario.command(.pause(terms))
+                try scenario.toolEnds(1)
+                return scenario
             case .waiting:
                 var scenario = try Scenario(task: "go")
                 try scenario.modelAnswers("", calls: [.ask("Which?")])
@@ -69,6 +80,11 @@ import Testing
             case .failed:
                 var scenario = try Scenario(task: "go")
                 try scenario.modelFails()
+                return scenario
+            case .failedByLimit:
+                var scenario = try Scenario(task: "go", limits: .with { $0.maxSteps = 1 })
+                try scenario.modelAnswers("", calls: [.read("a")])
+                try scenario.toolEnds(1)
                 return scenario
             case .stopped: return try Place.modelInFlight.then(.stop)
             case .stoppedKilling: return try Place.toolExecuting.then(.stop)
@@ -116,12 +132,12 @@ import Testing
         try check(.pause(), in: place) {
             switch place {
             case .idle, .waiting: .to(.paused)
-            case .modelInFlight, .toolExecuting: .to(.pausing)
+            case .modelInFlight, .toolExecuting, .runningWhileKilling: .to(.pausing)
             // Nothing is in flight between two attempts: the wait ends at once.
             case .betweenAttempts: .to(.paused)
             case .pausingModel, .pausingTool, .killing: .ok
-            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking: .ok
-            case .finished, .failed, .stopped, .stoppedKilling: .refused
+            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .ok
+            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling: .refused
             }
         }
     }
@@ -132,26 +148,103 @@ import Testing
             case .idle, .modelInFlight, .betweenAttempts, .pausingModel, .waiting: .to(.paused)
             // Until the killed processes are gone.
             case .toolExecuting, .pausingTool: .to(.pausing)
+            // Nothing is in flight: the second call waits for the killed one.
+            case .runningWhileKilling: .to(.pausing)
             case .killing: .ok
-            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking: .ok
-            case .finished, .failed, .stopped, .stoppedKilling: .refused
+            case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .ok
+            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling: .refused
             }
         }
     }
 
     @Test(arguments: Place.allCases) func resume(_ place: Place) throws {
-        try check(.resume(text: ""), in: place) {
+        try check(.resume(text: ""), in: place) { Self.resumed(place) }
+    }
+
+    private static func resumed(_ place: Place) -> Cell {
+        switch place {
+        case .idle, .finished, .stopped, .stoppedKilling: .refused
+        case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling, .waiting: .ok
+        case .pausingModel, .pausingTool, .killing, .pausedSelected, .failed, .failedByLimit: .to(.running)
+        // What the hold hid.
+        case .pausedIdle: .to(.idle)
+        case .pausedEnded: .to(.finished)
+        case .pausedFailed, .pausedAtLimit: .to(.failed)
+        case .pausedAsking: .to(.waiting)
+        }
+    }
+
+    /// The token of the hold does what a resume does; of a hold that is gone it does nothing, whatever the status.
+    @Test(arguments: Place.allCases) func resumeWithAToken(_ place: Place) throws {
+        var scenario = try place.scenario(HoldTerms(tokenDigest: [7]))
+        guard place.isHeld else {
+            #expect(refusal { try scenario.command(.resume(text: "", tokenDigest: [7])) } == .tokenUsed)
+            return
+        }
+        #expect(refusal { try scenario.command(.resume(text: "", tokenDigest: [8])) } == .tokenUsed)
+        try scenario.command(.resume(text: "", tokenDigest: [7]))
+        #expect(Self.resumed(place) == .to(scenario.run.status))
+        #expect(scenario.last.first?.holdLifted.cause == .byToken)
+        #expect(refusal { try scenario.command(.resume(text: "", tokenDigest: [7])) } == .tokenUsed)
+    }
+
+    /// The time of the hold does what a resume does.
+    @Test(arguments: Place.allCases.filter(\.isHeld)) func theTimeOfTheHoldComes(_ place: Place) throws {
+        var scenario = try place.scenario(HoldTerms(resumeAt: 2_000_000))
+        #expect(scenario.run.status == place.status && scenario.run.due == 2_000_000)
+        scenario.now = 2_000_000
+        try scenario.decide(.timePassed)
+        #expect(Self.resumed(place) == .to(scenario.run.status))
+        #expect(scenario.last.first?.holdLifted.cause == .byTime)
+    }
+
+    /// A time and a token are those of the hold that is set; a hold that is there keeps its own.
+    @Test(arguments: Place.allCases) func pauseUntilWithAToken(_ place: Place) throws {
+        let terms = HoldTerms(resumeAt: 9_000_000, tokenDigest: [7])
+        var scenario = try place.scenario()
+        do { try scenario.command(.pause(terms)) } catch { return }
+        let isSet = !place.isHeld
+        #expect(scenario.run.hold?.resumeAt == (isSet ? 9_000_000 : 0))
+        #expect(scenario.run.hold?.hasToken_p == isSet)
+        #expect(scenario.run.due == (isSet ? 9_000_000 : nil))
+    }
+
+    /// `NOW` cuts a model call and a wait, supersedes calls, and never touches a hold.
+    @Test(arguments: Place.allCases) func sendNow(_ place: Place) throws {
+        let scenario = try check(.send(text: "Now.", .now), in: place) {
             switch place {
-            case .idle, .finished, .stopped, .stoppedKilling: .refused
-            case .modelInFlight, .toolExecuting, .betweenAttempts, .waiting: .ok
-            case .pausingModel, .pausingTool, .killing, .pausedSelected, .failed: .to(.running)
-            // What the hold hid.
-            case .pausedIdle: .to(.idle)
-            case .pausedEnded: .to(.finished)
-            case .pausedFailed: .to(.failed)
-            case .pausedAsking: .to(.waiting)
+            case .idle, .finished, .waiting: .to(.running)
+            case .stopped, .stoppedKilling: .refused
+            default: .to(place.status)
             }
         }
+        guard place.status != .stopped else { return }
+        #expect((scenario.run.hold != nil) == place.isHeld)
+        #expect(scenario.run.calls.allSatisfy { $0.state != .selected && $0.state != .asking })
+    }
+
+    @Test(arguments: Place.allCases) func sendWhenIdle(_ place: Place) throws {
+        let scenario = try check(.send(text: "Later.", .whenIdle), in: place) {
+            switch place {
+            case .idle, .finished: .to(.running)
+            case .stopped, .stoppedKilling: .refused
+            default: .to(place.status)
+            }
+        }
+        guard place.status != .stopped else { return }
+        let isDelivered = place == .idle || place == .finished
+        #expect(scenario.run.summary.queuedMessages == (isDelivered ? 0 : 1))
+    }
+
+    @Test(arguments: Place.allCases) func withdraw(_ place: Place) throws {
+        var scenario = try place.scenario()
+        let first: ErrorCode = place == .idle || place == .pausedIdle ? .noSuchMessage : .alreadyDelivered
+        #expect(refusal { try scenario.command(.withdraw(message: 1)) } == first)
+        #expect(refusal { try scenario.command(.withdraw(message: 9)) } == .noSuchMessage)
+        guard ![.idle, .finished, .stopped].contains(place.status) else { return }
+        try scenario.send("Later.", .whenIdle)
+        #expect(try scenario.command(.withdraw(message: scenario.message)) == ["messageWithdrawn"])
+        #expect(scenario.run.status == place.status && scenario.run.summary.queuedMessages == 0)
     }
 
     @Test(arguments: Place.allCases) func resumeWithAMessage(_ place: Place) throws {
@@ -159,7 +252,7 @@ import Testing
             switch place {
             case .stopped, .stoppedKilling: .refused
             case .waiting, .pausedAsking: .to(.waiting)
-            case .pausedFailed: .to(.failed)
+            case .pausedFailed, .pausedAtLimit: .to(.failed)
             default: .to(.running)
             }
         }
@@ -169,7 +262,7 @@ import Testing
         #expect(scenario.run.hold == nil)
         let isDelivered: Bool =
             switch place {
-            case .idle, .finished, .failed, .pausedIdle, .pausedEnded: true
+            case .idle, .finished, .failed, .failedByLimit, .pausedIdle, .pausedEnded: true
             default: false
             }
         #expect(scenario.run.summary.queuedMessages == (isDelivered ? 0 : 1))

@@ -36,8 +36,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// Killed between start and end of the first call: nobody knows what it did, and the model is told so. It is not
-        /// executed again; the second call, which had not started, is.
+        /// Killed between start and end of the first call: nobody knows what it did, and the model is told so. It is
+        /// not executed again; the second call, which had not started, is.
         @Test func betweenStartAndEnd() async throws {
             try await Scene.play(Self.script) { scene in
                 let (begun, _) = try scene.tool("a")
@@ -54,8 +54,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// Killed while a pause lets the model finish: the hold is there at the start, and nothing is called. The resume
-        /// makes the model call again, as another attempt of the same step.
+        /// Killed while a pause lets the model finish: the hold is there at the start, and nothing is called. The
+        /// resume makes the model call again, as another attempt of the same step.
         @Test func whilePausingForTheModel() async throws {
             try await Scene.play(Self.script) { scene in
                 let run = try await scene.launch(upTo: "end")
@@ -166,8 +166,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// Killed while the run waits between two attempts: it goes on waiting for the same moment. A message `NOW` ends
-        /// the wait: the next attempt begins at once and carries it.
+        /// Killed while the run waits between two attempts: it goes on waiting for the same moment. A message `NOW`
+        /// ends the wait: the next attempt begins at once and carries it.
         @Test func betweenAttempts() async throws {
             let script = #"{"fault": {"status": 503, "retry_after": 3600}}, {"match": "user: Now.", "text": "Done."}"#
             try await Scene.play(script) { scene in

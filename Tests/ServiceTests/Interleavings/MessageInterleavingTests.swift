@@ -84,8 +84,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// An operator sends `NOW` in the moment in which the first tool ends. Message first: the executing call goes on
-        /// and the second is superseded. End first: the second has started and goes on as well.
+        /// An operator sends `NOW` in the moment in which the first tool ends. Message first: the executing call goes
+        /// on and the second is superseded. End first: the second has started and goes on as well.
         @Test func nowAndAToolsEnd() async throws {
             try await Scene.play(Self.script) { scene in
                 let (begun, go) = try scene.tool("a")
@@ -122,9 +122,9 @@ extension OneServerAtATime {
             }
         }
 
-        /// An operator takes a message back in the moment in which the turn's answer comes, which delivers it. Withdrawn
-        /// first: the model never sees it and the turn is over. Delivered first: `ALREADY_DELIVERED`, and the model
-        /// answers it. Never both, never neither.
+        /// An operator takes a message back in the moment in which the turn's answer comes, which delivers it.
+        /// Withdrawn first: the model never sees it and the turn is over. Delivered first: `ALREADY_DELIVERED`, and the
+        /// model answers it. Never both, never neither.
         @Test func withdrawAndDelivery() async throws {
             try await Scene.play(#"{"text": "First.", "gate": "first"}, {"text": "Second."}"#) { scene in
                 for _ in 1...8 {

@@ -70,8 +70,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// Ended while an interrupted tool is not yet gone: the server waits for its end before its own. After the start
-        /// the run is `PAUSED`, and nothing of the tool is told again.
+        /// Ended while an interrupted tool is not yet gone: the server waits for its end before its own. After the
+        /// start the run is `PAUSED`, and nothing of the tool is told again.
         @Test func whileKilling() async throws {
             try await Scene.play(Self.script) { scene in
                 let (begun, _) = try scene.tool("a")
@@ -119,8 +119,9 @@ extension OneServerAtATime {
             }
         }
 
-        /// Operators wait for statuses, for an event, and follow the run, while it is paused, the server ended, started,
-        /// and the run resumed. Each of them gets what it waited for, once; who follows sees the whole journal.
+        /// Operators wait for statuses, for an event, and follow the run, while it is paused, the server ended,
+        /// started, and the run resumed. Each of them gets what it waited for, once; who follows sees the whole
+        /// journal.
         @Test func whileOthersRead() async throws {
             try await Scene.play(Self.script) { scene in
                 let service = scene.service

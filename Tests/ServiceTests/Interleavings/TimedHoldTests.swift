@@ -185,7 +185,8 @@ extension OneServerAtATime {
                     let run = try await scene.launch("")
                     let token = try await scene.service.client.send(FermataPause.of(run, token: true)).resumeToken
                     let (one, other) = try await scene.race(
-                        FermataResume.of("", text: "one", token: token), FermataResume.of(run, text: "other", token: token))
+                        FermataResume.of("", text: "one", token: token),
+                        FermataResume.of(run, text: "other", token: token))
                     #expect([one, other].count { $0.isChange } == 1)
                     #expect([one, other].count { $0.isRefused(.tokenUsed) } == 1)
                     #expect(try await scene.kinds(run).count { $0 == "messageQueued" } == 1)
@@ -195,8 +196,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// A token is used in the moment in which an operator stops the run, or interrupts it. Token first: it lifts the
-        /// hold, and the command meets a run that goes on. Command first: the hold that the token was given for is
+        /// A token is used in the moment in which an operator stops the run, or interrupts it. Token first: it lifts
+        /// the hold, and the command meets a run that goes on. Command first: the hold that the token was given for is
         /// gone, `TOKEN_USED`, also if an interrupt put its own in its place.
         @Test(arguments: ["stop", "interrupt"]) func tokenAnd(_ what: String) async throws {
             try await Scene.play(Self.script) { scene in

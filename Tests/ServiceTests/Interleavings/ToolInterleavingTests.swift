@@ -144,7 +144,8 @@ extension OneServerAtATime {
                 grip.release()
                 try await scene.event("callGone", run)
                 #expect(
-                    try await scene.kinds(run).dropFirst(5) == ["held", "callEnded", "callEnded", "stopped", "callGone"])
+                    try await scene.kinds(run).dropFirst(5)
+                        == ["held", "callEnded", "callEnded", "stopped", "callGone"])
                 #expect(try await scene.ended(run).map(\.outcome) == [.callInterrupted, .callCancelled])
             }
         }

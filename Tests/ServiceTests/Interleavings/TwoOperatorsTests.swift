@@ -118,8 +118,8 @@ extension OneServerAtATime {
             }
         }
 
-        /// Two operators resume at once, each with a message. One lifts the hold, and only one can: to the other the run
-        /// goes on already. Each message is queued and shown once.
+        /// Two operators resume at once, each with a message. One lifts the hold, and only one can: to the other the
+        /// run goes on already. Each message is queued and shown once.
         @Test func twoResumes() async throws {
             try await Scene.play(Self.script) { scene in
                 scene.open("end")
@@ -209,7 +209,8 @@ extension OneServerAtATime {
                     let (paused, sent) = try await scene.race(pause, send)
                     #expect([paused, sent].count { $0.isChange } == 1)
                     #expect([paused, sent].count { $0.isRefused(.stale) } == 1)
-                    #expect(try await scene.kinds(run).dropFirst(Int(seq)) == [paused.isChange ? "held" : "messageQueued"])
+                    let since = try await scene.kinds(run).dropFirst(Int(seq))
+                    #expect(since == [paused.isChange ? "held" : "messageQueued"])
                     try await scene.service.stop(run)
                 }
             }
