@@ -123,7 +123,6 @@ let package = Package(
             name: "ServiceTests",
             dependencies: [
                 "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
-                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
                 "SQLite", "fermata", "fermata-supervisor", protobuf,
             ]),
     ],
