@@ -48,3 +48,15 @@ struct Fermata: AsyncParsableCommand {
                 ]),
         ])
 }
+
+extension Fermata {
+    /// What is wrong with the first word of a command line, if it should be a command and is none.
+    static func mistake(in word: String?) -> String? {
+        guard let word, !word.hasPrefix("-") else { return nil }
+        let names = ["help"] + configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName }
+        guard !names.contains(word) else { return nil }
+        let near = names.first { SettingsFile.areNear($0, word) } ?? names.first { word.count > 1 && $0.hasPrefix(word) }
+        let next = near.map { "is it \($0)?" } ?? "fermata --help lists them"
+        return "\(word.oneLine(40)) is no command; \(next)"
+    }
+}

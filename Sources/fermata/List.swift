@@ -121,11 +121,13 @@ struct RunTable {
     private func columns(
         _ id: String, _ status: String, _ step: String, _ cost: String, _ age: String, _ model: String
     ) -> String {
-        let modelWidth = (width ?? 0) >= 110 ? 24 : 14
-        return [
-            id.padding(to: idWidth), status.padding(to: 8), step.leftPadding(to: 5), cost.leftPadding(to: 7),
-            age.leftPadding(to: 6), model.oneLine(modelWidth).padding(to: modelWidth), "",
-        ].joined(separator: "  ")
+        let width = width ?? 0
+        var cells = [id.padding(to: idWidth), status.padding(to: 8), step.leftPadding(to: 5)]
+        // The task says more than the model, and than the cost, where there is no room for all.
+        if width >= 72 { cells += [cost.leftPadding(to: 7), age.leftPadding(to: 6)] }
+        let modelWidth = width >= 110 ? 24 : 14
+        if width >= 90 { cells.append(model.oneLine(modelWidth).padding(to: modelWidth)) }
+        return (cells + [""]).joined(separator: "  ")
     }
 
     private static func cents(_ nano: Int64) -> String {

@@ -10,6 +10,11 @@ if CommandLine.arguments.dropFirst().first == "---completion" {
     dispatchMain()
 }
 
+if let mistake = Fermata.mistake(in: CommandLine.arguments.dropFirst().first) {
+    Failure.say(mistake)
+    exit(ExitCode.validationFailure.rawValue)
+}
+
 do {
     var command = try Fermata.parseAsRoot()
     if let command = command as? any AsyncParsableCommand {

@@ -207,6 +207,13 @@ extension OneServerAtATime {
             }
         }
 
+        @Test(arguments: [("pauze", "is it pause?"), ("lst", "is it list?"), ("int", "is it interrupt?"), ("dance", "--help")])
+        func aWordThatIsNoCommandIsAMistakeWithAHint(word: String, hint: String) async throws {
+            let result = try await Service.cli([word, "x"], directory: "/nonexistent")
+            #expect(result.code == 64 && result.output.isEmpty && result.errors.isOneLine, "\(result)")
+            #expect(result.errors.hasPrefix("fermata: \(word) is no command; ") && result.errors.contains(hint), "\(result)")
+        }
+
         @Test func everyCommandExplainsItself() async throws {
             let help = try await Service.cli(["--help"], directory: "/nonexistent")
             let names = help.output.split(separator: "\n").compactMap {

@@ -52,6 +52,25 @@ extension OneServerAtATime {
             }
         }
 
+        /// What is left out first where there is no room, and that no line is wider than the terminal.
+        @Test(arguments: [
+            (160, ["COST", "AGE", "MODEL"]), (100, ["COST", "AGE", "MODEL"]), (80, ["COST", "AGE"]), (60, []), (20, []),
+        ])
+        func narrowTerminalsShowTheTaskBeforeTheRest(columns: Int, head: [String]) async throws {
+            try await Service.run(script: #"[{"text": "ok"}]"#) { service, _ in
+                let run = try await service.launch(String(repeating: "A long task. ", count: 30))
+                try await service.wait(run, .finished)
+                let terminal = try PseudoTerminal(
+                    service.directory, columns: columns, environment: ["TERM": "xterm", "NO_COLOR": "1"], ["list"])
+                defer { terminal.kill() }
+                let lines = await terminal.all()
+                #expect(lines.count == 2 && lines.allSatisfy { $0.count <= columns }, "\(lines)")
+                #expect(["COST", "AGE", "MODEL"].filter { lines[0].contains($0) } == head, "\(lines)")
+                #expect(lines[1].contains("A long task") == (columns > 20), "\(lines)")
+                #expect(lines[1].contains(run) == (columns >= 140))
+            }
+        }
+
         @Test(arguments: [
             (["TERM": "xterm"], true), (["TERM": "xterm", "NO_COLOR": "1"], false), (["TERM": "dumb"], false),
             ([:], false),
