@@ -143,9 +143,7 @@ extension RunLoop {
     /// Gives every run that had something in flight the news that it is lost, before anyone can ask.
     func recover() throws {
         for row in try reader.activeRuns() {
-            let loaded = try JournaledRun(id: RunID(row.run), from: reader)
-            reside(loaded)
-            let run = loaded.run
+            guard let run = try recovered(RunID(row.run)) else { continue }
             let lost = run.begun.sorted { "\($0)" < "\($1)" }
             logger.info("recovering", metadata: ["run": "\(run.id)", "lost": "\(lost.count)"])
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
@@ -156,16 +154,37 @@ extension RunLoop {
         let now = Clock.now
         while true {
             let late = try reader.dueRuns(through: now, limit: Configuration.batchLimit)
-            for row in late { try decideLate(row) }
+            var isAnyDecided = false
+            for row in late {
+                let id = RunID(row.run)
+                guard try residents[id] != nil || recovered(id) != nil else { continue }
+                decide(.timePassed, run: id, reply: nil)
+                isAnyDecided = true
+            }
             try finishRecovery()
-            if late.count < Configuration.batchLimit { return }
+            if late.count < Configuration.batchLimit || !isAnyDecided { return }
         }
     }
 
-    private func decideLate(_ row: RunRow) throws {
-        let id = RunID(row.run)
-        if residents[id] == nil { reside(try JournaledRun(id: id, from: reader)) }
-        decide(.timePassed, run: id, reply: nil)
+    /// Brings a run into memory.
+    ///
+    /// - Returns: nil if its own rows are damaged: the others go on without it.
+    private func recovered(_ id: RunID) throws -> Run? {
+        let loaded: JournaledRun
+        do {
+            loaded = try JournaledRun(id: id, from: reader)
+        } catch let error where (error as? JournalError)?.code ?? .corrupt == .corrupt {
+            noteUnreadable(id, "\(error)")
+            return nil
+        }
+        reside(loaded)
+        return loaded.run
+    }
+
+    /// The others go on; this one is as it was for whoever repairs the store.
+    func noteUnreadable(_ id: RunID, _ problem: String) {
+        guard unreadable.insert(id).inserted else { return }
+        logger.error("a run cannot be read", metadata: ["run": "\(id)", "error": "\(problem)"])
     }
 
     private func finishRecovery() throws {
@@ -180,7 +199,7 @@ extension RunLoop {
         do {
             for row in try reader.dueRuns(through: now, limit: Configuration.batchLimit) {
                 let id = RunID(row.run)
-                if residents[id] == nil, parked[id] == nil { handle(.timePassed(id)) }
+                if residents[id] == nil, parked[id] == nil, !unreadable.contains(id) { handle(.timePassed(id)) }
             }
         } catch { fail("the journal cannot be read", error) }
     }

@@ -104,6 +104,8 @@ final class RunLoop: @unchecked Sendable {
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
     var staleSnapshots = StaleSnapshots()
+    /// Runs that were found damaged in the store.
+    var unreadable: Set<RunID> = []
     var nextTick: Int64 = 0
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
     /// How often the loop has turned; read by other threads.
@@ -205,8 +207,7 @@ final class RunLoop: @unchecked Sendable {
             touch(run.id)
             for item in waiting { handle(item) }
         case .unreadable(let run, let problem):
-            // The others go on; this one is as it was for whoever repairs the store.
-            logger.error("a run cannot be read", metadata: ["run": "\(run)", "error": "\(problem)"])
+            noteUnreadable(run, problem)
             refuse(parked.removeValue(forKey: run) ?? [], .unreadable(run))
         case .shutDown(let limit, let done):
             ending = (Clock.monotonic + limit, done)

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// A connection to an SQLite database.
 ///
@@ -139,11 +140,14 @@ public final class Database {
             guard result == SQLITE_OK else { throw SQLiteError(connection: handle, result: result, sql: verb.sql) }
             transactionHandles[verb.rawValue] = statement
         }
+        // A commit that fails is rolled back within the call, and `sqlite3_system_errno` is 0 after that.
+        errno = 0
         let result = sqlite3_step(statement)
+        let systemError = errno
         guard result == SQLITE_DONE else {
             let error = SQLiteError(connection: handle, result: result, sql: verb.sql)
             sqlite3_reset(statement)
-            throw error
+            throw error.code == .inputOutput && error.systemError == 0 ? error.with(systemError: systemError) : error
         }
         sqlite3_reset(statement)
     }

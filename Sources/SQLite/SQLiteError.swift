@@ -66,6 +66,10 @@ extension SQLiteError {
             sql: sql)
     }
 
+    func with(systemError: Int32) -> SQLiteError {
+        SQLiteError(extendedCode: extendedCode, message: message, systemError: systemError, sql: sql)
+    }
+
     static func misuse(_ message: String, sql: String? = nil) -> SQLiteError {
         SQLiteError(extendedCode: SQLITE_MISUSE, message: message, sql: sql)
     }

@@ -86,6 +86,8 @@ struct Serve: ParsableCommand {
         // Before any thread is made, so that the signals come to this one only.
         let signals = blockEndSignals()
         signal(SIGPIPE, SIG_IGN)
+        // A write beyond a limit on files' size is an error like a full disk, not the end.
+        signal(SIGXFSZ, SIG_IGN)
         environment = takeEnvironment()
         let manager = ServiceManager(&environment)
         let logger = makeLogger(settings)
