@@ -54,7 +54,7 @@ extension OneServerAtATime {
 
         @Test func whatTheLaunchSetsComesBeforeTheAgents() async throws {
             try await Service.run(script: #"[{"text": "Done."}]"#) { service, _ in
-                try await service.client.send(put(reviewer))
+                _ = try await service.client.send(put(reviewer))
                 let run = try await service.launch("") {
                     $0.agent = "reviewer"
                     $0.systemPrompt = "Be brief."
@@ -87,7 +87,7 @@ extension OneServerAtATime {
                 #expect(try await service.client.send(command) == stored)
                 let same = try await service.client.send(put(mock))
                 #expect(!same.changed && same.agent == stored.agent)
-                try await service.client.send(put(reviewer))
+                _ = try await service.client.send(put(reviewer))
 
                 service.kill()
                 try await service.start()
