@@ -14,18 +14,22 @@ extension Control {
         try find(get.run) { [self] found in
             switch found {
             case .failure(let refusal): complete(.failure(refusal))
-            case .success(let id): getRun(id, get, complete)
+            case .success(let id): getRun(id, get, exchange, complete)
             }
         }
     }
 
-    private func getRun(_ id: RunID, _ get: FermataGetRun, _ complete: @escaping Exchange.Completion) {
+    private func getRun(
+        _ id: RunID, _ get: FermataGetRun, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) {
         guard !get.until.isEmpty, get.waitMs > 0 else {
             look(id, get) { complete($0) }
             return
         }
         let deadline = Clock.monotonic + Int64(min(get.waitMs, Configuration.maximumWaitMilliseconds)) * 1000
-        let number = waiters.add(.status(id, Set(get.until)), deadline: deadline) { [self] ending in
+        let number = waiters.add(
+            .status(id, Set(get.until)), connection: exchange.connection, deadline: deadline
+        ) { [self] ending in
             switch ending {
             case .run(let run):
                 // The loop has other things to do than to encode for as many as may wait.
@@ -150,16 +154,18 @@ extension Control {
             throw Refusal(
                 .invalidArgument, "a read that waits has to be alone in its message", details: ["field": "wait_ms"])
         }
-        guard !read.run.isEmpty else { return readEvents(nil, read, complete) }
+        guard !read.run.isEmpty else { return readEvents(nil, read, exchange, complete) }
         try find(read.run) { [self] found in
             switch found {
             case .failure(let refusal): complete(.failure(refusal))
-            case .success(let id): readEvents(id, read, complete)
+            case .success(let id): readEvents(id, read, exchange, complete)
             }
         }
     }
 
-    private func readEvents(_ run: RunID?, _ read: FermataReadEvents, _ complete: @escaping Exchange.Completion) {
+    private func readEvents(
+        _ run: RunID?, _ read: FermataReadEvents, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) {
         let readNow: @Sendable () -> Void = { [readers] in
             do throws(Refusal) {
                 try readers.readPage { reader in
@@ -171,7 +177,9 @@ extension Control {
         }
         guard read.waitMs > 0 else { return readNow() }
         let deadline = Clock.monotonic + Int64(min(read.waitMs, Configuration.maximumWaitMilliseconds)) * 1000
-        let number = waiters.add(.event(run, after: read.after), deadline: deadline) { [readers] _ in
+        let number = waiters.add(
+            .event(run, after: read.after), connection: exchange.connection, deadline: deadline
+        ) { [readers] _ in
             readers.run { reader in complete(Result { try Control.events(run, read, reader).serializedBytes() }) }
         }
         guard let number else { return readNow() }

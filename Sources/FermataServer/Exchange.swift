@@ -21,6 +21,7 @@ final class Exchange: @unchecked Sendable {
 
     /// Who sends: the peer's user id where the kernel knows it.
     var sender: String { request.peer.user.map { "uid:\($0)" } ?? "network" }
+    var connection: UInt32 { request.peer.connection }
     /// A waiting read has to be alone in its message.
     var isAlone: Bool { frames.count == 1 }
 

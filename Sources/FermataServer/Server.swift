@@ -33,6 +33,7 @@ public final class Server {
     public init(_ configuration: Configuration, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
+        Heap.givesLargeBlocksBack()
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
@@ -74,7 +75,9 @@ public final class Server {
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
-            contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength
+            contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength,
+            // Nobody waits for those replies any more, and their contexts are wanted.
+            onDisconnect: { peer in answers.run { waiters.end(connection: peer.connection) } }
         ) { request in
             desk.take(request)
         }

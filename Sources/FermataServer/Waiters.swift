@@ -24,6 +24,7 @@ final class Waiters: Sendable {
 
     private struct Waiter: Sendable {
         let condition: Condition
+        let connection: UInt32
         let deadline: Int64
         let end: @Sendable (Ending) -> Void
     }
@@ -47,11 +48,14 @@ final class Waiters: Sendable {
     /// Enters a waiter; nil when as many wait as may.
     ///
     /// The caller looks at the state of things after this, not before: what is committed in between is not missed.
-    func add(_ condition: Condition, deadline: Int64, end: @escaping @Sendable (Ending) -> Void) -> UInt64? {
+    func add(
+        _ condition: Condition, connection: UInt32, deadline: Int64, end: @escaping @Sendable (Ending) -> Void
+    ) -> UInt64? {
         state.withLock { state in
             guard state.waiters.count < limit, !state.isEnding else { return nil }
             state.last += 1
-            state.waiters[state.last] = Waiter(condition: condition, deadline: deadline, end: end)
+            state.waiters[state.last] = Waiter(
+                condition: condition, connection: connection, deadline: deadline, end: end)
             return state.last
         }
     }
@@ -74,6 +78,9 @@ final class Waiters: Sendable {
     }
 
     func expire(now: Int64) { finish { $0.deadline <= now ? .timedOut : nil } }
+
+    /// The connection is gone that these waiters' replies would go over.
+    func end(connection: UInt32) { finish { $0.connection == connection ? .timedOut : nil } }
 
     func endAll() {
         state.withLock { $0.isEnding = true }

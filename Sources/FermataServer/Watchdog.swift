@@ -12,7 +12,7 @@ final class Watchdog: Sendable {
     }
 
     /// µs between two probes. A probe costs the server about a millisecond of processor time.
-    private static let calm: UInt32 = 500_000
+    private static let calm: UInt32 = 250_000
     /// For so many probes after a restart: what has ended the listener is likely to do it again.
     private static let alert: UInt32 = 50_000
     private static let alertProbes = 40
@@ -38,7 +38,8 @@ final class Watchdog: Sendable {
                 let outcome = try ListenerProbe.probe(
                     path: path, expecting: listener.kind, timeout: .milliseconds(500))
                 isBroken = false
-                guard outcome == .unresponsive else { continue }
+                // A socket whose file somebody has removed is as dead.
+                guard outcome == .unresponsive || outcome == .absent else { continue }
                 try listener.restart()
                 counters.listenerRestarts.add()
                 // A storm of such peers is one line.

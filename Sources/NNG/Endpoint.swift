@@ -83,7 +83,8 @@ final class Endpoint: Sendable {
     /// Replaces the listener at this address, which takes no connections any more, by a new one.
     ///
     /// The old one is closed only if it has no connections: to close those in the midst of traffic is a danger in
-    /// itself (see `Connections.closeAll`), and they work.
+    /// itself (see `Connections.closeAll`), and they work. In any case nng 1.5.2 keeps the descriptors of the peers that
+    /// the old one had shaken hands with and not taken, for ever: the sooner it is replaced, the fewer they are.
     func restart(_ address: Address) throws(NNGError) {
         try listening.withLock { listening throws(NNGError) in
             guard let index = listening.firstIndex(where: { $0.address == address }) else {

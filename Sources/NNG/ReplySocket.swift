@@ -21,15 +21,18 @@ public final class ReplySocket: Sendable {
     ///   - maximumMessageSize: bytes of a request; what is longer closes the connection that brought it.
     ///   - sendTimeout: how long an answer may wait for the answers before it on its connection; then it is dropped. A
     ///     peer that asks again and again and does not read the answers has a context for so long, and not for ever.
+    ///   - onDisconnect: a connection is gone; as `onRequest`.
     ///   - onRequest: called on nng's threads, several at once. It must not block, nor open or close any socket.
     public init(
         contexts: Int,
         maximumMessageSize: Int,
         sendTimeout: Duration = .seconds(1),
+        onDisconnect: (@Sendable (Peer) -> Void)? = nil,
         onRequest: @escaping @Sendable (Request) -> Void
     ) throws(NNGError) {
         core = try ReplyCore(
-            contexts: contexts, maximumMessageSize: maximumMessageSize, sendTimeout: sendTimeout, onRequest: onRequest)
+            contexts: contexts, maximumMessageSize: maximumMessageSize, sendTimeout: sendTimeout,
+            connections: Connections(onDisconnect: onDisconnect), onRequest: onRequest)
     }
 
     deinit {
@@ -97,6 +100,7 @@ final class ReplyCore: Sendable {
         contexts: Int,
         maximumMessageSize: Int,
         sendTimeout: Duration,
+        connections: Connections,
         onRequest: @escaping @Sendable (Request) -> Void
     ) throws(NNGError) {
         guard contexts > 0 else { throw .invalidArgument.with(detail: "at least 1 context is needed") }
@@ -104,7 +108,7 @@ final class ReplyCore: Sendable {
         self.onRequest = onRequest
         self.sendTimeout = Deadline(after: sendTimeout).remainingMilliseconds
         endpoint = try Endpoint(
-            maximumMessageSize: maximumMessageSize, headerSize: 4, connections: Connections()
+            maximumMessageSize: maximumMessageSize, headerSize: 4, connections: connections
         ) { nng_rep0_open($0) }
         state = Monitor(State(slots: []))
         do throws(NNGError) {
