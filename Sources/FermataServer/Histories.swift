@@ -59,6 +59,8 @@ extension Histories.State {
     }
 
     fileprivate mutating func keep(_ entry: Histories.Entry, _ run: RunID, budget: Int) {
+        // Of a call that was cut while it was being prepared, and of the one that followed it.
+        _ = remove(run)
         uses += 1
         var entry = entry
         entry.lastUse = uses
