@@ -33,7 +33,7 @@ extension OneServerAtATime {
         @Test func nothingWaitsForAToolOrAModel() async throws {
             let turns = #"""
                 {"match": "user: tool", "tool_calls": [
-                  {"name": "terminal", "arguments": {"command": "exec sleep 60"}}]},
+                  {"name": "terminal", "arguments": {"command": "echo $$; exec sleep 60"}}]},
                 {"match": "user: ask", "tool_calls": [{"name": "ask_human", "arguments": {"question": "Which?"}}]},
                 """#
             try await Streaming.run(turns: turns) { service, model, streaming in
