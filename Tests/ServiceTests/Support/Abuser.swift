@@ -79,9 +79,8 @@ struct GoodClient {
                 while reply == nil {
                     do {
                         reply = try await client.send(get, timeout: Self.patience)
-                    } catch ClientError.refused(let error) where error.retryable {
-                        // As it was told: the answer counts when it is one to the question.
-                        try await Task.sleep(for: .milliseconds(error.retryAfterMs))
+                    } catch {
+                        guard try await GoodClient.waitsToAskAgain(after: error, since: start) else { throw error }
                     }
                 }
                 times.append(.now - start)
@@ -99,10 +98,37 @@ struct GoodClient {
     }
 }
 
+extension GoodClient {
+    /// Does what an error asks for: waits as long as it says, or, in the moment in which the watchdog restarts a
+    /// listener and nobody listens, asks again at once.
+    fileprivate static func waitsToAskAgain(
+        after error: any Error, since start: ContinuousClock.Instant
+    ) async throws -> Bool {
+        switch error as? ClientError {
+        case .refused(let refusal) where refusal.retryable:
+            try await Task.sleep(for: .milliseconds(refusal.retryAfterMs))
+            return true
+        case .notRunning:
+            await Task.yield()
+            return ContinuousClock.now - start < patience
+        default: return false
+        }
+    }
+}
+
 extension Service {
     /// Over a connection of its own: what is left of the others is seen.
     var stats: FermataStatsReply {
-        get async throws { try await Client(controlURL: client.controlURL).send(FermataStats()) }
+        get async throws {
+            let start = ContinuousClock.now
+            while true {
+                do {
+                    return try await Client(controlURL: client.controlURL).send(FermataStats())
+                } catch {
+                    guard try await GoodClient.waitsToAskAgain(after: error, since: start) else { throw error }
+                }
+            }
+        }
     }
 
     /// Waits until descriptors and memory are back where they were, or nearly: ten seconds at most, since nobody tells
