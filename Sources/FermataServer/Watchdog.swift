@@ -17,7 +17,7 @@ final class Watchdog: Sendable {
     private static let alert: UInt32 = 50_000
     private static let alertProbes = 40
 
-    /// Probes each ipc listener on a thread of its own, until the process ends.
+    /// Probes each ipc listener on a thread of its own, until its socket is closed.
     init(_ listeners: [Listener], counters: Counters, logger: Logger) {
         for listener in listeners where listener.url.hasPrefix("ipc://") {
             let path = String(listener.url.dropFirst("ipc://".count))
@@ -27,7 +27,7 @@ final class Watchdog: Sendable {
         }
     }
 
-    private static func watch(_ path: String, _ listener: Listener, _ counters: Counters, _ logger: Logger) -> Never {
+    private static func watch(_ path: String, _ listener: Listener, _ counters: Counters, _ logger: Logger) {
         var alertProbes = 0
         var isBroken = false
         while true {
@@ -46,6 +46,8 @@ final class Watchdog: Sendable {
                 if alertProbes == 0 { logger.warning("a listener took no connections and was restarted") }
                 alertProbes = Self.alertProbes
             } catch {
+                // The server ends.
+                if (error as? NNGError) == .closed { return }
                 if !isBroken { logger.error("a listener cannot be watched", metadata: ["error": "\(error)"]) }
                 isBroken = true
             }

@@ -43,6 +43,7 @@ extension OneServerAtATime {
                 #expect(await service.terminate() == 0)
                 #expect(clock.now - start < .seconds(5))
                 #expect(processes(marked: mark).isEmpty)
+                #expect(!service.serverLog.contains("level=error"), "\(service.serverLog)")
 
                 try await service.start()
                 #expect(try await service.wait(tool, .finished).lastMessage == "The tool was seen.")
