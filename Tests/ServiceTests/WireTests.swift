@@ -178,10 +178,6 @@ private struct Seeded: RandomNumberGenerator {
     /// Random bytes, a frame with a random body, or a good message that was damaged.
     mutating func message(from templates: [[UInt8]]) -> [UInt8] {
         var message = templates.randomElement(using: &self)!
-        // Rarely, because it takes the longest: more than any message may have.
-        if Int.random(in: 0..<400, using: &self) == 0 {
-            return Frame(type: 1, body: Array(repeating: 0xFF, count: Frame.maximumMessageLength)).encoded
-        }
         switch Int.random(in: 0..<6, using: &self) {
         case 0: return bytes(200)
         case 1: return Frame(type: UInt16.random(in: 0...20, using: &self), body: bytes(40)).encoded
