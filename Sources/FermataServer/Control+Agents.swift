@@ -33,24 +33,21 @@ extension Control {
     }
 
     func listAgents(_ list: FermataListAgents, _ complete: @escaping Exchange.Completion) throws {
-        let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
+        let limit = Control.rows(list.limit)
         guard list.after.isEmpty || FermataAgent.isName(list.after) else { throw Refusal.badCursor }
         try readers.readPage { reader in
             complete(
                 Result {
-                    let rows = try reader.agents(after: list.after.isEmpty ? nil : list.after, limit: limit)
                     var reply = FermataListAgentsReply()
-                    var bytes = 0
-                    for row in rows {
+                    let after = list.after.isEmpty ? nil : list.after
+                    reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                        try reader.agents(after: after, limit: limit)
+                    } each: { row in
                         var stored = try FermataStoredAgent(row)
                         stored.agent.systemPrompt = ""
-                        bytes += row.body.count - stored.agent.systemPrompt.utf8.count
                         reply.agents.append(stored)
-                        if bytes > Configuration.pageBytes { break }
-                    }
-                    if reply.agents.count < rows.count || rows.count == limit {
-                        reply.next = reply.agents.last?.agent.name ?? ""
-                    }
+                        return (row.body.count, row.name)
+                    } ?? ""
                     return try reply.serializedBytes()
                 })
         }

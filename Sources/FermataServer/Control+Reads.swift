@@ -98,7 +98,7 @@ extension Control {
     }
 
     func listRuns(_ list: FermataListRuns, _ complete: @escaping Exchange.Completion) throws {
-        let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
+        let limit = Control.rows(list.limit)
         let after = try list.after.isEmpty ? nil : RunCursor(text: list.after)
         let filter = try RunFilter(list)
         try readers.readPage { reader in
@@ -120,7 +120,7 @@ extension Control {
     }
 
     func listAsks(_ list: FermataListAsks, _ complete: @escaping Exchange.Completion) throws {
-        let limit = list.limit == 0 ? 100 : min(Int(list.limit), 1000)
+        let limit = Control.rows(list.limit)
         let after = try list.after.isEmpty ? nil : AskCursor(text: list.after)
         let answer: @Sendable (RunID?) throws(Refusal) -> Void = { [readers] run throws(Refusal) in
             try readers.readPage { reader in
@@ -197,11 +197,14 @@ extension Control {
         return last == 0 || last > after
     }
 
+    /// How many rows a page of a list has at most.
+    static func rows(_ asked: UInt32) -> Int { asked == 0 ? 100 : min(Int(asked), 1000) }
+
     /// Reads the rows of a page by a few at a time: what they have together may be many times what a page may have.
     ///
     /// - Parameter each: takes a row into the page; its bytes and the cursor after it.
     /// - Returns: where the next page begins, if there may be one.
-    private static func page<Row, Cursor>(
+    static func page<Row, Cursor>(
         after: Cursor?, limit: Int, atOnce: Int, read: (Cursor?, Int) throws -> [Row],
         each take: (Row) throws -> (bytes: Int, cursor: Cursor)
     ) throws -> Cursor? {
