@@ -40,8 +40,9 @@ final class Watchdog: Sendable {
                 isBroken = false
                 // A socket whose file somebody has removed is as dead.
                 guard outcome == .unresponsive || outcome == .absent else { continue }
-                try listener.restart()
+                // Counted first: who finds the listener back finds the restart counted.
                 counters.listenerRestarts.add()
+                try listener.restart()
                 // A storm of such peers is one line.
                 if alertProbes == 0 { logger.warning("a listener took no connections and was restarted") }
                 alertProbes = Self.alertProbes
