@@ -63,6 +63,7 @@ extension Run {
             isStopped = true
             lift()
             modelCall = .none
+        case .callEdited, .policySet, .limitsSet, .modelSet, .holdAtSet, .handedOff, .forked, .imported: break
         case nil: break
         }
     }

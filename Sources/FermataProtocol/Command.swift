@@ -104,3 +104,79 @@ extension FermataAnswer: RunCommand {
     public typealias Reply = FermataCommandReply
     public static var frameType: FermataFrameType { .answer }
 }
+
+extension FermataTakeCalls: ControlRequest {
+    public typealias Reply = FermataTakeCallsReply
+    public static var frameType: FermataFrameType { .takeCalls }
+}
+
+extension FermataExtendCall: ControlRequest {
+    public typealias Reply = FermataExtendCallReply
+    public static var frameType: FermataFrameType { .extendCall }
+}
+
+extension FermataListTokens: ControlRequest {
+    public typealias Reply = FermataListTokensReply
+    public static var frameType: FermataFrameType { .listTokens }
+}
+
+extension FermataAuth: ControlRequest {
+    public typealias Reply = FermataAuthReply
+    public static var frameType: FermataFrameType { .auth }
+}
+
+extension FermataRegisterTools: Command {
+    public typealias Reply = FermataRegisterToolsReply
+    public static var frameType: FermataFrameType { .registerTools }
+}
+
+extension FermataCreateToken: Command {
+    public typealias Reply = FermataCreateTokenReply
+    public static var frameType: FermataFrameType { .createToken }
+}
+
+extension FermataRevokeToken: Command {
+    public typealias Reply = FermataRevokeTokenReply
+    public static var frameType: FermataFrameType { .revokeToken }
+}
+
+extension FermataImport: Command {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .import }
+}
+
+extension FermataDecideCall: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .decideCall }
+}
+
+extension FermataSetPolicy: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .setPolicy }
+}
+
+extension FermataSetBudget: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .setBudget }
+}
+
+extension FermataFork: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .fork }
+}
+
+extension FermataStartCall: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .startCall }
+}
+
+extension FermataCompleteCall: RunCommand {
+    public typealias Reply = FermataCommandReply
+    public static var frameType: FermataFrameType { .completeCall }
+}
+
+/// A read, unless it hands the run off; then it is a command besides.
+extension FermataExport: Command {
+    public typealias Reply = FermataExportReply
+    public static var frameType: FermataFrameType { .export }
+}

@@ -99,6 +99,14 @@ extension FermataEvent {
         case .stopped: 32
         case .callLost: 33
         case .limitReached: 34
+        case .callEdited: 35
+        case .policySet: 36
+        case .limitsSet: 37
+        case .modelSet: 38
+        case .holdAtSet: 39
+        case .handedOff: 40
+        case .forked: 41
+        case .imported: 42
         case nil: 0
         }
     }

@@ -44,6 +44,15 @@ struct EventLine {
         case .retried: "tried again"
         case .limitReached(let reached): "limit reached: \(reached.failure.message)"
         case .stopped: "stopped"
+        case .callEdited(let edited): "call \(edited.number) has other arguments: \(edited.arguments)"
+        case .policySet: "policy set"
+        case .limitsSet: "limits set"
+        case .modelSet(let set):
+            "model is \(set.model) from now on" + (set.baseURL.isEmpty ? "" : " at \(set.baseURL)")
+        case .holdAtSet(let set): "holds at \(set.holdAt.protocolName) from now on"
+        case .handedOff: "handed off: it may go on elsewhere"
+        case .forked(let forked): "forked from \(forked.source) after its #\(forked.at)"
+        case .imported(let imported): "imported from checkpoint \(imported.digest)"
         case nil: "an event of a newer server"
         }
     }

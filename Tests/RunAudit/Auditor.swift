@@ -159,6 +159,7 @@ public struct Auditor {
             try require(wanted.isEmpty, "stopped, with something in flight")
             try require(calls.values.allSatisfy { $0.ends == 1 }, "stopped, and a call has no result")
             try require(openAsks.isEmpty, "stopped, with an open ask")
+        case .callEdited, .policySet, .limitsSet, .modelSet, .holdAtSet, .handedOff, .forked, .imported: break
         case nil: throw Broken("an event without a kind")
         }
     }

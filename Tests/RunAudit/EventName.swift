@@ -24,6 +24,14 @@ extension FermataEvent {
         case .retried: "retried"
         case .limitReached: "limitReached"
         case .stopped: "stopped"
+        case .callEdited: "callEdited"
+        case .policySet: "policySet"
+        case .limitsSet: "limitsSet"
+        case .modelSet: "modelSet"
+        case .holdAtSet: "holdAtSet"
+        case .handedOff: "handedOff"
+        case .forked: "forked"
+        case .imported: "imported"
         case nil: "unknown"
         }
     }

@@ -56,6 +56,21 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
   case getAgent // = 15
   case listAgents // = 16
   case stats // = 17
+  case auth // = 18
+  case decideCall // = 19
+  case setPolicy // = 20
+  case setBudget // = 21
+  case fork // = 22
+  case export // = 23
+  case `import` // = 24
+  case registerTools // = 25
+  case takeCalls // = 26
+  case startCall // = 27
+  case extendCall // = 28
+  case completeCall // = 29
+  case createToken // = 30
+  case listTokens // = 31
+  case revokeToken // = 32
 
   /// On the event sockets.
   case event // = 256
@@ -89,6 +104,21 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case 15: self = .getAgent
     case 16: self = .listAgents
     case 17: self = .stats
+    case 18: self = .auth
+    case 19: self = .decideCall
+    case 20: self = .setPolicy
+    case 21: self = .setBudget
+    case 22: self = .fork
+    case 23: self = .export
+    case 24: self = .import
+    case 25: self = .registerTools
+    case 26: self = .takeCalls
+    case 27: self = .startCall
+    case 28: self = .extendCall
+    case 29: self = .completeCall
+    case 30: self = .createToken
+    case 31: self = .listTokens
+    case 32: self = .revokeToken
     case 256: self = .event
     case 257: self = .statusChanged
     case 258: self = .tick
@@ -118,6 +148,21 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case .getAgent: return 15
     case .listAgents: return 16
     case .stats: return 17
+    case .auth: return 18
+    case .decideCall: return 19
+    case .setPolicy: return 20
+    case .setBudget: return 21
+    case .fork: return 22
+    case .export: return 23
+    case .import: return 24
+    case .registerTools: return 25
+    case .takeCalls: return 26
+    case .startCall: return 27
+    case .extendCall: return 28
+    case .completeCall: return 29
+    case .createToken: return 30
+    case .listTokens: return 31
+    case .revokeToken: return 32
     case .event: return 256
     case .statusChanged: return 257
     case .tick: return 258
@@ -147,6 +192,21 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     .getAgent,
     .listAgents,
     .stats,
+    .auth,
+    .decideCall,
+    .setPolicy,
+    .setBudget,
+    .fork,
+    .export,
+    .import,
+    .registerTools,
+    .takeCalls,
+    .startCall,
+    .extendCall,
+    .completeCall,
+    .createToken,
+    .listTokens,
+    .revokeToken,
     .event,
     .statusChanged,
     .tick,
@@ -224,6 +284,15 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
   case unspecified // = 0
   case requested // = 1
   case interrupted // = 2
+
+  /// the run was told to hold after each selection of calls
+  case selection // = 3
+
+  /// it came from a checkpoint
+  case imported // = 4
+
+  /// it is a copy of another run's beginning
+  case forked // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -235,6 +304,9 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case 0: self = .unspecified
     case 1: self = .requested
     case 2: self = .interrupted
+    case 3: self = .selection
+    case 4: self = .imported
+    case 5: self = .forked
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -244,6 +316,9 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case .unspecified: return 0
     case .requested: return 1
     case .interrupted: return 2
+    case .selection: return 3
+    case .imported: return 4
+    case .forked: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -253,6 +328,9 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     .unspecified,
     .requested,
     .interrupted,
+    .selection,
+    .imported,
+    .forked,
   ]
 
 }
@@ -358,7 +436,21 @@ public nonisolated enum FermataDelivery: SwiftProtobuf.Enum, Swift.CaseIterable 
 public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
+
+  /// ask_human, or a tool that pauses: the answer is the call's result
   case question // = 1
+
+  /// a call before its execution: APPROVE, EDIT or REJECT
+  case approval // = 2
+
+  /// a call of which nobody knows whether it happened: RUN_AGAIN, TAKE_RESULT or TELL_UNKNOWN
+  case outcome // = 3
+
+  /// a limit is reached: RAISE or END_TURN
+  case budget // = 4
+
+  /// the agent repeats itself: GUIDE, GO_ON or END_TURN
+  case stuck // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -369,6 +461,10 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     switch rawValue {
     case 0: self = .unspecified
     case 1: self = .question
+    case 2: self = .approval
+    case 3: self = .outcome
+    case 4: self = .budget
+    case 5: self = .stuck
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -377,6 +473,10 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     switch self {
     case .unspecified: return 0
     case .question: return 1
+    case .approval: return 2
+    case .outcome: return 3
+    case .budget: return 4
+    case .stuck: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -385,6 +485,445 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
   public static let allCases: [FermataAskKind] = [
     .unspecified,
     .question,
+    .approval,
+    .outcome,
+    .budget,
+    .stuck,
+  ]
+
+}
+
+public nonisolated enum FermataUrgency: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// as NORMAL
+  case unspecified // = 0
+  case low // = 1
+  case normal // = 2
+  case high // = 3
+  case critical // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .low
+    case 2: self = .normal
+    case 3: self = .high
+    case 4: self = .critical
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .low: return 1
+    case .normal: return 2
+    case .high: return 3
+    case .critical: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataUrgency] = [
+    .unspecified,
+    .low,
+    .normal,
+    .high,
+    .critical,
+  ]
+
+}
+
+/// What the answer to a QUESTION looks like.
+public nonisolated enum FermataAnswerForm: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// as FREE_TEXT
+  case unspecified // = 0
+  case freeText // = 1
+
+  /// the text is `yes` or `no`
+  case yesNo // = 2
+
+  /// the text is one of `choices`
+  case choice // = 3
+
+  /// the text is JSON that fits `schema`
+  case json // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .freeText
+    case 2: self = .yesNo
+    case 3: self = .choice
+    case 4: self = .json
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .freeText: return 1
+    case .yesNo: return 2
+    case .choice: return 3
+    case .json: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataAnswerForm] = [
+    .unspecified,
+    .freeText,
+    .yesNo,
+    .choice,
+    .json,
+  ]
+
+}
+
+/// What happens when an ask's deadline comes.
+public nonisolated enum FermataAtDeadline: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// as NEVER
+  case unspecified // = 0
+
+  /// there is no deadline
+  case never // = 1
+
+  /// a QUESTION's call fails, an APPROVAL is rejected, of an OUTCOME the model is told that it is unknown
+  case rejectIt // = 2
+
+  /// `default_answer` is the answer
+  case `default` // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .never
+    case 2: self = .rejectIt
+    case 3: self = .default
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .never: return 1
+    case .rejectIt: return 2
+    case .default: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataAtDeadline] = [
+    .unspecified,
+    .never,
+    .rejectIt,
+    .default,
+  ]
+
+}
+
+/// What an answer decides, of an ask other than QUESTION.
+public nonisolated enum FermataVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+
+  /// APPROVAL: exactly the call that was shown may run
+  case approve // = 1
+
+  /// APPROVAL, DecideCall: it may run with these arguments instead
+  case edit // = 2
+
+  /// APPROVAL, DecideCall: it does not run, and the text is its result
+  case reject // = 3
+
+  /// OUTCOME
+  case runAgain // = 4
+
+  /// OUTCOME: the text is the call's result
+  case takeResult // = 5
+
+  /// OUTCOME: the model is told that nobody knows
+  case tellUnknown // = 6
+
+  /// BUDGET: with these limits
+  case raise // = 7
+
+  /// STUCK
+  case goOn // = 8
+
+  /// STUCK: the text is a message to the model
+  case guide // = 9
+
+  /// BUDGET, STUCK: the turn has failed; Resume goes on
+  case endTurn // = 10
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .approve
+    case 2: self = .edit
+    case 3: self = .reject
+    case 4: self = .runAgain
+    case 5: self = .takeResult
+    case 6: self = .tellUnknown
+    case 7: self = .raise
+    case 8: self = .goOn
+    case 9: self = .guide
+    case 10: self = .endTurn
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .approve: return 1
+    case .edit: return 2
+    case .reject: return 3
+    case .runAgain: return 4
+    case .takeResult: return 5
+    case .tellUnknown: return 6
+    case .raise: return 7
+    case .goOn: return 8
+    case .guide: return 9
+    case .endTurn: return 10
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataVerdict] = [
+    .unspecified,
+    .approve,
+    .edit,
+    .reject,
+    .runAgain,
+    .takeResult,
+    .tellUnknown,
+    .raise,
+    .goOn,
+    .guide,
+    .endTurn,
+  ]
+
+}
+
+/// Through what an answer came.
+public nonisolated enum FermataAnswerVia: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case viaCommand // = 1
+
+  /// the ask's own token
+  case viaToken // = 2
+
+  /// nobody: the default
+  case viaDeadline // = 3
+
+  /// Import, in one act with it
+  case viaImport // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .viaCommand
+    case 2: self = .viaToken
+    case 3: self = .viaDeadline
+    case 4: self = .viaImport
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .viaCommand: return 1
+    case .viaToken: return 2
+    case .viaDeadline: return 3
+    case .viaImport: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataAnswerVia] = [
+    .unspecified,
+    .viaCommand,
+    .viaToken,
+    .viaDeadline,
+    .viaImport,
+  ]
+
+}
+
+/// What a policy says of a call.
+public nonisolated enum FermataGate: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// as ALLOW
+  case unspecified // = 0
+  case allow // = 1
+  case ask // = 2
+  case deny // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .allow
+    case 2: self = .ask
+    case 3: self = .deny
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .allow: return 1
+    case .ask: return 2
+    case .deny: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataGate] = [
+    .unspecified,
+    .allow,
+    .ask,
+    .deny,
+  ]
+
+}
+
+/// What happens to a call of which nobody knows whether it happened.
+public nonisolated enum FermataWhenUnknown: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// the built-in tools TELL_MODEL, others ASK_PEOPLE
+  case unspecified // = 0
+
+  /// an ask of kind OUTCOME is opened
+  case askPeople // = 1
+
+  /// its result says that its outcome is unknown
+  case tellModel // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .askPeople
+    case 2: self = .tellModel
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .askPeople: return 1
+    case .tellModel: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataWhenUnknown] = [
+    .unspecified,
+    .askPeople,
+    .tellModel,
+  ]
+
+}
+
+/// What a token's owner may do; each may do what those before it may.
+public nonisolated enum FermataScope: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+  case read // = 1
+
+  /// commands on runs, answers, workers
+  case operate // = 2
+
+  /// tokens, agents, base URLs
+  case admin // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .read
+    case 2: self = .operate
+    case 3: self = .admin
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .read: return 1
+    case .operate: return 2
+    case .admin: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataScope] = [
+    .unspecified,
+    .read,
+    .operate,
+    .admin,
   ]
 
 }
@@ -468,6 +1007,12 @@ public nonisolated enum FermataCallOutcome: SwiftProtobuf.Enum, Swift.CaseIterab
 
   /// not executed: the run was stopped
   case callCancelled // = 7
+
+  /// not executed: a person said no, or nobody said yes in time
+  case callRejected // = 8
+
+  /// not executed: the policy forbids it
+  case callDenied // = 9
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -484,6 +1029,8 @@ public nonisolated enum FermataCallOutcome: SwiftProtobuf.Enum, Swift.CaseIterab
     case 5: self = .callUnknown
     case 6: self = .callSuperseded
     case 7: self = .callCancelled
+    case 8: self = .callRejected
+    case 9: self = .callDenied
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -498,6 +1045,8 @@ public nonisolated enum FermataCallOutcome: SwiftProtobuf.Enum, Swift.CaseIterab
     case .callUnknown: return 5
     case .callSuperseded: return 6
     case .callCancelled: return 7
+    case .callRejected: return 8
+    case .callDenied: return 9
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -512,6 +1061,8 @@ public nonisolated enum FermataCallOutcome: SwiftProtobuf.Enum, Swift.CaseIterab
     .callUnknown,
     .callSuperseded,
     .callCancelled,
+    .callRejected,
+    .callDenied,
   ]
 
 }
@@ -525,6 +1076,9 @@ public nonisolated enum FermataCutCause: SwiftProtobuf.Enum, Swift.CaseIterable 
   case byStop // = 3
   case byShutdown // = 4
   case byCrash // = 5
+
+  /// the run was copied while the call was in flight elsewhere
+  case byMove // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -539,6 +1093,7 @@ public nonisolated enum FermataCutCause: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 3: self = .byStop
     case 4: self = .byShutdown
     case 5: self = .byCrash
+    case 6: self = .byMove
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -551,6 +1106,7 @@ public nonisolated enum FermataCutCause: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .byStop: return 3
     case .byShutdown: return 4
     case .byCrash: return 5
+    case .byMove: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -563,8 +1119,62 @@ public nonisolated enum FermataCutCause: SwiftProtobuf.Enum, Swift.CaseIterable 
     .byStop,
     .byShutdown,
     .byCrash,
+    .byMove,
   ]
 
+}
+
+/// Where a run is to hold by itself. (A message of its own, because the names of enum values are the schema's.)
+public nonisolated struct FermataHoldPoint: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum At: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+
+    /// Launch: NONE; Resume: as it was
+    case unspecified // = 0
+    case none // = 1
+
+    /// after each selection of calls, before any of them starts
+    case selection // = 2
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .none
+      case 2: self = .selection
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .none: return 1
+      case .selection: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [FermataHoldPoint.At] = [
+      .unspecified,
+      .none,
+      .selection,
+    ]
+
+  }
+
+  public init() {}
 }
 
 public nonisolated struct FermataHello: Sendable {
@@ -704,6 +1314,27 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
   public var hasLimits: Bool {_storage._limits != nil}
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
   public mutating func clearLimits() {_uniqueStorage()._limits = nil}
+
+  /// comes before the agent's, tool by tool
+  public var policy: FermataPolicy {
+    get {_storage._policy ?? FermataPolicy()}
+    set {_uniqueStorage()._policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {_storage._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {_uniqueStorage()._policy = nil}
+
+  public var holdAt: FermataHoldPoint.At {
+    get {_storage._holdAt}
+    set {_uniqueStorage()._holdAt = newValue}
+  }
+
+  /// tools that workers serve, besides those that are registered
+  public var workerTools: [FermataToolSpec] {
+    get {_storage._workerTools}
+    set {_uniqueStorage()._workerTools = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -889,6 +1520,14 @@ public nonisolated struct FermataResume: Sendable {
   /// lifts the hold that the token was given for, and no other; `run` may then be left out
   public var token: String = String()
 
+  public var holdAt: FermataHoldPoint.At = .unspecified
+
+  /// provider/model for all model calls from now on; empty: as it was
+  public var model: String = String()
+
+  /// of the model's server, with `model`; only for who may ADMIN: the provider's key goes there
+  public var baseURL: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -949,7 +1588,100 @@ public nonisolated struct FermataAnswer: Sendable {
 
   public var ask: UInt32 = 0
 
+  /// the answer to a QUESTION; what else it is, its verdict says; REJECT: a comment
   public var text: String = String()
+
+  /// of an ask other than QUESTION
+  public var verdict: FermataVerdict = .unspecified
+
+  /// EDIT
+  public var arguments: String = String()
+
+  /// of the arguments that were shown, in hexadecimal: APPROVE and EDIT need it
+  public var argumentsSha256: String = String()
+
+  /// APPROVE, REJECT: decide such calls so from now on
+  public var sticky: FermataSticky {
+    get {_sticky ?? FermataSticky()}
+    set {_sticky = newValue}
+  }
+  /// Returns true if `sticky` has been explicitly set.
+  public var hasSticky: Bool {self._sticky != nil}
+  /// Clears the value of `sticky`. Subsequent reads from it will return its default value.
+  public mutating func clearSticky() {self._sticky = nil}
+
+  /// RAISE
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
+  /// answers the ask that it was made for; `run`, `ask` and the hash may be left out
+  public var token: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+  fileprivate var _sticky: FermataSticky? = nil
+  fileprivate var _limits: FermataLimits? = nil
+}
+
+/// Makes the answer to an approval a rule of the run's policy: calls of the same tool to which all conditions apply.
+public nonisolated struct FermataSticky: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// none: every call of the tool
+  public var when: [FermataCondition] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Edits or rejects a call that is selected and not started, while the run is on hold. It approves nothing.
+public nonisolated struct FermataDecideCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  public var run: String = String()
+
+  public var call: UInt32 = 0
+
+  /// EDIT or REJECT
+  public var verdict: FermataVerdict = .unspecified
+
+  /// REJECT: what the model is told
+  public var text: String = String()
+
+  /// EDIT
+  public var arguments: String = String()
+
+  /// of the arguments that were shown, in hexadecimal; refused as STALE unless they are these
+  public var argumentsSha256: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -958,8 +1690,406 @@ public nonisolated struct FermataAnswer: Sendable {
   fileprivate var _ifSeq: UInt64? = nil
 }
 
-/// Stores an agent under its name; an agent of that name is replaced, and runs keep the one they were launched with.
-public nonisolated struct FermataPutAgent: @unchecked Sendable {
+/// Replaces a run's policy. Calls that have not started are judged again; nothing is ever approved by it.
+public nonisolated struct FermataSetPolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  public var run: String = String()
+
+  public var policy: FermataPolicy {
+    get {_policy ?? FermataPolicy()}
+    set {_policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {self._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {self._policy = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+  fileprivate var _policy: FermataPolicy? = nil
+}
+
+/// Replaces a run's limits; those that are not set are none.
+public nonisolated struct FermataSetBudget: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  public var run: String = String()
+
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+  fileprivate var _limits: FermataLimits? = nil
+}
+
+/// Makes a new run of the beginning of another's journal; that one is not touched.
+public nonisolated struct FermataFork: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  /// of the source
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  /// the source
+  public var run: String = String()
+
+  /// the last event to copy, with nothing in flight after it; 0: the last such point before a stop
+  public var at: UInt64 = 0
+
+  /// go on at once; otherwise it is on hold (FORKED)
+  public var start: Bool = false
+
+  /// cut before this message was queued, and queue `text` in its place
+  public var message: UInt32 = 0
+
+  /// with `message`; without: a message to send along
+  public var text: String = String()
+
+  /// cut after this call was selected, and give it `arguments`
+  public var call: UInt32 = 0
+
+  public var arguments: String = String()
+
+  /// absolute path of an existing directory; empty: the source's
+  public var workspace: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+}
+
+/// Reads a checkpoint, page by page. With `handoff` it first ends the run here for good: that needs a request_id.
+public nonisolated struct FermataExport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// with `handoff`
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  public var run: String = String()
+
+  public var handoff: Bool = false
+
+  /// the `next` of the page before
+  public var after: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+}
+
+public nonisolated struct FermataExportReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the next part of the checkpoint
+  public var text: String = String()
+
+  /// empty: that was the last
+  public var next: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Brings a checkpoint's parts, in order; the last one makes it a run, or nothing at all.
+public nonisolated struct FermataImport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of this part
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  /// a UUID of the client's choice: names the parts that belong together
+  public var upload: String = String()
+
+  /// numbers them, from 1
+  public var part: UInt32 = 0
+
+  public var text: String = String()
+
+  public var last: Bool = false
+
+  /// With the last part:
+  public var start: Bool = false
+
+  /// absolute path of an existing directory; empty: the one that the checkpoint names
+  public var workspace: String = String()
+
+  /// answers the one open ask, and goes on
+  public var answer: String {
+    get {_answer ?? String()}
+    set {_answer = newValue}
+  }
+  /// Returns true if `answer` has been explicitly set.
+  public var hasAnswer: Bool {self._answer != nil}
+  /// Clears the value of `answer`. Subsequent reads from it will return its default value.
+  public mutating func clearAnswer() {self._answer = nil}
+
+  /// with `answer`: of an ask other than QUESTION
+  public var verdict: FermataVerdict = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _answer: String? = nil
+}
+
+/// Tells which tools workers serve. Agents and runs can name them from then on.
+public nonisolated struct FermataRegisterTools: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  /// the worker's own name, one of its kind
+  public var worker: String = String()
+
+  public var tools: [FermataToolSpec] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataRegisterToolsReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var changed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Waits for calls of these tools and offers them. An offer is no promise: StartCall says who has the call.
+public nonisolated struct FermataTakeCalls: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var worker: String = String()
+
+  public var tools: [String] = []
+
+  /// 0: 1
+  public var limit: UInt32 = 0
+
+  /// at most Hello's max_wait_ms
+  public var waitMs: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataTakeCallsReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var offers: [FermataCallOffer] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataCallOffer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var run: String = String()
+
+  public var call: UInt32 = 0
+
+  /// that StartCall is to name
+  public var attempt: UInt32 = 0
+
+  public var tool: String = String()
+
+  public var arguments: String = String()
+
+  public var workspace: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Takes a call: it is the worker's once the reply is there, and until the lease ends.
+public nonisolated struct FermataStartCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var ifSeq: UInt64 {
+    get {_ifSeq ?? 0}
+    set {_ifSeq = newValue}
+  }
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {self._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {self._ifSeq = nil}
+
+  public var run: String = String()
+
+  public var call: UInt32 = 0
+
+  public var attempt: UInt32 = 0
+
+  public var worker: String = String()
+
+  /// 0: 30000
+  public var leaseMs: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifSeq: UInt64? = nil
+}
+
+/// Keeps a call; refused as CALL_ENDED when there is nothing to keep any more.
+public nonisolated struct FermataExtendCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var run: String = String()
+
+  public var call: UInt32 = 0
+
+  public var attempt: UInt32 = 0
+
+  public var worker: String = String()
+
+  /// from now; 0: 30000
+  public var leaseMs: UInt32 = 0
+
+  /// what to show as the output since the last time; not journaled
+  public var output: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataExtendCallReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var leaseUntil: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataCompleteCall: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -979,30 +2109,342 @@ public nonisolated struct FermataPutAgent: @unchecked Sendable {
     set {_uniqueStorage()._reason = newValue}
   }
 
-  /// refused as STALE unless the stored agent has this version; 0: unless there is none
-  public var ifVersion: UInt32 {
-    get {_storage._ifVersion ?? 0}
-    set {_uniqueStorage()._ifVersion = newValue}
+  public var ifSeq: UInt64 {
+    get {_storage._ifSeq ?? 0}
+    set {_uniqueStorage()._ifSeq = newValue}
   }
-  /// Returns true if `ifVersion` has been explicitly set.
-  public var hasIfVersion: Bool {_storage._ifVersion != nil}
-  /// Clears the value of `ifVersion`. Subsequent reads from it will return its default value.
-  public mutating func clearIfVersion() {_uniqueStorage()._ifVersion = nil}
+  /// Returns true if `ifSeq` has been explicitly set.
+  public var hasIfSeq: Bool {_storage._ifSeq != nil}
+  /// Clears the value of `ifSeq`. Subsequent reads from it will return its default value.
+  public mutating func clearIfSeq() {_uniqueStorage()._ifSeq = nil}
 
-  public var agent: FermataAgent {
-    get {_storage._agent ?? FermataAgent()}
-    set {_uniqueStorage()._agent = newValue}
+  public var run: String {
+    get {_storage._run}
+    set {_uniqueStorage()._run = newValue}
   }
-  /// Returns true if `agent` has been explicitly set.
-  public var hasAgent: Bool {_storage._agent != nil}
-  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
-  public mutating func clearAgent() {_uniqueStorage()._agent = nil}
+
+  public var call: UInt32 {
+    get {_storage._call}
+    set {_uniqueStorage()._call = newValue}
+  }
+
+  public var attempt: UInt32 {
+    get {_storage._attempt}
+    set {_uniqueStorage()._attempt = newValue}
+  }
+
+  public var worker: String {
+    get {_storage._worker}
+    set {_uniqueStorage()._worker = newValue}
+  }
+
+  public var outcome: OneOf_Outcome? {
+    get {return _storage._outcome}
+    set {_uniqueStorage()._outcome = newValue}
+  }
+
+  /// what the model is shown
+  public var result: String {
+    get {
+      if case .result(let v)? = _storage._outcome {return v}
+      return String()
+    }
+    set {_uniqueStorage()._outcome = .result(newValue)}
+  }
+
+  /// why it could not be done
+  public var error: String {
+    get {
+      if case .error(let v)? = _storage._outcome {return v}
+      return String()
+    }
+    set {_uniqueStorage()._outcome = .error(newValue)}
+  }
+
+  /// the answer to this becomes the call's result; the tool is not executed again
+  public var pause: FermataQuestion {
+    get {
+      if case .pause(let v)? = _storage._outcome {return v}
+      return FermataQuestion()
+    }
+    set {_uniqueStorage()._outcome = .pause(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Outcome: Equatable, Sendable {
+    /// what the model is shown
+    case result(String)
+    /// why it could not be done
+    case error(String)
+    /// the answer to this becomes the call's result; the tool is not executed again
+    case pause(FermataQuestion)
+
+  }
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a question to people consists of.
+public nonisolated struct FermataQuestion: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var question: String = String()
+
+  public var context: String = String()
+
+  public var urgency: FermataUrgency = .unspecified
+
+  public var format: FermataAnswerFormat {
+    get {_format ?? FermataAnswerFormat()}
+    set {_format = newValue}
+  }
+  /// Returns true if `format` has been explicitly set.
+  public var hasFormat: Bool {self._format != nil}
+  /// Clears the value of `format`. Subsequent reads from it will return its default value.
+  public mutating func clearFormat() {self._format = nil}
+
+  /// from when it is asked; 0: none
+  public var deadlineMs: UInt32 = 0
+
+  public var atDeadline: FermataAtDeadline = .unspecified
+
+  public var defaultAnswer: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _format: FermataAnswerFormat? = nil
+}
+
+public nonisolated struct FermataAnswerFormat: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var form: FermataAnswerForm = .unspecified
+
+  public var choices: [String] = []
+
+  /// JSON Schema, as text; protocol/README says which part of it
+  public var schema: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataAuth: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var token: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataAuthReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var scope: FermataScope = .unspecified
+
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataCreateToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  /// for people; letters, digits, - _ . and at most 64 of them
+  public var name: String = String()
+
+  public var scope: FermataScope = .unspecified
+
+  /// 0: never
+  public var expiresAt: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataCreateTokenReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var token: FermataToken {
+    get {_token ?? FermataToken()}
+    set {_token = newValue}
+  }
+  /// Returns true if `token` has been explicitly set.
+  public var hasToken: Bool {self._token != nil}
+  /// Clears the value of `token`. Subsequent reads from it will return its default value.
+  public mutating func clearToken() {self._token = nil}
+
+  /// shown to nobody again, but to who repeats the command
+  public var secret: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _token: FermataToken? = nil
+}
+
+public nonisolated struct FermataListTokens: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var limit: UInt32 = 0
+
+  public var after: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataListTokensReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var tokens: [FermataToken] = []
+
+  public var next: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataRevokeToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var id: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataRevokeTokenReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var token: FermataToken {
+    get {_token ?? FermataToken()}
+    set {_token = newValue}
+  }
+  /// Returns true if `token` has been explicitly set.
+  public var hasToken: Bool {self._token != nil}
+  /// Clears the value of `token`. Subsequent reads from it will return its default value.
+  public mutating func clearToken() {self._token = nil}
+
+  public var changed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _token: FermataToken? = nil
+}
+
+public nonisolated struct FermataToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var id: String = String()
+
+  public var name: String = String()
+
+  public var scope: FermataScope = .unspecified
+
+  public var createdAt: Int64 = 0
+
+  /// 0: never
+  public var expiresAt: Int64 = 0
+
+  /// 0: it is valid
+  public var revokedAt: Int64 = 0
+
+  public var by: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Stores an agent under its name; an agent of that name is replaced, and runs keep the one they were launched with.
+public nonisolated struct FermataPutAgent: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  /// refused as STALE unless the stored agent has this version; 0: unless there is none
+  public var ifVersion: UInt32 {
+    get {_ifVersion ?? 0}
+    set {_ifVersion = newValue}
+  }
+  /// Returns true if `ifVersion` has been explicitly set.
+  public var hasIfVersion: Bool {self._ifVersion != nil}
+  /// Clears the value of `ifVersion`. Subsequent reads from it will return its default value.
+  public mutating func clearIfVersion() {self._ifVersion = nil}
+
+  public var agent: FermataAgent {
+    get {_agent ?? FermataAgent()}
+    set {_agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {self._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {self._agent = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _ifVersion: UInt32? = nil
+  fileprivate var _agent: FermataAgent? = nil
 }
 
 public nonisolated struct FermataPutAgentReply: Sendable {
@@ -1030,35 +2472,66 @@ public nonisolated struct FermataPutAgentReply: Sendable {
 }
 
 /// The reply to every command that changes a run. Its summary comes without last_message: GetRun has it.
-public nonisolated struct FermataCommandReply: Sendable {
+public nonisolated struct FermataCommandReply: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// after the command
   public var run: FermataRunSummary {
-    get {_run ?? FermataRunSummary()}
-    set {_run = newValue}
+    get {_storage._run ?? FermataRunSummary()}
+    set {_uniqueStorage()._run = newValue}
   }
   /// Returns true if `run` has been explicitly set.
-  public var hasRun: Bool {self._run != nil}
+  public var hasRun: Bool {_storage._run != nil}
   /// Clears the value of `run`. Subsequent reads from it will return its default value.
-  public mutating func clearRun() {self._run = nil}
+  public mutating func clearRun() {_uniqueStorage()._run = nil}
 
   /// false: the run was already as wished, nothing was written
-  public var changed: Bool = false
+  public var changed: Bool {
+    get {_storage._changed}
+    set {_uniqueStorage()._changed = newValue}
+  }
 
   /// Send, Resume with text, Launch with task: the message's number in the run
-  public var message: UInt32 = 0
+  public var message: UInt32 {
+    get {_storage._message}
+    set {_uniqueStorage()._message = newValue}
+  }
 
   /// Pause and Interrupt that asked for one and set a hold
-  public var resumeToken: String = String()
+  public var resumeToken: String {
+    get {_storage._resumeToken}
+    set {_uniqueStorage()._resumeToken = newValue}
+  }
+
+  /// StartCall: as it is to be executed
+  public var call: FermataCall {
+    get {_storage._call ?? FermataCall()}
+    set {_uniqueStorage()._call = newValue}
+  }
+  /// Returns true if `call` has been explicitly set.
+  public var hasCall: Bool {_storage._call != nil}
+  /// Clears the value of `call`. Subsequent reads from it will return its default value.
+  public mutating func clearCall() {_uniqueStorage()._call = nil}
+
+  /// StartCall
+  public var leaseUntil: Int64 {
+    get {_storage._leaseUntil}
+    set {_uniqueStorage()._leaseUntil = newValue}
+  }
+
+  /// StartCall
+  public var workspace: String {
+    get {_storage._workspace}
+    set {_uniqueStorage()._workspace = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _run: FermataRunSummary? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct FermataGetRun: Sendable {
@@ -1171,6 +2644,9 @@ public nonisolated struct FermataListAsks: Sendable {
   public var limit: UInt32 = 0
 
   public var after: String = String()
+
+  /// with the token of each; needs the scope OPERATE
+  public var tokens: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1462,83 +2938,78 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
 }
 
 /// What runs are launched from. Names of files are the command line's; the server has agents under their names.
-public nonisolated struct FermataAgent: Sendable {
+public nonisolated struct FermataAgent: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// letters, digits, - _ . and at most 64 of them
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// for people
-  public var description_p: String = String()
+  public var description_p: String {
+    get {_storage._description_p}
+    set {_uniqueStorage()._description_p = newValue}
+  }
 
   /// provider/model; empty: the server's default
-  public var model: String = String()
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   public var modelOptions: FermataModelOptions {
-    get {_modelOptions ?? FermataModelOptions()}
-    set {_modelOptions = newValue}
+    get {_storage._modelOptions ?? FermataModelOptions()}
+    set {_uniqueStorage()._modelOptions = newValue}
   }
   /// Returns true if `modelOptions` has been explicitly set.
-  public var hasModelOptions: Bool {self._modelOptions != nil}
+  public var hasModelOptions: Bool {_storage._modelOptions != nil}
   /// Clears the value of `modelOptions`. Subsequent reads from it will return its default value.
-  public mutating func clearModelOptions() {self._modelOptions = nil}
+  public mutating func clearModelOptions() {_uniqueStorage()._modelOptions = nil}
 
   /// empty: the built-in one
-  public var systemPrompt: String = String()
+  public var systemPrompt: String {
+    get {_storage._systemPrompt}
+    set {_uniqueStorage()._systemPrompt = newValue}
+  }
 
   /// names of tools; empty: all built-in ones
-  public var tools: [String] = []
+  public var tools: [String] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
 
   /// 0 is 1
-  public var modelAttempts: UInt32 = 0
+  public var modelAttempts: UInt32 {
+    get {_storage._modelAttempts}
+    set {_uniqueStorage()._modelAttempts = newValue}
+  }
 
   public var limits: FermataLimits {
-    get {_limits ?? FermataLimits()}
-    set {_limits = newValue}
+    get {_storage._limits ?? FermataLimits()}
+    set {_uniqueStorage()._limits = newValue}
   }
   /// Returns true if `limits` has been explicitly set.
-  public var hasLimits: Bool {self._limits != nil}
+  public var hasLimits: Bool {_storage._limits != nil}
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
-  public mutating func clearLimits() {self._limits = nil}
+  public mutating func clearLimits() {_uniqueStorage()._limits = nil}
 
-  public var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  public init() {}
-
-  fileprivate var _modelOptions: FermataModelOptions? = nil
-  fileprivate var _limits: FermataLimits? = nil
-}
-
-public nonisolated struct FermataStoredAgent: @unchecked Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  public var agent: FermataAgent {
-    get {_storage._agent ?? FermataAgent()}
-    set {_uniqueStorage()._agent = newValue}
+  public var policy: FermataPolicy {
+    get {_storage._policy ?? FermataPolicy()}
+    set {_uniqueStorage()._policy = newValue}
   }
-  /// Returns true if `agent` has been explicitly set.
-  public var hasAgent: Bool {_storage._agent != nil}
-  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
-  public mutating func clearAgent() {_uniqueStorage()._agent = nil}
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {_storage._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {_uniqueStorage()._policy = nil}
 
-  /// counts the changes of the agent of this name, from 1
-  public var version: UInt32 {
-    get {_storage._version}
-    set {_uniqueStorage()._version = newValue}
-  }
-
-  public var storedAt: Int64 {
-    get {_storage._storedAt}
-    set {_uniqueStorage()._storedAt = newValue}
-  }
-
-  public var by: String {
-    get {_storage._by}
-    set {_uniqueStorage()._by = newValue}
+  /// tools that workers serve; `tools` may name them, and those that are registered
+  public var workerTools: [FermataToolSpec] {
+    get {_storage._workerTools}
+    set {_uniqueStorage()._workerTools = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1546,6 +3017,149 @@ public nonisolated struct FermataStoredAgent: @unchecked Sendable {
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// When a call may start, tool by tool. Of a tool that is not named, every call may.
+public nonisolated struct FermataPolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var tools: [FermataToolPolicy] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataToolPolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the tool's name
+  public var tool: String = String()
+
+  /// in order; the first that applies decides
+  public var rules: [FermataRule] = []
+
+  /// when none does
+  public var gate: FermataGate = .unspecified
+
+  public var whenUnknown: FermataWhenUnknown = .unspecified
+
+  /// of the approvals that it asks for
+  public var urgency: FermataUrgency = .unspecified
+
+  /// of these, from when it is asked; 0: none, otherwise the call is rejected then
+  public var deadlineMs: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A rule applies when all its conditions do. One that cannot be told asks, unless a later rule denies.
+public nonisolated struct FermataRule: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var when: [FermataCondition] = []
+
+  public var gate: FermataGate = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A condition on a call's arguments.
+public nonisolated struct FermataCondition: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// JSON pointer (RFC 6901) into the arguments; empty: all of them
+  public var pointer: String = String()
+
+  public var test: FermataCondition.OneOf_Test? = nil
+
+  /// JSON
+  public var equals: String {
+    get {
+      if case .equals(let v)? = test {return v}
+      return String()
+    }
+    set {test = .equals(newValue)}
+  }
+
+  public var greater: Double {
+    get {
+      if case .greater(let v)? = test {return v}
+      return 0
+    }
+    set {test = .greater(newValue)}
+  }
+
+  public var less: Double {
+    get {
+      if case .less(let v)? = test {return v}
+      return 0
+    }
+    set {test = .less(newValue)}
+  }
+
+  /// POSIX extended regular expression, found anywhere in a string of at most 16 KiB
+  public var matches: String {
+    get {
+      if case .matches(let v)? = test {return v}
+      return String()
+    }
+    set {test = .matches(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Test: Equatable, Sendable {
+    /// JSON
+    case equals(String)
+    case greater(Double)
+    case less(Double)
+    /// POSIX extended regular expression, found anywhere in a string of at most 16 KiB
+    case matches(String)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct FermataStoredAgent: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var agent: FermataAgent {
+    get {_agent ?? FermataAgent()}
+    set {_agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  public var hasAgent: Bool {self._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  public mutating func clearAgent() {self._agent = nil}
+
+  /// counts the changes of the agent of this name, from 1
+  public var version: UInt32 = 0
+
+  public var storedAt: Int64 = 0
+
+  public var by: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _agent: FermataAgent? = nil
 }
 
 /// Sent to the model's server as they are; what is not set is not sent.
@@ -1604,7 +3218,7 @@ public nonisolated struct FermataModelOptions: Sendable {
   fileprivate var _seed: Int64? = nil
 }
 
-/// When one is reached before a model call, the turn has failed (LIMIT_REACHED). Resume grants the same again.
+/// When one is reached before a model call, the run asks (BUDGET, STUCK) and makes none until it is answered.
 public nonisolated struct FermataLimits: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1620,7 +3234,7 @@ public nonisolated struct FermataLimits: Sendable {
   /// Clears the value of `maxSteps`. Subsequent reads from it will return its default value.
   public mutating func clearMaxSteps() {self._maxSteps = nil}
 
-  /// since the run was launched, or since it was resumed after this limit
+  /// since the run was launched, or since more was granted
   public var maxCostNanoUsd: Int64 {
     get {_maxCostNanoUsd ?? 0}
     set {_maxCostNanoUsd = newValue}
@@ -1630,12 +3244,23 @@ public nonisolated struct FermataLimits: Sendable {
   /// Clears the value of `maxCostNanoUsd`. Subsequent reads from it will return its default value.
   public mutating func clearMaxCostNanoUsd() {self._maxCostNanoUsd = nil}
 
+  /// steps in a row that chose the same calls and got the same results
+  public var maxRepeats: UInt32 {
+    get {_maxRepeats ?? 0}
+    set {_maxRepeats = newValue}
+  }
+  /// Returns true if `maxRepeats` has been explicitly set.
+  public var hasMaxRepeats: Bool {self._maxRepeats != nil}
+  /// Clears the value of `maxRepeats`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxRepeats() {self._maxRepeats = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _maxSteps: UInt32? = nil
   fileprivate var _maxCostNanoUsd: Int64? = nil
+  fileprivate var _maxRepeats: UInt32? = nil
 }
 
 /// The reply to a frame that was refused. Clients act on `class` and `retryable` for codes that they do not know.
@@ -1786,6 +3411,48 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
     set {_uniqueStorage()._parent = newValue}
   }
 
+  /// part of `usage`: what it had cost when it came from a checkpoint or another run
+  public var inherited: FermataUsage {
+    get {_storage._inherited ?? FermataUsage()}
+    set {_uniqueStorage()._inherited = newValue}
+  }
+  /// Returns true if `inherited` has been explicitly set.
+  public var hasInherited: Bool {_storage._inherited != nil}
+  /// Clears the value of `inherited`. Subsequent reads from it will return its default value.
+  public mutating func clearInherited() {_uniqueStorage()._inherited = nil}
+
+  /// the run that it is a fork of
+  public var source: String {
+    get {_storage._source}
+    set {_uniqueStorage()._source = newValue}
+  }
+
+  public var holdAt: FermataHoldPoint.At {
+    get {_storage._holdAt}
+    set {_uniqueStorage()._holdAt = newValue}
+  }
+
+  /// STOPPED because it was handed off: it may go on elsewhere
+  public var handedOff: Bool {
+    get {_storage._handedOff}
+    set {_uniqueStorage()._handedOff = newValue}
+  }
+
+  /// tools of calls that no worker has taken yet
+  public var waitsForTools: [String] {
+    get {_storage._waitsForTools}
+    set {_uniqueStorage()._waitsForTools = newValue}
+  }
+
+  public var limits: FermataLimits {
+    get {_storage._limits ?? FermataLimits()}
+    set {_uniqueStorage()._limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {_storage._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {_uniqueStorage()._limits = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1835,6 +3502,9 @@ public nonisolated struct FermataFailure: Sendable {
   public var retryable: Bool = false
 
   public var retryAfterMs: UInt64 = 0
+
+  /// trying again unchanged would only fail again: the message says what to change
+  public var willRepeat: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1888,6 +3558,24 @@ public nonisolated struct FermataCall: Sendable {
 
   public var step: UInt32 = 0
 
+  /// in hexadecimal
+  public var argumentsSha256: String = String()
+
+  /// a person let it run
+  public var approved: Bool = false
+
+  /// the arguments are not those that the model chose
+  public var edited: Bool = false
+
+  /// what the policy says of it
+  public var gate: FermataGate = .unspecified
+
+  /// counts its starts
+  public var attempt: UInt32 = 0
+
+  /// that has it, or had it last
+  public var worker: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1907,28 +3595,112 @@ public nonisolated struct FermataQueuedMessage: Sendable {
   public init() {}
 }
 
-public nonisolated struct FermataAsk: Sendable {
+public nonisolated struct FermataAsk: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var run: String = String()
+  public var run: String {
+    get {_storage._run}
+    set {_uniqueStorage()._run = newValue}
+  }
 
-  public var number: UInt32 = 0
+  public var number: UInt32 {
+    get {_storage._number}
+    set {_uniqueStorage()._number = newValue}
+  }
 
-  public var kind: FermataAskKind = .unspecified
+  public var kind: FermataAskKind {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
-  public var question: String = String()
+  public var question: String {
+    get {_storage._question}
+    set {_uniqueStorage()._question = newValue}
+  }
 
-  public var context: String = String()
+  public var context: String {
+    get {_storage._context}
+    set {_uniqueStorage()._context = newValue}
+  }
 
-  public var call: UInt32 = 0
+  public var call: UInt32 {
+    get {_storage._call}
+    set {_uniqueStorage()._call = newValue}
+  }
 
-  public var openedAt: Int64 = 0
+  public var openedAt: Int64 {
+    get {_storage._openedAt}
+    set {_uniqueStorage()._openedAt = newValue}
+  }
+
+  public var urgency: FermataUrgency {
+    get {_storage._urgency}
+    set {_uniqueStorage()._urgency = newValue}
+  }
+
+  /// of a QUESTION
+  public var format: FermataAnswerFormat {
+    get {_storage._format ?? FermataAnswerFormat()}
+    set {_uniqueStorage()._format = newValue}
+  }
+  /// Returns true if `format` has been explicitly set.
+  public var hasFormat: Bool {_storage._format != nil}
+  /// Clears the value of `format`. Subsequent reads from it will return its default value.
+  public mutating func clearFormat() {_uniqueStorage()._format = nil}
+
+  /// 0: none
+  public var deadlineAt: Int64 {
+    get {_storage._deadlineAt}
+    set {_uniqueStorage()._deadlineAt = newValue}
+  }
+
+  public var atDeadline: FermataAtDeadline {
+    get {_storage._atDeadline}
+    set {_uniqueStorage()._atDeadline = newValue}
+  }
+
+  public var defaultAnswer: String {
+    get {_storage._defaultAnswer}
+    set {_uniqueStorage()._defaultAnswer = newValue}
+  }
+
+  /// of the call
+  public var tool: String {
+    get {_storage._tool}
+    set {_uniqueStorage()._tool = newValue}
+  }
+
+  /// APPROVAL: what would run
+  public var arguments: String {
+    get {_storage._arguments}
+    set {_uniqueStorage()._arguments = newValue}
+  }
+
+  /// in hexadecimal
+  public var argumentsSha256: String {
+    get {_storage._argumentsSha256}
+    set {_uniqueStorage()._argumentsSha256 = newValue}
+  }
+
+  /// of the run
+  public var agent: String {
+    get {_storage._agent}
+    set {_uniqueStorage()._agent = newValue}
+  }
+
+  /// answers this ask from outside; only where it was asked for
+  public var token: String {
+    get {_storage._token}
+    set {_uniqueStorage()._token = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// One fact in a run's journal.
@@ -2131,6 +3903,70 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     set {_uniqueStorage()._kind = .limitReached(newValue)}
   }
 
+  public var callEdited: FermataCallEdited {
+    get {
+      if case .callEdited(let v)? = _storage._kind {return v}
+      return FermataCallEdited()
+    }
+    set {_uniqueStorage()._kind = .callEdited(newValue)}
+  }
+
+  public var policySet: FermataPolicySet {
+    get {
+      if case .policySet(let v)? = _storage._kind {return v}
+      return FermataPolicySet()
+    }
+    set {_uniqueStorage()._kind = .policySet(newValue)}
+  }
+
+  public var limitsSet: FermataLimitsSet {
+    get {
+      if case .limitsSet(let v)? = _storage._kind {return v}
+      return FermataLimitsSet()
+    }
+    set {_uniqueStorage()._kind = .limitsSet(newValue)}
+  }
+
+  public var modelSet: FermataModelSet {
+    get {
+      if case .modelSet(let v)? = _storage._kind {return v}
+      return FermataModelSet()
+    }
+    set {_uniqueStorage()._kind = .modelSet(newValue)}
+  }
+
+  public var holdAtSet: FermataHoldAtSet {
+    get {
+      if case .holdAtSet(let v)? = _storage._kind {return v}
+      return FermataHoldAtSet()
+    }
+    set {_uniqueStorage()._kind = .holdAtSet(newValue)}
+  }
+
+  public var handedOff: FermataHandedOff {
+    get {
+      if case .handedOff(let v)? = _storage._kind {return v}
+      return FermataHandedOff()
+    }
+    set {_uniqueStorage()._kind = .handedOff(newValue)}
+  }
+
+  public var forked: FermataForked {
+    get {
+      if case .forked(let v)? = _storage._kind {return v}
+      return FermataForked()
+    }
+    set {_uniqueStorage()._kind = .forked(newValue)}
+  }
+
+  public var imported: FermataImported {
+    get {
+      if case .imported(let v)? = _storage._kind {return v}
+      return FermataImported()
+    }
+    set {_uniqueStorage()._kind = .imported(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -2153,6 +3989,14 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     case stopped(FermataStopped)
     case callLost(FermataCallLost)
     case limitReached(FermataLimitReached)
+    case callEdited(FermataCallEdited)
+    case policySet(FermataPolicySet)
+    case limitsSet(FermataLimitsSet)
+    case modelSet(FermataModelSet)
+    case holdAtSet(FermataHoldAtSet)
+    case handedOff(FermataHandedOff)
+    case forked(FermataForked)
+    case imported(FermataImported)
 
   }
 
@@ -2173,9 +4017,14 @@ public nonisolated struct FermataToolSpec: Sendable {
   /// JSON Schema, as text
   public var parameters: String = String()
 
+  /// executing it twice does what executing it once does
   public var idempotent: Bool = false
 
+  /// it may execute beside its neighbours that may as well
   public var parallel: Bool = false
+
+  /// a worker executes it, not the server
+  public var byWorker: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2183,52 +4032,95 @@ public nonisolated struct FermataToolSpec: Sendable {
 }
 
 /// Everything that the run was launched with; it never changes.
-public nonisolated struct FermataLaunched: Sendable {
+public nonisolated struct FermataLaunched: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var agent: String = String()
+  public var agent: String {
+    get {_storage._agent}
+    set {_uniqueStorage()._agent = newValue}
+  }
 
-  public var model: String = String()
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
-  public var systemPrompt: String = String()
+  public var systemPrompt: String {
+    get {_storage._systemPrompt}
+    set {_uniqueStorage()._systemPrompt = newValue}
+  }
 
-  public var tools: [FermataToolSpec] = []
+  public var tools: [FermataToolSpec] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
 
-  public var workspace: String = String()
+  public var workspace: String {
+    get {_storage._workspace}
+    set {_uniqueStorage()._workspace = newValue}
+  }
 
-  public var modelAttempts: UInt32 = 0
+  public var modelAttempts: UInt32 {
+    get {_storage._modelAttempts}
+    set {_uniqueStorage()._modelAttempts = newValue}
+  }
 
-  public var labels: [FermataLabelEntry] = []
+  public var labels: [FermataLabelEntry] {
+    get {_storage._labels}
+    set {_uniqueStorage()._labels = newValue}
+  }
 
   public var modelOptions: FermataModelOptions {
-    get {_modelOptions ?? FermataModelOptions()}
-    set {_modelOptions = newValue}
+    get {_storage._modelOptions ?? FermataModelOptions()}
+    set {_uniqueStorage()._modelOptions = newValue}
   }
   /// Returns true if `modelOptions` has been explicitly set.
-  public var hasModelOptions: Bool {self._modelOptions != nil}
+  public var hasModelOptions: Bool {_storage._modelOptions != nil}
   /// Clears the value of `modelOptions`. Subsequent reads from it will return its default value.
-  public mutating func clearModelOptions() {self._modelOptions = nil}
+  public mutating func clearModelOptions() {_uniqueStorage()._modelOptions = nil}
 
   public var limits: FermataLimits {
-    get {_limits ?? FermataLimits()}
-    set {_limits = newValue}
+    get {_storage._limits ?? FermataLimits()}
+    set {_uniqueStorage()._limits = newValue}
   }
   /// Returns true if `limits` has been explicitly set.
-  public var hasLimits: Bool {self._limits != nil}
+  public var hasLimits: Bool {_storage._limits != nil}
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
-  public mutating func clearLimits() {self._limits = nil}
+  public mutating func clearLimits() {_uniqueStorage()._limits = nil}
 
   /// of the stored agent; 0: none
-  public var agentVersion: UInt32 = 0
+  public var agentVersion: UInt32 {
+    get {_storage._agentVersion}
+    set {_uniqueStorage()._agentVersion = newValue}
+  }
+
+  public var policy: FermataPolicy {
+    get {_storage._policy ?? FermataPolicy()}
+    set {_uniqueStorage()._policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {_storage._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {_uniqueStorage()._policy = nil}
+
+  public var holdAt: FermataHoldPoint.At {
+    get {_storage._holdAt}
+    set {_uniqueStorage()._holdAt = newValue}
+  }
+
+  /// the workspace was made for this run
+  public var ownWorkspace: Bool {
+    get {_storage._ownWorkspace}
+    set {_uniqueStorage()._ownWorkspace = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _modelOptions: FermataModelOptions? = nil
-  fileprivate var _limits: FermataLimits? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct FermataMessageQueued: Sendable {
@@ -2385,6 +4277,9 @@ public nonisolated struct FermataCallStarted: Sendable {
 
   public var attempt: UInt32 = 0
 
+  /// empty: the server itself
+  public var worker: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2444,7 +4339,8 @@ public nonisolated struct FermataCallGone: Sendable {
   public init() {}
 }
 
-/// The service died while the call executed, and its tool may run again: it will be started anew.
+/// The service died while the call executed, or its worker was not heard of any more, and its tool may run again: it
+/// will be started anew.
 public nonisolated struct FermataCallLost: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2474,9 +4370,37 @@ public nonisolated struct FermataAskOpened: Sendable {
 
   public var call: UInt32 = 0
 
+  public var urgency: FermataUrgency = .unspecified
+
+  public var format: FermataAnswerFormat {
+    get {_format ?? FermataAnswerFormat()}
+    set {_format = newValue}
+  }
+  /// Returns true if `format` has been explicitly set.
+  public var hasFormat: Bool {self._format != nil}
+  /// Clears the value of `format`. Subsequent reads from it will return its default value.
+  public mutating func clearFormat() {self._format = nil}
+
+  /// 0: none
+  public var deadlineAt: Int64 = 0
+
+  public var atDeadline: FermataAtDeadline = .unspecified
+
+  public var defaultAnswer: String = String()
+
+  /// of the call
+  public var tool: String = String()
+
+  /// APPROVAL: what would run
+  public var arguments: String = String()
+
+  public var argumentsSha256: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _format: FermataAnswerFormat? = nil
 }
 
 public nonisolated struct FermataAskAnswered: Sendable {
@@ -2488,9 +4412,28 @@ public nonisolated struct FermataAskAnswered: Sendable {
 
   public var text: String = String()
 
+  public var verdict: FermataVerdict = .unspecified
+
+  /// EDIT
+  public var arguments: String = String()
+
+  public var via: FermataAnswerVia = .unspecified
+
+  /// RAISE
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _limits: FermataLimits? = nil
 }
 
 public nonisolated struct FermataAskClosed: Sendable {
@@ -2502,6 +4445,141 @@ public nonisolated struct FermataAskClosed: Sendable {
 
   /// of the call that it belonged to
   public var outcome: FermataCallOutcome = .unspecified
+
+  /// its deadline came
+  public var expired: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A call that has not started has other arguments now.
+public nonisolated struct FermataCallEdited: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var number: UInt32 = 0
+
+  public var arguments: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataPolicySet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// all of it
+  public var policy: FermataPolicy {
+    get {_policy ?? FermataPolicy()}
+    set {_policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {self._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {self._policy = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _policy: FermataPolicy? = nil
+}
+
+public nonisolated struct FermataLimitsSet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// all of them
+  public var limits: FermataLimits {
+    get {_limits ?? FermataLimits()}
+    set {_limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  public var hasLimits: Bool {self._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  public mutating func clearLimits() {self._limits = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _limits: FermataLimits? = nil
+}
+
+public nonisolated struct FermataModelSet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var model: String = String()
+
+  public var baseURL: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataHoldAtSet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var holdAt: FermataHoldPoint.At = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The run has ended here for good, to go on elsewhere.
+public nonisolated struct FermataHandedOff: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The events before this one are another run's.
+public nonisolated struct FermataForked: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var source: String = String()
+
+  /// the last event of the source that is here
+  public var at: UInt64 = 0
+
+  /// empty: the source's
+  public var workspace: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The events before this one came from a checkpoint.
+public nonisolated struct FermataImported: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of the checkpoint
+  public var digest: String = String()
+
+  /// empty: as it was
+  public var workspace: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2659,7 +4737,7 @@ public nonisolated struct FermataTextDelta: Sendable {
 fileprivate nonisolated let _protobuf_package = "fermata.v1"
 
 nonisolated extension FermataFrameType: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{2}o\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{2}`\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
 }
 
 nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
@@ -2667,7 +4745,7 @@ nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataHoldCause: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOLD_CAUSE_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}INTERRUPTED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOLD_CAUSE_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}INTERRUPTED\0\u{1}SELECTION\0\u{1}IMPORTED\0\u{1}FORKED\0")
 }
 
 nonisolated extension FermataLiftCause: SwiftProtobuf._ProtoNameProviding {
@@ -2679,7 +4757,39 @@ nonisolated extension FermataDelivery: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataAskKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ASK_KIND_UNSPECIFIED\0\u{1}QUESTION\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ASK_KIND_UNSPECIFIED\0\u{1}QUESTION\0\u{1}APPROVAL\0\u{1}OUTCOME\0\u{1}BUDGET\0\u{1}STUCK\0")
+}
+
+nonisolated extension FermataUrgency: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0URGENCY_UNSPECIFIED\0\u{1}LOW\0\u{1}NORMAL\0\u{1}HIGH\0\u{1}CRITICAL\0")
+}
+
+nonisolated extension FermataAnswerForm: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ANSWER_FORM_UNSPECIFIED\0\u{1}FREE_TEXT\0\u{1}YES_NO\0\u{1}CHOICE\0\u{1}JSON\0")
+}
+
+nonisolated extension FermataAtDeadline: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0AT_DEADLINE_UNSPECIFIED\0\u{1}NEVER\0\u{1}REJECT_IT\0\u{1}DEFAULT\0")
+}
+
+nonisolated extension FermataVerdict: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}APPROVE\0\u{1}EDIT\0\u{1}REJECT\0\u{1}RUN_AGAIN\0\u{1}TAKE_RESULT\0\u{1}TELL_UNKNOWN\0\u{1}RAISE\0\u{1}GO_ON\0\u{1}GUIDE\0\u{1}END_TURN\0")
+}
+
+nonisolated extension FermataAnswerVia: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ANSWER_VIA_UNSPECIFIED\0\u{1}VIA_COMMAND\0\u{1}VIA_TOKEN\0\u{1}VIA_DEADLINE\0\u{1}VIA_IMPORT\0")
+}
+
+nonisolated extension FermataGate: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GATE_UNSPECIFIED\0\u{1}ALLOW\0\u{1}ASK\0\u{1}DENY\0")
+}
+
+nonisolated extension FermataWhenUnknown: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0WHEN_UNKNOWN_UNSPECIFIED\0\u{1}ASK_PEOPLE\0\u{1}TELL_MODEL\0")
+}
+
+nonisolated extension FermataScope: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SCOPE_UNSPECIFIED\0\u{1}READ\0\u{1}OPERATE\0\u{1}ADMIN\0")
 }
 
 nonisolated extension FermataCallState: SwiftProtobuf._ProtoNameProviding {
@@ -2687,11 +4797,34 @@ nonisolated extension FermataCallState: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataCallOutcome: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CALL_OUTCOME_UNSPECIFIED\0\u{1}CALL_FINISHED\0\u{1}CALL_FAILED\0\u{1}CALL_TIMED_OUT\0\u{1}CALL_INTERRUPTED\0\u{1}CALL_UNKNOWN\0\u{1}CALL_SUPERSEDED\0\u{1}CALL_CANCELLED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CALL_OUTCOME_UNSPECIFIED\0\u{1}CALL_FINISHED\0\u{1}CALL_FAILED\0\u{1}CALL_TIMED_OUT\0\u{1}CALL_INTERRUPTED\0\u{1}CALL_UNKNOWN\0\u{1}CALL_SUPERSEDED\0\u{1}CALL_CANCELLED\0\u{1}CALL_REJECTED\0\u{1}CALL_DENIED\0")
 }
 
 nonisolated extension FermataCutCause: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CUT_CAUSE_UNSPECIFIED\0\u{1}BY_INTERRUPT\0\u{1}BY_MESSAGE\0\u{1}BY_STOP\0\u{1}BY_SHUTDOWN\0\u{1}BY_CRASH\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CUT_CAUSE_UNSPECIFIED\0\u{1}BY_INTERRUPT\0\u{1}BY_MESSAGE\0\u{1}BY_STOP\0\u{1}BY_SHUTDOWN\0\u{1}BY_CRASH\0\u{1}BY_MOVE\0")
+}
+
+nonisolated extension FermataHoldPoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HoldPoint"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataHoldPoint, rhs: FermataHoldPoint) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataHoldPoint.At: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNSPECIFIED\0\u{1}NONE\0\u{1}SELECTION\0")
 }
 
 nonisolated extension FermataHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2811,7 +4944,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
@@ -2827,6 +4960,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _agent: String = String()
     var _modelOptions: FermataModelOptions? = nil
     var _limits: FermataLimits? = nil
+    var _policy: FermataPolicy? = nil
+    var _holdAt: FermataHoldPoint.At = .unspecified
+    var _workerTools: [FermataToolSpec] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2850,6 +4986,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _agent = source._agent
       _modelOptions = source._modelOptions
       _limits = source._limits
+      _policy = source._policy
+      _holdAt = source._holdAt
+      _workerTools = source._workerTools
     }
   }
 
@@ -2881,6 +5020,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 12: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
+        case 16: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
         default: break
         }
       }
@@ -2932,6 +5074,15 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       try { if let v = _storage._limits {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       } }()
+      try { if let v = _storage._policy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+      if _storage._holdAt != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 16)
+      }
+      if !_storage._workerTools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._workerTools, fieldNumber: 17)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2954,6 +5105,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._agent != rhs_storage._agent {return false}
         if _storage._modelOptions != rhs_storage._modelOptions {return false}
         if _storage._limits != rhs_storage._limits {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._holdAt != rhs_storage._holdAt {return false}
+        if _storage._workerTools != rhs_storage._workerTools {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -3251,7 +5405,7 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Resume"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0\u{1}token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0\u{1}token\0\u{3}hold_at\0\u{1}model\0\u{3}base_url\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3266,6 +5420,9 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.token) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.holdAt) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.baseURL) }()
       default: break
       }
     }
@@ -3297,6 +5454,15 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.token.isEmpty {
       try visitor.visitSingularStringField(value: self.token, fieldNumber: 7)
     }
+    if self.holdAt != .unspecified {
+      try visitor.visitSingularEnumField(value: self.holdAt, fieldNumber: 8)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 9)
+    }
+    if !self.baseURL.isEmpty {
+      try visitor.visitSingularStringField(value: self.baseURL, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3308,6 +5474,9 @@ nonisolated extension FermataResume: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.run != rhs.run {return false}
     if lhs.text != rhs.text {return false}
     if lhs.token != rhs.token {return false}
+    if lhs.holdAt != rhs.holdAt {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs.baseURL != rhs.baseURL {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3369,7 +5538,7 @@ nonisolated extension FermataStop: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension FermataAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Answer"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}ask\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}ask\0\u{1}text\0\u{1}verdict\0\u{1}arguments\0\u{3}arguments_sha256\0\u{1}sticky\0\u{1}limits\0\u{1}token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3384,6 +5553,12 @@ nonisolated extension FermataAnswer: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.ask) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.verdict) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.argumentsSha256) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._sticky) }()
+      case 12: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.token) }()
       default: break
       }
     }
@@ -3415,6 +5590,24 @@ nonisolated extension FermataAnswer: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 7)
     }
+    if self.verdict != .unspecified {
+      try visitor.visitSingularEnumField(value: self.verdict, fieldNumber: 8)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 9)
+    }
+    if !self.argumentsSha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.argumentsSha256, fieldNumber: 10)
+    }
+    try { if let v = self._sticky {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    } }()
+    if !self.token.isEmpty {
+      try visitor.visitSingularStringField(value: self.token, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3426,21 +5619,899 @@ nonisolated extension FermataAnswer: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.run != rhs.run {return false}
     if lhs.ask != rhs.ask {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.verdict != rhs.verdict {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.argumentsSha256 != rhs.argumentsSha256 {return false}
+    if lhs._sticky != rhs._sticky {return false}
+    if lhs._limits != rhs._limits {return false}
+    if lhs.token != rhs.token {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".PutAgent"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_version\0\u{1}agent\0")
+nonisolated extension FermataSticky: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Sticky"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}when\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.when) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.when.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.when, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataSticky, rhs: FermataSticky) -> Bool {
+    if lhs.when != rhs.when {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataDecideCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DecideCall"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}call\0\u{1}verdict\0\u{1}text\0\u{1}arguments\0\u{3}arguments_sha256\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.verdict) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.argumentsSha256) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    if self.call != 0 {
+      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 6)
+    }
+    if self.verdict != .unspecified {
+      try visitor.visitSingularEnumField(value: self.verdict, fieldNumber: 7)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 8)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 9)
+    }
+    if !self.argumentsSha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.argumentsSha256, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataDecideCall, rhs: FermataDecideCall) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.verdict != rhs.verdict {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.argumentsSha256 != rhs.argumentsSha256 {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataSetPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SetPolicy"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}policy\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._policy) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    try { if let v = self._policy {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataSetPolicy, rhs: FermataSetPolicy) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs._policy != rhs._policy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataSetBudget: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SetBudget"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}limits\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataSetBudget, rhs: FermataSetBudget) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs._limits != rhs._limits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataFork: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Fork"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}at\0\u{1}start\0\u{1}message\0\u{1}text\0\u{1}call\0\u{1}arguments\0\u{1}workspace\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.at) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.start) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.message) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    if self.at != 0 {
+      try visitor.visitSingularUInt64Field(value: self.at, fieldNumber: 6)
+    }
+    if self.start != false {
+      try visitor.visitSingularBoolField(value: self.start, fieldNumber: 7)
+    }
+    if self.message != 0 {
+      try visitor.visitSingularUInt32Field(value: self.message, fieldNumber: 8)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 9)
+    }
+    if self.call != 0 {
+      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 10)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 11)
+    }
+    if !self.workspace.isEmpty {
+      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataFork, rhs: FermataFork) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs.at != rhs.at {return false}
+    if lhs.start != rhs.start {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.workspace != rhs.workspace {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataExport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Export"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}handoff\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.handoff) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    if self.handoff != false {
+      try visitor.visitSingularBoolField(value: self.handoff, fieldNumber: 6)
+    }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataExport, rhs: FermataExport) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs.handoff != rhs.handoff {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataExportReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExportReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}next\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.next) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataExportReply, rhs: FermataExportReply) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataImport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Import"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{1}upload\0\u{1}part\0\u{1}text\0\u{1}last\0\u{1}start\0\u{1}workspace\0\u{1}answer\0\u{1}verdict\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.upload) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.part) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.last) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.start) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self._answer) }()
+      case 11: try { try decoder.decodeSingularEnumField(value: &self.verdict) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.upload.isEmpty {
+      try visitor.visitSingularStringField(value: self.upload, fieldNumber: 4)
+    }
+    if self.part != 0 {
+      try visitor.visitSingularUInt32Field(value: self.part, fieldNumber: 5)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 6)
+    }
+    if self.last != false {
+      try visitor.visitSingularBoolField(value: self.last, fieldNumber: 7)
+    }
+    if self.start != false {
+      try visitor.visitSingularBoolField(value: self.start, fieldNumber: 8)
+    }
+    if !self.workspace.isEmpty {
+      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 9)
+    }
+    try { if let v = self._answer {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 10)
+    } }()
+    if self.verdict != .unspecified {
+      try visitor.visitSingularEnumField(value: self.verdict, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataImport, rhs: FermataImport) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.upload != rhs.upload {return false}
+    if lhs.part != rhs.part {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.start != rhs.start {return false}
+    if lhs.workspace != rhs.workspace {return false}
+    if lhs._answer != rhs._answer {return false}
+    if lhs.verdict != rhs.verdict {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRegisterTools: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RegisterTools"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{1}worker\0\u{1}tools\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.tools) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 4)
+    }
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tools, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRegisterTools, rhs: FermataRegisterTools) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.tools != rhs.tools {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRegisterToolsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RegisterToolsReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}changed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.changed != false {
+      try visitor.visitSingularBoolField(value: self.changed, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRegisterToolsReply, rhs: FermataRegisterToolsReply) -> Bool {
+    if lhs.changed != rhs.changed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataTakeCalls: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TakeCalls"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}tools\0\u{1}limit\0\u{3}wait_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.tools) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.waitMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 1)
+    }
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tools, fieldNumber: 2)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 3)
+    }
+    if self.waitMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.waitMs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataTakeCalls, rhs: FermataTakeCalls) -> Bool {
+    if lhs.worker != rhs.worker {return false}
+    if lhs.tools != rhs.tools {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.waitMs != rhs.waitMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataTakeCallsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TakeCallsReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}offers\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.offers) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.offers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.offers, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataTakeCallsReply, rhs: FermataTakeCallsReply) -> Bool {
+    if lhs.offers != rhs.offers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCallOffer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CallOffer"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}tool\0\u{1}arguments\0\u{1}workspace\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.tool) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
+    }
+    if self.call != 0 {
+      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 2)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 3)
+    }
+    if !self.tool.isEmpty {
+      try visitor.visitSingularStringField(value: self.tool, fieldNumber: 4)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 5)
+    }
+    if !self.workspace.isEmpty {
+      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCallOffer, rhs: FermataCallOffer) -> Bool {
+    if lhs.run != rhs.run {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.tool != rhs.tool {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.workspace != rhs.workspace {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataStartCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StartCall"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}worker\0\u{3}lease_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._ifSeq) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.leaseMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifSeq {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 5)
+    }
+    if self.call != 0 {
+      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 6)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 7)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 8)
+    }
+    if self.leaseMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.leaseMs, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataStartCall, rhs: FermataStartCall) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifSeq != rhs._ifSeq {return false}
+    if lhs.run != rhs.run {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.leaseMs != rhs.leaseMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataExtendCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExtendCall"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}worker\0\u{3}lease_ms\0\u{1}output\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.leaseMs) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.output) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
+    }
+    if self.call != 0 {
+      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 2)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 3)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 4)
+    }
+    if self.leaseMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.leaseMs, fieldNumber: 5)
+    }
+    if !self.output.isEmpty {
+      try visitor.visitSingularStringField(value: self.output, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataExtendCall, rhs: FermataExtendCall) -> Bool {
+    if lhs.run != rhs.run {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.leaseMs != rhs.leaseMs {return false}
+    if lhs.output != rhs.output {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataExtendCallReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExtendCallReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_until\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.leaseUntil) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.leaseUntil != 0 {
+      try visitor.visitSingularInt64Field(value: self.leaseUntil, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataExtendCallReply, rhs: FermataExtendCallReply) -> Bool {
+    if lhs.leaseUntil != rhs.leaseUntil {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CompleteCall"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}worker\0\u{1}result\0\u{1}error\0\u{1}pause\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
     var _by: String = String()
     var _reason: String = String()
-    var _ifVersion: UInt32? = nil
-    var _agent: FermataAgent? = nil
+    var _ifSeq: UInt64? = nil
+    var _run: String = String()
+    var _call: UInt32 = 0
+    var _attempt: UInt32 = 0
+    var _worker: String = String()
+    var _outcome: FermataCompleteCall.OneOf_Outcome?
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3454,8 +6525,12 @@ nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _requestID = source._requestID
       _by = source._by
       _reason = source._reason
-      _ifVersion = source._ifVersion
-      _agent = source._agent
+      _ifSeq = source._ifSeq
+      _run = source._run
+      _call = source._call
+      _attempt = source._attempt
+      _worker = source._worker
+      _outcome = source._outcome
     }
   }
 
@@ -3477,8 +6552,40 @@ nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 1: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
         case 2: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
         case 3: try { try decoder.decodeSingularStringField(value: &_storage._reason) }()
-        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._ifVersion) }()
-        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._ifSeq) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._run) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._call) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._worker) }()
+        case 9: try {
+          var v: String?
+          try decoder.decodeSingularStringField(value: &v)
+          if let v = v {
+            if _storage._outcome != nil {try decoder.handleConflictingOneOf()}
+            _storage._outcome = .result(v)
+          }
+        }()
+        case 10: try {
+          var v: String?
+          try decoder.decodeSingularStringField(value: &v)
+          if let v = v {
+            if _storage._outcome != nil {try decoder.handleConflictingOneOf()}
+            _storage._outcome = .error(v)
+          }
+        }()
+        case 11: try {
+          var v: FermataQuestion?
+          var hadOneofValue = false
+          if let current = _storage._outcome {
+            hadOneofValue = true
+            if case .pause(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._outcome = .pause(v)
+          }
+        }()
         default: break
         }
       }
@@ -3500,17 +6607,41 @@ nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if !_storage._reason.isEmpty {
         try visitor.visitSingularStringField(value: _storage._reason, fieldNumber: 3)
       }
-      try { if let v = _storage._ifVersion {
-        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 4)
+      try { if let v = _storage._ifSeq {
+        try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
       } }()
-      try { if let v = _storage._agent {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-      } }()
+      if !_storage._run.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._run, fieldNumber: 5)
+      }
+      if _storage._call != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._call, fieldNumber: 6)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 7)
+      }
+      if !_storage._worker.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._worker, fieldNumber: 8)
+      }
+      switch _storage._outcome {
+      case .result?: try {
+        guard case .result(let v)? = _storage._outcome else { preconditionFailure() }
+        try visitor.visitSingularStringField(value: v, fieldNumber: 9)
+      }()
+      case .error?: try {
+        guard case .error(let v)? = _storage._outcome else { preconditionFailure() }
+        try visitor.visitSingularStringField(value: v, fieldNumber: 10)
+      }()
+      case .pause?: try {
+        guard case .pause(let v)? = _storage._outcome else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case nil: break
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: FermataPutAgent, rhs: FermataPutAgent) -> Bool {
+  public static func ==(lhs: FermataCompleteCall, rhs: FermataCompleteCall) -> Bool {
     if lhs._storage !== rhs._storage {
       let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
         let _storage = _args.0
@@ -3518,12 +6649,547 @@ nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._requestID != rhs_storage._requestID {return false}
         if _storage._by != rhs_storage._by {return false}
         if _storage._reason != rhs_storage._reason {return false}
-        if _storage._ifVersion != rhs_storage._ifVersion {return false}
-        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._ifSeq != rhs_storage._ifSeq {return false}
+        if _storage._run != rhs_storage._run {return false}
+        if _storage._call != rhs_storage._call {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        if _storage._worker != rhs_storage._worker {return false}
+        if _storage._outcome != rhs_storage._outcome {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataQuestion: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Question"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}question\0\u{1}context\0\u{1}urgency\0\u{1}format\0\u{3}deadline_ms\0\u{3}at_deadline\0\u{3}default_answer\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.question) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.context) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.urgency) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._format) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineMs) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.atDeadline) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.defaultAnswer) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.question.isEmpty {
+      try visitor.visitSingularStringField(value: self.question, fieldNumber: 1)
+    }
+    if !self.context.isEmpty {
+      try visitor.visitSingularStringField(value: self.context, fieldNumber: 2)
+    }
+    if self.urgency != .unspecified {
+      try visitor.visitSingularEnumField(value: self.urgency, fieldNumber: 3)
+    }
+    try { if let v = self._format {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if self.deadlineMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.deadlineMs, fieldNumber: 5)
+    }
+    if self.atDeadline != .unspecified {
+      try visitor.visitSingularEnumField(value: self.atDeadline, fieldNumber: 6)
+    }
+    if !self.defaultAnswer.isEmpty {
+      try visitor.visitSingularStringField(value: self.defaultAnswer, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataQuestion, rhs: FermataQuestion) -> Bool {
+    if lhs.question != rhs.question {return false}
+    if lhs.context != rhs.context {return false}
+    if lhs.urgency != rhs.urgency {return false}
+    if lhs._format != rhs._format {return false}
+    if lhs.deadlineMs != rhs.deadlineMs {return false}
+    if lhs.atDeadline != rhs.atDeadline {return false}
+    if lhs.defaultAnswer != rhs.defaultAnswer {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataAnswerFormat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AnswerFormat"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}form\0\u{1}choices\0\u{1}schema\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.form) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.choices) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.schema) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.form != .unspecified {
+      try visitor.visitSingularEnumField(value: self.form, fieldNumber: 1)
+    }
+    if !self.choices.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.choices, fieldNumber: 2)
+    }
+    if !self.schema.isEmpty {
+      try visitor.visitSingularStringField(value: self.schema, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataAnswerFormat, rhs: FermataAnswerFormat) -> Bool {
+    if lhs.form != rhs.form {return false}
+    if lhs.choices != rhs.choices {return false}
+    if lhs.schema != rhs.schema {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataAuth: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Auth"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.token) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.token.isEmpty {
+      try visitor.visitSingularStringField(value: self.token, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataAuth, rhs: FermataAuth) -> Bool {
+    if lhs.token != rhs.token {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataAuthReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AuthReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}name\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.scope) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.scope != .unspecified {
+      try visitor.visitSingularEnumField(value: self.scope, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataAuthReply, rhs: FermataAuthReply) -> Bool {
+    if lhs.scope != rhs.scope {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCreateToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateToken"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{1}name\0\u{1}scope\0\u{3}expires_at\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.scope) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.expiresAt) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 4)
+    }
+    if self.scope != .unspecified {
+      try visitor.visitSingularEnumField(value: self.scope, fieldNumber: 5)
+    }
+    if self.expiresAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.expiresAt, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCreateToken, rhs: FermataCreateToken) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.scope != rhs.scope {return false}
+    if lhs.expiresAt != rhs.expiresAt {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCreateTokenReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateTokenReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0\u{1}secret\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._token) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.secret) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._token {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.secret.isEmpty {
+      try visitor.visitSingularStringField(value: self.secret, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCreateTokenReply, rhs: FermataCreateTokenReply) -> Bool {
+    if lhs._token != rhs._token {return false}
+    if lhs.secret != rhs.secret {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataListTokens: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListTokens"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 1)
+    }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListTokens, rhs: FermataListTokens) -> Bool {
+    if lhs.limit != rhs.limit {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataListTokensReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListTokensReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tokens\0\u{1}next\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tokens) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.next) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tokens.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tokens, fieldNumber: 1)
+    }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListTokensReply, rhs: FermataListTokensReply) -> Bool {
+    if lhs.tokens != rhs.tokens {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRevokeToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RevokeToken"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{1}id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRevokeToken, rhs: FermataRevokeToken) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.id != rhs.id {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRevokeTokenReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RevokeTokenReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0\u{1}changed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._token) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._token {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.changed != false {
+      try visitor.visitSingularBoolField(value: self.changed, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRevokeTokenReply, rhs: FermataRevokeTokenReply) -> Bool {
+    if lhs._token != rhs._token {return false}
+    if lhs.changed != rhs.changed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Token"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}scope\0\u{3}created_at\0\u{3}expires_at\0\u{3}revoked_at\0\u{1}by\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.scope) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.createdAt) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.expiresAt) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.revokedAt) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    if self.scope != .unspecified {
+      try visitor.visitSingularEnumField(value: self.scope, fieldNumber: 3)
+    }
+    if self.createdAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdAt, fieldNumber: 4)
+    }
+    if self.expiresAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.expiresAt, fieldNumber: 5)
+    }
+    if self.revokedAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.revokedAt, fieldNumber: 6)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataToken, rhs: FermataToken) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.scope != rhs.scope {return false}
+    if lhs.createdAt != rhs.createdAt {return false}
+    if lhs.expiresAt != rhs.expiresAt {return false}
+    if lhs.revokedAt != rhs.revokedAt {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPutAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutAgent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_version\0\u{1}agent\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self._ifVersion) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._agent) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    try { if let v = self._ifVersion {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._agent {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPutAgent, rhs: FermataPutAgent) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._ifVersion != rhs._ifVersion {return false}
+    if lhs._agent != rhs._agent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3570,48 +7236,111 @@ nonisolated extension FermataPutAgentReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataCommandReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CommandReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}changed\0\u{1}message\0\u{3}resume_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}changed\0\u{1}message\0\u{3}resume_token\0\u{1}call\0\u{3}lease_until\0\u{1}workspace\0")
+
+  fileprivate class _StorageClass {
+    var _run: FermataRunSummary? = nil
+    var _changed: Bool = false
+    var _message: UInt32 = 0
+    var _resumeToken: String = String()
+    var _call: FermataCall? = nil
+    var _leaseUntil: Int64 = 0
+    var _workspace: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _run = source._run
+      _changed = source._changed
+      _message = source._message
+      _resumeToken = source._resumeToken
+      _call = source._call
+      _leaseUntil = source._leaseUntil
+      _workspace = source._workspace
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._run) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
-      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.message) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.resumeToken) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._run) }()
+        case 2: try { try decoder.decodeSingularBoolField(value: &_storage._changed) }()
+        case 3: try { try decoder.decodeSingularUInt32Field(value: &_storage._message) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._resumeToken) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._call) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._leaseUntil) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._workspace) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._run {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    if self.changed != false {
-      try visitor.visitSingularBoolField(value: self.changed, fieldNumber: 2)
-    }
-    if self.message != 0 {
-      try visitor.visitSingularUInt32Field(value: self.message, fieldNumber: 3)
-    }
-    if !self.resumeToken.isEmpty {
-      try visitor.visitSingularStringField(value: self.resumeToken, fieldNumber: 4)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._run {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if _storage._changed != false {
+        try visitor.visitSingularBoolField(value: _storage._changed, fieldNumber: 2)
+      }
+      if _storage._message != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._message, fieldNumber: 3)
+      }
+      if !_storage._resumeToken.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._resumeToken, fieldNumber: 4)
+      }
+      try { if let v = _storage._call {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      if _storage._leaseUntil != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._leaseUntil, fieldNumber: 6)
+      }
+      if !_storage._workspace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._workspace, fieldNumber: 7)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataCommandReply, rhs: FermataCommandReply) -> Bool {
-    if lhs._run != rhs._run {return false}
-    if lhs.changed != rhs.changed {return false}
-    if lhs.message != rhs.message {return false}
-    if lhs.resumeToken != rhs.resumeToken {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._run != rhs_storage._run {return false}
+        if _storage._changed != rhs_storage._changed {return false}
+        if _storage._message != rhs_storage._message {return false}
+        if _storage._resumeToken != rhs_storage._resumeToken {return false}
+        if _storage._call != rhs_storage._call {return false}
+        if _storage._leaseUntil != rhs_storage._leaseUntil {return false}
+        if _storage._workspace != rhs_storage._workspace {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3813,7 +7542,7 @@ nonisolated extension FermataListRunsReply: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataListAsks: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListAsks"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}limit\0\u{1}after\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}limit\0\u{1}after\0\u{1}tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3824,6 +7553,7 @@ nonisolated extension FermataListAsks: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.tokens) }()
       default: break
       }
     }
@@ -3839,6 +7569,9 @@ nonisolated extension FermataListAsks: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.after.isEmpty {
       try visitor.visitSingularStringField(value: self.after, fieldNumber: 3)
     }
+    if self.tokens != false {
+      try visitor.visitSingularBoolField(value: self.tokens, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3846,6 +7579,7 @@ nonisolated extension FermataListAsks: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.run != rhs.run {return false}
     if lhs.limit != rhs.limit {return false}
     if lhs.after != rhs.after {return false}
+    if lhs.tokens != rhs.tokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4360,82 +8094,19 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Agent"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}model\0\u{3}model_options\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}limits\0")
-
-  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._modelOptions) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.systemPrompt) }()
-      case 6: try { try decoder.decodeRepeatedStringField(value: &self.tools) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.modelAttempts) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
-      default: break
-      }
-    }
-  }
-
-  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
-    }
-    if !self.description_p.isEmpty {
-      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 2)
-    }
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 3)
-    }
-    try { if let v = self._modelOptions {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
-    if !self.systemPrompt.isEmpty {
-      try visitor.visitSingularStringField(value: self.systemPrompt, fieldNumber: 5)
-    }
-    if !self.tools.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.tools, fieldNumber: 6)
-    }
-    if self.modelAttempts != 0 {
-      try visitor.visitSingularUInt32Field(value: self.modelAttempts, fieldNumber: 7)
-    }
-    try { if let v = self._limits {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  public static func ==(lhs: FermataAgent, rhs: FermataAgent) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.description_p != rhs.description_p {return false}
-    if lhs.model != rhs.model {return false}
-    if lhs._modelOptions != rhs._modelOptions {return false}
-    if lhs.systemPrompt != rhs.systemPrompt {return false}
-    if lhs.tools != rhs.tools {return false}
-    if lhs.modelAttempts != rhs.modelAttempts {return false}
-    if lhs._limits != rhs._limits {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".StoredAgent"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}version\0\u{3}stored_at\0\u{1}by\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}model\0\u{3}model_options\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}limits\0\u{1}policy\0\u{3}worker_tools\0")
 
   fileprivate class _StorageClass {
-    var _agent: FermataAgent? = nil
-    var _version: UInt32 = 0
-    var _storedAt: Int64 = 0
-    var _by: String = String()
+    var _name: String = String()
+    var _description_p: String = String()
+    var _model: String = String()
+    var _modelOptions: FermataModelOptions? = nil
+    var _systemPrompt: String = String()
+    var _tools: [String] = []
+    var _modelAttempts: UInt32 = 0
+    var _limits: FermataLimits? = nil
+    var _policy: FermataPolicy? = nil
+    var _workerTools: [FermataToolSpec] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -4446,10 +8117,16 @@ nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._
     private init() {}
 
     init(copying source: _StorageClass) {
-      _agent = source._agent
-      _version = source._version
-      _storedAt = source._storedAt
-      _by = source._by
+      _name = source._name
+      _description_p = source._description_p
+      _model = source._model
+      _modelOptions = source._modelOptions
+      _systemPrompt = source._systemPrompt
+      _tools = source._tools
+      _modelAttempts = source._modelAttempts
+      _limits = source._limits
+      _policy = source._policy
+      _workerTools = source._workerTools
     }
   }
 
@@ -4468,10 +8145,16 @@ nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._
         // allocates stack space for every case branch when no optimizations are
         // enabled. https://github.com/apple/swift-protobuf/issues/1034
         switch fieldNumber {
-        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
-        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._version) }()
-        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._storedAt) }()
-        case 4: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._description_p) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._systemPrompt) }()
+        case 6: try { try decoder.decodeRepeatedStringField(value: &_storage._tools) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
+        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
         default: break
         }
       }
@@ -4484,35 +8167,314 @@ nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._
       // allocates stack space for every if/case branch local when no optimizations
       // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
       // https://github.com/apple/swift-protobuf/issues/1182
-      try { if let v = _storage._agent {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._description_p.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._description_p, fieldNumber: 2)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 3)
+      }
+      try { if let v = _storage._modelOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
       } }()
-      if _storage._version != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._version, fieldNumber: 2)
+      if !_storage._systemPrompt.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._systemPrompt, fieldNumber: 5)
       }
-      if _storage._storedAt != 0 {
-        try visitor.visitSingularInt64Field(value: _storage._storedAt, fieldNumber: 3)
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tools, fieldNumber: 6)
       }
-      if !_storage._by.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._by, fieldNumber: 4)
+      if _storage._modelAttempts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._modelAttempts, fieldNumber: 7)
+      }
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._policy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      if !_storage._workerTools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._workerTools, fieldNumber: 10)
       }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: FermataStoredAgent, rhs: FermataStoredAgent) -> Bool {
+  public static func ==(lhs: FermataAgent, rhs: FermataAgent) -> Bool {
     if lhs._storage !== rhs._storage {
       let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
         let _storage = _args.0
         let rhs_storage = _args.1
-        if _storage._agent != rhs_storage._agent {return false}
-        if _storage._version != rhs_storage._version {return false}
-        if _storage._storedAt != rhs_storage._storedAt {return false}
-        if _storage._by != rhs_storage._by {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._description_p != rhs_storage._description_p {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._modelOptions != rhs_storage._modelOptions {return false}
+        if _storage._systemPrompt != rhs_storage._systemPrompt {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
+        if _storage._limits != rhs_storage._limits {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._workerTools != rhs_storage._workerTools {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Policy"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tools\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tools) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tools, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPolicy, rhs: FermataPolicy) -> Bool {
+    if lhs.tools != rhs.tools {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataToolPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ToolPolicy"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tool\0\u{1}rules\0\u{1}gate\0\u{3}when_unknown\0\u{1}urgency\0\u{3}deadline_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.tool) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.rules) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.whenUnknown) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.urgency) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tool.isEmpty {
+      try visitor.visitSingularStringField(value: self.tool, fieldNumber: 1)
+    }
+    if !self.rules.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rules, fieldNumber: 2)
+    }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 3)
+    }
+    if self.whenUnknown != .unspecified {
+      try visitor.visitSingularEnumField(value: self.whenUnknown, fieldNumber: 4)
+    }
+    if self.urgency != .unspecified {
+      try visitor.visitSingularEnumField(value: self.urgency, fieldNumber: 5)
+    }
+    if self.deadlineMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.deadlineMs, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataToolPolicy, rhs: FermataToolPolicy) -> Bool {
+    if lhs.tool != rhs.tool {return false}
+    if lhs.rules != rhs.rules {return false}
+    if lhs.gate != rhs.gate {return false}
+    if lhs.whenUnknown != rhs.whenUnknown {return false}
+    if lhs.urgency != rhs.urgency {return false}
+    if lhs.deadlineMs != rhs.deadlineMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRule: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Rule"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}when\0\u{1}gate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.when) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.when.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.when, fieldNumber: 1)
+    }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRule, rhs: FermataRule) -> Bool {
+    if lhs.when != rhs.when {return false}
+    if lhs.gate != rhs.gate {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCondition: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Condition"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pointer\0\u{1}equals\0\u{1}greater\0\u{1}less\0\u{1}matches\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.pointer) }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.test != nil {try decoder.handleConflictingOneOf()}
+          self.test = .equals(v)
+        }
+      }()
+      case 3: try {
+        var v: Double?
+        try decoder.decodeSingularDoubleField(value: &v)
+        if let v = v {
+          if self.test != nil {try decoder.handleConflictingOneOf()}
+          self.test = .greater(v)
+        }
+      }()
+      case 4: try {
+        var v: Double?
+        try decoder.decodeSingularDoubleField(value: &v)
+        if let v = v {
+          if self.test != nil {try decoder.handleConflictingOneOf()}
+          self.test = .less(v)
+        }
+      }()
+      case 5: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.test != nil {try decoder.handleConflictingOneOf()}
+          self.test = .matches(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.pointer.isEmpty {
+      try visitor.visitSingularStringField(value: self.pointer, fieldNumber: 1)
+    }
+    switch self.test {
+    case .equals?: try {
+      guard case .equals(let v)? = self.test else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .greater?: try {
+      guard case .greater(let v)? = self.test else { preconditionFailure() }
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
+    }()
+    case .less?: try {
+      guard case .less(let v)? = self.test else { preconditionFailure() }
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+    }()
+    case .matches?: try {
+      guard case .matches(let v)? = self.test else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCondition, rhs: FermataCondition) -> Bool {
+    if lhs.pointer != rhs.pointer {return false}
+    if lhs.test != rhs.test {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataStoredAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StoredAgent"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}version\0\u{3}stored_at\0\u{1}by\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._agent) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.version) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.storedAt) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._agent {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.version != 0 {
+      try visitor.visitSingularUInt32Field(value: self.version, fieldNumber: 2)
+    }
+    if self.storedAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.storedAt, fieldNumber: 3)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataStoredAgent, rhs: FermataStoredAgent) -> Bool {
+    if lhs._agent != rhs._agent {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.storedAt != rhs.storedAt {return false}
+    if lhs.by != rhs.by {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4579,7 +8541,7 @@ nonisolated extension FermataModelOptions: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension FermataLimits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Limits"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_steps\0\u{3}max_cost_nano_usd\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_steps\0\u{3}max_cost_nano_usd\0\u{3}max_repeats\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4589,6 +8551,7 @@ nonisolated extension FermataLimits: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self._maxSteps) }()
       case 2: try { try decoder.decodeSingularInt64Field(value: &self._maxCostNanoUsd) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._maxRepeats) }()
       default: break
       }
     }
@@ -4605,12 +8568,16 @@ nonisolated extension FermataLimits: SwiftProtobuf.Message, SwiftProtobuf._Messa
     try { if let v = self._maxCostNanoUsd {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._maxRepeats {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataLimits, rhs: FermataLimits) -> Bool {
     if lhs._maxSteps != rhs._maxSteps {return false}
     if lhs._maxCostNanoUsd != rhs._maxCostNanoUsd {return false}
+    if lhs._maxRepeats != rhs._maxRepeats {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4673,7 +8640,7 @@ nonisolated extension FermataError: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RunSummary"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0\u{1}inherited\0\u{1}source\0\u{3}hold_at\0\u{3}handed_off\0\u{3}waits_for_tools\0\u{1}limits\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -4696,6 +8663,12 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
     var _openCalls: UInt32 = 0
     var _labels: [FermataLabelEntry] = []
     var _parent: String = String()
+    var _inherited: FermataUsage? = nil
+    var _source: String = String()
+    var _holdAt: FermataHoldPoint.At = .unspecified
+    var _handedOff: Bool = false
+    var _waitsForTools: [String] = []
+    var _limits: FermataLimits? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -4726,6 +8699,12 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       _openCalls = source._openCalls
       _labels = source._labels
       _parent = source._parent
+      _inherited = source._inherited
+      _source = source._source
+      _holdAt = source._holdAt
+      _handedOff = source._handedOff
+      _waitsForTools = source._waitsForTools
+      _limits = source._limits
     }
   }
 
@@ -4764,6 +8743,12 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._openCalls) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
         case 20: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
+        case 21: try { try decoder.decodeSingularMessageField(value: &_storage._inherited) }()
+        case 22: try { try decoder.decodeSingularStringField(value: &_storage._source) }()
+        case 23: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        case 24: try { try decoder.decodeSingularBoolField(value: &_storage._handedOff) }()
+        case 25: try { try decoder.decodeRepeatedStringField(value: &_storage._waitsForTools) }()
+        case 26: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
         default: break
         }
       }
@@ -4836,6 +8821,24 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       if !_storage._parent.isEmpty {
         try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 20)
       }
+      try { if let v = _storage._inherited {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+      } }()
+      if !_storage._source.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._source, fieldNumber: 22)
+      }
+      if _storage._holdAt != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 23)
+      }
+      if _storage._handedOff != false {
+        try visitor.visitSingularBoolField(value: _storage._handedOff, fieldNumber: 24)
+      }
+      if !_storage._waitsForTools.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._waitsForTools, fieldNumber: 25)
+      }
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4865,6 +8868,12 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._openCalls != rhs_storage._openCalls {return false}
         if _storage._labels != rhs_storage._labels {return false}
         if _storage._parent != rhs_storage._parent {return false}
+        if _storage._inherited != rhs_storage._inherited {return false}
+        if _storage._source != rhs_storage._source {return false}
+        if _storage._holdAt != rhs_storage._holdAt {return false}
+        if _storage._handedOff != rhs_storage._handedOff {return false}
+        if _storage._waitsForTools != rhs_storage._waitsForTools {return false}
+        if _storage._limits != rhs_storage._limits {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -4936,7 +8945,7 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Failure"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}message\0\u{3}http_status\0\u{1}retryable\0\u{3}retry_after_ms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}message\0\u{3}http_status\0\u{1}retryable\0\u{3}retry_after_ms\0\u{3}will_repeat\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4949,6 +8958,7 @@ nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.httpStatus) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.retryable) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.retryAfterMs) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.willRepeat) }()
       default: break
       }
     }
@@ -4970,6 +8980,9 @@ nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.retryAfterMs != 0 {
       try visitor.visitSingularUInt64Field(value: self.retryAfterMs, fieldNumber: 5)
     }
+    if self.willRepeat != false {
+      try visitor.visitSingularBoolField(value: self.willRepeat, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4979,6 +8992,7 @@ nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.httpStatus != rhs.httpStatus {return false}
     if lhs.retryable != rhs.retryable {return false}
     if lhs.retryAfterMs != rhs.retryAfterMs {return false}
+    if lhs.willRepeat != rhs.willRepeat {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5041,7 +9055,7 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Call"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{1}arguments\0\u{3}model_id\0\u{1}state\0\u{1}outcome\0\u{1}ask\0\u{1}step\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{1}arguments\0\u{3}model_id\0\u{1}state\0\u{1}outcome\0\u{1}ask\0\u{1}step\0\u{3}arguments_sha256\0\u{1}approved\0\u{1}edited\0\u{1}gate\0\u{1}attempt\0\u{1}worker\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5057,6 +9071,12 @@ nonisolated extension FermataCall: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 6: try { try decoder.decodeSingularEnumField(value: &self.outcome) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.ask) }()
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.argumentsSha256) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.approved) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.edited) }()
+      case 12: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
+      case 13: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 14: try { try decoder.decodeSingularStringField(value: &self.worker) }()
       default: break
       }
     }
@@ -5087,6 +9107,24 @@ nonisolated extension FermataCall: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.step != 0 {
       try visitor.visitSingularUInt32Field(value: self.step, fieldNumber: 8)
     }
+    if !self.argumentsSha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.argumentsSha256, fieldNumber: 9)
+    }
+    if self.approved != false {
+      try visitor.visitSingularBoolField(value: self.approved, fieldNumber: 10)
+    }
+    if self.edited != false {
+      try visitor.visitSingularBoolField(value: self.edited, fieldNumber: 11)
+    }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 12)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 13)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5099,6 +9137,12 @@ nonisolated extension FermataCall: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.outcome != rhs.outcome {return false}
     if lhs.ask != rhs.ask {return false}
     if lhs.step != rhs.step {return false}
+    if lhs.argumentsSha256 != rhs.argumentsSha256 {return false}
+    if lhs.approved != rhs.approved {return false}
+    if lhs.edited != rhs.edited {return false}
+    if lhs.gate != rhs.gate {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.worker != rhs.worker {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5141,59 +9185,181 @@ nonisolated extension FermataQueuedMessage: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Ask"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0\u{3}opened_at\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0\u{3}opened_at\0\u{1}urgency\0\u{1}format\0\u{3}deadline_at\0\u{3}at_deadline\0\u{3}default_answer\0\u{1}tool\0\u{1}arguments\0\u{3}arguments_sha256\0\u{1}agent\0\u{1}token\0")
+
+  fileprivate class _StorageClass {
+    var _run: String = String()
+    var _number: UInt32 = 0
+    var _kind: FermataAskKind = .unspecified
+    var _question: String = String()
+    var _context: String = String()
+    var _call: UInt32 = 0
+    var _openedAt: Int64 = 0
+    var _urgency: FermataUrgency = .unspecified
+    var _format: FermataAnswerFormat? = nil
+    var _deadlineAt: Int64 = 0
+    var _atDeadline: FermataAtDeadline = .unspecified
+    var _defaultAnswer: String = String()
+    var _tool: String = String()
+    var _arguments: String = String()
+    var _argumentsSha256: String = String()
+    var _agent: String = String()
+    var _token: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _run = source._run
+      _number = source._number
+      _kind = source._kind
+      _question = source._question
+      _context = source._context
+      _call = source._call
+      _openedAt = source._openedAt
+      _urgency = source._urgency
+      _format = source._format
+      _deadlineAt = source._deadlineAt
+      _atDeadline = source._atDeadline
+      _defaultAnswer = source._defaultAnswer
+      _tool = source._tool
+      _arguments = source._arguments
+      _argumentsSha256 = source._argumentsSha256
+      _agent = source._agent
+      _token = source._token
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
-      case 3: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.question) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.context) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
-      case 7: try { try decoder.decodeSingularInt64Field(value: &self.openedAt) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._run) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._number) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._kind) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._question) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._context) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._call) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._openedAt) }()
+        case 8: try { try decoder.decodeSingularEnumField(value: &_storage._urgency) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._format) }()
+        case 10: try { try decoder.decodeSingularInt64Field(value: &_storage._deadlineAt) }()
+        case 11: try { try decoder.decodeSingularEnumField(value: &_storage._atDeadline) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._defaultAnswer) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._tool) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._arguments) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._argumentsSha256) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
+        case 17: try { try decoder.decodeSingularStringField(value: &_storage._token) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.run.isEmpty {
-      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
-    }
-    if self.number != 0 {
-      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 2)
-    }
-    if self.kind != .unspecified {
-      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 3)
-    }
-    if !self.question.isEmpty {
-      try visitor.visitSingularStringField(value: self.question, fieldNumber: 4)
-    }
-    if !self.context.isEmpty {
-      try visitor.visitSingularStringField(value: self.context, fieldNumber: 5)
-    }
-    if self.call != 0 {
-      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 6)
-    }
-    if self.openedAt != 0 {
-      try visitor.visitSingularInt64Field(value: self.openedAt, fieldNumber: 7)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._run.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._run, fieldNumber: 1)
+      }
+      if _storage._number != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._number, fieldNumber: 2)
+      }
+      if _storage._kind != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._kind, fieldNumber: 3)
+      }
+      if !_storage._question.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._question, fieldNumber: 4)
+      }
+      if !_storage._context.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._context, fieldNumber: 5)
+      }
+      if _storage._call != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._call, fieldNumber: 6)
+      }
+      if _storage._openedAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._openedAt, fieldNumber: 7)
+      }
+      if _storage._urgency != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._urgency, fieldNumber: 8)
+      }
+      try { if let v = _storage._format {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      if _storage._deadlineAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._deadlineAt, fieldNumber: 10)
+      }
+      if _storage._atDeadline != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._atDeadline, fieldNumber: 11)
+      }
+      if !_storage._defaultAnswer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._defaultAnswer, fieldNumber: 12)
+      }
+      if !_storage._tool.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._tool, fieldNumber: 13)
+      }
+      if !_storage._arguments.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._arguments, fieldNumber: 14)
+      }
+      if !_storage._argumentsSha256.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._argumentsSha256, fieldNumber: 15)
+      }
+      if !_storage._agent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 16)
+      }
+      if !_storage._token.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._token, fieldNumber: 17)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataAsk, rhs: FermataAsk) -> Bool {
-    if lhs.run != rhs.run {return false}
-    if lhs.number != rhs.number {return false}
-    if lhs.kind != rhs.kind {return false}
-    if lhs.question != rhs.question {return false}
-    if lhs.context != rhs.context {return false}
-    if lhs.call != rhs.call {return false}
-    if lhs.openedAt != rhs.openedAt {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._run != rhs_storage._run {return false}
+        if _storage._number != rhs_storage._number {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._question != rhs_storage._question {return false}
+        if _storage._context != rhs_storage._context {return false}
+        if _storage._call != rhs_storage._call {return false}
+        if _storage._openedAt != rhs_storage._openedAt {return false}
+        if _storage._urgency != rhs_storage._urgency {return false}
+        if _storage._format != rhs_storage._format {return false}
+        if _storage._deadlineAt != rhs_storage._deadlineAt {return false}
+        if _storage._atDeadline != rhs_storage._atDeadline {return false}
+        if _storage._defaultAnswer != rhs_storage._defaultAnswer {return false}
+        if _storage._tool != rhs_storage._tool {return false}
+        if _storage._arguments != rhs_storage._arguments {return false}
+        if _storage._argumentsSha256 != rhs_storage._argumentsSha256 {return false}
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._token != rhs_storage._token {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5201,7 +9367,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Event"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{2}\u{9}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{2}\u{9}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0\u{3}call_edited\0\u{3}policy_set\0\u{3}limits_set\0\u{3}model_set\0\u{3}hold_at_set\0\u{3}handed_off\0\u{1}forked\0\u{1}imported\0")
 
   fileprivate class _StorageClass {
     var _run: String = String()
@@ -5502,6 +9668,110 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._kind = .limitReached(v)
           }
         }()
+        case 35: try {
+          var v: FermataCallEdited?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .callEdited(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .callEdited(v)
+          }
+        }()
+        case 36: try {
+          var v: FermataPolicySet?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .policySet(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .policySet(v)
+          }
+        }()
+        case 37: try {
+          var v: FermataLimitsSet?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .limitsSet(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .limitsSet(v)
+          }
+        }()
+        case 38: try {
+          var v: FermataModelSet?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .modelSet(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .modelSet(v)
+          }
+        }()
+        case 39: try {
+          var v: FermataHoldAtSet?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .holdAtSet(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .holdAtSet(v)
+          }
+        }()
+        case 40: try {
+          var v: FermataHandedOff?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .handedOff(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .handedOff(v)
+          }
+        }()
+        case 41: try {
+          var v: FermataForked?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .forked(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .forked(v)
+          }
+        }()
+        case 42: try {
+          var v: FermataImported?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .imported(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .imported(v)
+          }
+        }()
         default: break
         }
       }
@@ -5612,6 +9882,38 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         guard case .limitReached(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
       }()
+      case .callEdited?: try {
+        guard case .callEdited(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
+      }()
+      case .policySet?: try {
+        guard case .policySet(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
+      }()
+      case .limitsSet?: try {
+        guard case .limitsSet(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 37)
+      }()
+      case .modelSet?: try {
+        guard case .modelSet(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 38)
+      }()
+      case .holdAtSet?: try {
+        guard case .holdAtSet(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 39)
+      }()
+      case .handedOff?: try {
+        guard case .handedOff(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+      }()
+      case .forked?: try {
+        guard case .forked(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+      }()
+      case .imported?: try {
+        guard case .imported(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
+      }()
       case nil: break
       }
     }
@@ -5642,7 +9944,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToolSpec"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0\u{3}by_worker\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5655,6 +9957,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 3: try { try decoder.decodeSingularStringField(value: &self.parameters) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.idempotent) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.parallel) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.byWorker) }()
       default: break
       }
     }
@@ -5676,6 +9979,9 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.parallel != false {
       try visitor.visitSingularBoolField(value: self.parallel, fieldNumber: 5)
     }
+    if self.byWorker != false {
+      try visitor.visitSingularBoolField(value: self.byWorker, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5685,6 +9991,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.parameters != rhs.parameters {return false}
     if lhs.idempotent != rhs.idempotent {return false}
     if lhs.parallel != rhs.parallel {return false}
+    if lhs.byWorker != rhs.byWorker {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5692,78 +9999,153 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launched"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0")
+
+  fileprivate class _StorageClass {
+    var _agent: String = String()
+    var _model: String = String()
+    var _systemPrompt: String = String()
+    var _tools: [FermataToolSpec] = []
+    var _workspace: String = String()
+    var _modelAttempts: UInt32 = 0
+    var _labels: [FermataLabelEntry] = []
+    var _modelOptions: FermataModelOptions? = nil
+    var _limits: FermataLimits? = nil
+    var _agentVersion: UInt32 = 0
+    var _policy: FermataPolicy? = nil
+    var _holdAt: FermataHoldPoint.At = .unspecified
+    var _ownWorkspace: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _agent = source._agent
+      _model = source._model
+      _systemPrompt = source._systemPrompt
+      _tools = source._tools
+      _workspace = source._workspace
+      _modelAttempts = source._modelAttempts
+      _labels = source._labels
+      _modelOptions = source._modelOptions
+      _limits = source._limits
+      _agentVersion = source._agentVersion
+      _policy = source._policy
+      _holdAt = source._holdAt
+      _ownWorkspace = source._ownWorkspace
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.agent) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.systemPrompt) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.tools) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.modelAttempts) }()
-      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.labels) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._modelOptions) }()
-      case 9: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
-      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.agentVersion) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._systemPrompt) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._workspace) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
+        case 7: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._agentVersion) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
+        case 12: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        case 13: try { try decoder.decodeSingularBoolField(value: &_storage._ownWorkspace) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.agent.isEmpty {
-      try visitor.visitSingularStringField(value: self.agent, fieldNumber: 1)
-    }
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 2)
-    }
-    if !self.systemPrompt.isEmpty {
-      try visitor.visitSingularStringField(value: self.systemPrompt, fieldNumber: 3)
-    }
-    if !self.tools.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.tools, fieldNumber: 4)
-    }
-    if !self.workspace.isEmpty {
-      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 5)
-    }
-    if self.modelAttempts != 0 {
-      try visitor.visitSingularUInt32Field(value: self.modelAttempts, fieldNumber: 6)
-    }
-    if !self.labels.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.labels, fieldNumber: 7)
-    }
-    try { if let v = self._modelOptions {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    try { if let v = self._limits {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
-    } }()
-    if self.agentVersion != 0 {
-      try visitor.visitSingularUInt32Field(value: self.agentVersion, fieldNumber: 10)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._agent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 1)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 2)
+      }
+      if !_storage._systemPrompt.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._systemPrompt, fieldNumber: 3)
+      }
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 4)
+      }
+      if !_storage._workspace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._workspace, fieldNumber: 5)
+      }
+      if _storage._modelAttempts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._modelAttempts, fieldNumber: 6)
+      }
+      if !_storage._labels.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._labels, fieldNumber: 7)
+      }
+      try { if let v = _storage._modelOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      if _storage._agentVersion != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._agentVersion, fieldNumber: 10)
+      }
+      try { if let v = _storage._policy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      if _storage._holdAt != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 12)
+      }
+      if _storage._ownWorkspace != false {
+        try visitor.visitSingularBoolField(value: _storage._ownWorkspace, fieldNumber: 13)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataLaunched, rhs: FermataLaunched) -> Bool {
-    if lhs.agent != rhs.agent {return false}
-    if lhs.model != rhs.model {return false}
-    if lhs.systemPrompt != rhs.systemPrompt {return false}
-    if lhs.tools != rhs.tools {return false}
-    if lhs.workspace != rhs.workspace {return false}
-    if lhs.modelAttempts != rhs.modelAttempts {return false}
-    if lhs.labels != rhs.labels {return false}
-    if lhs._modelOptions != rhs._modelOptions {return false}
-    if lhs._limits != rhs._limits {return false}
-    if lhs.agentVersion != rhs.agentVersion {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._systemPrompt != rhs_storage._systemPrompt {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._workspace != rhs_storage._workspace {return false}
+        if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
+        if _storage._labels != rhs_storage._labels {return false}
+        if _storage._modelOptions != rhs_storage._modelOptions {return false}
+        if _storage._limits != rhs_storage._limits {return false}
+        if _storage._agentVersion != rhs_storage._agentVersion {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._holdAt != rhs_storage._holdAt {return false}
+        if _storage._ownWorkspace != rhs_storage._ownWorkspace {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6084,7 +10466,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataCallStarted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CallStarted"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0\u{1}worker\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6094,6 +10476,7 @@ nonisolated extension FermataCallStarted: SwiftProtobuf.Message, SwiftProtobuf._
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.worker) }()
       default: break
       }
     }
@@ -6106,12 +10489,16 @@ nonisolated extension FermataCallStarted: SwiftProtobuf.Message, SwiftProtobuf._
     if self.attempt != 0 {
       try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
     }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataCallStarted, rhs: FermataCallStarted) -> Bool {
     if lhs.number != rhs.number {return false}
     if lhs.attempt != rhs.attempt {return false}
+    if lhs.worker != rhs.worker {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6258,7 +10645,7 @@ nonisolated extension FermataCallLost: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AskOpened"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0\u{1}urgency\0\u{1}format\0\u{3}deadline_at\0\u{3}at_deadline\0\u{3}default_answer\0\u{1}tool\0\u{1}arguments\0\u{3}arguments_sha256\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6271,12 +10658,24 @@ nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 3: try { try decoder.decodeSingularStringField(value: &self.question) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.context) }()
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.urgency) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._format) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.deadlineAt) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.atDeadline) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.defaultAnswer) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.tool) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.argumentsSha256) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.number != 0 {
       try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
     }
@@ -6292,6 +10691,30 @@ nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.call != 0 {
       try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 5)
     }
+    if self.urgency != .unspecified {
+      try visitor.visitSingularEnumField(value: self.urgency, fieldNumber: 6)
+    }
+    try { if let v = self._format {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if self.deadlineAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.deadlineAt, fieldNumber: 8)
+    }
+    if self.atDeadline != .unspecified {
+      try visitor.visitSingularEnumField(value: self.atDeadline, fieldNumber: 9)
+    }
+    if !self.defaultAnswer.isEmpty {
+      try visitor.visitSingularStringField(value: self.defaultAnswer, fieldNumber: 10)
+    }
+    if !self.tool.isEmpty {
+      try visitor.visitSingularStringField(value: self.tool, fieldNumber: 11)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 12)
+    }
+    if !self.argumentsSha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.argumentsSha256, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6301,6 +10724,14 @@ nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.question != rhs.question {return false}
     if lhs.context != rhs.context {return false}
     if lhs.call != rhs.call {return false}
+    if lhs.urgency != rhs.urgency {return false}
+    if lhs._format != rhs._format {return false}
+    if lhs.deadlineAt != rhs.deadlineAt {return false}
+    if lhs.atDeadline != rhs.atDeadline {return false}
+    if lhs.defaultAnswer != rhs.defaultAnswer {return false}
+    if lhs.tool != rhs.tool {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.argumentsSha256 != rhs.argumentsSha256 {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6308,7 +10739,7 @@ nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AskAnswered"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0\u{1}verdict\0\u{1}arguments\0\u{1}via\0\u{1}limits\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6318,24 +10749,48 @@ nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.verdict) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.via) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.number != 0 {
       try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
     }
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 2)
     }
+    if self.verdict != .unspecified {
+      try visitor.visitSingularEnumField(value: self.verdict, fieldNumber: 3)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 4)
+    }
+    if self.via != .unspecified {
+      try visitor.visitSingularEnumField(value: self.via, fieldNumber: 5)
+    }
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataAskAnswered, rhs: FermataAskAnswered) -> Bool {
     if lhs.number != rhs.number {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.verdict != rhs.verdict {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.via != rhs.via {return false}
+    if lhs._limits != rhs._limits {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6343,7 +10798,7 @@ nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataAskClosed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AskClosed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}outcome\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}outcome\0\u{1}expired\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6353,6 +10808,7 @@ nonisolated extension FermataAskClosed: SwiftProtobuf.Message, SwiftProtobuf._Me
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularEnumField(value: &self.outcome) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.expired) }()
       default: break
       }
     }
@@ -6365,12 +10821,278 @@ nonisolated extension FermataAskClosed: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.outcome != .unspecified {
       try visitor.visitSingularEnumField(value: self.outcome, fieldNumber: 2)
     }
+    if self.expired != false {
+      try visitor.visitSingularBoolField(value: self.expired, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataAskClosed, rhs: FermataAskClosed) -> Bool {
     if lhs.number != rhs.number {return false}
     if lhs.outcome != rhs.outcome {return false}
+    if lhs.expired != rhs.expired {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCallEdited: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CallEdited"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}arguments\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.number != 0 {
+      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCallEdited, rhs: FermataCallEdited) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPolicySet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PolicySet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}policy\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._policy) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._policy {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPolicySet, rhs: FermataPolicySet) -> Bool {
+    if lhs._policy != rhs._policy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataLimitsSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LimitsSet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limits\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataLimitsSet, rhs: FermataLimitsSet) -> Bool {
+    if lhs._limits != rhs._limits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataModelSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelSet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}base_url\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.baseURL) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if !self.baseURL.isEmpty {
+      try visitor.visitSingularStringField(value: self.baseURL, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataModelSet, rhs: FermataModelSet) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.baseURL != rhs.baseURL {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataHoldAtSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HoldAtSet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}hold_at\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.holdAt) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.holdAt != .unspecified {
+      try visitor.visitSingularEnumField(value: self.holdAt, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataHoldAtSet, rhs: FermataHoldAtSet) -> Bool {
+    if lhs.holdAt != rhs.holdAt {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataHandedOff: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HandedOff"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataHandedOff, rhs: FermataHandedOff) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Forked"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}source\0\u{1}at\0\u{1}workspace\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.source) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.at) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.source.isEmpty {
+      try visitor.visitSingularStringField(value: self.source, fieldNumber: 1)
+    }
+    if self.at != 0 {
+      try visitor.visitSingularUInt64Field(value: self.at, fieldNumber: 2)
+    }
+    if !self.workspace.isEmpty {
+      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataForked, rhs: FermataForked) -> Bool {
+    if lhs.source != rhs.source {return false}
+    if lhs.at != rhs.at {return false}
+    if lhs.workspace != rhs.workspace {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataImported: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Imported"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}workspace\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.digest.isEmpty {
+      try visitor.visitSingularStringField(value: self.digest, fieldNumber: 1)
+    }
+    if !self.workspace.isEmpty {
+      try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataImported, rhs: FermataImported) -> Bool {
+    if lhs.digest != rhs.digest {return false}
+    if lhs.workspace != rhs.workspace {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
