@@ -13,9 +13,10 @@ extension Decision {
         case .withdraw(let number): try withdraw(number)
         case .pause(let terms): try pause(terms, context)
         case .interrupt(let terms): try interrupt(terms, context)
-        case .resume(let text, let digest): try resume(text, tokenDigest: digest)
+        case .resume(let terms): try resume(terms.text, tokenDigest: terms.tokenDigest)
         case .stop: stop(context)
-        case .answer(let ask, let text): try answer(ask, text)
+        case .answer(let answer): try self.answer(answer.ask, answer.text)
+        default: throw Refusal(.unsupported, "not yet")
         }
     }
 

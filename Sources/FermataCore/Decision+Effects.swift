@@ -68,6 +68,8 @@ extension Decision {
         guard run.begun.contains(effect) else { return }
         switch effect {
         case .model: cutModel(.byCrash, text: "")
+        // Whoever has the call may still be at it: its lease begins anew.
+        case .lease: break
         case .tool(let call, let attempt) where run.killing.contains(effect):
             emit(
                 .callGone(

@@ -64,6 +64,7 @@ extension Run {
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
         case .lost(let effect): decision.lose(effect)
+        case .leaseEnded: break
         case .timePassed: decision.liftHoldInTime(now: context.now)
         case .shutdown: decision.cutEverything(.byShutdown, context)
         }

@@ -11,6 +11,8 @@ public enum Input: Sendable {
     case toolEnded(call: UInt32, attempt: UInt32, ToolReply)
     /// The service died while this effect was in flight.
     case lost(Effect)
+    /// The lease of a worker's call has ended without a word from the worker.
+    case leaseEnded(call: UInt32, attempt: UInt32)
     /// Time has passed: `Run.due` may be reached, and what waits may go on.
     case timePassed
     /// The service ends: what is in flight is cut as by an interrupt, without a hold.
@@ -24,10 +26,138 @@ public enum RunRequest: Sendable {
     case withdraw(message: UInt32)
     case pause(HoldTerms = HoldTerms())
     case interrupt(HoldTerms = HoldTerms())
-    /// With the SHA-256 of a token: only the hold that it was given for is lifted.
-    case resume(text: String, tokenDigest: [UInt8] = [])
+    case resume(ResumeTerms)
     case stop
-    case answer(ask: UInt32, text: String)
+    case answer(AskAnswer)
+    /// Edits or rejects a selected call under a hold.
+    case decideCall(CallDecision)
+    case setPolicy(FermataPolicy)
+    case setLimits(FermataLimits)
+    /// Ends the run here for good, to go on elsewhere.
+    case handOff
+    /// A worker takes a call.
+    case startCall(call: UInt32, attempt: UInt32, worker: String)
+    case completeCall(call: UInt32, attempt: UInt32, worker: String, WorkerResult)
+    /// To a run that is the fold of the copied beginning of another's journal.
+    case fork(FermataForked, ForkTerms)
+    /// To a run that is the fold of a checkpoint's journal.
+    case `import`(FermataImported, start: Bool, AskAnswer?)
+
+    public static func resume(text: String, tokenDigest: [UInt8] = []) -> RunRequest {
+        .resume(ResumeTerms(text: text, tokenDigest: tokenDigest))
+    }
+
+    /// The answer to a question.
+    public static func answer(ask: UInt32, text: String) -> RunRequest { .answer(AskAnswer(ask: ask, text: text)) }
+}
+
+public struct ResumeTerms: Sendable, Equatable {
+    /// A message to send along; empty: none.
+    public var text = ""
+    /// SHA-256 of a token: only the hold that it was given for is lifted; empty: whichever hold there is.
+    public var tokenDigest: [UInt8] = []
+    public var holdAt: FermataHoldPoint.At = .unspecified
+    /// The model for all calls from now on; nil: as it was.
+    public var model: FermataModelSet?
+
+    public init(
+        text: String = "", tokenDigest: [UInt8] = [], holdAt: FermataHoldPoint.At = .unspecified,
+        model: FermataModelSet? = nil
+    ) {
+        self.text = text
+        self.tokenDigest = tokenDigest
+        self.holdAt = holdAt
+        self.model = model
+    }
+}
+
+/// The answer to an ask.
+public struct AskAnswer: Sendable, Equatable {
+    /// 0: the one that is open.
+    public var ask: UInt32
+    public var text: String
+    public var verdict: FermataVerdict
+    /// Of an edit.
+    public var arguments: String
+    /// SHA-256 of the arguments that were shown, in hexadecimal; nil: whoever answers was shown those of this ask and
+    /// no others.
+    public var argumentsDigest: String?
+    /// Decide such calls so from now on: those to which all these conditions apply.
+    public var sticky: [FermataCondition]?
+    /// Of a raise.
+    public var limits: FermataLimits
+    public var via: FermataAnswerVia
+
+    public init(
+        ask: UInt32, text: String = "", verdict: FermataVerdict = .unspecified, arguments: String = "",
+        argumentsDigest: String? = "", sticky: [FermataCondition]? = nil, limits: FermataLimits = .init(),
+        via: FermataAnswerVia = .viaCommand
+    ) {
+        self.ask = ask
+        self.text = text
+        self.verdict = verdict
+        self.arguments = arguments
+        self.argumentsDigest = argumentsDigest
+        self.sticky = sticky
+        self.limits = limits
+        self.via = via
+    }
+}
+
+/// What is to become of a selected call.
+public struct CallDecision: Sendable, Equatable {
+    public var call: UInt32
+    /// Edit or reject.
+    public var verdict: FermataVerdict
+    /// Of a rejection: what the model is told.
+    public var text: String
+    /// Of an edit.
+    public var arguments: String
+    /// SHA-256 of the arguments that were shown, in hexadecimal; empty: whatever they are.
+    public var argumentsDigest: String
+
+    public init(
+        call: UInt32, verdict: FermataVerdict, text: String = "", arguments: String = "", argumentsDigest: String = ""
+    ) {
+        self.call = call
+        self.verdict = verdict
+        self.text = text
+        self.arguments = arguments
+        self.argumentsDigest = argumentsDigest
+    }
+}
+
+/// What a worker's call came to.
+public enum WorkerResult: Sendable, Equatable {
+    case result(String)
+    case failure(String)
+    /// The answer to this question is the call's result; the tool is not executed again.
+    case pause(FermataQuestion)
+}
+
+/// How a fork differs from the beginning that it is a copy of.
+public struct ForkTerms: Sendable, Equatable {
+    public var start: Bool
+    /// A message to queue; empty: none.
+    public var text: String
+    /// Other arguments for a selected call.
+    public var edit: CallEdit?
+
+    public struct CallEdit: Sendable, Equatable {
+        public var call: UInt32
+        public var arguments: String
+
+        public init(call: UInt32, arguments: String) {
+            self.call = call
+            self.arguments = arguments
+        }
+    }
+
+    public init(start: Bool, text: String = "", edit: CallEdit? = nil) {
+        self.start = start
+        self.text = text
+        self.edit = edit
+    }
 }
 
 /// How a hold may lift other than by a command on its run.

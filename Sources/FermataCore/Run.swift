@@ -114,6 +114,8 @@ public struct Run: Sendable, Equatable {
 public enum Effect: Hashable, Sendable {
     case model(step: UInt32, attempt: UInt32)
     case tool(call: UInt32, attempt: UInt32)
+    /// A worker has the call; what is to be going on here is the lease.
+    case lease(call: UInt32, attempt: UInt32)
 }
 
 extension Run {
@@ -129,6 +131,9 @@ extension Run {
 
     /// Effects that were begun and whose end has not come in: what is wanted, and what is being killed.
     public var begun: Set<Effect> { wanted.union(killing) }
+
+    /// Calls that a worker may take now.
+    public var ready: [Call] { [] }
 
     /// When the run wants to be told that time has passed, µs since 1970.
     public var due: Int64? {

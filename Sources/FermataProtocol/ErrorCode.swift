@@ -68,6 +68,43 @@ extension ErrorCode {
         name: "CONFLICT", class: .invalid, retryable: false,
         cause: "The request_id was used for another command before.", remedy: "Use a new UUID for each command.")
 
+    public static let invalidAnswer = ErrorCode(
+        name: "INVALID_ANSWER", class: .invalid, retryable: false,
+        cause: "The answer does not have the shape that the ask expects, which the message names; the ask stays open.",
+        remedy: "Answer again in that shape.")
+    public static let unauthenticated = ErrorCode(
+        name: "UNAUTHENTICATED", class: .invalid, retryable: false,
+        cause: "The message does not begin with an Auth frame whose token is valid, and the socket needs one.",
+        remedy: "Get a token from whoever runs the server: fermata token create.")
+    public static let forbidden = ErrorCode(
+        name: "FORBIDDEN", class: .invalid, retryable: false,
+        cause: "The token's scope does not allow this.",
+        remedy: "Use a token of the scope that the message names.")
+    public static let notACheckpoint = ErrorCode(
+        name: "NOT_A_CHECKPOINT", class: .invalid, retryable: false,
+        cause: "The document is not a checkpoint, or a part of it is missing.",
+        remedy: "Import what fermata export wrote, unchanged.")
+    public static let newerFormat = ErrorCode(
+        name: "NEWER_FORMAT", class: .invalid, retryable: false,
+        cause: "The checkpoint was written by a newer version than this server knows.",
+        remedy: "Use a newer server.")
+    public static let wrongDigest = ErrorCode(
+        name: "WRONG_DIGEST", class: .invalid, retryable: false,
+        cause: "The checkpoint's digest is not that of its contents: something changed it.",
+        remedy: "Export the run again.")
+    public static let brokenJournal = ErrorCode(
+        name: "BROKEN_JOURNAL", class: .invalid, retryable: false,
+        cause: "The checkpoint's events are not the journal of a run, though its digest is right.",
+        remedy: "Export the run again with fermata export.")
+    public static let noWorkspace = ErrorCode(
+        name: "NO_WORKSPACE", class: .invalid, retryable: false,
+        cause: "The workspace that the run has worked in is not on this server.",
+        remedy: "Name one that is.")
+    public static let invalidCut = ErrorCode(
+        name: "INVALID_CUT", class: .invalid, retryable: false,
+        cause: "After this event something was in flight: a copy that ends there would not be valid.",
+        remedy: "Fork at one of the events that the message names.")
+
     public static let noSuchRun = ErrorCode(
         name: "NO_SUCH_RUN", class: .notFound, retryable: false,
         cause: "No run has this id, or an id that begins so.", remedy: "ListRuns shows the runs.")
@@ -88,6 +125,15 @@ extension ErrorCode {
         name: "INVALID_TOKEN", class: .notFound, retryable: false,
         cause: "The token was never given by this server, or not for this run.",
         remedy: "Use the token as the reply to Pause or Interrupt gave it.")
+
+    public static let noSuchCall = ErrorCode(
+        name: "NO_SUCH_CALL", class: .notFound, retryable: false,
+        cause: "The run's current step has no call of this number.",
+        remedy: "GetRun with calls shows them.")
+    public static let noSuchToken = ErrorCode(
+        name: "NO_SUCH_TOKEN", class: .notFound, retryable: false,
+        cause: "There is no token of this id.",
+        remedy: "ListTokens shows them.")
 
     public static let wrongStatus = ErrorCode(
         name: "WRONG_STATUS", class: .state, retryable: false,
@@ -112,6 +158,27 @@ extension ErrorCode {
         name: "ALREADY_DELIVERED", class: .state, retryable: false,
         cause: "The model has been shown the message.", remedy: "Send another one that corrects it.")
 
+    public static let expired = ErrorCode(
+        name: "EXPIRED", class: .state, retryable: false,
+        cause: "The ask's deadline has passed.",
+        remedy: "None is needed; the run's events say what happened instead.")
+    public static let callTaken = ErrorCode(
+        name: "CALL_TAKEN", class: .state, retryable: false,
+        cause: "Another worker has the call, or it cannot start yet or any more.",
+        remedy: "Take another one.")
+    public static let callEnded = ErrorCode(
+        name: "CALL_ENDED", class: .state, retryable: false,
+        cause: "The call has its result already, or another attempt of it is the current one: nothing that this worker does for it counts.",
+        remedy: "Stop working on it.")
+    public static let inFlight = ErrorCode(
+        name: "IN_FLIGHT", class: .state, retryable: false,
+        cause: "A run is handed off only while nothing of it is in flight.",
+        remedy: "Pause it, wait until it is PAUSED, then hand it off.")
+    public static let runExists = ErrorCode(
+        name: "RUN_EXISTS", class: .state, retryable: false,
+        cause: "A run of this id is here already, and the checkpoint is not the rest of its journal.",
+        remedy: "Fork the run that is here, or import elsewhere.")
+
     public static let replyTooLarge = ErrorCode(
         name: "REPLY_TOO_LARGE", class: .invalid, retryable: false,
         cause: "The replies to the frames before left no room for this one in a message.",
@@ -131,9 +198,10 @@ extension ErrorCode {
 
     public static let registry: [ErrorCode] = [
         badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
-        conflict, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken,
-        wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed,
-        alreadyDelivered, replyTooLarge, storeFull, overloaded, shuttingDown, internalError,
+        conflict, invalidAnswer, unauthenticated, forbidden, notACheckpoint, newerFormat, wrongDigest, brokenJournal,
+        noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken, noSuchCall,
+        noSuchToken, wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed, alreadyDelivered, expired, callTaken,
+        callEnded, inFlight, runExists, replyTooLarge, storeFull, overloaded, shuttingDown, internalError,
     ]
 }
 

@@ -43,7 +43,7 @@ final class EffectRunner: Sendable {
         let count =
             switch effect {
             case .model: counters.modelCalls
-            case .tool: counters.tools
+            case .tool, .lease: counters.tools
             }
         count.add()
         let ended: @Sendable (Input) -> Void = { input in
@@ -55,6 +55,7 @@ final class EffectRunner: Sendable {
             return models.start(run: run, step: step, attempt: attempt, onEnd: ended)
         case .tool(let number, let attempt):
             return startTool(number, attempt: attempt, of: run, onEnd: ended)
+        case .lease: return NothingInFlight()
         }
     }
 

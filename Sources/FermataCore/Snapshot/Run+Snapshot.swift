@@ -189,7 +189,7 @@ extension SnapshotEffect {
                 $0.step = step
                 $0.attempt = attempt
             }
-        case .tool(let call, let attempt):
+        case .tool(let call, let attempt), .lease(let call, let attempt):
             tool = .with {
                 $0.call = call
                 $0.attempt = attempt
