@@ -110,6 +110,11 @@ extension FermataTakeCalls: ControlRequest {
     public static var frameType: FermataFrameType { .takeCalls }
 }
 
+extension FermataListTools: ControlRequest {
+    public typealias Reply = FermataListToolsReply
+    public static var frameType: FermataFrameType { .listTools }
+}
+
 extension FermataExtendCall: ControlRequest {
     public typealias Reply = FermataExtendCallReply
     public static var frameType: FermataFrameType { .extendCall }

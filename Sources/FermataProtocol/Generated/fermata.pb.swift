@@ -71,6 +71,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
   case createToken // = 30
   case listTokens // = 31
   case revokeToken // = 32
+  case listTools // = 33
 
   /// On the event sockets.
   case event // = 256
@@ -119,6 +120,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case 30: self = .createToken
     case 31: self = .listTokens
     case 32: self = .revokeToken
+    case 33: self = .listTools
     case 256: self = .event
     case 257: self = .statusChanged
     case 258: self = .tick
@@ -163,6 +165,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case .createToken: return 30
     case .listTokens: return 31
     case .revokeToken: return 32
+    case .listTools: return 33
     case .event: return 256
     case .statusChanged: return 257
     case .tick: return 258
@@ -207,6 +210,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     .createToken,
     .listTokens,
     .revokeToken,
+    .listTools,
     .event,
     .statusChanged,
     .tick,
@@ -1950,11 +1954,76 @@ public nonisolated struct FermataRegisterToolsReply: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// false: all of them were registered already, exactly so
   public var changed: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct FermataListTools: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 0: 100; at most 1000
+  public var limit: UInt32 = 0
+
+  /// the `next` of the page before
+  public var after: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataListToolsReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the built-in ones, then the registered ones by name
+  public var tools: [FermataRegisteredTool] = []
+
+  /// empty: no more
+  public var next: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataRegisteredTool: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var spec: FermataToolSpec {
+    get {_spec ?? FermataToolSpec()}
+    set {_spec = newValue}
+  }
+  /// Returns true if `spec` has been explicitly set.
+  public var hasSpec: Bool {self._spec != nil}
+  /// Clears the value of `spec`. Subsequent reads from it will return its default value.
+  public mutating func clearSpec() {self._spec = nil}
+
+  /// that registered it as it is; empty: it is built in
+  public var worker: String = String()
+
+  /// as it is
+  public var registeredAt: Int64 = 0
+
+  public var by: String = String()
+
+  /// when a worker last asked for its calls; 0: not since the server started
+  public var polledAt: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _spec: FermataToolSpec? = nil
 }
 
 /// Waits for calls of these tools and offers them. An offer is no promise: StartCall says who has the call.
@@ -2577,6 +2646,9 @@ public nonisolated struct FermataGetRunReply: Sendable {
   /// with `calls`: messages not delivered yet
   public var queued: [FermataQueuedMessage] = []
 
+  /// with `calls`: of the tools that it waits for, those that a worker asked for lately
+  public var servedTools: [String] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2928,6 +3000,18 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
   public var storeIsFull: Bool {
     get {_storage._storeIsFull}
     set {_uniqueStorage()._storeIsFull = newValue}
+  }
+
+  /// of calls to workers
+  public var callOffers: UInt64 {
+    get {_storage._callOffers}
+    set {_uniqueStorage()._callOffers = newValue}
+  }
+
+  /// now: calls that workers have
+  public var leases: UInt64 {
+    get {_storage._leases}
+    set {_uniqueStorage()._leases = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4737,7 +4821,7 @@ public nonisolated struct FermataTextDelta: Sendable {
 fileprivate nonisolated let _protobuf_package = "fermata.v1"
 
 nonisolated extension FermataFrameType: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{2}`\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{1}LIST_TOOLS\0\u{2}_\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
 }
 
 nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
@@ -6209,6 +6293,130 @@ nonisolated extension FermataRegisterToolsReply: SwiftProtobuf.Message, SwiftPro
   }
 }
 
+nonisolated extension FermataListTools: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListTools"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 1)
+    }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListTools, rhs: FermataListTools) -> Bool {
+    if lhs.limit != rhs.limit {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataListToolsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListToolsReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tools\0\u{1}next\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tools) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.next) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tools, fieldNumber: 1)
+    }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataListToolsReply, rhs: FermataListToolsReply) -> Bool {
+    if lhs.tools != rhs.tools {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataRegisteredTool: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RegisteredTool"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}spec\0\u{1}worker\0\u{3}registered_at\0\u{1}by\0\u{3}polled_at\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._spec) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.registeredAt) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.polledAt) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._spec {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 2)
+    }
+    if self.registeredAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.registeredAt, fieldNumber: 3)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 4)
+    }
+    if self.polledAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.polledAt, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataRegisteredTool, rhs: FermataRegisteredTool) -> Bool {
+    if lhs._spec != rhs._spec {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.registeredAt != rhs.registeredAt {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.polledAt != rhs.polledAt {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension FermataTakeCalls: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TakeCalls"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}tools\0\u{1}limit\0\u{3}wait_ms\0")
@@ -7393,7 +7601,7 @@ nonisolated extension FermataGetRun: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetRunReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}matched\0\u{1}calls\0\u{1}queued\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}matched\0\u{1}calls\0\u{1}queued\0\u{3}served_tools\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7405,6 +7613,7 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
       case 2: try { try decoder.decodeSingularBoolField(value: &self.matched) }()
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.calls) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.queued) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.servedTools) }()
       default: break
       }
     }
@@ -7427,6 +7636,9 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.queued.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.queued, fieldNumber: 4)
     }
+    if !self.servedTools.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.servedTools, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7435,6 +7647,7 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.matched != rhs.matched {return false}
     if lhs.calls != rhs.calls {return false}
     if lhs.queued != rhs.queued {return false}
+    if lhs.servedTools != rhs.servedTools {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -7860,7 +8073,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -7888,6 +8101,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _listenerRestarts: UInt64 = 0
     var _historyBytes: UInt64 = 0
     var _storeIsFull: Bool = false
+    var _callOffers: UInt64 = 0
+    var _leases: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -7923,6 +8138,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _listenerRestarts = source._listenerRestarts
       _historyBytes = source._historyBytes
       _storeIsFull = source._storeIsFull
+      _callOffers = source._callOffers
+      _leases = source._leases
     }
   }
 
@@ -7966,6 +8183,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 23: try { try decoder.decodeSingularUInt64Field(value: &_storage._listenerRestarts) }()
         case 24: try { try decoder.decodeSingularUInt64Field(value: &_storage._historyBytes) }()
         case 25: try { try decoder.decodeSingularBoolField(value: &_storage._storeIsFull) }()
+        case 26: try { try decoder.decodeSingularUInt64Field(value: &_storage._callOffers) }()
+        case 27: try { try decoder.decodeSingularUInt64Field(value: &_storage._leases) }()
         default: break
         }
       }
@@ -8049,6 +8268,12 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._storeIsFull != false {
         try visitor.visitSingularBoolField(value: _storage._storeIsFull, fieldNumber: 25)
       }
+      if _storage._callOffers != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._callOffers, fieldNumber: 26)
+      }
+      if _storage._leases != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._leases, fieldNumber: 27)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -8083,6 +8308,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._listenerRestarts != rhs_storage._listenerRestarts {return false}
         if _storage._historyBytes != rhs_storage._historyBytes {return false}
         if _storage._storeIsFull != rhs_storage._storeIsFull {return false}
+        if _storage._callOffers != rhs_storage._callOffers {return false}
+        if _storage._leases != rhs_storage._leases {return false}
         return true
       }
       if !storagesAreEqual {return false}
