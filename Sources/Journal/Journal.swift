@@ -47,6 +47,10 @@ public protocol JournalWriting: AnyObject {
     /// commits. Errors are those of ``commit(_:)``.
     func keep(_ snapshots: [SnapshotRow]) throws(JournalError)
 
+    /// Forgets dead messages of the outbox whose events are older, in a small transaction of its own, as
+    /// ``forgetRequests(before:limit:)`` does.
+    func forgetDeadMessages(before time: Int64, limit: Int) throws(JournalError) -> Int
+
     /// Drops all snapshots: nothing changes but the time that it takes to read a run.
     func dropSnapshots() throws(JournalError)
 
@@ -115,6 +119,15 @@ public protocol JournalReading: AnyObject {
     func agent(_ name: String) throws(JournalError) -> AgentRow?
     /// A page of the stored agents, in the order of their names' bytes of UTF-8.
     func agents(after name: String?, limit: Int) throws(JournalError) -> [AgentRow]
+
+    /// Messages of the outbox that are due, at most one of each run, in the order of their times.
+    ///
+    /// - Parameter time: up to and including it; µs since 1970.
+    func dueMessages(to endpoint: String, through time: Int64, limit: Int) throws(JournalError) -> [OutboxRow]
+    /// When the next message is due after a time; nil if there is none.
+    func nextMessageDue(to endpoint: String, after time: Int64) throws(JournalError) -> Int64?
+    /// All messages of the outbox, counted by endpoint: reads through all of it.
+    func outboxCounts() throws(JournalError) -> [String: OutboxCounts]
 
     /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.
     func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow?

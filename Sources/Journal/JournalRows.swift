@@ -151,19 +151,27 @@ public struct JournalBatch: Sendable {
     public var asks: [AskRow]
     /// In order. What was stored under the name is replaced.
     public var agents: [AgentRow]
+    /// What became of messages of the outbox, in order; of a message that is not there, or is dead, nothing.
+    public var outcomes: [OutboxOutcome]
+    /// Messages for the outbox, after the outcomes; of one run to one endpoint by `seq` and `kind`, after those that
+    /// are there.
+    public var outbox: [OutboxRow]
 
     public init(
         events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
-        agents: [AgentRow] = []
+        agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = []
     ) {
         self.events = events
         self.runs = runs
         self.requests = requests
         self.asks = asks
         self.agents = agents
+        self.outcomes = outcomes
+        self.outbox = outbox
     }
 
     public var isEmpty: Bool {
         events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
+            && outcomes.isEmpty && outbox.isEmpty
     }
 }

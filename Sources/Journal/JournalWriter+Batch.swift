@@ -11,6 +11,8 @@ extension JournalWriter {
         for event in batch.events { try statements.insert(event) }
         for ask in batch.asks { try write(ask) }
         for agent in batch.agents { try statements.upsert(agent) }
+        for outcome in batch.outcomes { try statements.outbox.write(outcome) }
+        for message in batch.outbox { try statements.outbox.write(message) }
         return try write(batch.requests)
     }
 

@@ -131,6 +131,17 @@ public final class JournalWriter: JournalWriting {
         try transaction { for snapshot in snapshots { try statements.upsert(snapshot) } }
     }
 
+    public func forgetDeadMessages(before time: Int64, limit: Int) throws(JournalError) -> Int {
+        try checkOpen()
+        // Most of the time there are none: nothing is written then, and nothing synced.
+        do {
+            guard try statements.outbox.hasDead(before: time) else { return 0 }
+        } catch {
+            throw refused(error, duringCommit: false)
+        }
+        return try transaction { try statements.outbox.forgetDead(before: time, limit: limit) }
+    }
+
     public func dropSnapshots() throws(JournalError) {
         try transaction { try database.execute("DELETE FROM snapshots") }
     }

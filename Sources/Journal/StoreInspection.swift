@@ -106,6 +106,16 @@ public final class StoreInspection {
         return try rows("SELECT name, version, at, body FROM agents ORDER BY name") { $0.agentRow() }
     }
 
+    /// By endpoint, then by run, seq and kind; with whether it has a time, and whether it is dead.
+    public func outbox() throws(JournalError) -> RowCursor<(message: OutboxRow, isDue: Bool, isDead: Bool)> {
+        guard schema >= 3 else { return RowCursor(path: path) }
+        let sql = """
+            SELECT \(Statement.outboxColumns), next_at IS NOT NULL, dead FROM outbox
+            ORDER BY endpoint, run, seq, kind
+            """
+        return try rows(sql) { (try $0.outboxRow(), $0.int64(at: 7) != 0, $0.int64(at: 8) != 0) }
+    }
+
     private func rows<Row>(
         _ sql: String, _ decode: @escaping (Statement) throws -> Row
     ) throws(JournalError) -> RowCursor<Row> {

@@ -27,7 +27,7 @@ enum StoreSchema {
 
     /// What each version added to the one before it: a store of version n has the first n. A step that was in a
     /// release never changes.
-    static let steps = [first, second]
+    static let steps = [first, second, third]
 
     private static let first = """
         CREATE TABLE events(
@@ -96,6 +96,24 @@ enum StoreSchema {
             format INTEGER NOT NULL,
             body BLOB NOT NULL
         ) STRICT;
+        """
+
+    private static let third = """
+        -- Of a run's messages to an endpoint the first that is not dead has a time, the others wait for it.
+        CREATE TABLE outbox(
+            endpoint TEXT NOT NULL,
+            run BLOB NOT NULL CHECK(length(run) = 16),
+            seq INTEGER NOT NULL CHECK(seq > 0),
+            kind INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL CHECK(attempts >= 0),
+            next_at INTEGER,
+            dead INTEGER NOT NULL CHECK(dead IN (0, 1)),
+            body BLOB NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX outbox_live ON outbox(endpoint, run, seq, kind) WHERE dead = 0;
+        CREATE INDEX outbox_due ON outbox(endpoint, next_at) WHERE next_at IS NOT NULL;
+        CREATE INDEX outbox_dead ON outbox(at) WHERE dead = 1;
         """
 
     /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,

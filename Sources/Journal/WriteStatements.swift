@@ -5,6 +5,7 @@ struct WriteStatements {
     let findRequest: Statement
     let oldestRequests: Statement
     let findAgent: Statement
+    let outbox: OutboxStatements
     private let insertEvent: Statement
     private let findRun: Statement
     private let insertRun: Statement
@@ -21,6 +22,7 @@ struct WriteStatements {
         findRequest = try database.prepare(Statement.requestSQL)
         oldestRequests = try database.prepare("SELECT number, at FROM requests ORDER BY number LIMIT ?1")
         findAgent = try database.prepare(Statement.agentSQL)
+        outbox = try OutboxStatements(database)
         insertEvent = try database.prepare(
             "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         findRun = try database.prepare(

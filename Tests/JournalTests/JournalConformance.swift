@@ -14,6 +14,7 @@ enum JournalConformance: CaseIterable {
     case keepsAsks
     case keepsAgents
     case keepsSnapshots
+    case keepsMessages
     case hasOneWriter
     case closes
     case readersSeeWholeBatches
@@ -30,6 +31,7 @@ enum JournalConformance: CaseIterable {
         case .keepsAsks: try keepsAsks(journal)
         case .keepsAgents: try keepsAgents(journal)
         case .keepsSnapshots: try keepsSnapshots(journal)
+        case .keepsMessages: try keepsMessages(journal)
         case .hasOneWriter: try hasOneWriter(journal)
         case .closes: try closes(journal)
         case .readersSeeWholeBatches: try readersSeeWholeBatches(journal)
@@ -56,6 +58,10 @@ enum JournalConformance: CaseIterable {
         #expect(try writer.agent("default") == nil)
         #expect(try reader.agents(after: nil, limit: 10).isEmpty)
         #expect(try reader.snapshot(of: Samples.run(1)) == nil)
+        #expect(try reader.dueMessages(to: "a", through: .max, limit: 10).isEmpty)
+        #expect(try reader.nextMessageDue(to: "a", after: .min) == nil)
+        #expect(try reader.outboxCounts().isEmpty)
+        #expect(try writer.forgetDeadMessages(before: .max, limit: 10) == 0)
         try writer.dropSnapshots()
     }
 

@@ -63,8 +63,8 @@ import Testing
 
     @Test func aNewerSchemaIsRefused() throws {
         try fill(path)
-        try Database(path: path).pragma("user_version = 3")
-        try expectRefused(.newerSchema, containing: "its schema is 3, this one reads up to 2")
+        try Database(path: path).pragma("user_version = 4")
+        try expectRefused(.newerSchema, containing: "its schema is 4, this one reads up to 3")
     }
 
     @Test func aDirectoryIsNoStore() throws {
