@@ -3014,6 +3014,18 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._leases = newValue}
   }
 
+  /// now: messages to be delivered, to endpoints that the server has
+  public var webhooksPending: UInt64 {
+    get {_storage._webhooksPending}
+    set {_uniqueStorage()._webhooksPending = newValue}
+  }
+
+  /// now: messages that were given up
+  public var webhooksDead: UInt64 {
+    get {_storage._webhooksDead}
+    set {_uniqueStorage()._webhooksDead = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3778,6 +3790,12 @@ public nonisolated struct FermataAsk: @unchecked Sendable {
   public var token: String {
     get {_storage._token}
     set {_uniqueStorage()._token = newValue}
+  }
+
+  /// in webhooks: where an answer is POSTed to
+  public var answerURL: String {
+    get {_storage._answerURL}
+    set {_uniqueStorage()._answerURL = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8073,7 +8091,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -8103,6 +8121,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _storeIsFull: Bool = false
     var _callOffers: UInt64 = 0
     var _leases: UInt64 = 0
+    var _webhooksPending: UInt64 = 0
+    var _webhooksDead: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -8140,6 +8160,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _storeIsFull = source._storeIsFull
       _callOffers = source._callOffers
       _leases = source._leases
+      _webhooksPending = source._webhooksPending
+      _webhooksDead = source._webhooksDead
     }
   }
 
@@ -8185,6 +8207,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 25: try { try decoder.decodeSingularBoolField(value: &_storage._storeIsFull) }()
         case 26: try { try decoder.decodeSingularUInt64Field(value: &_storage._callOffers) }()
         case 27: try { try decoder.decodeSingularUInt64Field(value: &_storage._leases) }()
+        case 28: try { try decoder.decodeSingularUInt64Field(value: &_storage._webhooksPending) }()
+        case 29: try { try decoder.decodeSingularUInt64Field(value: &_storage._webhooksDead) }()
         default: break
         }
       }
@@ -8274,6 +8298,12 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._leases != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._leases, fieldNumber: 27)
       }
+      if _storage._webhooksPending != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._webhooksPending, fieldNumber: 28)
+      }
+      if _storage._webhooksDead != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._webhooksDead, fieldNumber: 29)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -8310,6 +8340,8 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._storeIsFull != rhs_storage._storeIsFull {return false}
         if _storage._callOffers != rhs_storage._callOffers {return false}
         if _storage._leases != rhs_storage._leases {return false}
+        if _storage._webhooksPending != rhs_storage._webhooksPending {return false}
+        if _storage._webhooksDead != rhs_storage._webhooksDead {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -9412,7 +9444,7 @@ nonisolated extension FermataQueuedMessage: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Ask"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0\u{3}opened_at\0\u{1}urgency\0\u{1}format\0\u{3}deadline_at\0\u{3}at_deadline\0\u{3}default_answer\0\u{1}tool\0\u{1}arguments\0\u{3}arguments_sha256\0\u{1}agent\0\u{1}token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}number\0\u{1}kind\0\u{1}question\0\u{1}context\0\u{1}call\0\u{3}opened_at\0\u{1}urgency\0\u{1}format\0\u{3}deadline_at\0\u{3}at_deadline\0\u{3}default_answer\0\u{1}tool\0\u{1}arguments\0\u{3}arguments_sha256\0\u{1}agent\0\u{1}token\0\u{3}answer_url\0")
 
   fileprivate class _StorageClass {
     var _run: String = String()
@@ -9432,6 +9464,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     var _argumentsSha256: String = String()
     var _agent: String = String()
     var _token: String = String()
+    var _answerURL: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9459,6 +9492,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       _argumentsSha256 = source._argumentsSha256
       _agent = source._agent
       _token = source._token
+      _answerURL = source._answerURL
     }
   }
 
@@ -9494,6 +9528,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._argumentsSha256) }()
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
         case 17: try { try decoder.decodeSingularStringField(value: &_storage._token) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._answerURL) }()
         default: break
         }
       }
@@ -9557,6 +9592,9 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       if !_storage._token.isEmpty {
         try visitor.visitSingularStringField(value: _storage._token, fieldNumber: 17)
       }
+      if !_storage._answerURL.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._answerURL, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9583,6 +9621,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
         if _storage._argumentsSha256 != rhs_storage._argumentsSha256 {return false}
         if _storage._agent != rhs_storage._agent {return false}
         if _storage._token != rhs_storage._token {return false}
+        if _storage._answerURL != rhs_storage._answerURL {return false}
         return true
       }
       if !storagesAreEqual {return false}
