@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
         .target(
-            name: "FermataCore", dependencies: ["FermataProtocol", protobuf],
+            name: "FermataCore", dependencies: ["FermataProtocol", "OpenSSL", protobuf],
             exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: settings),
         .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
         .target(

@@ -4,39 +4,53 @@ internal import SwiftProtobuf
 extension Decision {
     /// Begins everything that nothing holds back any more. Under a hold nothing begins.
     mutating func advance(now: Int64) {
-        while run.hold == nil, !run.isStopped, let next = nextBeginning(now: now) { emit(next) }
+        while run.hold == nil, !run.isStopped, beginNext(now: now) {}
     }
 
-    private func nextBeginning(now: Int64) -> FermataEvent.OneOf_Kind? {
-        if run.hasOpenCalls {
-            guard let call = run.nextToStart else { return nil }
-            if call.tool == Run.askHuman { return .askOpened(question(of: call)) }
-            // A tool that is being killed may still write where this one will read.
-            guard run.killing.isEmpty else { return nil }
-            return .callStarted(
-                .with {
-                    $0.number = call.number
-                    $0.attempt = call.attempt + 1
-                })
-        }
+    /// - Returns: false if there is nothing to begin.
+    private mutating func beginNext(now: Int64) -> Bool {
+        guard !run.hasOpenCalls else { return beginCall() }
+        guard !run.openAsks.contains(where: \.isAboutTheTurn) else { return false }
         switch run.modelCall {
-        case .inFlight: return nil
-        case .waiting(let until) where until > now: return nil
+        case .inFlight: return false
+        case .waiting(let until) where until > now: return false
         case .waiting, .none: break
         }
         let deliverable = messagesToDeliver()
         switch run.turn {
         case .active: break
-        case .idle, .ended: if deliverable.isEmpty { return nil }
-        case .failed: return nil
+        case .idle, .ended: if deliverable.isEmpty { return false }
+        case .failed: return false
         }
-        if let failure = run.limitReached { return .limitReached(.with { $0.failure = failure }) }
-        return .modelCalled(
-            .with {
-                $0.step = run.stepIsUnanswered ? run.step : run.step + 1
-                $0.attempt = run.stepIsUnanswered ? run.attempt + 1 : 1
-                $0.delivered = deliverable
-            })
+        if let limit = run.limitReached {
+            open(limit.kind, .with { $0.question = limit.question }, of: nil)
+            return false
+        }
+        emit(
+            .modelCalled(
+                .with {
+                    $0.step = run.stepIsUnanswered ? run.step : run.step + 1
+                    $0.attempt = run.stepIsUnanswered ? run.attempt + 1 : 1
+                    $0.delivered = deliverable
+                }))
+        return true
+    }
+
+    private mutating func beginCall() -> Bool {
+        guard let call = run.nextToStart else { return false }
+        if call.tool == Run.askHuman {
+            askPeople(call)
+            return true
+        }
+        // A tool that is being killed may still write where this one will read.
+        guard run.killing.isEmpty else { return false }
+        emit(
+            .callStarted(
+                .with {
+                    $0.number = call.number
+                    $0.attempt = call.attempt + 1
+                }))
+        return true
     }
 
     /// During a turn all that were meant for it; between turns also one that waited for the turn's end.
@@ -46,49 +60,38 @@ extension Decision {
         return run.queue.prefix(1).map(\.number)
     }
 
-    /// The hold lifts itself when its time has come.
-    mutating func liftHoldInTime(now: Int64) {
-        guard let hold = run.hold, hold.resumeAt > 0, hold.resumeAt <= now else { return }
-        emit(.holdLifted(.with { $0.cause = .byTime }))
-    }
-
-    private func question(of call: Run.Call) -> FermataAskOpened {
+    private mutating func askPeople(_ call: Run.Call) {
         // Checked against the tool's schema when the call was selected.
-        let arguments = try? JSONValue(parsing: call.arguments)
-        func text(_ name: String) -> String {
-            guard case .object(let members) = arguments, case .string(let text) = members[name] else { return "" }
-            return text
+        var question = FermataQuestion(askHuman: (try? JSONValue(parsing: call.arguments)) ?? .null)
+        if let policy = run.policy.of(call.tool), policy.deadlineMs > 0 {
+            question.deadlineMs = policy.deadlineMs
+            question.atDeadline = .rejectIt
         }
-        return .with {
-            $0.number = run.askCount + 1
-            $0.kind = .question
-            $0.question = text("question")
-            $0.context = text("context")
-            $0.call = call.number
-        }
+        open(.question, question, of: call)
     }
 }
 
 extension Run {
-    /// Why the next model call is not to be made; nil if it may.
-    fileprivate var limitReached: FermataFailure? {
+    /// Why people are to be asked before the next model call is made; nil if it may be made.
+    var limitReached: (kind: FermataAskKind, question: String)? {
         // Another attempt of a step that was counted.
         if stepIsUnanswered { return nil }
         if limits.hasMaxSteps, turn == .active, stepsOfTurn >= limits.maxSteps {
-            return .limit("the turn has had \(stepsOfTurn) steps, and its limit is \(limits.maxSteps)")
+            return (
+                .budget, "The turn has had \(stepsOfTurn) steps, and its limit is \(limits.maxSteps). May it go on?"
+            )
         }
         if limits.hasMaxCostNanoUsd, usage.costNanoUsd - grantedCost >= limits.maxCostNanoUsd {
-            return .limit("the run has cost what its limit allows before someone looks at it")
+            return (.budget, "The run has cost what its limit allows before someone looks at it. May it go on?")
+        }
+        if limits.hasMaxRepeats, turn == .active, fingerprint != 0, fingerprint == lastFingerprint,
+            repeats + 1 >= limits.maxRepeats
+        {
+            return (
+                .stuck,
+                "The agent chose the same calls and got the same results \(repeats + 1) times in a row. What is it to do?"
+            )
         }
         return nil
-    }
-}
-
-extension FermataFailure {
-    fileprivate static func limit(_ message: String) -> FermataFailure {
-        .with {
-            $0.kind = "LIMIT_REACHED"
-            $0.message = message
-        }
     }
 }

@@ -13,10 +13,18 @@ extension Decision {
         case .withdraw(let number): try withdraw(number)
         case .pause(let terms): try pause(terms, context)
         case .interrupt(let terms): try interrupt(terms, context)
-        case .resume(let terms): try resume(terms.text, tokenDigest: terms.tokenDigest)
+        case .resume(let terms): try resume(terms)
         case .stop: stop(context)
-        case .answer(let answer): try self.answer(answer.ask, answer.text)
-        default: throw Refusal(.unsupported, "not yet")
+        case .answer(let answer): try self.answer(answer)
+        case .decideCall(let decision): try decideCall(decision)
+        case .setPolicy(let policy): try setPolicy(policy)
+        case .setLimits(let limits): try setLimits(limits)
+        case .handOff: try handOff()
+        case .startCall(let call, let attempt, let worker): try startCall(call, attempt, worker)
+        case .completeCall(let call, let attempt, let worker, let result):
+            try completeCall(call, attempt, worker, result)
+        case .fork(let forked, let terms): try fork(forked, terms)
+        case .import(let imported, let start, let answer): try arrive(imported, start: start, answer)
         }
     }
 
@@ -31,7 +39,7 @@ extension Decision {
         supersedeCallsNotStarted()
     }
 
-    private mutating func queue(_ text: String, _ delivery: FermataDelivery) {
+    mutating func queue(_ text: String, _ delivery: FermataDelivery) {
         message = run.messageCount + 1
         emit(
             .messageQueued(
@@ -81,44 +89,48 @@ extension Decision {
                 }), isCommanded: true)
     }
 
-    private mutating func resume(_ text: String, tokenDigest: [UInt8]) throws(Refusal) {
-        if !tokenDigest.isEmpty, run.hold == nil || run.holdTokenDigest != tokenDigest {
+    private mutating func resume(_ terms: ResumeTerms) throws(Refusal) {
+        if !terms.tokenDigest.isEmpty, run.hold == nil || run.holdTokenDigest != terms.tokenDigest {
             throw Refusal(.tokenUsed, "the hold that the token lifts is not there any more")
         }
         try refuse("resume", in: .stopped)
-        if text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
+        if terms.text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
         let isFailed = run.status == .failed
-        if !text.isEmpty { queue(text, .nextStep) }
-        if run.hold != nil { emit(.holdLifted(.with { $0.cause = tokenDigest.isEmpty ? .byResume : .byToken }), isCommanded: true) }
+        if let model = terms.model, model.model != run.model || model.baseURL != run.baseURL {
+            emit(.modelSet(model), isCommanded: true)
+        }
+        if terms.holdAt != .unspecified, terms.holdAt != run.holdAt {
+            emit(.holdAtSet(.with { $0.holdAt = terms.holdAt }), isCommanded: true)
+        }
+        if !terms.text.isEmpty { queue(terms.text, .nextStep) }
+        if run.hold != nil { liftHold(terms.tokenDigest.isEmpty ? .byResume : .byToken) }
         if isFailed { emit(.retried(.init()), isCommanded: true) }
+    }
+
+    mutating func liftHold(_ cause: FermataLiftCause) {
+        emit(.holdLifted(.with { $0.cause = cause }), isCommanded: true)
     }
 
     private mutating func stop(_ context: Context) {
         guard !run.isStopped else { return }
         cutEverything(.byStop, context)
         closeCallsNotStarted(ToolReply(outcome: .callCancelled, output: Marker.cancelled))
+        for ask in run.openAsks { close(ask, .callCancelled) }
         emit(.stopped(.init()), isCommanded: true)
     }
 
-    private mutating func answer(_ number: UInt32, _ text: String) throws(Refusal) {
-        guard let ask = run.openAsks.first(where: { $0.number == number }) else {
-            // An ask that was answered says so whatever the status has become since: a caller who lost the race
-            // must hear that, and not that the run is finished.
-            if number > 0, number <= run.askCount {
-                throw run.unansweredAsks.contains(number)
-                    ? Refusal(.askClosed, "ask \(number) was closed without an answer")
-                    : Refusal(.alreadyAnswered, "ask \(number) has been answered")
-            }
-            try refuse("answer", in: .finished, .stopped)
-            throw Refusal(.noSuchAsk, "the run has had no ask \(number)")
+    private mutating func setPolicy(_ policy: FermataPolicy) throws(Refusal) {
+        try refuse("set policy", in: .stopped)
+        if policy != run.policy { emit(.policySet(.with { $0.policy = policy }), isCommanded: true) }
+    }
+
+    private mutating func setLimits(_ limits: FermataLimits) throws(Refusal) {
+        try refuse("set budget", in: .stopped)
+        guard limits != run.limits else { return }
+        emit(.limitsSet(.with { $0.limits = limits }), isCommanded: true)
+        for ask in run.openAsks where ask.isAboutTheTurn && run.limitReached?.kind != ask.kind {
+            close(ask, .unspecified)
         }
-        emit(
-            .askAnswered(
-                .with {
-                    $0.number = number
-                    $0.text = text
-                }), isCommanded: true)
-        end(ask.call, attempt: 0, ToolReply(outcome: .callFinished, output: text))
     }
 
     /// What a message of delivery `NOW` does to the calls chosen before the model has seen it.
@@ -126,26 +138,23 @@ extension Decision {
         closeCallsNotStarted(ToolReply(outcome: .callSuperseded, output: Marker.superseded))
     }
 
-    /// Gives every call that has not started this result, in order, and closes their asks.
+    /// Gives every call that is not executing this result, in order, and closes their asks.
     private mutating func closeCallsNotStarted(_ reply: ToolReply) {
         for call in run.calls where call.state == .selected || call.state == .asking {
-            if call.state == .asking {
-                emit(
-                    .askClosed(
-                        .with {
-                            $0.number = call.ask
-                            $0.outcome = reply.outcome
-                        }))
+            var reply = reply
+            let ask = run.openAsks.first { $0.call == call.number }
+            if ask?.kind == .question, call.attempt > 0 {
+                reply.output = Marker.unansweredPause
+            } else if call.attempt > 0 {
+                // It was started once: nobody can say that it was not executed.
+                reply = ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome)
             }
-            // It was started once and the service died: nobody can say that it was not executed.
-            let wasStarted = call.attempt > 0
-            end(
-                call.number, attempt: call.attempt,
-                wasStarted ? ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome) : reply)
+            if let ask { close(ask, reply.outcome) }
+            end(call.number, attempt: call.attempt, reply)
         }
     }
 
-    private func refuse(_ command: String, in statuses: FermataStatus...) throws(Refusal) {
+    func refuse(_ command: String, in statuses: FermataStatus...) throws(Refusal) {
         let status = run.status
         guard statuses.contains(status) else { return }
         throw Refusal(

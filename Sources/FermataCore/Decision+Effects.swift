@@ -24,12 +24,17 @@ extension Decision {
                     $0.finishReason = reply.finishReason
                     $0.usage = reply.usage
                 }))
-        for call in calls {
-            guard let problem = run.problem(with: call) else { continue }
-            end(call.number, attempt: 0, ToolReply(outcome: .callFailed, output: problem))
-        }
+        checkCalls()
         // A hold spared this model call when the message came: the calls that it chose are as good as chosen before.
         if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
+    }
+
+    /// Gives the calls that cannot be executed their result.
+    mutating func checkCalls() {
+        for call in run.calls where call.state == .selected && call.attempt == 0 {
+            guard let problem = run.problem(with: call.tool, call.arguments) else { continue }
+            end(call.number, attempt: 0, ToolReply(outcome: .callFailed, output: problem))
+        }
     }
 
     mutating func fail(_ failure: FermataFailure, text: String, now: Int64) {
@@ -77,18 +82,7 @@ extension Decision {
                         $0.number = call
                         $0.attempt = attempt
                     }))
-        case .tool(let number, let attempt):
-            let tool = run.call(number)?.tool
-            if run.tools.first(where: { $0.name == tool })?.idempotent == true {
-                emit(
-                    .callLost(
-                        .with {
-                            $0.number = number
-                            $0.attempt = attempt
-                        }))
-            } else {
-                end(number, attempt: attempt, ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome))
-            }
+        case .tool(let number, _): if let call = run.call(number) { lose(call) }
         }
     }
 
@@ -98,10 +92,15 @@ extension Decision {
             cutModel(cause, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
         }
         for call in run.calls where call.state == .started {
-            var reply = context.outputSoFar(.tool(call: call.number, attempt: call.attempt))
+            // Whoever has it goes on when the service ends; it can complete the call when the service is back.
+            if call.isByWorker, cause == .byShutdown { continue }
+            var reply = context.outputSoFar(call.effect)
             reply.outcome = .callInterrupted
-            reply.output = Marker.interrupted(outputSoFar: reply.output, cause)
-            end(call.number, attempt: call.attempt, reply, isKilling: true)
+            reply.output =
+                call.isByWorker
+                ? Marker.interruptedAtWorker(outputSoFar: reply.output)
+                : Marker.interrupted(outputSoFar: reply.output, cause)
+            end(call.number, attempt: call.attempt, reply, isKilling: !call.isByWorker)
         }
     }
 
@@ -134,21 +133,24 @@ extension Decision {
 
 extension Run {
     /// Why a call cannot be executed, as the model is told; nil if it can.
-    func problem(with call: FermataSelectedCall) -> String? {
-        guard let tool = tools.first(where: { $0.name == call.tool }) else {
+    func problem(with name: String, _ text: String) -> String? {
+        guard let tool = tools.first(where: { $0.name == name }) else {
             let known = tools.map(\.name).joined(separator: ", ")
             return "There is no tool of this name. The tools are: \(known)."
         }
         let arguments: JSONValue
         do {
-            arguments = try JSONValue(parsing: call.arguments)
+            arguments = try JSONValue(parsing: text)
         } catch {
             return "The arguments are not valid JSON: \(error)"
         }
         do {
             let problems = try JSONSchema(parsing: tool.parameters).validate(arguments)
-            return problems.isEmpty
-                ? nil : "The arguments do not fit the tool's schema: " + problems.joined(separator: "; ")
+            guard problems.isEmpty else {
+                return "The arguments do not fit the tool's schema: " + problems.joined(separator: "; ")
+            }
+            guard name == Run.askHuman, let problem = FermataQuestion(askHuman: arguments).problem else { return nil }
+            return "The question cannot be asked: \(problem)"
         } catch {
             return "The tool's schema cannot be used: \(error)"
         }
@@ -171,6 +173,26 @@ public enum Marker {
         + "it may have happened, in part or not at all. Check before you do it again.]"
     public static let superseded = "[Not executed: superseded by a message from the operator.]"
     public static let cancelled = "[Not executed: the run was stopped.]"
+    public static let denied = "[Not executed: the policy of this run forbids it.]"
+    public static let notApprovedInTime = "[Not executed: nobody approved it before the deadline.]"
+    public static let notAnsweredInTime = "Nobody answered before the deadline."
+    public static let unansweredPause =
+        "[The tool was executed and paused with a question to people; before there was an answer, a message of the "
+        + "operator's or a stop came.]"
+
+    public static func rejected(_ comment: String) -> String {
+        "[Not executed: the operator rejected this call.]" + (comment.isEmpty ? "" : "\n" + comment)
+    }
+
+    public static func edited(_ arguments: String) -> String {
+        "[The operator changed the arguments of this call. It was executed with: \(arguments)]"
+    }
+
+    public static func interruptedAtWorker(outputSoFar: String) -> String {
+        let note = "[Interrupted by the operator: the worker that executed the call was told to stop. "
+            + "Its effects may have gone on.]"
+        return outputSoFar.isEmpty ? note : outputSoFar + (outputSoFar.hasSuffix("\n") ? "" : "\n") + note
+    }
 
     public static func interrupted(outputSoFar: String, _ cause: FermataCutCause = .byInterrupt) -> String {
         let origin = cause == .byShutdown ? "a shutdown of the service" : "the operator"

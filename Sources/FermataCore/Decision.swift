@@ -63,12 +63,16 @@ extension Run {
             decision.fail(failure, text: text, now: context.now)
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
+        case .leaseEnded(let call, let attempt): decision.endLease(call, attempt)
         case .lost(let effect): decision.lose(effect)
-        case .leaseEnded: break
-        case .timePassed: decision.liftHoldInTime(now: context.now)
+        case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)
         }
-        if context.mayStart { decision.advance(now: context.now) }
+        if context.mayStart {
+            decision.judgeCalls()
+            if case .modelAnswered = input { decision.holdAtSelection() }
+            decision.advance(now: context.now)
+        }
         return decision
     }
 }

@@ -248,7 +248,7 @@ extension JSONValue {
     }
 
     /// Of two numbers, exactly; false for anything else.
-    fileprivate func isLess(than other: JSONValue) -> Bool {
+    func isLess(than other: JSONValue) -> Bool {
         switch (self, other) {
         case (.integer(let left), .integer(let right)): left < right
         case (.number(let left), .number(let right)): left < right

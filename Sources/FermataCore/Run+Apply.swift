@@ -18,28 +18,42 @@ extension Run {
         case .modelCut(let cut):
             modelCall = .none
             countUnpricedModelCall()
-            stepIsUnanswered = cut.cause == .byCrash
-            if cut.cause != .byCrash { failedAttempts = 0 }
+            // Nobody cut it on purpose: it will be made again.
+            stepIsUnanswered = cut.cause == .byCrash || cut.cause == .byMove
+            if !stepIsUnanswered { failedAttempts = 0 }
         case .modelFailed(let failed): apply(failed)
         case .callStarted(let started):
             update(started.number) {
                 $0.state = .started
                 $0.attempt = started.attempt
+                $0.worker = started.worker
             }
         case .callLost(let lost): update(lost.number) { $0.state = .selected }
         case .callEnded(let ended): apply(ended)
         case .callGone(let gone): killing.removeAll { $0 == .tool(call: gone.number, attempt: gone.attempt) }
         case .askOpened(let ask):
             askCount = max(askCount, ask.number)
-            openAsks.append(OpenAsk(number: ask.number, call: ask.call))
+            openAsks.append(OpenAsk(ask))
             update(ask.call) {
                 $0.state = .asking
                 $0.ask = ask.number
             }
-        case .askAnswered(let answer): openAsks.removeAll { $0.number == answer.number }
+        case .askAnswered(let answer): apply(answer)
         case .askClosed(let closed):
+            let call = openAsks.first { $0.number == closed.number }?.call ?? 0
             openAsks.removeAll { $0.number == closed.number }
             unansweredAsks.append(closed.number)
+            // What becomes of it another event says, unless it only waits again.
+            update(call) { if $0.state == .asking { $0.state = .selected } }
+        case .callEdited(let edited): edit(edited.number, edited.arguments, isApproved: false)
+        case .policySet(let set):
+            policy = set.policy
+            for index in calls.indices where calls[index].state != .ended { judge(&calls[index]) }
+        case .limitsSet(let set): limits = set.limits
+        case .modelSet(let set):
+            model = set.model
+            baseURL = set.baseURL
+        case .holdAtSet(let set): holdAt = set.holdAt
         case .held(let held):
             hold = .with {
                 $0.cause = held.cause
@@ -51,19 +65,30 @@ extension Run {
                 $0.seq = event.seq
             }
             holdTokenDigest = Array(held.tokenSha256)
-            if case .waiting = modelCall { modelCall = .none }
+            if nextAttemptAt != nil { modelCall = .none }
         case .holdLifted: lift()
         case .retried:
             turn = .active
             failedAttempts = 0
-            stepsOfTurn = 0
-            grantedCost = usage.costNanoUsd
+            grantMore()
         case .limitReached(let reached): turn = .failed(reached.failure)
         case .stopped:
             isStopped = true
             lift()
             modelCall = .none
-        case .callEdited, .policySet, .limitsSet, .modelSet, .holdAtSet, .handedOff, .forked, .imported: break
+        case .handedOff:
+            isStopped = true
+            isHandedOff = true
+        case .forked(let forked):
+            createdAt = event.at
+            source = forked.source
+            // What the source has cost is not this run's to account for.
+            grantedCost = usage.costNanoUsd
+            arrive(in: forked.workspace, isOwn: forked.ownWorkspace)
+        case .imported(let imported):
+            if isHandedOff { isStopped = false }
+            isHandedOff = false
+            arrive(in: imported.workspace, isOwn: imported.ownWorkspace)
         case nil: break
         }
     }
@@ -79,6 +104,27 @@ extension Run {
         modelAttempts = max(1, launched.modelAttempts)
         modelOptions = launched.modelOptions
         limits = launched.limits
+        policy = launched.policy
+        holdAt = launched.holdAt == .selection ? .selection : .none
+        ownsWorkspace = launched.ownWorkspace
+    }
+
+    /// The run is somewhere else than it was: a token that lifts its hold was given there.
+    private mutating func arrive(in newWorkspace: String, isOwn: Bool) {
+        inherited = usage
+        if !newWorkspace.isEmpty {
+            workspace = newWorkspace
+            ownsWorkspace = isOwn
+        }
+        holdTokenDigest = []
+        hold?.hasToken_p = false
+    }
+
+    /// The limits begin to count anew.
+    private mutating func grantMore() {
+        stepsOfTurn = 0
+        grantedCost = usage.costNanoUsd
+        repeats = 0
     }
 
     private mutating func lift() {
@@ -91,12 +137,17 @@ extension Run {
         queue.append(QueuedMessage(number: message.number, delivery: message.delivery))
         // A character can be of any length: the bytes are bounded first, a list of runs carries this for each.
         if task.isEmpty { task = String(message.text.prefix(utf8Bytes: Run.taskBytes).prefix(200)) }
-        if message.delivery == .now, case .waiting = modelCall { modelCall = .none }
+        if message.delivery == .now, nextAttemptAt != nil { modelCall = .none }
     }
 
     private mutating func apply(_ call: FermataModelCalled) {
         if turn != .active { stepsOfTurn = 0 }
-        if call.attempt == 1 { stepsOfTurn += 1 }
+        if call.attempt == 1 {
+            stepsOfTurn += 1
+            repeats = fingerprint != 0 && fingerprint == lastFingerprint ? repeats + 1 : fingerprint == 0 ? 0 : 1
+            lastFingerprint = fingerprint
+            fingerprint = 0
+        }
         step = call.step
         attempt = call.attempt
         queue.removeAll { call.delivered.contains($0.number) }
@@ -113,10 +164,16 @@ extension Run {
         if !answer.text.isEmpty { lastMessage = answer.text.prefix(utf8Bytes: Run.lastMessageBytes) }
         usage.add(answer.usage)
         calls = answer.calls.map { selected in
-            Call(
+            let tool = tools.first { $0.name == selected.tool }
+            var call = Call(
                 number: selected.number, tool: selected.tool, modelID: selected.modelID,
-                arguments: selected.arguments,
-                isParallel: tools.first { $0.name == selected.tool }?.parallel ?? false)
+                arguments: selected.arguments, isParallel: tool?.parallel ?? false,
+                isByWorker: tool?.byWorker ?? false)
+            judge(&call)
+            return call
+        }
+        if limits.hasMaxRepeats {
+            for call in answer.calls { fingerprint = Fingerprint.of(call.tool, call.arguments, after: fingerprint) }
         }
         callCount = max(callCount, answer.calls.map(\.number).max() ?? 0)
     }
@@ -142,7 +199,48 @@ extension Run {
             })
     }
 
+    private mutating func apply(_ answer: FermataAskAnswered) {
+        guard let ask = openAsks.first(where: { $0.number == answer.number }) else { return }
+        openAsks.removeAll { $0.number == answer.number }
+        switch answer.verdict {
+        case .approve:
+            update(ask.call) {
+                $0.state = .selected
+                $0.isApproved = true
+            }
+        case .edit: edit(ask.call, answer.arguments, isApproved: true)
+        case .runAgain: update(ask.call) { $0.state = .selected }
+        case .raise:
+            // With limits, these are what is allowed; without, as much again.
+            if answer.hasLimits { limits = answer.limits.over(limits) } else { grantMore() }
+        case .goOn, .guide: repeats = 0
+        case .endTurn:
+            turn = .failed(
+                .with {
+                    $0.kind = ask.kind == .stuck ? "STUCK" : "LIMIT_REACHED"
+                    $0.message = "the turn was ended by whoever was asked"
+                })
+        case .unspecified, .reject, .takeResult, .tellUnknown, .UNRECOGNIZED: break
+        }
+    }
+
+    private mutating func edit(_ number: UInt32, _ arguments: String, isApproved: Bool) {
+        guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
+        calls[index].arguments = arguments
+        calls[index].isEdited = true
+        calls[index].isApproved = isApproved
+        if calls[index].state == .asking { calls[index].state = .selected }
+        judge(&calls[index])
+    }
+
+    private func judge(_ call: inout Call) { call.gate = policy.gate(tool: call.tool, arguments: call.arguments) }
+
     private mutating func apply(_ ended: FermataCallEnded) {
+        if fingerprint != 0 {
+            // In whatever order parallel calls end.
+            let first = calls.first?.number ?? 0
+            fingerprint = fingerprint &+ Fingerprint.of(ended.output, "", after: UInt64(ended.number &- first) + 1)
+        }
         update(ended.number) {
             $0.state = .ended
             $0.outcome = ended.outcome
@@ -160,6 +258,18 @@ extension Run {
     static let taskBytes = 800
     /// How much of the model's last text the summary carries, in bytes.
     static let lastMessageBytes = 64 << 10
+}
+
+/// Tells whether two steps chose and got the same. FNV-1a: who wants to fool it only keeps a run from being stuck.
+private enum Fingerprint {
+    /// Never 0.
+    static func of(_ first: String, _ second: String, after previous: UInt64) -> UInt64 {
+        var hash = previous ^ 0xcbf2_9ce4_8422_2325
+        for byte in first.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        hash = (hash ^ 0x1FF) &* 0x100_0000_01b3
+        for byte in second.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash | 1
+    }
 }
 
 extension FermataUsage {

@@ -21,10 +21,17 @@ extension Run {
             $0.usage = usage
             $0.workspace = workspace
             $0.task = task
-            // Under a hold nothing is tried; what is due then is the hold's own end.
-            $0.nextAttemptAt = hold == nil ? due ?? 0 : 0
+            $0.nextAttemptAt = nextAttemptAt ?? 0
             $0.openCalls = UInt32(calls.count { $0.state != .ended })
             $0.labels = labels
+            if inherited != .init() { $0.inherited = inherited }
+            $0.source = source
+            if holdAt == .selection { $0.holdAt = holdAt }
+            $0.handedOff = isHandedOff
+            var tools: [String] = []
+            for call in ready where !tools.contains(call.tool) { tools.append(call.tool) }
+            $0.waitsForTools = tools
+            if limits != .init() { $0.limits = limits }
         }
     }
 
@@ -40,6 +47,12 @@ extension Run {
                 $0.outcome = call.outcome
                 $0.ask = call.ask
                 $0.step = step
+                if call.state != .ended { $0.argumentsSha256 = call.argumentsDigest }
+                $0.approved = call.isApproved
+                $0.edited = call.isEdited
+                $0.gate = call.gate
+                $0.attempt = call.attempt
+                $0.worker = call.worker
             }
         }
     }

@@ -1,4 +1,6 @@
 public import FermataProtocol
+internal import OpenSSL
+internal import SwiftProtobuf
 
 /// One agent at work on one conversation, as a value: the fold of its journal.
 ///
@@ -23,13 +25,25 @@ public struct Run: Sendable, Equatable {
     public internal(set) var tools: [FermataToolSpec] = []
     public internal(set) var labels: [FermataLabelEntry] = []
     public internal(set) var modelOptions = FermataModelOptions()
+    /// Of the model's server; empty: the one that the server's own settings name.
+    public internal(set) var baseURL = ""
+    /// The workspace was made for this run.
+    public internal(set) var ownsWorkspace = false
+    /// When calls may start.
+    public internal(set) var policy = FermataPolicy()
+    /// Where the run holds by itself.
+    public internal(set) var holdAt = FermataHoldPoint.At.none
     var modelAttempts: UInt32 = 1
-    var limits = FermataLimits()
+    public internal(set) var limits = FermataLimits()
 
     public internal(set) var hold: FermataHold?
     /// SHA-256 of the token that lifts the hold; empty if there is none.
     var holdTokenDigest: [UInt8] = []
-    var isStopped = false
+    public internal(set) var isStopped = false
+    /// It is stopped here because it goes on elsewhere.
+    public internal(set) var isHandedOff = false
+    /// The run that it is a fork of; empty: none.
+    public internal(set) var source = ""
     var turn = Turn.idle
     var modelCall = ModelCallState.none
     public internal(set) var step: UInt32 = 0
@@ -55,8 +69,15 @@ public struct Run: Sendable, Equatable {
     var usage = FermataUsage()
     /// Steps since the turn began, or since someone had it go on after a limit.
     var stepsOfTurn: UInt32 = 0
-    /// What the run had cost when someone last had it go on after a failure.
+    /// What the run had cost when someone last let it cost more.
     var grantedCost: Int64 = 0
+    /// Part of `usage`: what it had cost when it came from elsewhere.
+    var inherited = FermataUsage()
+    /// Of what the current step chose and got, and of the step before it; 0: nothing was chosen.
+    var fingerprint: UInt64 = 0
+    var lastFingerprint: UInt64 = 0
+    /// Steps in a row with the fingerprint of the step before the current one.
+    var repeats: UInt32 = 0
     var lastMessage = ""
     var task = ""
 
@@ -93,13 +114,43 @@ public struct Run: Sendable, Equatable {
         /// Counts its starts.
         public internal(set) var attempt: UInt32 = 0
         public internal(set) var ask: UInt32 = 0
+        /// The worker that has it, or had it last; empty: none.
+        public internal(set) var worker = ""
+        /// What the policy says of it.
+        public internal(set) var gate = FermataGate.allow
+        /// A person let exactly these arguments run.
+        public internal(set) var isApproved = false
+        /// The arguments are not the model's.
+        public internal(set) var isEdited = false
         /// It may execute beside its neighbours that may as well.
         let isParallel: Bool
+        /// Workers execute it.
+        public let isByWorker: Bool
+
+        /// Nothing but its turn and a hold keep it from starting.
+        var isFree: Bool { state == .selected && (gate == .allow || gate == .ask && isApproved) }
+
+        /// SHA-256 of the arguments, in hexadecimal: what an approval names.
+        public var argumentsDigest: String { arguments.sha256Hexadecimal }
     }
 
+    /// An ask that has no answer. Its question and context stay in the journal.
     struct OpenAsk: Sendable, Equatable {
-        let number: UInt32
-        let call: UInt32
+        let opened: FermataAskOpened
+
+        init(_ opened: FermataAskOpened) {
+            var opened = opened
+            opened.question = ""
+            opened.context = ""
+            opened.arguments = ""
+            self.opened = opened
+        }
+
+        var number: UInt32 { opened.number }
+        var call: UInt32 { opened.call }
+        var kind: FermataAskKind { opened.kind }
+        /// µs since 1970; nil: none.
+        var deadline: Int64? { opened.deadlineAt > 0 ? opened.deadlineAt : nil }
     }
 
     struct QueuedMessage: Sendable, Equatable {
@@ -123,25 +174,39 @@ extension Run {
     public var wanted: Set<Effect> {
         var effects: Set<Effect> = []
         if modelCall == .inFlight { effects.insert(.model(step: step, attempt: attempt)) }
-        for call in calls where call.state == .started {
-            effects.insert(.tool(call: call.number, attempt: call.attempt))
-        }
+        for call in calls where call.state == .started { effects.insert(call.effect) }
         return effects
     }
 
     /// Effects that were begun and whose end has not come in: what is wanted, and what is being killed.
     public var begun: Set<Effect> { wanted.union(killing) }
 
-    /// Calls that a worker may take now.
-    public var ready: [Call] { [] }
+    /// Calls that a worker may take now, in order.
+    public var ready: [Call] {
+        // A tool that is being killed may still write where the next one will read.
+        guard hold == nil, !isStopped, killing.isEmpty else { return [] }
+        var ready: [Call] = []
+        forEachStartable { call in
+            if call.isByWorker { ready.append(call) }
+            return true
+        }
+        return ready
+    }
+
+    /// Whether a copy of the run that ends here is valid: nothing is in flight.
+    public var isCut: Bool { begun.isEmpty && !isStopped && seq > 0 }
 
     /// When the run wants to be told that time has passed, µs since 1970.
     public var due: Int64? {
         if isStopped { return nil }
-        if let hold { return hold.resumeAt > 0 ? hold.resumeAt : nil }
-        if case .waiting(let until) = modelCall { return until }
-        return nil
+        var times = openAsks.compactMap(\.deadline)
+        if let hold, hold.resumeAt > 0 { times.append(hold.resumeAt) }
+        if let nextAttemptAt { times.append(nextAttemptAt) }
+        return times.min()
     }
+
+    /// While it waits between two attempts of a model call, µs since 1970.
+    var nextAttemptAt: Int64? { if case .waiting(let until) = modelCall { until } else { nil } }
 
     /// The status is derived: the first that applies.
     public var status: FermataStatus {
@@ -149,8 +214,8 @@ extension Run {
         let isBusy = !begun.isEmpty
         if hold != nil { return isBusy ? .pausing : .paused }
         if case .failed = turn { return .failed }
-        if isBusy || due != nil { return .running }
-        if !openAsks.isEmpty, nextToStart == nil { return .waiting }
+        if isBusy || nextAttemptAt != nil { return .running }
+        if !openAsks.isEmpty || !ready.isEmpty, nextToStart == nil { return .waiting }
         switch turn {
         case .idle: return queue.isEmpty ? .idle : .running
         case .active: return .running
@@ -167,15 +232,46 @@ extension Run {
 
     var hasOpenCalls: Bool { calls.contains { $0.state != .ended } }
 
-    /// The first call that nothing holds back: a call starts when all before it have results; parallel ones do not
-    /// wait for each other. One pass, however many calls a model chooses.
+    /// The first call that nothing holds back and that no worker is to take.
     var nextToStart: Call? {
+        var next: Call?
+        forEachStartable { call in
+            if !call.isByWorker { next = call }
+            return next == nil
+        }
+        return next
+    }
+
+    /// Calls whose turn it is: a call starts when all before it have results; parallel ones do not wait for each other.
+    /// One pass, however many calls a model chooses.
+    ///
+    /// - Parameter body: false ends it.
+    private func forEachStartable(_ body: (Call) -> Bool) {
         var isFirst = true
         for call in calls where call.state != .ended {
-            if call.state == .selected, isFirst || call.isParallel { return call }
-            guard call.isParallel else { return nil }
+            if call.isFree, isFirst || call.isParallel, !body(call) { return }
+            guard call.isParallel else { return }
             isFirst = false
         }
-        return nil
+    }
+}
+
+extension Run.Call {
+    /// What is to be going on while it is started.
+    public var effect: Effect {
+        isByWorker ? .lease(call: number, attempt: attempt) : .tool(call: number, attempt: attempt)
+    }
+}
+
+extension Run.OpenAsk {
+    /// Nothing of the run goes on before it is answered, though no call waits for it.
+    var isAboutTheTurn: Bool { kind == .budget || kind == .stuck }
+}
+
+extension String {
+    /// SHA-256 of the text's UTF-8.
+    var sha256Hexadecimal: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: sha256(Array(utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

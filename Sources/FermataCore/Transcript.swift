@@ -20,6 +20,10 @@ public struct Transcript: Sendable, Equatable {
     private var waiting: [UInt32: String] = [:]
     private var calls: [FermataSelectedCall] = []
     private var results: [UInt32: String] = [:]
+    /// Arguments that an operator put in place of the model's, by call.
+    private var edited: [UInt32: String] = [:]
+    /// Calls whose approval is asked for, by ask.
+    private var approvals: [UInt32: UInt32] = [:]
 
     public init() {}
 
@@ -41,14 +45,21 @@ public struct Transcript: Sendable, Equatable {
         case .modelAnswered(let answer):
             calls = answer.calls
             results = [:]
+            edited = [:]
+            approvals = [:]
             if !answer.text.isEmpty || !calls.isEmpty { items.append(.assistant(text: answer.text, calls: calls)) }
-        case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash:
+        case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash && cut.cause != .byMove:
             items.append(.assistant(text: cut.text, calls: []))
             items.append(.user(Marker.cut))
         case .callEnded(let ended):
-            results[ended.number] = Transcript.shown(ended)
+            let note = edited[ended.number].map { Marker.edited($0) + "\n" } ?? ""
+            results[ended.number] = (ended.attempt > 0 ? note : "") + Transcript.shown(ended)
             guard results.count == calls.count else { break }
             for call in calls { items.append(.result(call, output: results[call.number] ?? "")) }
+        case .askOpened(let ask) where ask.kind == .approval: approvals[ask.number] = ask.call
+        case .askAnswered(let answer) where answer.verdict == .edit:
+            if let call = approvals[answer.number] { edited[call] = answer.arguments }
+        case .callEdited(let call): edited[call.number] = call.arguments
         default: break
         }
     }

@@ -88,6 +88,9 @@ extension FermataLimits {
         if hasMaxCostNanoUsd, maxCostNanoUsd <= 0 {
             problems.append(FieldProblem(field: "max_cost_nano_usd", rule: "must be more than 0"))
         }
+        if hasMaxRepeats, maxRepeats < 2 {
+            problems.append(FieldProblem(field: "max_repeats", rule: "must be at least 2"))
+        }
         return problems
     }
 
@@ -96,6 +99,7 @@ extension FermataLimits {
         var result = others
         if hasMaxSteps { result.maxSteps = maxSteps }
         if hasMaxCostNanoUsd { result.maxCostNanoUsd = maxCostNanoUsd }
+        if hasMaxRepeats { result.maxRepeats = maxRepeats }
         return result
     }
 }

@@ -18,11 +18,11 @@ extension Simulation {
                 throw Broken("\(refusal.code), and the message waits")
             }
         case .noSuchAsk, .askClosed, .alreadyAnswered:
-            guard case .answer(let number, _) = request, auditor.asks[number]?.isOpen != true else {
+            guard case .answer(let answer) = request, auditor.asks[answer.ask]?.isOpen != true else {
                 throw Broken("\(refusal.code), and the ask is open")
             }
         case .tokenUsed:
-            guard case .resume(_, let digest) = request, !digest.isEmpty else { throw Broken("no token was used") }
+            guard case .resume(let terms) = request, !terms.tokenDigest.isEmpty else { throw Broken("no token was used") }
         default: throw Broken("refused as \(refusal.code)")
         }
     }
@@ -37,11 +37,11 @@ extension Simulation {
             if before.hold != nil, before.wanted.isEmpty || request.name == "pause", !isUnchanged {
                 throw Broken("it was on hold, and events were written")
             }
-        case .resume(let text, let digest):
-            if !digest.isEmpty, before.hold?.hasToken_p != true { throw Broken("a token lifted another hold") }
+        case .resume(let terms):
+            if !terms.tokenDigest.isEmpty, before.hold?.hasToken_p != true { throw Broken("a token lifted another hold") }
             guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
             if before.hold != nil, run.due != nil { throw Broken("a wait between attempts outlived a hold") }
-            guard auditor.messages.count == messages + (text.isEmpty ? 0 : 1) else { throw Broken("no message") }
+            guard auditor.messages.count == messages + (terms.text.isEmpty ? 0 : 1) else { throw Broken("no message") }
         case .stop:
             guard run.status == .stopped, run.wanted.isEmpty else { throw Broken("accepted, and it is not stopped") }
             if before.status == .stopped, !isUnchanged { throw Broken("it was stopped, and events were written") }
@@ -57,10 +57,10 @@ extension Simulation {
             if run.due != nil, run.hold == nil { throw Broken("a wait between attempts goes on") }
         case .withdraw(let number):
             guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
-        case .answer(let number, _):
-            guard auditor.asks[number]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
+        case .answer(let answer):
+            guard auditor.asks[answer.ask]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
             guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
-        case .launch: break
+        case .launch, .decideCall, .setPolicy, .setLimits, .handOff, .startCall, .completeCall, .fork, .import: break
         }
     }
 
@@ -108,9 +108,17 @@ extension RunRequest {
         case .withdraw: "withdraw"
         case .pause: "pause"
         case .interrupt: "interrupt"
-        case .resume(let text, _): text.isEmpty ? "resume" : "resume with a message"
+        case .resume(let terms): terms.text.isEmpty ? "resume" : "resume with a message"
         case .stop: "stop"
         case .answer: "answer"
+        case .decideCall: "decide call"
+        case .setPolicy: "set policy"
+        case .setLimits: "set budget"
+        case .handOff: "hand off"
+        case .startCall: "start call"
+        case .completeCall: "complete call"
+        case .fork: "fork"
+        case .import: "import"
         }
     }
 
@@ -121,8 +129,10 @@ extension RunRequest {
         case .send: status == .stopped
         case .withdraw: status == .stopped
         case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
-        case .resume(let text, _): status == .stopped || text.isEmpty && [.idle, .finished].contains(status)
+        case .resume(let terms): status == .stopped || terms.text.isEmpty && [.idle, .finished].contains(status)
         case .answer: [.finished, .stopped].contains(status)
+        case .decideCall, .setPolicy, .setLimits: status == .stopped
+        case .handOff, .startCall, .completeCall, .fork, .import: false
         }
     }
 }

@@ -128,6 +128,7 @@ struct Simulation {
         case .tool(let call, let attempt):
             let outcome: FermataCallOutcome = random.pick([.callFinished, .callFinished, .callFailed, .callTimedOut])
             return .toolEnded(call: call, attempt: attempt, ToolReply(outcome: outcome, output: "o"))
+        case .lease(let call, let attempt): return .leaseEnded(call: call, attempt: attempt)
         }
     }
 
@@ -193,7 +194,7 @@ struct Simulation {
     private static func text(of effect: Effect) -> String {
         switch effect {
         case .model(let step, let attempt): (step + attempt) % 3 == 0 ? "" : "partial \(step).\(attempt)"
-        case .tool(let call, _): call % 2 == 0 ? "" : "output \(call)"
+        case .tool(let call, _), .lease(let call, _): call % 2 == 0 ? "" : "output \(call)"
         }
     }
 
@@ -240,6 +241,7 @@ struct Simulation {
                 case .tool(let call, let attempt):
                     try decide(
                         .toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: "o")))
+                case .lease(let call, let attempt): try decide(.leaseEnded(call: call, attempt: attempt))
                 }
             } else if let ask = auditor.openAsks.first, run.hold == nil {
                 try decide(.command(.answer(ask: ask, text: "a"), Provenance(by: "ann")))
@@ -266,6 +268,7 @@ extension Simulation {
         case .modelFailed(let step, let attempt, let failure, _):
             "model \(step).\(attempt) fails, \(failure.retryable ? "retryable" : "for good")"
         case .toolEnded(let call, let attempt, _): "tool \(call).\(attempt) ends"
+        case .leaseEnded(let call, let attempt): "lease \(call).\(attempt) ends"
         case .lost(let effect): "lost \(effect)"
         case .timePassed: "time"
         case .shutdown: "shutdown"
@@ -280,6 +283,7 @@ extension Input {
         case .modelAnswered(let step, let attempt, _), .modelFailed(let step, let attempt, _, _):
             .model(step: step, attempt: attempt)
         case .toolEnded(let call, let attempt, _): .tool(call: call, attempt: attempt)
+        case .leaseEnded(let call, let attempt): .lease(call: call, attempt: attempt)
         case .lost(let effect): effect
         case .command, .timePassed, .shutdown: nil
         }

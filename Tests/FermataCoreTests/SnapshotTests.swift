@@ -38,10 +38,11 @@ import Testing
             Run.Call(
                 number: number, tool: "t\(number)", modelID: "i\(number)", arguments: "{\(number)}",
                 state: isOdd ? .asking : .started, outcome: isOdd ? .callFailed : .callFinished, attempt: number,
-                ask: number, isParallel: isOdd)
+                ask: number, worker: "w\(number)", gate: isOdd ? .ask : .deny, isApproved: isOdd, isEdited: !isOdd,
+                isParallel: isOdd, isByWorker: !isOdd)
         ]
         run.killing = [.tool(call: number, attempt: number), .model(step: number, attempt: number)]
-        run.openAsks = [Run.OpenAsk(number: number, call: number)]
+        run.openAsks = [Run.OpenAsk(.with { $0.number = number })]
         run.unansweredAsks = [number, 0]
         run.queue = [Run.QueuedMessage(number: number, delivery: isOdd ? .now : .whenIdle)]
         run.withdrawn = [number]
@@ -53,6 +54,16 @@ import Testing
         run.grantedCost = Int64(number)
         run.lastMessage = "last \(number)"
         run.task = "task \(number)"
+        run.baseURL = "http://\(number)"
+        run.ownsWorkspace = isOdd
+        run.policy.tools = [.with { $0.tool = "\(number)" }]
+        run.holdAt = isOdd ? .selection : .none
+        run.isHandedOff = isOdd
+        run.source = "source \(number)"
+        run.inherited.costNanoUsd = Int64(number)
+        run.fingerprint = UInt64(number)
+        run.lastFingerprint = UInt64(number)
+        run.repeats = number
         return run
     }
 

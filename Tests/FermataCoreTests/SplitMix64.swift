@@ -32,6 +32,7 @@ extension Effect {
         switch self {
         case .model(let step, let attempt): [0, step, attempt]
         case .tool(let call, let attempt): [1, call, attempt]
+        case .lease(let call, let attempt): [2, call, attempt]
         }
     }
 }

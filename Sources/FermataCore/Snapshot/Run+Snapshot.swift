@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 1
+    public static let snapshotFormat: Int32 = 2
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -80,12 +80,7 @@ extension SnapshotRun {
         failedAttempts = run.failedAttempts
         calls = run.calls.map(SnapshotCall.init)
         killing = run.killing.map(SnapshotEffect.init)
-        openAsks = run.openAsks.map { ask in
-            .with {
-                $0.number = ask.number
-                $0.call = ask.call
-            }
-        }
+        openAsks = run.openAsks.map(\.opened)
         unansweredAsks = run.unansweredAsks
         queue = run.queue.map { message in
             .with {
@@ -102,6 +97,16 @@ extension SnapshotRun {
         grantedCost = run.grantedCost
         lastMessage = run.lastMessage
         task = run.task
+        baseURL = run.baseURL
+        ownsWorkspace = run.ownsWorkspace
+        policy = run.policy
+        holdAt = run.holdAt
+        isHandedOff = run.isHandedOff
+        source = run.source
+        inherited = run.inherited
+        fingerprint = run.fingerprint
+        lastFingerprint = run.lastFingerprint
+        repeats = run.repeats
     }
 }
 
@@ -144,7 +149,7 @@ extension Run {
         calls = state.calls.map(Call.init)
         killing = state.killing.compactMap(Effect.init)
         guard killing.count == state.killing.count else { return nil }
-        openAsks = state.openAsks.map { OpenAsk(number: $0.number, call: $0.call) }
+        openAsks = state.openAsks.map(OpenAsk.init)
         unansweredAsks = state.unansweredAsks
         queue = state.queue.map { QueuedMessage(number: $0.number, delivery: $0.delivery) }
         withdrawn = state.withdrawn
@@ -156,6 +161,16 @@ extension Run {
         grantedCost = state.grantedCost
         lastMessage = state.lastMessage
         task = state.task
+        baseURL = state.baseURL
+        ownsWorkspace = state.ownsWorkspace
+        policy = state.policy
+        holdAt = state.holdAt
+        isHandedOff = state.isHandedOff
+        source = state.source
+        inherited = state.inherited
+        fingerprint = state.fingerprint
+        lastFingerprint = state.lastFingerprint
+        repeats = state.repeats
     }
 }
 
@@ -170,6 +185,11 @@ extension SnapshotCall {
         attempt = call.attempt
         ask = call.ask
         isParallel = call.isParallel
+        isByWorker = call.isByWorker
+        worker = call.worker
+        gate = call.gate
+        isApproved = call.isApproved
+        isEdited = call.isEdited
     }
 }
 
@@ -177,7 +197,9 @@ extension Run.Call {
     fileprivate init(_ call: SnapshotCall) {
         self.init(
             number: call.number, tool: call.tool, modelID: call.modelID, arguments: call.arguments, state: call.state,
-            outcome: call.outcome, attempt: call.attempt, ask: call.ask, isParallel: call.isParallel)
+            outcome: call.outcome, attempt: call.attempt, ask: call.ask, worker: call.worker, gate: call.gate,
+            isApproved: call.isApproved, isEdited: call.isEdited, isParallel: call.isParallel,
+            isByWorker: call.isByWorker)
     }
 }
 

@@ -4666,6 +4666,9 @@ public nonisolated struct FermataForked: Sendable {
   /// empty: the source's
   public var workspace: String = String()
 
+  /// made for this run
+  public var ownWorkspace: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4682,6 +4685,9 @@ public nonisolated struct FermataImported: Sendable {
 
   /// empty: as it was
   public var workspace: String = String()
+
+  /// made for this run
+  public var ownWorkspace: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -11291,7 +11297,7 @@ nonisolated extension FermataHandedOff: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Forked"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}source\0\u{1}at\0\u{1}workspace\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}source\0\u{1}at\0\u{1}workspace\0\u{3}own_workspace\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11302,6 +11308,7 @@ nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 1: try { try decoder.decodeSingularStringField(value: &self.source) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.at) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.ownWorkspace) }()
       default: break
       }
     }
@@ -11317,6 +11324,9 @@ nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.workspace.isEmpty {
       try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 3)
     }
+    if self.ownWorkspace != false {
+      try visitor.visitSingularBoolField(value: self.ownWorkspace, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11324,6 +11334,7 @@ nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.source != rhs.source {return false}
     if lhs.at != rhs.at {return false}
     if lhs.workspace != rhs.workspace {return false}
+    if lhs.ownWorkspace != rhs.ownWorkspace {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11331,7 +11342,7 @@ nonisolated extension FermataForked: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension FermataImported: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Imported"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}workspace\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}workspace\0\u{3}own_workspace\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11341,6 +11352,7 @@ nonisolated extension FermataImported: SwiftProtobuf.Message, SwiftProtobuf._Mes
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.workspace) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.ownWorkspace) }()
       default: break
       }
     }
@@ -11353,12 +11365,16 @@ nonisolated extension FermataImported: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.workspace.isEmpty {
       try visitor.visitSingularStringField(value: self.workspace, fieldNumber: 2)
     }
+    if self.ownWorkspace != false {
+      try visitor.visitSingularBoolField(value: self.ownWorkspace, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataImported, rhs: FermataImported) -> Bool {
     if lhs.digest != rhs.digest {return false}
     if lhs.workspace != rhs.workspace {return false}
+    if lhs.ownWorkspace != rhs.ownWorkspace {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

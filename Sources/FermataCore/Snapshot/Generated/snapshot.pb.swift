@@ -266,7 +266,7 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._killing = newValue}
   }
 
-  var openAsks: [SnapshotOpenAsk] {
+  var openAsks: [FermataProtocol.FermataAskOpened] {
     get {_storage._openAsks}
     set {_uniqueStorage()._openAsks = newValue}
   }
@@ -330,6 +330,64 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._task = newValue}
   }
 
+  var baseURL: String {
+    get {_storage._baseURL}
+    set {_uniqueStorage()._baseURL = newValue}
+  }
+
+  var ownsWorkspace: Bool {
+    get {_storage._ownsWorkspace}
+    set {_uniqueStorage()._ownsWorkspace = newValue}
+  }
+
+  var policy: FermataProtocol.FermataPolicy {
+    get {_storage._policy ?? FermataProtocol.FermataPolicy()}
+    set {_uniqueStorage()._policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  var hasPolicy: Bool {_storage._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  mutating func clearPolicy() {_uniqueStorage()._policy = nil}
+
+  var holdAt: FermataProtocol.FermataHoldPoint.At {
+    get {_storage._holdAt}
+    set {_uniqueStorage()._holdAt = newValue}
+  }
+
+  var isHandedOff: Bool {
+    get {_storage._isHandedOff}
+    set {_uniqueStorage()._isHandedOff = newValue}
+  }
+
+  var source: String {
+    get {_storage._source}
+    set {_uniqueStorage()._source = newValue}
+  }
+
+  var inherited: FermataProtocol.FermataUsage {
+    get {_storage._inherited ?? FermataProtocol.FermataUsage()}
+    set {_uniqueStorage()._inherited = newValue}
+  }
+  /// Returns true if `inherited` has been explicitly set.
+  var hasInherited: Bool {_storage._inherited != nil}
+  /// Clears the value of `inherited`. Subsequent reads from it will return its default value.
+  mutating func clearInherited() {_uniqueStorage()._inherited = nil}
+
+  var fingerprint: UInt64 {
+    get {_storage._fingerprint}
+    set {_uniqueStorage()._fingerprint = newValue}
+  }
+
+  var lastFingerprint: UInt64 {
+    get {_storage._lastFingerprint}
+    set {_uniqueStorage()._lastFingerprint = newValue}
+  }
+
+  var repeats: UInt32 {
+    get {_storage._repeats}
+    set {_uniqueStorage()._repeats = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -359,6 +417,16 @@ nonisolated struct SnapshotCall: Sendable {
   var ask: UInt32 = 0
 
   var isParallel: Bool = false
+
+  var isByWorker: Bool = false
+
+  var worker: String = String()
+
+  var gate: FermataProtocol.FermataGate = .unspecified
+
+  var isApproved: Bool = false
+
+  var isEdited: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -427,20 +495,6 @@ nonisolated struct SnapshotToolEffect: Sendable {
   init() {}
 }
 
-nonisolated struct SnapshotOpenAsk: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  var number: UInt32 = 0
-
-  var call: UInt32 = 0
-
-  var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  init() {}
-}
-
 nonisolated struct SnapshotQueuedMessage: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -469,7 +523,7 @@ nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -498,7 +552,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _failedAttempts: UInt32 = 0
     var _calls: [SnapshotCall] = []
     var _killing: [SnapshotEffect] = []
-    var _openAsks: [SnapshotOpenAsk] = []
+    var _openAsks: [FermataProtocol.FermataAskOpened] = []
     var _unansweredAsks: [UInt32] = []
     var _queue: [SnapshotQueuedMessage] = []
     var _withdrawn: [UInt32] = []
@@ -510,6 +564,16 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _grantedCost: Int64 = 0
     var _lastMessage: String = String()
     var _task: String = String()
+    var _baseURL: String = String()
+    var _ownsWorkspace: Bool = false
+    var _policy: FermataProtocol.FermataPolicy? = nil
+    var _holdAt: FermataProtocol.FermataHoldPoint.At = .unspecified
+    var _isHandedOff: Bool = false
+    var _source: String = String()
+    var _inherited: FermataProtocol.FermataUsage? = nil
+    var _fingerprint: UInt64 = 0
+    var _lastFingerprint: UInt64 = 0
+    var _repeats: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -558,6 +622,16 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _grantedCost = source._grantedCost
       _lastMessage = source._lastMessage
       _task = source._task
+      _baseURL = source._baseURL
+      _ownsWorkspace = source._ownsWorkspace
+      _policy = source._policy
+      _holdAt = source._holdAt
+      _isHandedOff = source._isHandedOff
+      _source = source._source
+      _inherited = source._inherited
+      _fingerprint = source._fingerprint
+      _lastFingerprint = source._lastFingerprint
+      _repeats = source._repeats
     }
   }
 
@@ -614,6 +688,16 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 36: try { try decoder.decodeSingularInt64Field(value: &_storage._grantedCost) }()
         case 37: try { try decoder.decodeSingularStringField(value: &_storage._lastMessage) }()
         case 38: try { try decoder.decodeSingularStringField(value: &_storage._task) }()
+        case 39: try { try decoder.decodeSingularStringField(value: &_storage._baseURL) }()
+        case 40: try { try decoder.decodeSingularBoolField(value: &_storage._ownsWorkspace) }()
+        case 41: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
+        case 42: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        case 43: try { try decoder.decodeSingularBoolField(value: &_storage._isHandedOff) }()
+        case 44: try { try decoder.decodeSingularStringField(value: &_storage._source) }()
+        case 45: try { try decoder.decodeSingularMessageField(value: &_storage._inherited) }()
+        case 46: try { try decoder.decodeSingularFixed64Field(value: &_storage._fingerprint) }()
+        case 47: try { try decoder.decodeSingularFixed64Field(value: &_storage._lastFingerprint) }()
+        case 48: try { try decoder.decodeSingularUInt32Field(value: &_storage._repeats) }()
         default: break
         }
       }
@@ -740,6 +824,36 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._task.isEmpty {
         try visitor.visitSingularStringField(value: _storage._task, fieldNumber: 38)
       }
+      if !_storage._baseURL.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._baseURL, fieldNumber: 39)
+      }
+      if _storage._ownsWorkspace != false {
+        try visitor.visitSingularBoolField(value: _storage._ownsWorkspace, fieldNumber: 40)
+      }
+      try { if let v = _storage._policy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+      } }()
+      if _storage._holdAt != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 42)
+      }
+      if _storage._isHandedOff != false {
+        try visitor.visitSingularBoolField(value: _storage._isHandedOff, fieldNumber: 43)
+      }
+      if !_storage._source.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._source, fieldNumber: 44)
+      }
+      try { if let v = _storage._inherited {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 45)
+      } }()
+      if _storage._fingerprint != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._fingerprint, fieldNumber: 46)
+      }
+      if _storage._lastFingerprint != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._lastFingerprint, fieldNumber: 47)
+      }
+      if _storage._repeats != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._repeats, fieldNumber: 48)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -787,6 +901,16 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._grantedCost != rhs_storage._grantedCost {return false}
         if _storage._lastMessage != rhs_storage._lastMessage {return false}
         if _storage._task != rhs_storage._task {return false}
+        if _storage._baseURL != rhs_storage._baseURL {return false}
+        if _storage._ownsWorkspace != rhs_storage._ownsWorkspace {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._holdAt != rhs_storage._holdAt {return false}
+        if _storage._isHandedOff != rhs_storage._isHandedOff {return false}
+        if _storage._source != rhs_storage._source {return false}
+        if _storage._inherited != rhs_storage._inherited {return false}
+        if _storage._fingerprint != rhs_storage._fingerprint {return false}
+        if _storage._lastFingerprint != rhs_storage._lastFingerprint {return false}
+        if _storage._repeats != rhs_storage._repeats {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -798,7 +922,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Call"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{3}model_id\0\u{1}arguments\0\u{1}state\0\u{1}outcome\0\u{1}attempt\0\u{1}ask\0\u{3}is_parallel\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{3}model_id\0\u{1}arguments\0\u{1}state\0\u{1}outcome\0\u{1}attempt\0\u{1}ask\0\u{3}is_parallel\0\u{3}is_by_worker\0\u{1}worker\0\u{1}gate\0\u{3}is_approved\0\u{3}is_edited\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -815,6 +939,11 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.ask) }()
       case 9: try { try decoder.decodeSingularBoolField(value: &self.isParallel) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.isByWorker) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 12: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
+      case 13: try { try decoder.decodeSingularBoolField(value: &self.isApproved) }()
+      case 14: try { try decoder.decodeSingularBoolField(value: &self.isEdited) }()
       default: break
       }
     }
@@ -848,6 +977,21 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.isParallel != false {
       try visitor.visitSingularBoolField(value: self.isParallel, fieldNumber: 9)
     }
+    if self.isByWorker != false {
+      try visitor.visitSingularBoolField(value: self.isByWorker, fieldNumber: 10)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 11)
+    }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 12)
+    }
+    if self.isApproved != false {
+      try visitor.visitSingularBoolField(value: self.isApproved, fieldNumber: 13)
+    }
+    if self.isEdited != false {
+      try visitor.visitSingularBoolField(value: self.isEdited, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -861,6 +1005,11 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.attempt != rhs.attempt {return false}
     if lhs.ask != rhs.ask {return false}
     if lhs.isParallel != rhs.isParallel {return false}
+    if lhs.isByWorker != rhs.isByWorker {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.gate != rhs.gate {return false}
+    if lhs.isApproved != rhs.isApproved {return false}
+    if lhs.isEdited != rhs.isEdited {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -998,41 +1147,6 @@ nonisolated extension SnapshotToolEffect: SwiftProtobuf.Message, SwiftProtobuf._
   static func ==(lhs: SnapshotToolEffect, rhs: SnapshotToolEffect) -> Bool {
     if lhs.call != rhs.call {return false}
     if lhs.attempt != rhs.attempt {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension SnapshotOpenAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".OpenAsk"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}call\0")
-
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.call) }()
-      default: break
-      }
-    }
-  }
-
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.number != 0 {
-      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
-    }
-    if self.call != 0 {
-      try visitor.visitSingularUInt32Field(value: self.call, fieldNumber: 2)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  static func ==(lhs: SnapshotOpenAsk, rhs: SnapshotOpenAsk) -> Bool {
-    if lhs.number != rhs.number {return false}
-    if lhs.call != rhs.call {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

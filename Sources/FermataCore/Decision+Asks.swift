@@ -1,0 +1,249 @@
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+/// Asks: how they open, and the one answer that each gets.
+extension Decision {
+    /// Opens an ask of a call, or of the turn (`call` nil).
+    mutating func open(
+        _ kind: FermataAskKind, _ question: FermataQuestion, of call: Run.Call?, showsArguments: Bool = false
+    ) {
+        emit(
+            .askOpened(
+                .with {
+                    $0.number = run.askCount + 1
+                    $0.kind = kind
+                    $0.question = question.question
+                    $0.context = question.context
+                    $0.urgency = question.urgency == .unspecified ? .normal : question.urgency
+                    if kind == .question { $0.format = question.format }
+                    if question.deadlineMs > 0, question.atDeadline != .never, question.atDeadline != .unspecified {
+                        $0.deadlineAt = context.at + Int64(question.deadlineMs) * 1000
+                        $0.atDeadline = question.atDeadline
+                        $0.defaultAnswer = question.defaultAnswer
+                    }
+                    if let call {
+                        $0.call = call.number
+                        $0.tool = call.tool
+                        if showsArguments {
+                            $0.arguments = call.arguments
+                            $0.argumentsSha256 = call.argumentsDigest
+                        }
+                    }
+                }))
+    }
+
+    mutating func close(_ ask: Run.OpenAsk, _ outcome: FermataCallOutcome, hasExpired: Bool = false) {
+        emit(
+            .askClosed(
+                .with {
+                    $0.number = ask.number
+                    $0.outcome = outcome
+                    $0.expired = hasExpired
+                }))
+    }
+
+    mutating func answer(_ answer: AskAnswer) throws(Refusal) {
+        let ask = try openAsk(of: answer)
+        if let deadline = ask.deadline, deadline <= context.at {
+            throw Refusal(.expired, "the deadline of ask \(ask.number) has passed")
+        }
+        switch ask.kind {
+        case .question: try answerQuestion(ask, answer)
+        case .approval: try answerApproval(ask, answer)
+        case .outcome: try answerOutcome(ask, answer)
+        case .budget, .stuck: try answerAboutTheTurn(ask, answer)
+        case .unspecified, .UNRECOGNIZED:
+            throw Refusal(.unsupported, "this server does not know the kind of ask \(ask.number)")
+        }
+    }
+
+    private func openAsk(of answer: AskAnswer) throws(Refusal) -> Run.OpenAsk {
+        if !run.isStopped, let ask = run.openAsks.first(where: { $0.number == answer.ask }) { return ask }
+        if answer.ask == 0 {
+            try refuse("answer", in: .stopped)
+            guard run.openAsks.count == 1 else {
+                throw Refusal(
+                    .invalidArgument, "the run has \(run.openAsks.count) open asks: name one", details: ["field": "ask"])
+            }
+            return run.openAsks[0]
+        }
+        if run.isHandedOff, run.openAsks.contains(where: { $0.number == answer.ask }) {
+            throw Refusal(
+                .wrongStatus, "answer is not possible: the run is STOPPED here, it was handed off and goes on elsewhere",
+                details: ["status": "STOPPED"])
+        }
+        // An ask that was answered says so whatever the status has become since: a caller who lost the race
+        // must hear that, and not that the run is finished.
+        guard answer.ask <= run.askCount else {
+            try refuse("answer", in: .finished, .stopped)
+            throw Refusal(.noSuchAsk, "the run has had no ask \(answer.ask)")
+        }
+        if answer.via == .viaToken { throw Refusal(.tokenUsed, "the ask that the token answers is not open any more") }
+        throw run.unansweredAsks.contains(answer.ask)
+            ? Refusal(.askClosed, "ask \(answer.ask) was closed without an answer")
+            : Refusal(.alreadyAnswered, "ask \(answer.ask) has been answered")
+    }
+
+    private mutating func record(_ answer: AskAnswer, to ask: Run.OpenAsk) {
+        emit(
+            .askAnswered(
+                .with {
+                    $0.number = ask.number
+                    $0.text = answer.text
+                    $0.verdict = answer.verdict
+                    $0.arguments = answer.arguments
+                    $0.via = answer.via
+                    if answer.verdict == .raise, answer.limits != .init() { $0.limits = answer.limits }
+                }), isCommanded: true)
+    }
+
+    // MARK: - By kind
+
+    private mutating func answerQuestion(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
+        try require(answer, .unspecified, in: [.unspecified], to: ask)
+        guard ask.opened.format.accepts(answer.text) else {
+            throw invalid("the answer to ask \(ask.number) must be \(ask.opened.format.shape)", ask)
+        }
+        record(answer, to: ask)
+        finish(ask, with: answer.text)
+    }
+
+    /// The answer to a question is its call's result.
+    private mutating func finish(_ ask: Run.OpenAsk, with text: String) {
+        end(
+            ask.call, attempt: run.call(ask.call)?.attempt ?? 0, ToolReply(outcome: .callFinished, output: text))
+    }
+
+    private mutating func answerApproval(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
+        try require(answer, answer.verdict, in: [.approve, .edit, .reject], to: ask)
+        guard let call = run.call(ask.call) else { throw Refusal(.internalError, "ask \(ask.number) has no call") }
+        if let digest = answer.argumentsDigest, !(digest.isEmpty && answer.verdict == .reject) {
+            guard !digest.isEmpty else {
+                throw invalid("arguments_sha256 is missing: it names the arguments that were shown", ask)
+            }
+            guard digest.lowercased() == ask.opened.argumentsSha256 else {
+                throw Refusal(.stale, "the arguments that ask \(ask.number) shows have another SHA-256")
+            }
+        }
+        let sticky = try answer.sticky.map { (when) throws(Refusal) in try rule(answer.verdict, when, ask) }
+        switch answer.verdict {
+        case .edit:
+            try check(answer.arguments, for: call.tool, .invalidAnswer)
+            guard run.policy.gate(tool: call.tool, arguments: answer.arguments) != .deny else {
+                throw invalid("the policy denies the call with these arguments", ask)
+            }
+            record(answer, to: ask)
+        case .reject:
+            record(answer, to: ask)
+            end(call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(answer.text), call))
+        default: record(answer, to: ask)
+        }
+        if let sticky {
+            let policy = run.policy.adding(sticky, for: call.tool)
+            emit(.policySet(.with { $0.policy = policy }), isCommanded: true)
+        }
+    }
+
+    private func rule(
+        _ verdict: FermataVerdict, _ when: [FermataCondition], _ ask: Run.OpenAsk
+    ) throws(Refusal) -> FermataRule {
+        guard verdict != .edit else { throw invalid("an edit cannot be made sticky", ask) }
+        if let problem = when.problems.first { throw invalid("sticky.\(problem)", ask) }
+        guard (run.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
+            throw invalid("the policy has 100 rules for the tool already: set one anew", ask)
+        }
+        return .with {
+            $0.when = when
+            $0.gate = verdict == .approve ? .allow : .deny
+        }
+    }
+
+    private mutating func answerOutcome(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
+        try require(answer, answer.verdict, in: [.runAgain, .takeResult, .tellUnknown], to: ask)
+        if answer.verdict == .takeResult, answer.text.isEmpty {
+            throw invalid("TAKE_RESULT needs the result as text", ask)
+        }
+        record(answer, to: ask)
+        let attempt = run.call(ask.call)?.attempt ?? 0
+        switch answer.verdict {
+        case .takeResult: end(ask.call, attempt: attempt, ToolReply(outcome: .callFinished, output: answer.text))
+        case .tellUnknown:
+            end(ask.call, attempt: attempt, ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome))
+        default: break
+        }
+    }
+
+    private mutating func answerAboutTheTurn(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
+        try require(
+            answer, answer.verdict,
+            in: ask.kind == .budget ? [.raise, .endTurn] : [.guide, .goOn, .endTurn], to: ask)
+        if answer.verdict == .guide, answer.text.isEmpty { throw invalid("GUIDE needs a message as text", ask) }
+        if answer.verdict == .raise, answer.limits != .init() {
+            if let problem = answer.limits.problems.first { throw invalid("limits.\(problem)", ask) }
+            var raised = run
+            raised.limits = answer.limits.over(run.limits)
+            guard raised.limitReached?.kind != .budget else {
+                throw invalid("these limits are reached already", ask)
+            }
+        }
+        record(answer, to: ask)
+        if answer.verdict == .guide { queue(answer.text, .nextStep) }
+    }
+
+    private func require(
+        _ answer: AskAnswer, _ verdict: FermataVerdict, in allowed: [FermataVerdict], to ask: Run.OpenAsk
+    ) throws(Refusal) {
+        guard !allowed.contains(answer.verdict) else { return }
+        let names = allowed.map(\.protocolName).joined(separator: ", ")
+        throw invalid(
+            allowed == [.unspecified]
+                ? "ask \(ask.number) is a QUESTION: its answer is a text, without a verdict"
+                : "ask \(ask.number) is of kind \(ask.kind.protocolName): its verdict is one of \(names)", ask)
+    }
+
+    private func invalid(_ message: String, _ ask: Run.OpenAsk) -> Refusal {
+        Refusal(.invalidAnswer, message, details: ["ask": String(ask.number), "kind": ask.kind.protocolName])
+    }
+
+    // MARK: - Time
+
+    /// Everything whose time has come, in the order of the times.
+    mutating func passTime() {
+        while !run.isStopped {
+            let ask = run.openAsks.filter { $0.deadline.map { $0 <= context.at } ?? false }
+                .min { $0.deadline! < $1.deadline! }
+            let hold = run.hold.flatMap { $0.resumeAt > 0 && $0.resumeAt <= context.at ? $0.resumeAt : nil }
+            switch (ask, hold) {
+            case (nil, nil): return
+            case (let ask?, nil): expire(ask)
+            case (let ask?, let hold?) where ask.deadline! <= hold: expire(ask)
+            case (_, _?): emit(.holdLifted(.with { $0.cause = .byTime }))
+            }
+        }
+    }
+
+    private mutating func expire(_ ask: Run.OpenAsk) {
+        if ask.opened.atDeadline == .default, ask.kind == .question {
+            record(AskAnswer(ask: ask.number, text: ask.opened.defaultAnswer, via: .viaDeadline), to: ask)
+            return finish(ask, with: ask.opened.defaultAnswer)
+        }
+        guard let call = run.call(ask.call) else { return close(ask, .unspecified, hasExpired: true) }
+        let reply =
+            switch ask.kind {
+            case .approval: ToolReply.notStarted(.callRejected, Marker.notApprovedInTime, call)
+            case .outcome: ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome)
+            default: ToolReply(outcome: .callFailed, output: Marker.notAnsweredInTime)
+            }
+        close(ask, reply.outcome, hasExpired: true)
+        end(call.number, attempt: call.attempt, reply)
+    }
+}
+
+extension ToolReply {
+    /// Of a call that is not to start; if it was started once, nobody can say that it was not executed.
+    static func notStarted(_ outcome: FermataCallOutcome, _ output: String, _ call: Run.Call) -> ToolReply {
+        call.attempt > 0
+            ? ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome)
+            : ToolReply(outcome: outcome, output: output)
+    }
+}

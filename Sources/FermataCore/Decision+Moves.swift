@@ -1,0 +1,62 @@
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+/// Runs that go elsewhere, or come from there.
+extension Decision {
+    mutating func handOff() throws(Refusal) {
+        guard !run.isHandedOff else { return }
+        try refuse("hand off", in: .stopped)
+        guard run.begun.isEmpty, run.status != .running else {
+            throw Refusal(.inFlight, "something of the run is in flight, or about to be: pause it first")
+        }
+        emit(.handedOff(.init()), isCommanded: true)
+    }
+
+    /// The run's events are the copied beginning of another's journal; it becomes a run of its own.
+    mutating func fork(_ forked: FermataForked, _ terms: ForkTerms) throws(Refusal) {
+        guard run.isCut else { throw Refusal(.invalidCut, "something was in flight after event \(run.seq)") }
+        emit(.forked(forked), isCommanded: true)
+        hold(.forked, unless: terms.start)
+        // The copy may end before calls that cannot be executed got their results.
+        checkCalls()
+        if let edit = terms.edit {
+            guard let call = run.call(edit.call), call.state == .selected || call.state == .asking else {
+                throw Refusal(.noSuchCall, "call \(edit.call) is not selected at the end of the copy")
+            }
+            try check(edit.arguments, for: call.tool, .invalidArgument)
+            if let ask = run.openAsks.first(where: { $0.call == call.number }) { close(ask, .unspecified) }
+            self.edit(edit.call, edit.arguments)
+        }
+        if !terms.text.isEmpty { queue(terms.text, .nextStep) }
+    }
+
+    /// The run's events came from a checkpoint: it goes on here. What was in flight there is unknown here.
+    mutating func arrive(_ imported: FermataImported, start: Bool, _ answer: AskAnswer?) throws(Refusal) {
+        emit(.imported(imported), isCommanded: true)
+        hold(.imported, unless: start || answer != nil)
+        for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
+            switch effect {
+            case .model: cutModel(.byMove, text: "")
+            case .tool(let number, let attempt) where run.killing.contains(effect):
+                emit(
+                    .callGone(
+                        .with {
+                            $0.number = number
+                            $0.attempt = attempt
+                        }))
+            case .tool(let number, _), .lease(let number, _):
+                if let call = run.call(number) { endUnknown(call) }
+            }
+        }
+        if let answer { try self.answer(answer) }
+    }
+
+    private mutating func hold(_ cause: FermataHoldCause, unless isToStart: Bool) {
+        guard !run.isStopped else { return }
+        if !isToStart {
+            emit(.held(.with { $0.cause = cause }), isCommanded: true)
+        } else if run.hold != nil {
+            liftHold(.byResume)
+        }
+    }
+}
