@@ -59,7 +59,8 @@ extension Decision {
 
     private func openAsk(of answer: AskAnswer) throws(Refusal) -> Run.OpenAsk {
         if !run.isStopped, let ask = run.openAsks.first(where: { $0.number == answer.ask }) { return ask }
-        if answer.ask == 0 {
+        // An import answers whatever is open.
+        if answer.ask == 0, answer.via == .viaImport {
             try refuse("answer", in: .stopped)
             guard run.openAsks.count == 1 else {
                 throw Refusal(
@@ -74,7 +75,7 @@ extension Decision {
         }
         // An ask that was answered says so whatever the status has become since: a caller who lost the race
         // must hear that, and not that the run is finished.
-        guard answer.ask <= run.askCount else {
+        guard answer.ask > 0, answer.ask <= run.askCount else {
             try refuse("answer", in: .finished, .stopped)
             throw Refusal(.noSuchAsk, "the run has had no ask \(answer.ask)")
         }

@@ -73,7 +73,7 @@ public struct ResumeTerms: Sendable, Equatable {
 
 /// The answer to an ask.
 public struct AskAnswer: Sendable, Equatable {
-    /// 0: the one that is open.
+    /// 0, for an import: the one that is open.
     public var ask: UInt32
     public var text: String
     public var verdict: FermataVerdict
