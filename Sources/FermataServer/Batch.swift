@@ -25,7 +25,9 @@ struct Batch {
 
     var writesNothing: Bool { rows.isEmpty && requests.isEmpty }
 
-    mutating func append(_ event: FermataEvent, of run: RunID) {
+    /// - Parameter after: the run after the input that the event came of.
+    mutating func append(_ event: FermataEvent, of after: Run) {
+        let run = after.id
         events.append(event)
         var body = event
         body.run = ""
@@ -37,22 +39,11 @@ struct Batch {
                 offset: event.offset, run: run.journaled, seq: event.seq, at: event.at, kind: event.kindNumber,
                 body: try! body.serializedBytes()))
         switch event.kind {
-        case .askOpened(let opened):
-            let ask = FermataAsk.with {
-                $0.run = event.run
-                $0.number = opened.number
-                $0.kind = opened.kind
-                $0.question = opened.question
-                $0.context = opened.context
-                $0.call = opened.call
-                $0.openedAt = event.at
-            }
-            asks.append(
-                AskRow(
-                    run: run.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
-                    body: try! ask.serializedBytes(), openedAt: event.at, due: nil))
+        case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: after))
         case .askAnswered(let answered): close(ask: answered.number, of: run)
         case .askClosed(let closed): close(ask: closed.number, of: run)
+        // It is answered where the run goes on.
+        case .handedOff: for number in after.summary.openAsks { close(ask: number, of: run) }
         default: break
         }
     }
@@ -60,6 +51,33 @@ struct Batch {
     private mutating func close(ask number: UInt32, of run: RunID) {
         asks.append(
             AskRow(run: run.journaled, number: number, open: false, kind: 0, body: [], openedAt: 0, due: nil))
+    }
+}
+
+extension AskRow {
+    /// An ask as lists show it.
+    init(_ opened: FermataAskOpened, at: Int64, of run: Run) {
+        let ask = FermataAsk.with {
+            $0.run = run.id.description
+            $0.number = opened.number
+            $0.kind = opened.kind
+            $0.question = opened.question
+            $0.context = opened.context
+            $0.call = opened.call
+            $0.openedAt = at
+            $0.urgency = opened.urgency
+            if opened.hasFormat { $0.format = opened.format }
+            $0.deadlineAt = opened.deadlineAt
+            $0.atDeadline = opened.atDeadline
+            $0.defaultAnswer = opened.defaultAnswer
+            $0.tool = opened.tool
+            $0.arguments = opened.arguments
+            $0.argumentsSha256 = opened.argumentsSha256
+            $0.agent = run.agent
+        }
+        self.init(
+            run: run.id.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
+            body: try! ask.serializedBytes(), openedAt: at, due: opened.deadlineAt > 0 ? opened.deadlineAt : nil)
     }
 }
 

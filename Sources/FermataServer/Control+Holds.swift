@@ -45,17 +45,18 @@ extension Control {
 
     func resume(_ resume: FermataResume, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
         if !resume.text.isEmpty { try check(text: resume.text, field: "text") }
-        guard !resume.token.isEmpty else {
-            return try onRun(resume, .resume(text: resume.text), exchange, complete)
-        }
+        var terms = ResumeTerms(text: resume.text, holdAt: resume.holdAt, model: try model(of: resume))
+        guard !resume.token.isEmpty else { return try onRun(resume, .resume(terms), exchange, complete) }
         let claim = try tokens.claim(resume.token)
         var command = resume
         if command.run.isEmpty { command.run = claim.run.description }
+        terms.tokenDigest = claim.digest
+        let resumption = RunRequest.resume(terms)
         try onRun(
             command,
             { run in
                 guard run == claim.run else { throw Refusal.invalidToken }
-                return .resume(text: resume.text, tokenDigest: claim.digest)
+                return resumption
             }, exchange
         ) { result in
             complete(
@@ -63,6 +64,26 @@ extension Control {
                     let isUnknown = refusal.code == .tokenUsed || refusal.code == .noSuchRun
                     return isUnknown && !claim.isOurs ? .invalidToken : refusal
                 })
+        }
+    }
+}
+
+extension Control {
+    /// The model that a run is to go on with; nil: the one that it has.
+    private func model(of resume: FermataResume) throws(Refusal) -> FermataModelSet? {
+        guard !resume.model.isEmpty else {
+            guard resume.baseURL.isEmpty else {
+                throw Refusal(.invalidArgument, "base_url needs a model", details: ["field": "base_url"])
+            }
+            return nil
+        }
+        guard resume.model.utf8.count <= 1024, resume.baseURL.utf8.count <= 1024 else {
+            throw Refusal(.invalidArgument, "model and base_url have at most 1024 bytes", details: ["field": "model"])
+        }
+        try launches.catalogue.check(resume.model, at: resume.baseURL)
+        return .with {
+            $0.model = resume.model
+            $0.baseURL = resume.baseURL
         }
     }
 }

@@ -122,7 +122,7 @@ extension Control {
     func listAsks(_ list: FermataListAsks, _ complete: @escaping Exchange.Completion) throws {
         let limit = Control.rows(list.limit)
         let after = try list.after.isEmpty ? nil : AskCursor(text: list.after)
-        let answer: @Sendable (RunID?) throws(Refusal) -> Void = { [readers] run throws(Refusal) in
+        let answer: @Sendable (RunID?) throws(Refusal) -> Void = { [readers, askTokens] run throws(Refusal) in
             try readers.readPage { reader in
                 complete(
                     Result {
@@ -130,7 +130,11 @@ extension Control {
                         reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
                             try reader.openAsks(of: run?.journaled, after: after, limit: limit)
                         } each: { row in
-                            reply.asks.append(try FermataAsk(serializedBytes: row.body))
+                            var ask = try FermataAsk(serializedBytes: row.body)
+                            if list.tokens, let id = RunID(ask.run) {
+                                ask.token = askTokens.token(run: id, ask: ask.number)
+                            }
+                            reply.asks.append(ask)
                             return (row.body.count, AskCursor(row))
                         }?.text ?? ""
                         return try reply.serializedBytes()

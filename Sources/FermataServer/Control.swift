@@ -15,6 +15,7 @@ final class Control: Sendable {
     let waiters: Waiters
     let launches: LaunchCheck
     let tokens: ResumeTokens
+    let askTokens: AskTokens
     let hello: FermataHelloReply
     let counters: Counters
     let storePath: String
@@ -25,7 +26,7 @@ final class Control: Sendable {
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
-        tokens: ResumeTokens, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
+        seal: TokenSeal, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
         storePath: String
     ) {
         self.loop = loop
@@ -33,7 +34,8 @@ final class Control: Sendable {
         self.published = published
         self.waiters = waiters
         self.launches = launches
-        self.tokens = tokens
+        tokens = ResumeTokens(seal: seal)
+        askTokens = AskTokens(seal: seal)
         self.hello = hello
         self.counters = counters
         self.answers = answers
@@ -98,10 +100,10 @@ final class Control: Sendable {
         case .interrupt: try interrupt(message(FermataInterrupt.self, in: frame), exchange, complete)
         case .resume: try resume(message(FermataResume.self, in: frame), exchange, complete)
         case .stop: try onRun(message(FermataStop.self, in: frame), .stop, exchange, complete)
-        case .answer:
-            let answer = try message(FermataAnswer.self, in: frame)
-            try check(text: answer.text, field: "text")
-            try onRun(answer, .answer(ask: answer.ask, text: answer.text), exchange, complete)
+        case .answer: try answer(message(FermataAnswer.self, in: frame), exchange, complete)
+        case .decideCall: try decideCall(message(FermataDecideCall.self, in: frame), exchange, complete)
+        case .setPolicy: try setPolicy(message(FermataSetPolicy.self, in: frame), exchange, complete)
+        case .setBudget: try setBudget(message(FermataSetBudget.self, in: frame), exchange, complete)
         case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
         case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
         case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
@@ -138,7 +140,7 @@ final class Control: Sendable {
         }
     }
 
-    func check(text: String, field: String) throws {
+    func check(text: String, field: String) throws(Refusal) {
         guard !text.isEmpty else { throw Refusal(.invalidArgument, "\(field) is empty", details: ["field": field]) }
         guard text.utf8.count <= Configuration.maximumTextBytes else {
             throw Refusal(

@@ -79,6 +79,7 @@ extension FermataEvent {
         case .launched(var launched):
             launched.systemPrompt = ""
             launched.tools = []
+            launched.policy = .init()
             small.kind = .launched(launched)
         case .messageQueued(var message):
             message.text = ""
@@ -99,10 +100,18 @@ extension FermataEvent {
         case .askOpened(var ask):
             ask.question = ""
             ask.context = ""
+            ask.arguments = ""
+            ask.defaultAnswer = ""
+            ask.format = .init()
             small.kind = .askOpened(ask)
         case .askAnswered(var answer):
             answer.text = ""
+            answer.arguments = ""
             small.kind = .askAnswered(answer)
+        case .callEdited(var edited):
+            edited.arguments = ""
+            small.kind = .callEdited(edited)
+        case .policySet: small.kind = .policySet(.init())
         default: break
         }
         return small

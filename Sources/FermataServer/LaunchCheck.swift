@@ -39,6 +39,7 @@ struct LaunchCheck: Sendable {
         let problems =
             launch.modelOptions.problems.map { $0.inside("model_options") }
             + launch.limits.problems.map { $0.inside("limits") }
+            + launch.policy.problems.map { $0.inside("policy") }
         if let problem = problems.first { throw Refusal(problem) }
         let chosen = try chosenTools(launch.tools.isEmpty ? agent.tools : launch.tools)
         try checkWorkspace(launch.workspace)
@@ -54,6 +55,9 @@ struct LaunchCheck: Sendable {
             $0.workspace = launch.workspace.isEmpty ? "\(workspaces)/\(id)" : launch.workspace
             $0.modelAttempts = max(1, launch.modelAttempts > 0 ? launch.modelAttempts : agent.modelAttempts)
             $0.labels = launch.labels
+            $0.policy = launch.policy.over(agent.policy)
+            $0.holdAt = launch.holdAt
+            $0.ownWorkspace = launch.workspace.isEmpty
         }
     }
 
@@ -61,6 +65,7 @@ struct LaunchCheck: Sendable {
     func check(_ agent: FermataAgent) throws(Refusal) {
         if !agent.model.isEmpty { try catalogue.check(agent.model) }
         _ = try chosenTools(agent.tools)
+        if let problem = agent.policy.problems.first { throw Refusal(problem.inside("agent.policy")) }
     }
 
     private func chosenTools(_ names: [String]) throws(Refusal) -> [FermataToolSpec] {

@@ -16,12 +16,19 @@ final class ModelCatalogue: Sendable {
     }
 
     /// - Throws: UNKNOWN_MODEL or MISSING_KEY, with what to do about it.
-    func check(_ name: String) throws(Refusal) {
+    ///
+    /// - Parameter baseURL: of the model's server; empty: as the environment says.
+    func check(_ name: String, at baseURL: String = "") throws(Refusal) {
         do {
-            _ = try environment.resolve(name)
+            _ = try environment.resolve(name, at: baseURL)
         } catch {
-            throw Refusal(
-                error.kind == .missingKey ? .missingKey : .unknownModel, error.description, details: ["field": "model"])
+            let code: ErrorCode =
+                switch error.kind {
+                case .missingKey: .missingKey
+                case .badBaseURL where !baseURL.isEmpty: .invalidArgument
+                default: .unknownModel
+                }
+            throw Refusal(code, error.description, details: ["field": "model"])
         }
     }
 
@@ -32,13 +39,13 @@ final class ModelCatalogue: Sendable {
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
     func start(
-        _ request: ModelRequest, of name: String, onText: @escaping @Sendable (String) -> Void,
+        _ request: ModelRequest, of name: String, at baseURL: String, onText: @escaping @Sendable (String) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) throws(ModelFailure) -> any ModelCall {
         var request = request
         let target: ModelTarget
         do {
-            target = try environment.resolve(name)
+            target = try environment.resolve(name, at: baseURL)
         } catch {
             // The server was restarted without what the run was launched with.
             throw ModelFailure(kind: .authentication, message: error.description, retryable: false)

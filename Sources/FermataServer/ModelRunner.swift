@@ -50,7 +50,7 @@ final class ModelRunner: Sendable {
             call.begin(end: end) { [self] in
                 do throws(ModelFailure) {
                     return try catalogue.start(
-                        request, of: run.model,
+                        request, of: run.model, at: run.baseURL,
                         onText: { [text] piece in
                             call.append(piece)
                             text.append(piece, to: stream)
@@ -102,6 +102,8 @@ final class ModelRunner: Sendable {
                     $0.httpStatus = UInt32(failure.httpStatus ?? 0)
                     $0.retryable = failure.retryable
                     $0.retryAfterMs = failure.retryAfterMilliseconds ?? 0
+                    $0.willRepeat = failure.willRepeat
+                    if let remedy = failure.remedy { $0.message += " (\(remedy))" }
                 }, text: textSoFar)
         }
     }

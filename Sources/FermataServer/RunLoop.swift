@@ -291,7 +291,7 @@ final class RunLoop: @unchecked Sendable {
             var event = event
             event.offset = nextOffset
             nextOffset += 1
-            batch.append(event, of: id)
+            batch.append(event, of: decision.run)
         }
         resident.run = decision.run
         let status = decision.run.status

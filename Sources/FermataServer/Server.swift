@@ -70,7 +70,7 @@ public final class Server {
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
-            tokens: try ResumeTokens(file: configuration.directory + "/token.key"),
+            seal: try TokenSeal(file: configuration.directory + "/token.key"),
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }

@@ -166,6 +166,19 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
     /// What the provider asked for (`Retry-After`), in milliseconds.
     public var retryAfterMilliseconds: UInt64?
 
+    /// The same request would only fail again, however often it is made.
+    public var willRepeat: Bool { !retryable && kind != .cancelled }
+
+    /// What would help where nothing but a change does.
+    public var remedy: String? {
+        guard willRepeat else { return nil }
+        return switch kind {
+        case .authentication: "trying again would only repeat this: resume with another model, or give the server its key"
+        case .contextTooLong: "trying again would only repeat this: resume with a model of a longer context, or fork earlier"
+        default: nil
+        }
+    }
+
     public init(
         kind: Kind, message: String, httpStatus: Int? = nil, retryable: Bool, retryAfterMilliseconds: UInt64? = nil
     ) {

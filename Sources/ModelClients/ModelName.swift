@@ -72,7 +72,9 @@ public struct ModelEnvironment: Sendable {
     /// LLM_BASE_URL is for all providers, then a key is not required; a prefix that is no provider known here is taken
     /// for a part of the model's name, as the server at LLM_BASE_URL has it. Without LLM_BASE_URL the provider's own
     /// address is used, and LLM_API_KEY or a variable of the provider's has to be there.
-    public func resolve(_ name: String) throws(ModelNameError) -> ModelTarget {
+    ///
+    /// - Parameter baseURL: in place of LLM_BASE_URL; empty: none.
+    public func resolve(_ name: String, at baseURL: String = "") throws(ModelNameError) -> ModelTarget {
         let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let (prefix, model) = parts.count == 2 ? (parts[0], parts[1]) : ("openai", name)
         guard !prefix.isEmpty, !model.isEmpty else {
@@ -80,10 +82,11 @@ public struct ModelEnvironment: Sendable {
         }
         if prefix == "mock" { return .scripted(file: model) }
         let provider = ModelProvider.named(prefix)
-        if let base = variables["LLM_BASE_URL"] {
+        let named = baseURL.isEmpty ? variables["LLM_BASE_URL"].map { ($0, "LLM_BASE_URL") } : (baseURL, "base_url")
+        if let (base, origin) = named {
             return .chat(
                 .init(
-                    baseURL: try checked(base, from: "LLM_BASE_URL"), key: key(for: provider) ?? "",
+                    baseURL: try checked(base, from: origin), key: key(for: provider) ?? "",
                     model: provider == nil ? name : model))
         }
         guard let provider else {
