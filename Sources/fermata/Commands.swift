@@ -19,40 +19,6 @@ struct Stop: AsyncParsableCommand {
     func run() async throws { try await on.server.run(on.command(FermataStop.self)) }
 }
 
-struct Answer: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Answer a question of a run; `fermata inbox` shows them.",
-        discussion: """
-            An ask is answered once; the answer is the result of the call that asked. Under a hold it takes effect \
-            when the run is resumed.
-
-            EXAMPLES
-              fermata answer 01a1fd79 "No, keep them."
-              fermata answer 01a1fd79 --ask 3 blue
-            """)
-    @OptionGroup var on: RunOptions
-    @Option(help: ArgumentHelp("The ask's number; not needed while only one is open.", valueName: "number"))
-    var ask: UInt32?
-    @Argument(help: "The answer.") var text: String
-
-    func run() async throws {
-        var answer = on.command(FermataAnswer.self)
-        if let ask {
-            answer.ask = ask
-        } else {
-            let open = try await on.server.client.send(FermataGetRun.with { $0.run = on.run }).run.openAsks
-            guard open.count == 1 else {
-                throw ValidationError(
-                    open.isEmpty
-                        ? "The run has no open ask." : "The run has several open asks (\(open)): name one with --ask.")
-            }
-            answer.ask = open[0]
-        }
-        answer.text = text
-        try await on.server.run(answer)
-    }
-}
-
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Wait until a run has one of some statuses.",

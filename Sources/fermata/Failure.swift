@@ -40,6 +40,7 @@ enum Failure {
         switch error.code {
         case ErrorCode.noSuchRun.name: "see: fermata list"
         case ErrorCode.noSuchAsk.name: "see: fermata inbox"
+        case ErrorCode.invalidAnswer.name: "the ask is still open: fermata inbox"
         case ErrorCode.noSuchAgent.name: "see: fermata agent list"
         case ErrorCode.noSuchMessage.name: "the messages that wait are in: fermata show RUN"
         case ErrorCode.alreadyDelivered.name: "send another one that corrects it"

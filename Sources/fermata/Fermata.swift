@@ -33,12 +33,14 @@ struct Fermata: AsyncParsableCommand {
                 name: "Runs",
                 subcommands: [
                     Launch.self, Send.self, Withdraw.self, Pause.self, Interrupt.self, Resume.self, Stop.self,
-                    Answer.self,
                 ]),
+            CommandGroup(
+                name: "Questions and approvals",
+                subcommands: [Inbox.self, Answer.self, Approve.self, Edit.self, Reject.self]),
             CommandGroup(
                 name: "Watching",
                 subcommands: [
-                    Inbox.self, List.self, Show.self, History.self, TailEvents.self, Wait.self,
+                    List.self, Show.self, History.self, TailEvents.self, Wait.self,
                 ]),
             CommandGroup(name: "Agents", subcommands: [AgentCommand.self]),
             CommandGroup(

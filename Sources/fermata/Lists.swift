@@ -3,41 +3,6 @@ internal import FermataClient
 internal import FermataProtocol
 internal import SwiftProtobuf
 
-struct Inbox: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Show what runs are asking, oldest first.",
-        discussion: """
-            Each with the command that answers it.
-
-            EXAMPLES
-              fermata inbox
-              fermata inbox --run 01a1fd79
-            """)
-    @Option(help: "Only of this run.", completion: .runs) var run: String?
-    @OptionGroup var server: ServerOptions
-
-    func run() async throws {
-        let client = server.client
-        var list = FermataListAsks.with { $0.run = run ?? "" }
-        var count = 0
-        repeat {
-            let reply = try await client.send(list)
-            for ask in reply.asks {
-                count += 1
-                if server.json {
-                    try server.print(json: ask)
-                } else {
-                    print("\(ask.run)  ask \(ask.number)  since \(EventLine.time(ask.openedAt))\n    \(ask.question)")
-                    if !ask.context.isEmpty { print("    \(ask.context)") }
-                    print("    fermata answer \(ask.run.prefix(18)) --ask \(ask.number) TEXT")
-                }
-            }
-            list.after = reply.next
-        } while !list.after.isEmpty
-        if count == 0, !server.json { print("nothing is asked") }
-    }
-}
-
 struct History: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print every event of a run.",
