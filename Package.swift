@@ -85,7 +85,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Toolbox", protobuf, logging,
+                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Toolbox", protobuf,
+                logging,
             ],
             swiftSettings: settings),
         .executableTarget(

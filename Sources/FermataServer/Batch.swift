@@ -10,6 +10,9 @@ struct Batch {
     var asks: [AskRow] = []
     /// Agents that were stored, by name.
     var agents: [String: AgentRow] = [:]
+    /// Messages for webhooks, and what became of earlier ones.
+    var outbox: [OutboxRow] = []
+    var outcomes: [OutboxOutcome] = []
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.
@@ -23,7 +26,7 @@ struct Batch {
     /// Ends of effects, kept in case that the store is full.
     var ends: [RunLoop.Item] = []
 
-    var writesNothing: Bool { rows.isEmpty && requests.isEmpty }
+    var writesNothing: Bool { rows.isEmpty && requests.isEmpty && outcomes.isEmpty }
 
     /// - Parameter after: the run after the input that the event came of.
     mutating func append(_ event: FermataEvent, of after: Run) {

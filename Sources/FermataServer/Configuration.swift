@@ -15,6 +15,8 @@ public struct Configuration: Sendable {
     public var prices: Prices
     /// How long a model's server may send nothing, before its first byte and between two.
     public var modelSilence: Duration = .seconds(120)
+    /// Who is sent messages of what runs do; their names differ.
+    public var webhooks: [WebhookEndpoint] = []
     /// Path of the supervisor that tools run under; nil: beside the server's own executable.
     public var supervisor: String?
 

@@ -40,6 +40,8 @@ extension Control {
             $0.descriptorLimit = UInt64(limit.rlim_cur)
             $0.listenerRestarts = UInt64(counters.listenerRestarts.current)
             $0.historyBytes = UInt64(loop.effects.historyBytes)
+            $0.webhooksPending = UInt64(max(0, counters.webhooksPending.current))
+            $0.webhooksDead = UInt64(max(0, counters.webhooksDead.current))
             $0.storeIsFull = counters.storeIsFull.current > 0
         }
     }

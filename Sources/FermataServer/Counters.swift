@@ -27,6 +27,9 @@ final class Counters: Sendable {
     let modelCalls = Count()
     let tools = Count()
     let listenerRestarts = Count()
+    /// Messages of the outbox: to be delivered to endpoints that there are, and given up.
+    let webhooksPending = Count()
+    let webhooksDead = Count()
     /// 1 while the last commit found no room.
     let storeIsFull = Count()
 

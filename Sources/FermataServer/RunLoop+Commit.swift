@@ -29,6 +29,7 @@ extension RunLoop {
             noteForSnapshot(id)
         }
         publish(done)
+        outboxChanged(done)
         for (command, reply) in done.commands { command.reply(.success(reply)) }
         for reply in done.replies { reply(true) }
         for id in done.touched.keys { reconcile(id) }
@@ -52,7 +53,7 @@ extension RunLoop {
             requests: done.requests.map { id, known in
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
             },
-            asks: done.asks, agents: Array(done.agents.values))
+            asks: done.asks, agents: Array(done.agents.values), outcomes: done.outcomes, outbox: done.outbox)
     }
 
     /// The store is full: nothing was written, and nothing has happened.
@@ -77,6 +78,7 @@ extension RunLoop {
             residents[run]?.inFlight[effect] = EndedEffect(input: input)
         }
         deferred += done.ends
+        deferred += done.outcomes.map(Item.messageTried)
     }
 
     private func publish(_ done: Batch) {

@@ -17,6 +17,8 @@ final class RunLoop: @unchecked Sendable {
         case putAgent(AgentCommand)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
+        /// A message of the outbox was tried.
+        case messageTried(OutboxOutcome)
         /// A time of the run's has come.
         case timePassed(RunID)
         /// A run that was asked for is in memory again.
@@ -88,6 +90,7 @@ final class RunLoop: @unchecked Sendable {
     let publisher: EventPublisher
     let effects: EffectRunner
     let readers: ReaderPool
+    let webhooks: Webhooks
     let counters: Counters
     let logger: Logger
 
@@ -113,7 +116,8 @@ final class RunLoop: @unchecked Sendable {
 
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
-        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, counters: Counters, logger: Logger
+        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks, counters: Counters,
+        logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -122,6 +126,7 @@ final class RunLoop: @unchecked Sendable {
         self.publisher = publisher
         self.effects = effects
         self.readers = readers
+        self.webhooks = webhooks
         self.counters = counters
         self.logger = logger
     }
@@ -175,6 +180,7 @@ final class RunLoop: @unchecked Sendable {
         checkpointIfLogIsLong()
         writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
+        forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)
         let again = deferred
         deferred = []
         for item in again { handle(item) }
@@ -190,6 +196,7 @@ final class RunLoop: @unchecked Sendable {
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
             decide(input, run: run, reply: nil)
+        case .messageTried(let outcome): batch.outcomes.append(outcome)
         case .timePassed(let run):
             if residents[run] == nil {
                 load(run, then: item)
@@ -296,10 +303,12 @@ final class RunLoop: @unchecked Sendable {
         resident.run = decision.run
         let status = decision.run.status
         batch.touched[id, default: []].append(status)
+        var change: StatusChange?
         if status != before.status || before.seq == 0 {
-            batch.statusChanges.append(
-                StatusChange(run: id, before: before.seq == 0 ? .unspecified : before.status, after: decision.run))
+            change = StatusChange(run: id, before: before.seq == 0 ? .unspecified : before.status, after: decision.run)
+            batch.statusChanges.append(change!)
         }
+        batch.outbox += webhooks.messages.rows(of: decision.events, change, run: decision.run)
         due[id] = decision.run.due
     }
 

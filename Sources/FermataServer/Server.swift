@@ -62,7 +62,8 @@ public final class Server {
                     logger: logger),
                 tools: [terminal, fileEditor], text: textPublisher, counters: counters,
                 toolState: configuration.directory + "/toolstate"),
-            readers: readers, counters: counters, logger: logger)
+            readers: readers, webhooks: Webhooks(configuration.webhooks, logger: logger), counters: counters,
+            logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters,
@@ -81,6 +82,7 @@ public final class Server {
         ) { request in
             desk.take(request)
         }
+        try loop.startWebhooks { try journal.openReader() }
         try loop.start()
         startThread("fermata-wal") { Self.keepLogShort(journal, logger) }
         let uid = getuid()
@@ -123,6 +125,7 @@ public final class Server {
             logger.error("ending took too long and is cut short")
             _exit(0)
         }
+        loop.webhooks.stop()
         let done = DispatchSemaphore(value: 0)
         loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)
         done.wait()

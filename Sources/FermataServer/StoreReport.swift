@@ -25,6 +25,8 @@ public struct StoreReport: Sendable, Encodable {
     public internal(set) var requests: UInt64 = 0
     public internal(set) var agents: UInt64 = 0
     public internal(set) var snapshots: UInt64 = 0
+    /// Of the outbox.
+    public internal(set) var messages: UInt64 = 0
     /// The first problems, in the order in which they were found.
     public private(set) var problems: [StoreProblem] = []
     /// All of them.
@@ -32,7 +34,7 @@ public struct StoreReport: Sendable, Encodable {
     public var isSound: Bool { problemCount == 0 }
 
     private enum CodingKeys: String, CodingKey {
-        case store, schema, events, runs, asks, requests, agents, snapshots, problems, problemCount
+        case store, schema, events, runs, asks, requests, agents, snapshots, messages, problems, problemCount
     }
 
     private let limit: Int

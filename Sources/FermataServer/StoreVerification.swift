@@ -56,6 +56,7 @@ public struct StoreVerification {
         part("runs") { try $0.verifyRuns() }
         part("requests") { try $0.verifyRequests() }
         part("agents") { try $0.verifyAgents() }
+        part("outbox") { try $0.verifyOutbox() }
         return report
     }
 
@@ -126,6 +127,26 @@ public struct StoreVerification {
                 (try? FermataCommandReply(serializedBytes: request.reply)) != nil
                 || (try? FermataPutAgentReply(serializedBytes: request.reply)) != nil
             if !isReply { report.add("request \(id): its reply does not decode") }
+        }
+    }
+
+    /// Of a run's messages to an endpoint the first that is not dead has a time, and no other.
+    private mutating func verifyOutbox() throws {
+        let rows = try inspection.outbox()
+        var first: OutboxKey?
+        while let (message, isDue, isDead) = try rows.next() {
+            report.messages += 1
+            let run = RunID(message.key.run).description
+            if WebhookMessages.Kind(rawValue: message.key.kind) == nil {
+                report.add("a message to \(message.key.endpoint) is of no kind", run: run, seq: message.key.seq)
+            }
+            let isFirst = first?.endpoint != message.key.endpoint || first?.run != message.key.run
+            if isDue != (isFirst && !isDead) {
+                report.add(
+                    "a message to \(message.key.endpoint) \(isDue ? "has a time, and it is not its turn" : "has no time")",
+                    run: run, seq: message.key.seq)
+            }
+            if !isDead { first = message.key }
         }
     }
 

@@ -38,6 +38,7 @@ struct Stats: AsyncParsableCommand {
         )
         line("events", "\(stats.events) in \(stats.commits) commits, last offset \(stats.lastOffset)")
         line("listeners", "restarted \(stats.listenerRestarts) times")
+        line("webhooks", "\(stats.webhooksPending) to be delivered, \(stats.webhooksDead) given up")
         section("uses")
         line(
             "store",

@@ -113,7 +113,8 @@ struct Backup: ParsableCommand {
 
 extension StoreReport {
     fileprivate var counts: String {
-        "\(events) events, \(runs) runs, \(asks) asks, \(requests) requests, \(agents) agents, \(snapshots) snapshots"
+        "\(events) events, \(runs) runs, \(asks) asks, \(requests) requests, \(agents) agents, \(snapshots) snapshots, "
+            + "\(messages) messages in the outbox"
     }
 
     fileprivate func show(asJSON isJSON: Bool) throws {

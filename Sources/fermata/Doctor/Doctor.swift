@@ -38,6 +38,7 @@ struct Doctor: AsyncParsableCommand {
             options: ["dir": server.dir, "control": server.control, "model": model].compactMapValues(\.self),
             file: config)
         report([checked.finding])
+        if let finding = checked.webhookFinding { report([finding]) }
         let directory = checked.settings?["dir"] ?? server.directory
         report(await onThread { DirectoryChecks.findings(directory) })
         let service = await ServiceChecks(checked.settings?["control"] ?? server.client.controlURL).look()

@@ -19,6 +19,19 @@ struct SettingsCheck {
         }
     }
 
+    /// Whether the secrets are where the configuration says; nil: there are no webhooks.
+    var webhookFinding: Finding? {
+        guard let webhooks = settings?.webhooks, !webhooks.isEmpty else { return nil }
+        do {
+            for webhook in webhooks {
+                _ = try webhook.endpoint(secret: webhook.secretText(ProcessInfo.processInfo.environment))
+            }
+        } catch {
+            return .problem("webhooks", "\(error)", do: "the server does not start without; fermata serve --help says more")
+        }
+        return .ok("webhooks", webhooks.map(\.name).joined(separator: ", ") + ": their secrets can be read")
+    }
+
     func modelFinding(default serverDefault: String?) async -> Finding {
         let environment = ProcessInfo.processInfo.environment
         do {

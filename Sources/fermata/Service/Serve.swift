@@ -156,6 +156,12 @@ struct Serve: ParsableCommand {
         configuration.eventsURL = settings["events"]
         configuration.textURL = settings["text"]
         configuration.modelSilence = .seconds(Int(settings["model-silence"]) ?? 120)
+        for (number, webhook) in settings.webhooks.enumerated() {
+            let secret = try webhook.secretText(environment)
+            configuration.webhooks.append(try webhook.endpoint(secret: secret))
+            // So that it is masked in what tools put out.
+            configuration.environment["FERMATA_WEBHOOK_\(number)_SECRET"] = secret
+        }
         configuration.durability = settings["durability"] == "normal" ? .normal : .full
         return configuration
     }

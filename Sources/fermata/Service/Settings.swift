@@ -85,6 +85,8 @@ struct Settings: Sendable {
     private(set) var values: [String: Value] = [:]
     /// The configuration file that was read, if there was one.
     let file: String?
+    /// Of the configuration file: they are set nowhere else.
+    let webhooks: [WebhookSettings]
 
     /// - Parameters:
     ///   - options: by their keys, those that were given.
@@ -100,6 +102,7 @@ struct Settings: Sendable {
             inFile = try SettingsFile(path: path)
         }
         self.file = inFile.path.isEmpty ? nil : inFile.path
+        webhooks = inFile.webhooks
         var mistakes = keys == nil ? inFile.mistakes : []
         let areOptions = mistakes.isEmpty
         var hasOthers = false
@@ -170,11 +173,12 @@ struct Settings: Sendable {
             return ("\(setting.key): \(Self.shown(value.text))", "\(value.origin)")
         }
         let width = lines.map(\.0.displayWidth).max() ?? 0
-        return lines.map { "\($0.0.padding(to: width))  # \($0.1)" }.joined(separator: "\n")
+        let list = webhooks.isEmpty ? [] : ["webhooks:"] + webhooks.map(\.asFile)
+        return (lines.map { "\($0.0.padding(to: width))  # \($0.1)" } + list).joined(separator: "\n")
     }
 
     /// As YAML, without what a URL may hold of a user and a password.
-    private static func shown(_ text: String) -> String {
+    static func shown(_ text: String) -> String {
         let open = text.replacing(/:\/\/[^\/?#]*@/, with: "://***@")
         let isPlain =
             open.wholeMatch(of: /[A-Za-z0-9\/][A-Za-z0-9 _.,:\/@+*-]*/) != nil && !open.contains(": ")

@@ -5,6 +5,10 @@ internal import Yams
 ///
 ///     model: openai/gpt-4o
 ///     model-silence: 300
+///     webhooks:
+///     - name: inbox
+///       url: https://example.org/fermata
+///       secret-file: /etc/fermata/inbox.secret
 ///
 /// Keys of providers are never in it: `api-key-file` names a file that has the key.
 struct SettingsFile: Sendable {
@@ -15,6 +19,7 @@ struct SettingsFile: Sendable {
 
     var path = ""
     var entries: [String: Entry] = [:]
+    var webhooks: [WebhookSettings] = []
     /// `FILE:LINE: KEY: what is wrong`.
     var mistakes: [String] = []
 
@@ -52,12 +57,19 @@ struct SettingsFile: Sendable {
             return
         }
         func mistake(_ text: String) { mistakes.append("\(path):\(line): \(name.oneLine(60)): \(text)") }
+        if name == "webhooks" {
+            var reading = WebhookReading(path: path)
+            reading.read(value, line: line)
+            webhooks = reading.webhooks
+            mistakes += reading.mistakes
+            return
+        }
         let plain = name.lowercased().replacing("_", with: "-")
         if ["-key", "-token", "-secret", "-password"].contains(where: plain.hasSuffix) {
             return mistake("keys are not written here: name a file that has it with api-key-file, or set LLM_API_KEY")
         }
         guard Setting.all.contains(where: { $0.key == name }) else {
-            let known = Setting.all.map(\.key)
+            let known = Setting.all.map(\.key) + ["webhooks"]
             let near = known.first { $0 == plain || Self.areNear($0, plain) }
             return mistake(
                 near.map { "unknown; is it \($0)?" } ?? "unknown; known are \(known.joined(separator: ", "))")

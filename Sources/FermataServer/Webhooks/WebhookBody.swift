@@ -1,0 +1,91 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Glibc
+internal import Journal
+internal import SwiftProtobuf
+
+/// A message as it is sent: made anew for each attempt, from what is in the journal.
+///
+///     {"type": "run.status", "timestamp": "2026-11-21T13:33:37.768012Z", "data": …}
+///
+/// `data` is a message of the schema in protobuf's JSON mapping: for `run.status` StatusChanged, for `ask.opened` Ask,
+/// for `ask.answered` and `ask.closed` the Event.
+struct WebhookBody {
+    /// The same at every attempt: whoever has it has had the message.
+    let id: String
+    let bytes: [UInt8]
+
+    /// Why there is no such message any more.
+    struct Missing: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    init(_ row: OutboxRow, from reader: JournalReader) throws {
+        let run = RunID(row.key.run)
+        guard let kind = WebhookMessages.Kind(rawValue: row.key.kind) else {
+            throw Missing(description: "a message of kind \(row.key.kind)")
+        }
+        let (type, data): (String, [UInt8])
+        switch kind {
+        case .status:
+            (type, data) = ("run.status", try FermataStatusChanged(serializedBytes: row.body).jsonUTF8Bytes())
+            id = "\(run)/\(row.key.seq)/status"
+        case .ask:
+            let events = try reader.events(
+                of: row.key.run, after: row.key.seq - 1, through: row.key.seq, maxBytes: .max, maxCount: 1)
+            guard let event = try events.first.map(FermataEvent.init) else {
+                throw Missing(description: "event \(row.key.seq) of run \(run) is not there")
+            }
+            (type, data) = try Self.ask(event, agent: reader.run(row.key.run)?.agent ?? "")
+            id = "\(run)/\(row.key.seq)"
+        }
+        bytes = Array(#"{"type":"\#(type)","timestamp":"\#(Self.text(row.at))","data":"#.utf8) + data + Array("}".utf8)
+    }
+
+    private static func ask(_ event: FermataEvent, agent: String) throws -> (String, [UInt8]) {
+        switch event.kind {
+        case .askOpened(let opened):
+            var ask = FermataAsk(opened, in: event)
+            ask.agent = agent
+            return ("ask.opened", try ask.jsonUTF8Bytes())
+        case .askAnswered: return ("ask.answered", try event.jsonUTF8Bytes())
+        case .askClosed: return ("ask.closed", try event.jsonUTF8Bytes())
+        default: throw Missing(description: "event \(event.seq) of run \(event.run) is none of an ask")
+        }
+    }
+
+    /// A time in UTC as RFC 3339 has it.
+    private static func text(_ microseconds: Int64) -> String {
+        var seconds = time_t(microseconds / 1_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
+        let fraction = String(microseconds % 1_000_000)
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            + "." + String(repeating: "0", count: 6 - fraction.count) + fraction + "Z"
+    }
+}
+
+extension FermataAsk {
+    /// The ask as its opening describes it.
+    fileprivate init(_ opened: FermataAskOpened, in event: FermataEvent) {
+        self = .with {
+            $0.run = event.run
+            $0.number = opened.number
+            $0.kind = opened.kind
+            $0.question = opened.question
+            $0.context = opened.context
+            $0.call = opened.call
+            $0.openedAt = event.at
+            $0.urgency = opened.urgency
+            if opened.hasFormat { $0.format = opened.format }
+            $0.deadlineAt = opened.deadlineAt
+            $0.atDeadline = opened.atDeadline
+            $0.defaultAnswer = opened.defaultAnswer
+            $0.tool = opened.tool
+            $0.arguments = opened.arguments
+            $0.argumentsSha256 = opened.argumentsSha256
+        }
+    }
+}

@@ -1,0 +1,202 @@
+internal import Curl
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import Logging
+internal import Synchronization
+
+/// Delivers the messages of the outbox: at least once, those of one run to one endpoint in order.
+///
+/// A thread of its own reads what is due and has curl send it; what became of it goes to the loop, which writes it, and
+/// only what is written counts. So an attempt that was going on when the process ended is made again. Each endpoint has
+/// places of its own: one that hangs holds back nobody else.
+///
+/// Everything but `inbox`, `messages` and `settle` is touched by that thread alone, which is why the class may cross
+/// threads.
+final class Webhooks: @unchecked Sendable {
+    private enum Item: Sendable {
+        case written
+        case ended(WebhookAttempt)
+        case settled([OutboxOutcome])
+        case stop
+    }
+
+    /// One endpoint's deliveries.
+    private final class Lane {
+        let endpoint: WebhookEndpoint
+        /// From the start of an attempt until its outcome is written.
+        var inFlight: Set<OutboxKey> = []
+        /// When there may be something due, µs since 1970.
+        var looksAt: Int64 = 0
+        var isFailing = false
+
+        init(_ endpoint: WebhookEndpoint) { self.endpoint = endpoint }
+    }
+
+    /// Attempts that one endpoint may have at once.
+    private static let attemptsAtOnce = 8
+    /// The clock may be set: times are looked at again after so long, in µs.
+    private static let longestSleep: Int64 = 60 * 1_000_000
+    private static let userAgent = "fermata/\(Server.version)"
+
+    let messages: WebhookMessages
+    private let inbox = Inbox<Item>()
+    private let logger: Logger
+    private var lanes: [String: Lane] = [:]
+    private var session: CurlSession?
+    private var reader: JournalReader?
+    private var settle: @Sendable (OutboxOutcome) -> Void = { _ in }
+
+    init(_ endpoints: [WebhookEndpoint], logger: Logger) {
+        messages = WebhookMessages(endpoints: endpoints)
+        self.logger = logger
+    }
+
+    private var isWanted: Bool { !messages.endpoints.isEmpty }
+
+    /// Starts delivering, first what is there from before. Without endpoints there is no thread.
+    ///
+    /// - Parameter settle: takes what became of an attempt, for the loop to write; any thread.
+    func start(
+        openReader: @escaping @Sendable () throws -> JournalReader,
+        settle: @escaping @Sendable (OutboxOutcome) -> Void
+    ) throws {
+        guard isWanted else { return }
+        session = try CurlSession()
+        self.settle = settle
+        for endpoint in messages.endpoints { lanes[endpoint.name] = Lane(endpoint) }
+        startThread("fermata-hooks") { [self] in
+            do { reader = try openReader() } catch {
+                die(logger, "the journal cannot be opened for reading", error)
+            }
+            main()
+        }
+    }
+
+    /// New messages are in the journal.
+    func written() { if isWanted { inbox.put(.written) } }
+
+    /// These outcomes are in the journal.
+    func settled(_ outcomes: [OutboxOutcome]) { if isWanted { inbox.put(.settled(outcomes)) } }
+
+    /// Starts no more attempts, and cuts those that are going on: they are made again after the next start.
+    func stop() { if isWanted { inbox.put(.stop, isUrgent: true) } }
+
+    private func main() {
+        while true {
+            for lane in lanes.values where lane.looksAt <= Clock.now { fill(lane) }
+            let next = lanes.values.map(\.looksAt).min() ?? .max
+            let sleep = min(max(0, next - Clock.now), Self.longestSleep)
+            for item in inbox.take(until: Clock.monotonic + sleep, atMost: 1024) {
+                switch item {
+                case .written: for lane in lanes.values { lane.looksAt = 0 }
+                case .ended(let attempt): end(attempt)
+                case .settled(let outcomes):
+                    for outcome in outcomes {
+                        lanes[outcome.key.endpoint]?.inFlight.remove(outcome.key)
+                        lanes[outcome.key.endpoint]?.looksAt = 0
+                    }
+                case .stop:
+                    session?.close()
+                    return
+                }
+            }
+        }
+    }
+
+    /// Starts what is due as far as there are places.
+    private func fill(_ lane: Lane) {
+        guard let reader, lane.inFlight.count < Self.attemptsAtOnce else {
+            // The end of one looks again.
+            lane.looksAt = .max
+            return
+        }
+        let now = Clock.now
+        do {
+            // Those in flight are still due in the journal.
+            let due = try reader.dueMessages(to: lane.endpoint.name, through: now, limit: Self.attemptsAtOnce)
+            for row in due where lane.inFlight.count < Self.attemptsAtOnce && lane.inFlight.insert(row.key).inserted {
+                start(row, lane.endpoint, reader)
+            }
+            lane.looksAt = try reader.nextMessageDue(to: lane.endpoint.name, after: now) ?? .max
+        } catch { die(logger, "the journal cannot be read", error) }
+    }
+
+    private func start(_ row: OutboxRow, _ endpoint: WebhookEndpoint, _ reader: JournalReader) {
+        let body: WebhookBody
+        do { body = try WebhookBody(row, from: reader) } catch {
+            // It is damaged in the store, and no better at the next attempt.
+            logger.error(
+                "a webhook's message cannot be made",
+                metadata: ["endpoint": "\(endpoint.name)", "run": "\(RunID(row.key.run))", "error": "\(error)"])
+            inbox.put(.ended(WebhookAttempt(row: row, ending: .missing)))
+            return
+        }
+        let timestamp = Clock.now / 1_000_000
+        let request = CurlRequest(
+            url: endpoint.url, method: "POST",
+            headers: [
+                ("Content-Type", "application/json"), ("User-Agent", Self.userAgent), ("webhook-id", body.id),
+                ("webhook-timestamp", "\(timestamp)"),
+                (
+                    "webhook-signature",
+                    endpoint.secret.signature(id: body.id, timestamp: timestamp, body: body.bytes)
+                ),
+            ],
+            body: [body.bytes],
+            timeouts: CurlTimeouts(
+                connect: min(endpoint.timeout, .seconds(10)), firstByte: endpoint.timeout, silence: endpoint.timeout,
+                total: endpoint.timeout),
+            maximumBodyBytes: 64 << 10)
+        let head = Mutex<WebhookAttempt.Ending?>(nil)
+        session?.start(
+            request,
+            onResponse: { response, _ in
+                let ending = WebhookAttempt.Ending.answered(
+                    status: response.status, retryAfter: Self.retryAfter(response))
+                head.withLock { $0 = ending }
+            },
+            onEnd: { [inbox] result in
+                // The status is all that counts: what comes after it, or does not, changes nothing.
+                if let ending = head.withLock({ $0 }) {
+                    inbox.put(.ended(WebhookAttempt(row: row, ending: ending)))
+                } else if case .failure(let error) = result, error.kind != .closed {
+                    inbox.put(.ended(WebhookAttempt(row: row, ending: .failed(error.kind))))
+                }
+            })
+    }
+
+    /// `Retry-After` in seconds, as µs; a date is not read.
+    private static func retryAfter(_ response: CurlResponse) -> Int64? {
+        response.header("Retry-After").flatMap { Int64($0) }.map { min(max(0, $0), 1 << 32) * 1_000_000 }
+    }
+
+    private func end(_ attempt: WebhookAttempt) {
+        guard let lane = lanes[attempt.row.key.endpoint] else { return }
+        let result = attempt.result(retries: lane.endpoint.retries, now: Clock.now)
+        say(attempt, result, lane)
+        settle(OutboxOutcome(key: attempt.row.key, result: result))
+    }
+
+    /// One line when an endpoint begins to fail, and when it is back; one for each message that is given up.
+    private func say(_ attempt: WebhookAttempt, _ result: OutboxOutcome.Result, _ lane: Lane) {
+        var metadata: Logger.Metadata = [
+            "endpoint": "\(lane.endpoint.name)", "run": "\(RunID(attempt.row.key.run))", "seq": "\(attempt.row.key.seq)",
+            "attempt": "\(attempt.row.attempts + 1)",
+        ]
+        switch attempt.ending {
+        case .answered(let status, _): metadata["http_status"] = "\(status)"
+        case .failed(let kind): metadata["error"] = "\(kind.rawValue)"
+        case .missing: break
+        }
+        if attempt.isDelivered {
+            logger.debug("a webhook's message was delivered", metadata: metadata)
+            if lane.isFailing { logger.info("a webhook's endpoint is back", metadata: metadata) }
+        } else if case .givenUp = result {
+            logger.error("a webhook's message was given up", metadata: metadata)
+        } else if !lane.isFailing {
+            logger.warning("a webhook's endpoint fails: its messages are tried again", metadata: metadata)
+        }
+        lane.isFailing = !attempt.isDelivered
+    }
+}

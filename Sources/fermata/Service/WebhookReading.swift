@@ -1,0 +1,138 @@
+internal import FermataProtocol
+internal import Foundation
+internal import Yams
+
+/// Reads `webhooks` of the configuration file, and notes everything that is wrong with it.
+struct WebhookReading {
+    let path: String
+    private(set) var webhooks: [WebhookSettings] = []
+    /// `FILE:LINE: KEY: what is wrong`.
+    private(set) var mistakes: [String] = []
+
+    private static let keys = [
+        "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "retry", "timeout",
+    ]
+
+    init(path: String) { self.path = path }
+
+    mutating func read(_ node: Node, line: Int) {
+        guard let items = node.sequence else {
+            return wrong(line, "webhooks", "it is a list of webhooks, each with name, url and secret-file")
+        }
+        for (index, item) in items.enumerated() {
+            let known = mistakes.count
+            let webhook = webhook(item, "webhooks[\(index)]", item.mark?.line ?? line)
+            guard known == mistakes.count else { continue }
+            if webhooks.contains(where: { $0.name == webhook.name }) {
+                wrong(webhook.line, "webhooks[\(index)].name", "another one has it")
+            }
+            webhooks.append(webhook)
+        }
+    }
+
+    private mutating func webhook(_ node: Node, _ place: String, _ line: Int) -> WebhookSettings {
+        var webhook = WebhookSettings()
+        webhook.line = line
+        guard let mapping = node.mapping else {
+            wrong(line, place, "it is a mapping with name, url and secret-file")
+            return webhook
+        }
+        var secrets: [WebhookSettings.SecretPlace] = []
+        var given: Set<String> = []
+        for (keyNode, value) in mapping {
+            let line = keyNode.mark?.line ?? line
+            guard let name = keyNode.scalar?.string else {
+                wrong(line, place, "a key is a word")
+                continue
+            }
+            let key = "\(place).\(name.oneLine(60))"
+            given.insert(name)
+            switch name {
+            case "name":
+                webhook.name = text(value, key, line)
+                if !webhook.name.isEmpty, !FermataAgent.isName(webhook.name) {
+                    wrong(line, key, "1 to 64 letters, digits, '-', '_' and '.'")
+                }
+            case "url":
+                webhook.url = text(value, key, line)
+                if !webhook.url.isEmpty, !Self.isURL(webhook.url) { wrong(line, key, "not an http:// or https:// URL") }
+            case "secret-file": secrets.append(.file(Settings.absolute(text(value, key, line))))
+            case "secret-env":
+                let variable = text(value, key, line)
+                secrets.append(.variable(variable))
+                // What has such a name is kept from tools.
+                if !variable.isEmpty, variable.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*_SECRET/) == nil {
+                    wrong(line, key, "the name of a variable that ends in _SECRET")
+                }
+            case "events":
+                webhook.events = texts(value, key, line)
+                if !webhook.events.allSatisfy(["status", "ask"].contains) {
+                    wrong(line, key, "status, ask, or both as a list")
+                }
+            case "statuses":
+                let names = texts(value, key, line)
+                let known = FermataStatus.allCases.filter { $0 != .unspecified }
+                webhook.statuses = names.compactMap { name in known.first { $0.protocolName == name } }
+                if webhook.statuses.count != names.count {
+                    wrong(line, key, "some of \(known.map(\.protocolName).joined(separator: ", "))")
+                }
+            case "agent":
+                webhook.agents = texts(value, key, line)
+                if !webhook.agents.allSatisfy(FermataAgent.isName) { wrong(line, key, "names of agents") }
+            case "retry":
+                let numbers = texts(value, key, line).map { Double($0) }
+                webhook.retry = numbers.compactMap(\.self).filter { (0.01...604_800).contains($0) }
+                if webhook.retry.count != numbers.count || numbers.count > 100 {
+                    wrong(line, key, "a list of at most 100 numbers of seconds, each from 0.01 to 604800")
+                }
+            case "timeout":
+                webhook.timeout = Double(text(value, key, line)) ?? 0
+                if !(0.1...600).contains(webhook.timeout!) { wrong(line, key, "a number of seconds from 0.1 to 600") }
+            default:
+                if name.lowercased() == "secret" {
+                    wrong(line, key, "secrets are not written here: name a file that has it with secret-file")
+                } else {
+                    let plain = name.lowercased().replacing("_", with: "-")
+                    let near = Self.keys.first { $0 == plain || SettingsFile.areNear($0, plain) }
+                    let known = Self.keys.joined(separator: ", ")
+                    wrong(line, key, near.map { "unknown; is it \($0)?" } ?? "unknown; known are \(known)")
+                }
+            }
+        }
+        for key in ["name", "url"] where !given.contains(key) { wrong(line, "\(place).\(key)", "it is missing") }
+        if secrets.count != 1 { wrong(line, place, "it has one of secret-file and secret-env") }
+        webhook.secret = secrets.first ?? .file("")
+        return webhook
+    }
+
+    private static func isURL(_ text: String) -> Bool {
+        guard text.utf8.count <= 2048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
+            let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty
+        else { return false }
+        return ["http", "https"].contains(parts.scheme)
+    }
+
+    private mutating func text(_ node: Node, _ key: String, _ line: Int) -> String {
+        guard let scalar = node.scalar, !scalar.string.isEmpty, node.tag.description != "tag:yaml.org,2002:null" else {
+            wrong(line, key, node.scalar == nil ? "it has one value" : "it has no value")
+            return ""
+        }
+        return scalar.string
+    }
+
+    /// A list, or one value in place of it.
+    private mutating func texts(_ node: Node, _ key: String, _ line: Int) -> [String] {
+        guard let items = node.sequence else { return [text(node, key, line)] }
+        guard items.count > 0 else {
+            wrong(line, key, "it has no value")
+            return []
+        }
+        return items.map { text($0, key, line) }
+    }
+
+    private mutating func wrong(_ line: Int, _ key: String, _ what: String) {
+        // Of one key its first mistake says enough.
+        let start = "\(path):\(line): \(key): "
+        if !mistakes.contains(where: { $0.hasPrefix(start) }) { mistakes.append(start + what) }
+    }
+}
