@@ -20,6 +20,15 @@ struct JournaledRun: Sendable {
         try run.fold(after: run.seq, through: .max, from: reader)
     }
 
+    /// Whether reading the run takes a few milliseconds at most, as far as its snapshot can be used.
+    static func isQuicklyRead(_ id: RunID, from reader: JournalReader) -> Bool {
+        guard let last = try? reader.lastSeq(of: id.journaled) else { return true }
+        let few = 2 * StaleSnapshots.interval
+        if last <= few { return true }
+        guard let row = try? reader.snapshot(of: id.journaled) else { return false }
+        return row.format == Run.snapshotFormat && row.seq <= last && last - row.seq <= few
+    }
+
     /// The run after its snapshot and what followed, up to its row; nil if these do not agree.
     private static func recent(_ id: RunID, _ reader: JournalReader) throws -> JournaledRun? {
         // Damage in the table of snapshots is none of the run's.

@@ -263,12 +263,16 @@ final class RunLoop: @unchecked Sendable {
     private func load(_ id: RunID, then item: Item) {
         parked[id, default: []].append(item)
         guard parked[id]!.count == 1 else { return }
-        readers.lookUp { [inbox] reader in
+        let read: ReaderPool.Job = { [inbox] reader in
             do {
                 inbox.put(.loaded(try JournaledRun(id: id, from: reader)))
             } catch {
                 inbox.put(.unreadable(id, "\(error)"))
             }
+        }
+        // A long run without its snapshot takes as long to read as it is long: others must not wait for it.
+        readers.lookUp { [readers] reader in
+            if JournaledRun.isQuicklyRead(id, from: reader) { read(reader) } else { readers.run(read) }
         }
     }
 
