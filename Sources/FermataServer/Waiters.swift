@@ -33,7 +33,13 @@ final class Waiters: Sendable {
         var waiters: [UInt64: Waiter] = [:]
         var last: UInt64 = 0
         var isEnding = false
+        /// Connections that ended lately: a read of theirs may still be on its way here.
+        var gone: Set<UInt32> = []
+        var oldestGone: [UInt32] = []
     }
+
+    /// A number is not used again before many more connections have come.
+    private static let goneLimit = 1024
 
     private let state = Mutex(State())
     private let limit: Int
@@ -45,14 +51,14 @@ final class Waiters: Sendable {
     /// µs of the monotonic clock.
     var nextDeadline: Int64? { state.withLock { $0.waiters.values.map(\.deadline).min() } }
 
-    /// Enters a waiter; nil when as many wait as may.
+    /// Enters a waiter; nil when as many wait as may, or its connection is gone.
     ///
     /// The caller looks at the state of things after this, not before: what is committed in between is not missed.
     func add(
         _ condition: Condition, connection: UInt32, deadline: Int64, end: @escaping @Sendable (Ending) -> Void
     ) -> UInt64? {
         state.withLock { state in
-            guard state.waiters.count < limit, !state.isEnding else { return nil }
+            guard state.waiters.count < limit, !state.isEnding, !state.gone.contains(connection) else { return nil }
             state.last += 1
             state.waiters[state.last] = Waiter(
                 condition: condition, connection: connection, deadline: deadline, end: end)
@@ -80,7 +86,15 @@ final class Waiters: Sendable {
     func expire(now: Int64) { finish { $0.deadline <= now ? .timedOut : nil } }
 
     /// The connection is gone that these waiters' replies would go over.
-    func end(connection: UInt32) { finish { $0.connection == connection ? .timedOut : nil } }
+    func end(connection: UInt32) {
+        state.withLock { state in
+            guard state.gone.insert(connection).inserted else { return }
+            state.oldestGone.append(connection)
+            guard state.oldestGone.count > Self.goneLimit else { return }
+            state.gone.remove(state.oldestGone.removeFirst())
+        }
+        finish { $0.connection == connection ? .timedOut : nil }
+    }
 
     func endAll() {
         state.withLock { $0.isEnding = true }
