@@ -123,8 +123,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RunAudit",
-                "SQLite", "fermata", "fermata-supervisor", protobuf,
+                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RawServer",
+                "RunAudit", "SQLite", "fermata", "fermata-supervisor", protobuf,
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -52,6 +52,7 @@ public final class Server {
         let fileEditor = FileEditor(environment: configuration.environment)
         let published = PublishedRuns()
         let counters = Counters()
+        let seal = try TokenSeal(file: configuration.directory + "/token.key")
         let waiters = Waiters(limit: Configuration.waitingReads)
         loop = RunLoop(
             writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
@@ -62,8 +63,8 @@ public final class Server {
                     logger: logger),
                 tools: [terminal, fileEditor], text: textPublisher, counters: counters,
                 toolState: configuration.directory + "/toolstate"),
-            readers: readers, webhooks: Webhooks(configuration.webhooks, logger: logger), counters: counters,
-            logger: logger)
+            readers: readers, webhooks: Webhooks(configuration.webhooks, askTokens: AskTokens(seal: seal), logger: logger),
+            counters: counters, logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters,
@@ -71,7 +72,7 @@ public final class Server {
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
-            seal: try TokenSeal(file: configuration.directory + "/token.key"),
+            seal: seal,
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }

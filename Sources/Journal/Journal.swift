@@ -126,7 +126,7 @@ public protocol JournalReading: AnyObject {
     func dueMessages(to endpoint: String, through time: Int64, limit: Int) throws(JournalError) -> [OutboxRow]
     /// When the next message is due after a time; nil if there is none.
     func nextMessageDue(to endpoint: String, after time: Int64) throws(JournalError) -> Int64?
-    /// All messages of the outbox, counted by endpoint: reads through all of it.
+    /// All messages of the outbox, counted by endpoint: reads through the keys of all of it.
     func outboxCounts() throws(JournalError) -> [String: OutboxCounts]
 
     /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.

@@ -34,12 +34,13 @@ extension JournalReader {
 
     public func outboxCounts() throws(JournalError) -> [String: OutboxCounts] {
         var counts: [String: OutboxCounts] = [:]
-        let sql = "SELECT endpoint, dead, count(*) FROM outbox GROUP BY endpoint, dead"
-        for (endpoint, dead, count) in try rows(sql, { _ in }, { ($0.text(at: 0), $0.int64(at: 1), $0.int64(at: 2)) }) {
-            if dead == 0 {
-                counts[endpoint, default: OutboxCounts(pending: 0, dead: 0)].pending = Int(count)
-            } else {
-                counts[endpoint, default: OutboxCounts(pending: 0, dead: 0)].dead = Int(count)
+        // From the indexes alone: bodies may be large.
+        for (dead, index) in [(0, "outbox_live"), (1, "outbox_dead")] {
+            let sql = "SELECT endpoint, count(*) FROM outbox INDEXED BY \(index) WHERE dead = \(dead) GROUP BY endpoint"
+            for (endpoint, count) in try rows(sql, { _ in }, { ($0.text(at: 0), Int($0.int64(at: 1))) }) {
+                var known = counts[endpoint] ?? OutboxCounts(pending: 0, dead: 0)
+                if dead == 0 { known.pending = count } else { known.dead = count }
+                counts[endpoint] = known
             }
         }
         return counts

@@ -113,7 +113,7 @@ enum StoreSchema {
         ) STRICT;
         CREATE UNIQUE INDEX outbox_live ON outbox(endpoint, run, seq, kind) WHERE dead = 0;
         CREATE INDEX outbox_due ON outbox(endpoint, next_at) WHERE next_at IS NOT NULL;
-        CREATE INDEX outbox_dead ON outbox(at) WHERE dead = 1;
+        CREATE INDEX outbox_dead ON outbox(at, endpoint) WHERE dead = 1;
         """
 
     /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,

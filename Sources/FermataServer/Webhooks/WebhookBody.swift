@@ -20,7 +20,10 @@ struct WebhookBody {
         let description: String
     }
 
-    init(_ row: OutboxRow, from reader: JournalReader) throws {
+    /// - Parameter answerURL: where an ask is answered; nil where nothing takes answers.
+    init(
+        _ row: OutboxRow, from reader: JournalReader, answerURL: (_ run: RunID, _ ask: UInt32) -> String?
+    ) throws {
         let run = RunID(row.key.run)
         guard let kind = WebhookMessages.Kind(rawValue: row.key.kind) else {
             throw Missing(description: "a message of kind \(row.key.kind)")
@@ -36,17 +39,23 @@ struct WebhookBody {
             guard let event = try events.first.map(FermataEvent.init) else {
                 throw Missing(description: "event \(row.key.seq) of run \(run) is not there")
             }
-            (type, data) = try Self.ask(event, agent: reader.run(row.key.run)?.agent ?? "")
+            (type, data) = try Self.ask(event, of: run, reader, answerURL)
             id = "\(run)/\(row.key.seq)"
         }
         bytes = Array(#"{"type":"\#(type)","timestamp":"\#(Self.text(row.at))","data":"#.utf8) + data + Array("}".utf8)
     }
 
-    private static func ask(_ event: FermataEvent, agent: String) throws -> (String, [UInt8]) {
+    private static func ask(
+        _ event: FermataEvent, of run: RunID, _ reader: JournalReader,
+        _ answerURL: (_ run: RunID, _ ask: UInt32) -> String?
+    ) throws -> (String, [UInt8]) {
         switch event.kind {
         case .askOpened(let opened):
-            var ask = FermataAsk(opened, in: event)
-            ask.agent = agent
+            guard let row = try reader.ask(opened.number, of: run.journaled) else {
+                throw Missing(description: "ask \(opened.number) of run \(run) is not there")
+            }
+            var ask = try FermataAsk(serializedBytes: row.body)
+            ask.answerURL = answerURL(run, opened.number) ?? ""
             return ("ask.opened", try ask.jsonUTF8Bytes())
         case .askAnswered: return ("ask.answered", try event.jsonUTF8Bytes())
         case .askClosed: return ("ask.closed", try event.jsonUTF8Bytes())
@@ -64,28 +73,5 @@ struct WebhookBody {
         let fraction = String(microseconds % 1_000_000)
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             + "." + String(repeating: "0", count: 6 - fraction.count) + fraction + "Z"
-    }
-}
-
-extension FermataAsk {
-    /// The ask as its opening describes it.
-    fileprivate init(_ opened: FermataAskOpened, in event: FermataEvent) {
-        self = .with {
-            $0.run = event.run
-            $0.number = opened.number
-            $0.kind = opened.kind
-            $0.question = opened.question
-            $0.context = opened.context
-            $0.call = opened.call
-            $0.openedAt = event.at
-            $0.urgency = opened.urgency
-            if opened.hasFormat { $0.format = opened.format }
-            $0.deadlineAt = opened.deadlineAt
-            $0.atDeadline = opened.atDeadline
-            $0.defaultAnswer = opened.defaultAnswer
-            $0.tool = opened.tool
-            $0.arguments = opened.arguments
-            $0.argumentsSha256 = opened.argumentsSha256
-        }
     }
 }

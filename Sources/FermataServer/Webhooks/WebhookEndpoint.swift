@@ -16,6 +16,8 @@ public struct WebhookEndpoint: Sendable {
     public var statuses: Set<FermataStatus> = []
     /// The agents whose runs it is told of; empty: all.
     public var agents: Set<String> = []
+    /// Where the gateway is reached from outside, so that an ask can say where its answer goes; empty: it does not.
+    public var gatewayURL = ""
     /// How long after each failed attempt the next one comes; after the last of them a message is given up.
     public var retries: [Duration] = WebhookEndpoint.usualRetries
     /// How long one attempt may take.

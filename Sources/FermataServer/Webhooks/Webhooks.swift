@@ -40,6 +40,7 @@ final class Webhooks: @unchecked Sendable {
     private static let userAgent = "fermata/\(Server.version)"
 
     let messages: WebhookMessages
+    private let askTokens: AskTokens
     private let inbox = Inbox<Item>()
     private let logger: Logger
     private var lanes: [String: Lane] = [:]
@@ -47,8 +48,9 @@ final class Webhooks: @unchecked Sendable {
     private var reader: JournalReader?
     private var settle: @Sendable (OutboxOutcome) -> Void = { _ in }
 
-    init(_ endpoints: [WebhookEndpoint], logger: Logger) {
+    init(_ endpoints: [WebhookEndpoint], askTokens: AskTokens, logger: Logger) {
         messages = WebhookMessages(endpoints: endpoints)
+        self.askTokens = askTokens
         self.logger = logger
     }
 
@@ -124,7 +126,12 @@ final class Webhooks: @unchecked Sendable {
 
     private func start(_ row: OutboxRow, _ endpoint: WebhookEndpoint, _ reader: JournalReader) {
         let body: WebhookBody
-        do { body = try WebhookBody(row, from: reader) } catch {
+        do {
+            body = try WebhookBody(row, from: reader) { [askTokens] run, ask in
+                guard !endpoint.gatewayURL.isEmpty else { return nil }
+                return "\(endpoint.gatewayURL)/answers/\(askTokens.token(run: run, ask: ask))"
+            }
+        } catch {
             // It is damaged in the store, and no better at the next attempt.
             logger.error(
                 "a webhook's message cannot be made",
@@ -181,8 +188,8 @@ final class Webhooks: @unchecked Sendable {
     /// One line when an endpoint begins to fail, and when it is back; one for each message that is given up.
     private func say(_ attempt: WebhookAttempt, _ result: OutboxOutcome.Result, _ lane: Lane) {
         var metadata: Logger.Metadata = [
-            "endpoint": "\(lane.endpoint.name)", "run": "\(RunID(attempt.row.key.run))", "seq": "\(attempt.row.key.seq)",
-            "attempt": "\(attempt.row.attempts + 1)",
+            "endpoint": "\(lane.endpoint.name)", "run": "\(RunID(attempt.row.key.run))",
+            "seq": "\(attempt.row.key.seq)", "attempt": "\(attempt.row.attempts + 1)",
         ]
         switch attempt.ending {
         case .answered(let status, _): metadata["http_status"] = "\(status)"

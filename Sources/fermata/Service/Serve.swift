@@ -11,7 +11,7 @@ struct Serve: ParsableCommand {
             Each setting is taken from its option, else from its variable in the environment, else from the \
             configuration file, else it has its default; --print-config shows every one and where it is from. The \
             file is a YAML mapping whose keys are the options' long names; without --config and FERMATA_CONFIG it is \
-            ~/.config/fermata/fermata.yaml, if that is there.
+            ~/.config/fermata/fermata.yaml, if that is there. Webhooks are in that file only; the README describes them.
 
             SIGTERM and SIGINT end the service: what is in flight is cut and goes on with the next start on the same \
             directory, also of a newer fermata. Under systemd (Type=notify) it tells when it is ready.

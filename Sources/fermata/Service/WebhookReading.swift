@@ -10,7 +10,7 @@ struct WebhookReading {
     private(set) var mistakes: [String] = []
 
     private static let keys = [
-        "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "retry", "timeout",
+        "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "gateway-url", "retry", "timeout",
     ]
 
     init(path: String) { self.path = path }
@@ -61,7 +61,7 @@ struct WebhookReading {
                 let variable = text(value, key, line)
                 secrets.append(.variable(variable))
                 // What has such a name is kept from tools.
-                if !variable.isEmpty, variable.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*_SECRET/) == nil {
+                if !variable.isEmpty, variable.wholeMatch(of: /[A-Z][A-Z0-9_]*_SECRET/) == nil {
                     wrong(line, key, "the name of a variable that ends in _SECRET")
                 }
             case "events":
@@ -79,6 +79,12 @@ struct WebhookReading {
             case "agent":
                 webhook.agents = texts(value, key, line)
                 if !webhook.agents.allSatisfy(FermataAgent.isName) { wrong(line, key, "names of agents") }
+            case "gateway-url":
+                webhook.gatewayURL = text(value, key, line)
+                if !webhook.gatewayURL.isEmpty, !Self.isURL(webhook.gatewayURL) {
+                    wrong(line, key, "not an http:// or https:// URL")
+                }
+                if webhook.gatewayURL.hasSuffix("/") { webhook.gatewayURL.removeLast() }
             case "retry":
                 let numbers = texts(value, key, line).map { Double($0) }
                 webhook.retry = numbers.compactMap(\.self).filter { (0.01...604_800).contains($0) }

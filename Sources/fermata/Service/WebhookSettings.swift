@@ -17,6 +17,8 @@ struct WebhookSettings: Sendable {
     var events: [String] = []
     var statuses: [FermataStatus] = []
     var agents: [String] = []
+    /// Without a slash at its end.
+    var gatewayURL = ""
     /// Seconds.
     var retry: [Double] = []
     var timeout: Double?
@@ -37,8 +39,8 @@ struct WebhookSettings: Sendable {
             return text
         case .file(let path):
             guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: 16 << 10) else {
-                throw Unusable(
-                    description: "webhook \(name): \(path): the secret cannot be read: \(String(cString: strerror(errno)))")
+                let reason = String(cString: strerror(errno))
+                throw Unusable(description: "webhook \(name): \(path): the secret cannot be read: \(reason)")
             }
             return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         }
@@ -62,6 +64,7 @@ struct WebhookSettings: Sendable {
         }
         endpoint.statuses = Set(statuses)
         endpoint.agents = Set(agents)
+        endpoint.gatewayURL = gatewayURL
         if !retry.isEmpty { endpoint.retries = retry.map { .milliseconds(Int64($0 * 1000)) } }
         if let timeout { endpoint.timeout = .milliseconds(Int64(timeout * 1000)) }
         return endpoint
@@ -80,6 +83,7 @@ struct WebhookSettings: Sendable {
         list("events", events)
         list("statuses", statuses.map(\.protocolName))
         list("agent", agents)
+        if !gatewayURL.isEmpty { lines.append("  gateway-url: \(Settings.shown(gatewayURL))") }
         list("retry", retry.map(Self.text))
         if let timeout { lines.append("  timeout: \(Self.text(timeout))") }
         return lines.joined(separator: "\n")
