@@ -71,6 +71,29 @@ extension OneServerAtATime {
         }
 
         /// 192 may wait; whoever comes after them is answered at once, and commands always are.
+        /// A race: a client dies with its read on the way, so that the server hears of its end before it enters the read.
+        /// The 25 s of each would otherwise be taken from the share of the living.
+        @Test func thoseOfDeadClientsDoNotWait() async throws {
+            try await Service.run(script: "[]") { service, _ in
+                let read = try Frame(
+                    FermataReadEvents.with {
+                        $0.after = 1 << 40
+                        $0.waitMs = 25_000
+                    })
+                let clock = ContinuousClock()
+                let start = clock.now
+                for number in 0..<400 {
+                    let control = try #require(RawControl(service))
+                    control.send([read], as: UInt32(number + 1))
+                }
+                var stats = try await service.client.send(FermataStats())
+                while stats.readsWaiting > 0 || stats.requestsInProgress > 1 {
+                    stats = try await service.client.send(FermataStats())
+                }
+                #expect(clock.now - start < .seconds(20))
+            }
+        }
+
         @Test func beyondTheirShareTheyAreAnsweredAtOnce() async throws {
             try await Service.run(script: #"[{"text": "Done.", "gate": "answer"}]"#) { service, model in
                 let run = try await service.launch()
