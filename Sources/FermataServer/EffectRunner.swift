@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import Foundation
 internal import ModelClients
 internal import Synchronization
 internal import Toolbox
@@ -24,6 +25,7 @@ final class EffectRunner: Sendable {
     private let text: TextPublisher
     private let counters: Counters
     private let toolState: String
+    private let removals = WorkThread("fermata-remove")
 
     /// - Parameter toolState: absolute path of the directory in which each run has one for its tools' state.
     init(models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters, toolState: String) {
@@ -61,6 +63,13 @@ final class EffectRunner: Sendable {
 
     /// The run leaves memory: what was kept for its next model call goes too.
     func forget(_ run: RunID) { models.histories.forget(run) }
+
+    /// The run is stopped for good and none of its tools executes: nothing can undo any more what they did. A kill right
+    /// before this leaves the directory where it is, which does no harm.
+    func removeToolState(of run: RunID) {
+        let path = "\(toolState)/\(run)"
+        removals.run { try? FileManager.default.removeItem(atPath: path) }
+    }
 
     private func startTool(
         _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void

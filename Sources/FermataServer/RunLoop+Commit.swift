@@ -99,6 +99,10 @@ extension RunLoop {
                 }
             }
         }
+        // One that was handed off may come home, with what its tools can undo here.
+        if resident.run.status == .stopped, !resident.run.isHandedOff, resident.inFlight.isEmpty {
+            effects.removeToolState(of: id)
+        }
         touch(id)
     }
 

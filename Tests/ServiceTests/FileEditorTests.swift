@@ -43,6 +43,12 @@ extension OneServerAtATime {
                 let ended = try await service.events(run).compactMap(\.callEndedValue)
                 // The one that did not fit the schema was not executed, and ended first.
                 #expect(ended.map(\.outcome) == [.callFailed] + Array(repeating: .callFinished, count: 4))
+
+                // What could be undone is forgotten with the run's end, and not before: the time limit sees that it is.
+                let state = service.directory + "/toolstate/" + run
+                #expect(FileManager.default.fileExists(atPath: state))
+                try await service.stop(run)
+                while FileManager.default.fileExists(atPath: state) { await Task.yield() }
             }
         }
     }
