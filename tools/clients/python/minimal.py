@@ -1,20 +1,15 @@
 #!/usr/bin/env python3
-"""A client of Fermata in one file: launches a run, prints its events, pauses it at its first model call, resumes it,
-and prints how it ended.
+"""A client of Fermata in one file, made of nothing but nng and the messages: what the package beside it does for you.
+Launches a run, prints its events, pauses it at its first model call, resumes it, and prints how it ended.
 
-    pip install -r requirements.txt        (and protoc: apt-get install protobuf-compiler)
+    pip install .                          (here: for pynng, protobuf and the messages)
     python3 minimal.py ipc:///path/of/control.sock --model MODEL --task TEXT
 
 Exits with 0 when the run finished or waits for a person, with 1 when it failed or the server refused something.
 """
-import argparse, pathlib, struct, subprocess, sys, tempfile, uuid
+import argparse, struct, sys, uuid
 import pynng
-
-with tempfile.TemporaryDirectory() as made:  # the messages, from the schema itself
-    schema = pathlib.Path(__file__).resolve().parents[3] / "protocol"
-    subprocess.run(["protoc", f"--proto_path={schema}", f"--python_out={made}", "fermata.proto"], check=True)
-    sys.path.insert(0, made)
-    import fermata_pb2 as pb
+from fermata import messages as pb
 
 
 def ask(socket, kind, message, reply):

@@ -1,0 +1,182 @@
+"""Connections to a control socket. Each carries one request at a time; a few wait for the next one."""
+from __future__ import annotations
+
+import threading
+import time
+from typing import List, Optional
+
+import pynng
+
+from ._frames import MAX_MESSAGE_BYTES
+from ._waiting import Waker, wait
+from ._errors import NotRunning, TimedOut
+
+#: Connections that are kept for the next request.
+_MOST_IDLE = 8
+#: Seconds for the first word on a new connection; each further try has twice as much.
+_FIRST_PROOF = 0.5
+
+_REFUSED = (pynng.ConnectionRefused, pynng.NoEntry)
+
+
+class Broken(Exception):
+    """The connection broke before the reply came. The request may have been acted upon."""
+
+
+class Connection:
+    """One REQ socket that is connected. Used by one thread at a time.
+
+    No call blocks inside nng: what it waits for are descriptors, so that Ctrl-C and ``cancel`` end it.
+    """
+
+    def __init__(self, socket: pynng.Req0, lost: Waker) -> None:
+        self._socket = socket
+        self._descriptor: int = socket.recv_fd
+        self._lost = lost
+
+    @classmethod
+    def open(cls, url: str, deadline: float, cancel: Optional[Waker]) -> "Connection":
+        """Dials. Raises ``NotRunning``, ``TimedOut``, ``Cancelled``, or pynng's own errors (for example: no such
+        URL)."""
+        socket = pynng.Req0(recv_max_size=MAX_MESSAGE_BYTES, resend_time=-1)
+        lost, dialled = Waker(), Waker()
+        socket.add_post_pipe_remove_cb(lambda _: lost.ring())
+        dial = _Dial(socket, url, dialled)
+        threading.Thread(target=dial.run, name="fermata-dial", daemon=True).start()
+        try:
+            if not wait(deadline, dialled, cancel=cancel):
+                raise TimedOut(f"no connection to {url} in time")
+        except BaseException:
+            dial.abandon()
+            raise
+        if dial.failure is not None:
+            socket.close()
+            if isinstance(dial.failure, _REFUSED):
+                raise NotRunning(url)
+            raise dial.failure
+        return cls(socket, lost)
+
+    @property
+    def is_connected(self) -> bool:
+        return not self._lost.is_ringing
+
+    def exchange(self, message: bytes, deadline: float, cancel: Optional[Waker]) -> bytes:
+        """Sends a request and waits for its reply. After an exception the connection can only be closed."""
+        try:
+            self._socket.send(message, block=False)
+            while True:
+                if not wait(deadline, self._descriptor, self._lost, cancel=cancel):
+                    raise TimedOut()
+                try:
+                    reply: bytes = self._socket.recv_msg(block=False).bytes
+                    return reply
+                except pynng.TryAgain:
+                    if not self.is_connected:
+                        raise Broken from None
+        except (pynng.TryAgain, pynng.ConnectionReset, pynng.Closed):
+            raise Broken from None
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _Dial:
+    """A dial on a thread of its own: nng's can hang for longer than anyone wants to wait."""
+
+    def __init__(self, socket: pynng.Req0, url: str, done: Waker) -> None:
+        self._socket = socket
+        self._url = url
+        self._done = done
+        self._lock = threading.Lock()
+        self._is_done = False
+        self._is_abandoned = False
+        self.failure: Optional[Exception] = None
+
+    def run(self) -> None:
+        try:
+            self._socket.dial(self._url, block=True)
+        except Exception as failure:
+            self.failure = failure
+        with self._lock:
+            self._is_done = True
+            if self._is_abandoned:
+                self._socket.close()
+        self._done.ring()
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._is_abandoned = True
+            if self._is_done:
+                self._socket.close()
+
+
+class Connections:
+    """All connections to one URL. Threads: any."""
+
+    def __init__(self, url: str, hello: bytes) -> None:
+        self.url = url
+        #: A server has answered at this URL before.
+        self.has_connected = False
+        self._hello = hello
+        self._lock = threading.Lock()
+        self._idle: List[Connection] = []
+
+    def exchange(self, message: bytes, deadline: float, cancel: Optional[Waker] = None) -> bytes:
+        """Sends a request over a connection of its own. Raises ``NotRunning``, ``TimedOut``, ``Broken``,
+        ``Cancelled``."""
+        connection = self._take_idle() or self._proven(deadline, cancel)
+        try:
+            reply = connection.exchange(message, deadline, cancel)
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection)
+        return reply
+
+    def close(self) -> None:
+        """Closes the connections that no request uses."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _proven(self, deadline: float, cancel: Optional[Waker]) -> Connection:
+        """A new connection over which something has been answered. That a dial succeeds says little: a listener of
+        nng 1.5.2 can be dead for newcomers, takes them and never reads what they send. Who gets no reply soon dials
+        anew."""
+        patience = _FIRST_PROOF
+        while True:
+            soon = min(time.monotonic() + patience, deadline)
+            connection: Optional[Connection] = None
+            try:
+                connection = Connection.open(self.url, soon, cancel)
+                connection.exchange(self._hello, soon, cancel)
+                self.has_connected = True
+                return connection
+            except BaseException as failure:
+                if connection is not None:
+                    connection.close()
+                if not isinstance(failure, TimedOut) or soon >= deadline:
+                    raise
+            patience *= 2
+
+    def _take_idle(self) -> Optional[Connection]:
+        lost: List[Connection] = []
+        try:
+            with self._lock:
+                while self._idle:
+                    connection = self._idle.pop()
+                    if connection.is_connected:
+                        return connection
+                    lost.append(connection)
+            return None
+        finally:
+            for connection in lost:
+                connection.close()
+
+    def _keep(self, connection: Connection) -> None:
+        with self._lock:
+            if len(self._idle) < _MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
