@@ -118,36 +118,5 @@ extension OneServerAtATime {
                 #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
             }
         }
-
-        private static let python = ProcessInfo.processInfo.environment["FERMATA_PYTHON"]
-
-        /// FERMATA_PYTHON names a python3 that has pynng and protobuf.
-        @Test(.enabled(if: python != nil), .timeLimit(.minutes(2)))
-        func theClientInPythonLaunchesTailsAndPausesARun() async throws {
-            // The model answers once the pause is there: else the run could be finished before it.
-            try await Service.run(script: #"[{"gate": "paused", "text": "Hello from the model."}]"#) { service, model in
-                let tail = try await service.client.tail()
-                let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                    .deletingLastPathComponent().appendingPathComponent("tools/clients/python/minimal.py")
-                let process = Process()
-                let (output, errors) = (Pipe(), Pipe())
-                process.executableURL = URL(fileURLWithPath: Self.python!)
-                process.arguments = [script.path, "ipc://\(service.directory)/control.sock", "--task", "go"]
-                process.standardOutput = output
-                process.standardError = errors
-                try process.run()
-                async let text = output.readAll()
-                async let problems = errors.readAll()
-                for try await event in tail {
-                    if case .held = event.kind { break }
-                }
-                model.gates.open("paused")
-                let (printed, said, code) = await (text, problems, process.exitCode())
-                #expect(code == 0, "\(said)")
-                for line in ["model_called", "PAUSED", "hold_lifted", "FINISHED: Hello from the model."] {
-                    #expect(printed.contains(line), "\(printed)")
-                }
-            }
-        }
     }
 }
