@@ -699,14 +699,16 @@ class Fork(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., at: _Optional[int] = ..., start: bool = ..., message: _Optional[int] = ..., text: _Optional[str] = ..., call: _Optional[int] = ..., arguments: _Optional[str] = ..., workspace: _Optional[str] = ...) -> None: ...
 
 class Forked(_message.Message):
-    __slots__ = ["at", "source", "workspace"]
+    __slots__ = ["at", "own_workspace", "source", "workspace"]
     AT_FIELD_NUMBER: _ClassVar[int]
+    OWN_WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     at: int
+    own_workspace: bool
     source: str
     workspace: str
-    def __init__(self, source: _Optional[str] = ..., at: _Optional[int] = ..., workspace: _Optional[str] = ...) -> None: ...
+    def __init__(self, source: _Optional[str] = ..., at: _Optional[int] = ..., workspace: _Optional[str] = ..., own_workspace: bool = ...) -> None: ...
 
 class GetAgent(_message.Message):
     __slots__ = ["name"]
@@ -860,12 +862,14 @@ class Import(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., upload: _Optional[str] = ..., part: _Optional[int] = ..., text: _Optional[str] = ..., last: bool = ..., start: bool = ..., workspace: _Optional[str] = ..., answer: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class Imported(_message.Message):
-    __slots__ = ["digest", "workspace"]
+    __slots__ = ["digest", "own_workspace", "workspace"]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    OWN_WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     digest: str
+    own_workspace: bool
     workspace: str
-    def __init__(self, digest: _Optional[str] = ..., workspace: _Optional[str] = ...) -> None: ...
+    def __init__(self, digest: _Optional[str] = ..., workspace: _Optional[str] = ..., own_workspace: bool = ...) -> None: ...
 
 class Interrupt(_message.Message):
     __slots__ = ["by", "if_seq", "reason", "request_id", "resume_at", "resume_token", "run"]
