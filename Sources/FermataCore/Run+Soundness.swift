@@ -1,0 +1,87 @@
+public import FermataProtocol
+
+/// Whether a journal that came from elsewhere is one that a run can have written.
+extension Run {
+    /// What is wrong with an event, if it came next; nil if nothing is.
+    ///
+    /// Folding is total and forgives everything; deciding counts on what it would have written itself: that numbers
+    /// have no gaps, that what ends was begun, that times are times.
+    public func problem(withNext event: FermataEvent) -> String? {
+        guard event.run == id.description else { return "it is another run's" }
+        guard event.seq == seq + 1 else { return "its number is \(event.seq) where \(seq + 1) is next" }
+        guard Run.isTime(event.at), event.at >= updatedAt else { return "its time is not possible" }
+        guard let kind = event.kind else { return "it is of a kind that is not known" }
+        if case .launched = kind {
+            guard seq == 0 else { return "the run is launched a second time" }
+        } else if seq == 0 {
+            return "a run begins with its launch"
+        }
+        return problem(with: kind)
+    }
+
+    /// Up to the year 2255: sums with durations stay far from where numbers end.
+    private static func isTime(_ time: Int64) -> Bool { (0...1 << 53).contains(time) }
+
+    private func problem(with kind: FermataEvent.OneOf_Kind) -> String? {
+        switch kind {
+        case .messageQueued(let message):
+            return number(message.number, follows: messageCount)
+        case .messageWithdrawn(let message):
+            return queue.contains { $0.number == message.number } ? nil : "the message does not wait"
+        case .modelCalled(let call):
+            guard modelCall != .inFlight else { return "a model call is in flight" }
+            let isNext = call.step == step &+ 1 && step < .max && call.attempt == 1
+            let isAgain = step > 0 && call.step == step && call.attempt == attempt &+ 1 && attempt < .max
+            guard isNext || isAgain else { return "the step or its attempt is not the next" }
+            let waiting = Set(queue.map(\.number))
+            return call.delivered.allSatisfy(waiting.contains) ? nil : "a message is delivered that does not wait"
+        case .modelAnswered(let answer):
+            if let problem = endOfModelCall(answer.step, answer.attempt) { return problem }
+            for (index, call) in answer.calls.enumerated() {
+                let (next, isTooLarge) = callCount.addingReportingOverflow(UInt32(clamping: index + 1))
+                guard !isTooLarge, call.number == next else { return "a call is out of order" }
+            }
+            return nil
+        case .modelCut(let cut): return endOfModelCall(cut.step, cut.attempt)
+        case .modelFailed(let failed):
+            guard Run.isTime(failed.nextAttemptAt) else { return "its time is not possible" }
+            return endOfModelCall(failed.step, failed.attempt)
+        case .callStarted(let started):
+            guard let call = call(started.number), call.state == .selected || call.state == .asking else {
+                return "the call cannot start"
+            }
+            return number(started.attempt, follows: call.attempt)
+        case .callEnded(let ended):
+            guard let call = call(ended.number), call.state != .ended else { return "the call cannot end" }
+            return ended.attempt == call.attempt || ended.attempt == 0 ? nil : "it ends another attempt of the call"
+        case .callLost(let lost):
+            return call(lost.number)?.state == .started ? nil : "the call does not execute"
+        case .askOpened(let ask):
+            if let problem = number(ask.number, follows: askCount) { return problem }
+            guard Run.isTime(ask.deadlineAt) else { return "its time is not possible" }
+            guard ask.call == 0 || call(ask.call).map({ $0.state != .ended }) == true else {
+                return "the ask is of no open call"
+            }
+            return nil
+        case .askAnswered(let answer):
+            return openAsks.contains { $0.number == answer.number } ? nil : "the ask is not open"
+        case .askClosed(let closed):
+            return openAsks.contains { $0.number == closed.number } ? nil : "the ask is not open"
+        case .callEdited(let edited):
+            return call(edited.number).map { $0.state != .ended } == true ? nil : "the call cannot be edited"
+        case .held(let held): return Run.isTime(held.resumeAt) ? nil : "its time is not possible"
+        case .holdLifted: return hold == nil ? "there is no hold" : nil
+        case .launched, .callGone, .retried, .stopped, .limitReached, .policySet, .limitsSet, .modelSet, .holdAtSet,
+            .handedOff, .forked, .imported:
+            return nil
+        }
+    }
+
+    private func number(_ number: UInt32, follows last: UInt32) -> String? {
+        last < .max && number == last + 1 ? nil : "number \(number) comes after \(last)"
+    }
+
+    private func endOfModelCall(_ step: UInt32, _ attempt: UInt32) -> String? {
+        modelCall == .inFlight && self.step == step && self.attempt == attempt ? nil : "no such model call is in flight"
+    }
+}
