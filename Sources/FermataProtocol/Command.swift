@@ -13,12 +13,15 @@ public protocol Command: ControlRequest {
     var reason: String { get set }
 }
 
-/// A command on a run that exists.
-public protocol RunCommand: Command where Reply == FermataCommandReply {
+/// A command that names a run that exists.
+public protocol CommandOnRun: Command {
     var run: String { get set }
     var ifSeq: UInt64 { get set }
     var hasIfSeq: Bool { get }
 }
+
+/// A command on a run, answered by what has become of it.
+public protocol RunCommand: CommandOnRun where Reply == FermataCommandReply {}
 
 extension FermataHello: ControlRequest {
     public typealias Reply = FermataHelloReply
@@ -181,7 +184,7 @@ extension FermataCompleteCall: RunCommand {
 }
 
 /// A read, unless it hands the run off; then it is a command besides.
-extension FermataExport: Command {
+extension FermataExport: CommandOnRun {
     public typealias Reply = FermataExportReply
     public static var frameType: FermataFrameType { .export }
 }

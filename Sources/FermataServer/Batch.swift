@@ -32,15 +32,7 @@ struct Batch {
     mutating func append(_ event: FermataEvent, of after: Run) {
         let run = after.id
         events.append(event)
-        var body = event
-        body.run = ""
-        body.seq = 0
-        body.offset = 0
-        body.at = 0
-        rows.append(
-            EventRow(
-                offset: event.offset, run: run.journaled, seq: event.seq, at: event.at, kind: event.kindNumber,
-                body: try! body.serializedBytes()))
+        rows.append(EventRow(event, of: run))
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: after))
         case .askAnswered(let answered): close(ask: answered.number, of: run)
@@ -51,17 +43,27 @@ struct Batch {
         }
     }
 
-    private mutating func close(ask number: UInt32, of run: RunID) {
+    /// The ask leaves the inbox.
+    mutating func close(ask number: UInt32, of run: RunID) {
         asks.append(
             AskRow(run: run.journaled, number: number, open: false, kind: 0, body: [], openedAt: 0, due: nil))
     }
 }
 
 extension AskRow {
-    /// An ask as lists show it.
     init(_ opened: FermataAskOpened, at: Int64, of run: Run) {
-        let ask = FermataAsk.with {
-            $0.run = run.id.description
+        let ask = FermataAsk(opened, at: at, of: run.id, agent: run.agent)
+        self.init(
+            run: run.id.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
+            body: try! ask.serializedBytes(), openedAt: at, due: opened.deadlineAt > 0 ? opened.deadlineAt : nil)
+    }
+}
+
+extension FermataAsk {
+    /// An ask as lists show it.
+    init(_ opened: FermataAskOpened, at: Int64, of run: RunID, agent: String) {
+        self = .with {
+            $0.run = run.description
             $0.number = opened.number
             $0.kind = opened.kind
             $0.question = opened.question
@@ -76,11 +78,8 @@ extension AskRow {
             $0.tool = opened.tool
             $0.arguments = opened.arguments
             $0.argumentsSha256 = opened.argumentsSha256
-            $0.agent = run.agent
+            $0.agent = agent
         }
-        self.init(
-            run: run.id.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
-            body: try! ask.serializedBytes(), openedAt: at, due: opened.deadlineAt > 0 ? opened.deadlineAt : nil)
     }
 }
 
@@ -95,6 +94,20 @@ struct StatusChange {
     let run: RunID
     let before: FermataStatus
     let after: Run
+}
+
+extension EventRow {
+    init(_ event: FermataEvent, of run: RunID) {
+        // What the columns hold is not in the body.
+        var body = event
+        body.run = ""
+        body.seq = 0
+        body.offset = 0
+        body.at = 0
+        self.init(
+            offset: event.offset, run: run.journaled, seq: event.seq, at: event.at, kind: event.kindNumber,
+            body: try! body.serializedBytes())
+    }
 }
 
 extension FermataEvent {

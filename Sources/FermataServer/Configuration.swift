@@ -54,6 +54,13 @@ public struct Configuration: Sendable {
     static let maximumFrames = 256
     /// A page of a list or of events ends after so many bytes.
     static let pageBytes = 2 << 20
+    /// Checkpoints that may be on their way in at once, the most that one and that all of them may have, in bytes, the
+    /// most parts of one, and how long (µs) one waits for its next part.
+    static let uploads = 16
+    static let checkpointBytes = 256 << 20
+    static let uploadBytes = 512 << 20
+    static let uploadParts: UInt32 = 4096
+    static let uploadPatience: Int64 = 600_000_000
     /// Inputs that the loop decides before it commits.
     static let batchLimit = 1024
     /// The most that `by` and `reason` may have, each, and all labels together, in bytes.

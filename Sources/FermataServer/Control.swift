@@ -22,7 +22,10 @@ final class Control: Sendable {
     let startedAt = Clock.now
     /// Encodes what the loop is not to encode, and decides the later frames of messages.
     let answers: WorkThread
-    private let launchThread = WorkThread("fermata-launch")
+    let launchThread = WorkThread("fermata-launch")
+    /// Checkpoints on their way in, and the thread that takes and verifies them.
+    let uploads: Uploads
+    let importThread = WorkThread("fermata-import")
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
@@ -40,6 +43,7 @@ final class Control: Sendable {
         self.counters = counters
         self.answers = answers
         self.storePath = storePath
+        uploads = Uploads(directory: String(storePath[..<(storePath.lastIndex(of: "/") ?? storePath.startIndex)]))
     }
 
     /// Decides one frame; completes exactly once.
@@ -104,6 +108,9 @@ final class Control: Sendable {
         case .decideCall: try decideCall(message(FermataDecideCall.self, in: frame), exchange, complete)
         case .setPolicy: try setPolicy(message(FermataSetPolicy.self, in: frame), exchange, complete)
         case .setBudget: try setBudget(message(FermataSetBudget.self, in: frame), exchange, complete)
+        case .fork: try fork(message(FermataFork.self, in: frame), exchange, complete)
+        case .export: try export(message(FermataExport.self, in: frame), exchange, complete)
+        case .import: try `import`(message(FermataImport.self, in: frame), exchange, complete)
         case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
         case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
         case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
@@ -152,7 +159,7 @@ final class Control: Sendable {
     // MARK: - Commands
 
     func onRun(
-        _ command: some RunCommand, _ request: RunRequest, _ exchange: Exchange,
+        _ command: some CommandOnRun, _ request: RunRequest, _ exchange: Exchange,
         _ complete: @escaping Exchange.Completion
     ) throws {
         try onRun(command, { _ in request }, exchange, complete)
@@ -160,7 +167,7 @@ final class Control: Sendable {
 
     /// - Parameter request: made when it is known which run it is for.
     func onRun(
-        _ command: some RunCommand, _ request: @escaping @Sendable (RunID) throws -> RunRequest, _ exchange: Exchange,
+        _ command: some CommandOnRun, _ request: @escaping @Sendable (RunID) throws -> RunRequest, _ exchange: Exchange,
         _ complete: @escaping Exchange.Completion
     ) throws {
         try find(command.run) { [self] found in
@@ -180,7 +187,7 @@ final class Control: Sendable {
         _ complete: @escaping Exchange.Completion
     ) throws {
         let identity = try identity(of: command, complete)
-        let ifSeq = (command as? any RunCommand).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
+        let ifSeq = (command as? any CommandOnRun).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
         let item = RunLoop.Item.command(
             RunLoop.CommandItem(
                 run: run, request: request,

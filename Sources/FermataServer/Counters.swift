@@ -55,7 +55,7 @@ extension FermataFrameType {
     /// Whether its requests change something.
     var isCommand: Bool {
         switch self {
-        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent: true
+        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent, .fork, .import: true
         default: false
         }
     }

@@ -52,7 +52,8 @@ struct LaunchCheck: Sendable {
             $0.limits = launch.limits.over(agent.limits)
             $0.systemPrompt = prompt
             $0.tools = chosen
-            $0.workspace = launch.workspace.isEmpty ? "\(workspaces)/\(id)" : launch.workspace
+            $0.workspace = launch.workspace.isEmpty ? ownWorkspace(of: id) : launch.workspace
+            $0.ownWorkspace = launch.workspace.isEmpty
             $0.modelAttempts = max(1, launch.modelAttempts > 0 ? launch.modelAttempts : agent.modelAttempts)
             $0.labels = launch.labels
             $0.policy = launch.policy.over(agent.policy)
@@ -67,6 +68,9 @@ struct LaunchCheck: Sendable {
         _ = try chosenTools(agent.tools)
         if let problem = agent.policy.problems.first { throw Refusal(problem.inside("agent.policy")) }
     }
+
+    /// Where a run works that was given no directory; made when it is needed first.
+    func ownWorkspace(of run: RunID) -> String { "\(workspaces)/\(run)" }
 
     private func chosenTools(_ names: [String]) throws(Refusal) -> [FermataToolSpec] {
         for name in names where !tools.contains(where: { $0.name == name }) {
@@ -85,7 +89,8 @@ struct LaunchCheck: Sendable {
         }
     }
 
-    private func checkWorkspace(_ path: String) throws(Refusal) {
+    /// - Throws: INVALID_ARGUMENT unless the server can write a directory of this name; empty: none is named.
+    func checkWorkspace(_ path: String) throws(Refusal) {
         guard !path.isEmpty else { return }
         guard path.hasPrefix("/") else {
             throw Refusal(.invalidArgument, "workspace is not an absolute path", details: ["field": "workspace"])

@@ -15,6 +15,8 @@ final class RunLoop: @unchecked Sendable {
     enum Item: Sendable {
         case command(CommandItem)
         case putAgent(AgentCommand)
+        /// A run that was written elsewhere is to be one of this server's.
+        case adopt(Adoption)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
         /// A message of the outbox was tried.
@@ -192,6 +194,7 @@ final class RunLoop: @unchecked Sendable {
         switch item {
         case .command(let command): if !isAnswered(command.identity) { handle(command) }
         case .putAgent(let command): if !isAnswered(command.identity) { handle(command) }
+        case .adopt(let adoption): if !isAnswered(adoption.command.identity) { handle(adoption) }
         case .effectEnded(let run, let effect, let input):
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
@@ -207,7 +210,16 @@ final class RunLoop: @unchecked Sendable {
             let run = loaded.run
             let waiting = parked.removeValue(forKey: run.id) ?? []
             guard run.seq > 0 else {
-                refuse(waiting, Refusal(.noSuchRun, "there is no run \(run.id)"))
+                for item in waiting {
+                    // What makes the run needs none, and what came after that has one.
+                    if case .adopt = item {
+                        handle(item)
+                    } else if residents[run.id] != nil {
+                        handle(item)
+                    } else {
+                        refuse([item], Refusal(.noSuchRun, "there is no run \(run.id)"))
+                    }
+                }
                 return
             }
             reside(loaded)
@@ -254,8 +266,14 @@ final class RunLoop: @unchecked Sendable {
     }
 
     private func refuse(_ items: [Item], _ refusal: Refusal) {
-        for case .command(let command) in items {
-            batch.replies.append { _ in command.identity.reply(.failure(refusal)) }
+        for item in items {
+            let command: CommandItem? =
+                switch item {
+                case .command(let command): command
+                case .adopt(let adoption): adoption.command
+                default: nil
+                }
+            if let command { batch.replies.append { _ in command.identity.reply(.failure(refusal)) } }
         }
     }
 
@@ -295,9 +313,12 @@ final class RunLoop: @unchecked Sendable {
         if let command { accept(command.identity, decision, of: resident) }
     }
 
-    private func record(_ decision: Decision, before: Run, in resident: Resident) {
-        let id = before.id
+    /// - Parameter statusBefore: nil: that of the run before; `unspecified` of a run that is new.
+    func record(
+        _ decision: Decision, before: Run, statusBefore: FermataStatus? = nil, in resident: Resident
+    ) {
         guard !decision.events.isEmpty else { return }
+        let id = before.id
         for event in decision.events {
             var event = event
             event.offset = nextOffset
@@ -308,8 +329,9 @@ final class RunLoop: @unchecked Sendable {
         let status = decision.run.status
         batch.touched[id, default: []].append(status)
         var change: StatusChange?
-        if status != before.status || before.seq == 0 {
-            change = StatusChange(run: id, before: before.seq == 0 ? .unspecified : before.status, after: decision.run)
+        let statusBefore = statusBefore ?? (before.seq == 0 ? .unspecified : before.status)
+        if status != statusBefore {
+            change = StatusChange(run: id, before: statusBefore, after: decision.run)
             batch.statusChanges.append(change!)
         }
         batch.outbox += webhooks.messages.rows(of: decision.events, change, run: decision.run)
@@ -323,7 +345,7 @@ final class RunLoop: @unchecked Sendable {
         for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
     }
 
-    private func accept(_ command: CommandIdentity, _ decision: Decision, of resident: Resident) {
+    func accept(_ command: CommandIdentity, _ decision: Decision, of resident: Resident) {
         var summary = resident.summary
         if !summary.lastMessage.isEmpty { summary.lastMessage = "" }
         let reply = FermataCommandReply.with {

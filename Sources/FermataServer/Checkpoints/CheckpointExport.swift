@@ -1,0 +1,194 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import OpenSSL
+internal import SwiftProtobuf
+
+/// Writes a checkpoint page by page. All pages are of the run as it was when the first one was asked for; what they
+/// have in common is in the cursor, so that no server has to remember anything, nor to be the same one.
+///
+/// It holds a page and an event in memory, however long the run is.
+struct CheckpointExport {
+    let run: RunID
+    let reader: JournalReader
+
+    /// The first page: it takes a look at the whole journal, for the digest.
+    ///
+    /// - Parameter ifSeq: the run's last event, or it is refused as STALE.
+    func firstPage(ifSeq: UInt64?) throws -> FermataExportReply {
+        let last = try reader.lastSeq(of: run.journaled)
+        guard last > 0 else { throw Refusal(.noSuchRun, "there is no run \(run)") }
+        if let ifSeq, ifSeq != last {
+            throw Refusal(
+                .stale, "the run is at seq \(last), the command was made for seq \(ifSeq)",
+                details: ["seq": String(last)])
+        }
+        var cursor = ExportCursor(last: last, exportedAt: Clock.now)
+        var stream = SHA256Stream()
+        let agent = try agent()
+        let head = try Checkpoint.head(agent: agent, digest: nil)
+        cursor.head = UInt64(bytes: Array(sha256(head).prefix(8)))
+        stream.update(head)
+        var asks: [UInt32: UInt64] = [:]
+        try forEachEvent(from: 1, through: last) { event in
+            stream.update(try Checkpoint.piece(of: event))
+            switch event.kind {
+            case .askOpened(let ask): asks[ask.number] = event.seq
+            case .askAnswered(let ask): asks[ask.number] = nil
+            case .askClosed(let ask): asks[ask.number] = nil
+            default: break
+            }
+            return true
+        }
+        cursor.asks = asks.values.sorted()
+        stream.update(try tail(cursor))
+        cursor.digest = stream.finish()
+        return try page(cursor, agent)
+    }
+
+    /// The page after another one.
+    func page(after text: String) throws -> FermataExportReply {
+        let cursor = try ExportCursor(text)
+        guard try reader.lastSeq(of: run.journaled) >= cursor.last else { throw Refusal.badCursor }
+        return try page(cursor, cursor.piece == 0 ? agent() : nil)
+    }
+
+    private func page(_ cursor: ExportCursor, _ agent: FermataStoredAgent?) throws -> FermataExportReply {
+        var page = ExportPage(cursor)
+        if cursor.piece == 0 {
+            let head = try Checkpoint.head(agent: agent, digest: nil)
+            guard UInt64(bytes: Array(sha256(head).prefix(8))) == cursor.head else {
+                throw Refusal(.stale, "what is exported has changed meanwhile: begin again")
+            }
+            page.append(try Checkpoint.head(agent: agent, digest: Checkpoint.digest(cursor.digest)))
+        }
+        if page.hasRoom, page.cursor.piece <= cursor.last {
+            try forEachEvent(from: page.cursor.piece, through: cursor.last) { event in
+                page.append(try Checkpoint.piece(of: event))
+                return page.hasRoom
+            }
+        }
+        if page.hasRoom { page.append(try tail(cursor)) }
+        return .with {
+            $0.text = String(decoding: page.text, as: UTF8.self)
+            $0.next = page.cursor.piece > cursor.last + 1 ? "" : page.cursor.text
+        }
+    }
+
+    private func tail(_ cursor: ExportCursor) throws -> [UInt8] {
+        let name = try agentName()
+        let asks = try cursor.asks.map { seq in
+            var ask: FermataAsk?
+            try forEachEvent(from: seq, through: seq) { event in
+                ask = FermataAsk(event.askOpened, at: event.at, of: run, agent: name)
+                return true
+            }
+            guard let ask else { throw Refusal.badCursor }
+            return ask
+        }
+        return try Checkpoint.tail(of: run, asks: asks, exportedAt: cursor.exportedAt)
+    }
+
+    /// The stored agent that the run was launched from, as it is stored now.
+    private func agent() throws -> FermataStoredAgent? {
+        try reader.agent(agentName()).map { try FermataStoredAgent($0) }
+    }
+
+    private func agentName() throws -> String {
+        var name = ""
+        try forEachEvent(from: 1, through: 1) { event in
+            name = event.launched.agent
+            return true
+        }
+        return name
+    }
+
+    /// - Parameter body: returns whether it wants more.
+    private func forEachEvent(
+        from first: UInt64, through last: UInt64, _ body: (FermataEvent) throws -> Bool
+    ) throws {
+        struct Enough: Error {}
+        do {
+            try reader.forEachEvent(of: run.journaled, from: first, through: last) { row in
+                if try !body(try FermataEvent(row)) { throw Enough() }
+            }
+        } catch is Enough {}
+    }
+}
+
+/// A page while it is filled.
+private struct ExportPage {
+    private(set) var text: [UInt8] = []
+    /// Where the next page begins.
+    private(set) var cursor: ExportCursor
+
+    init(_ cursor: ExportCursor) { self.cursor = cursor }
+
+    private(set) var hasRoom = true
+
+    /// Takes a piece from where the cursor is, as much of it as there is room for.
+    mutating func append(_ piece: [UInt8]) {
+        let rest = piece.dropFirst(cursor.byte)
+        let room = Configuration.pageBytes - text.count
+        guard rest.count > room else {
+            text += rest
+            cursor.piece += 1
+            cursor.byte = 0
+            return
+        }
+        hasRoom = false
+        // Between two characters, so that each page is a text.
+        var end = rest.startIndex + room
+        while end < rest.endIndex, rest[end] & 0xC0 == 0x80 { end -= 1 }
+        text += rest[..<end]
+        cursor.byte = end
+    }
+}
+
+/// What the pages of one export have in common, and where the next one begins: text that clients hand back and do not
+/// read.
+struct ExportCursor {
+    let last: UInt64
+    let exportedAt: Int64
+    /// 0: the head; then the events; then the tail.
+    var piece: UInt64 = 0
+    /// Of the piece, from which the page begins.
+    var byte = 0
+    var digest: [UInt8] = []
+    /// The beginning of the head's SHA-256.
+    var head: UInt64 = 0
+    /// The events that opened the asks that are open.
+    var asks: [UInt64] = []
+
+    init(last: UInt64, exportedAt: Int64) {
+        self.last = last
+        self.exportedAt = exportedAt
+    }
+
+    var text: String {
+        "1/\(last)/\(exportedAt)/\(piece)/\(byte)/\(digest.hexadecimal)/\(head)/\(asks.map(String.init).joined(separator: "."))"
+    }
+
+    init(_ text: String) throws(Refusal) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 8, parts[0] == "1", let last = UInt64(parts[1]), let exportedAt = Int64(parts[2]),
+            let piece = UInt64(parts[3]), let byte = Int(parts[4]), let digest = [UInt8](hexadecimal: parts[5]),
+            let head = UInt64(parts[6]), last > 0, last < UInt64(Int64.max), piece <= last + 1, byte >= 0, digest.count == 32
+        else { throw .badCursor }
+        self.init(last: last, exportedAt: exportedAt)
+        (self.piece, self.byte, self.digest, self.head) = (piece, byte, digest, head)
+        for number in parts[7].split(separator: ".") {
+            guard let seq = UInt64(number), seq > 0, seq <= last else { throw .badCursor }
+            asks.append(seq)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Nil unless it is pairs of hexadecimal digits.
+    init?(hexadecimal text: some StringProtocol) {
+        let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
+        guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
+        self = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0]! << 4 | digits[$0 + 1]!) }
+    }
+}
