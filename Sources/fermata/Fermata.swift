@@ -42,6 +42,7 @@ struct Fermata: AsyncParsableCommand {
                 subcommands: [
                     List.self, Show.self, History.self, TailEvents.self, Wait.self,
                 ]),
+            CommandGroup(name: "Copies", subcommands: [Export.self, Import.self, Fork.self]),
             CommandGroup(name: "Agents", subcommands: [AgentCommand.self]),
             CommandGroup(
                 name: "The server",
