@@ -15,7 +15,7 @@ final class Service: @unchecked Sendable {
     private(set) var process = Process()
     /// What `start` runs.
     var executable = Service.binary
-    private var environment: [String: String]
+    private(set) var environment: [String: String]
     private var arguments: [String]
 
     static let products = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
