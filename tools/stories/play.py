@@ -1,6 +1,7 @@
 """Plays the quickstart's stories through the command line and checks how they end.
 
-Standard library only. Usage: play.py PATH_OF_FERMATA
+Standard library only; what the stories start in Python runs under this interpreter, which has the package `fermata`.
+Usage: play.py PATH_OF_FERMATA
 """
 
 import datetime
@@ -55,24 +56,41 @@ class Process:
 
 
 class Stage:
-    """One service with one model and one directory."""
+    """One service with one directory, and a model of its own or another stage's."""
 
-    def __init__(self, name):
+    def __init__(self, name, model=None):
         self.tails = []
+        self.others = []
         self.directory = tempfile.mkdtemp(prefix="fermata-")
         self.workspace = os.path.join(self.directory, "work")
         os.mkdir(self.workspace)
         env = dict(os.environ, FERMATA_DIR=self.directory)
         self.model = None
         if not REAL_MODEL:
-            script = os.path.join(HERE, name + ".json")
-            self.model = Process([FERMATA, "mock-model", "--script", script])
-            self.model_url = self.model.line("listening ").split()[1]
+            if model is None:
+                script = os.path.join(HERE, name + ".json")
+                self.model = Process([FERMATA, "mock-model", "--script", script])
+                model = self.model.line("listening ").split()[1]
+            self.model_url = model
             # A model with a known price, so that the cost can be shown.
             env.update(LLM_MODEL="openai/gpt-4o-mini", LLM_BASE_URL=self.model_url, LLM_API_KEY="scripted")
         self.env = env
-        self.service = Process([FERMATA, "serve", "--log-level", "warning"], env)
+        self.start()
+
+    def start(self):
+        self.service = Process([FERMATA, "serve", "--log-level", "warning"], self.env)
         self.service.line("listening ")
+
+    def kill(self):
+        """SIGKILL, as a crash would be."""
+        self.service.child.kill()
+        self.service.child.wait()
+
+    def run(self, *arguments, until):
+        """Starts a process beside the service, that ends with the story, and waits for a line of its output."""
+        process = Process(list(arguments), self.env)
+        self.others.append(process)
+        return process, process.line(until)
 
     def __enter__(self):
         return self
@@ -81,10 +99,18 @@ class Stage:
         for tail in self.tails:
             tail.kill()
             tail.wait()
-        for process in (self.service, self.model):
+        for process in (*self.others, self.service, self.model):
             if process:
                 process.__exit__()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def refused(self, *arguments):
+        """What a command says that is refused."""
+        print("  $ fermata " + " ".join(f"'{a}'" if " " in a else a for a in arguments))
+        done = subprocess.run([FERMATA, *arguments], env=self.env, capture_output=True, text=True, timeout=60)
+        check("it is refused", done.returncode == 1)
+        print("    " + done.stderr.strip())
+        return done.stderr
 
     def fermata(self, *arguments, quiet=False):
         if not quiet:
@@ -103,8 +129,8 @@ class Stage:
     def history(self, run):
         return [json.loads(line) for line in self.fermata("history", run, "--json", quiet=True).splitlines()]
 
-    def launch(self, task):
-        run = self.fermata("launch", "--workspace", self.workspace, task)
+    def launch(self, task, *options):
+        run = self.fermata("launch", "--workspace", self.workspace, *options, "--", task)
         threading.Thread(target=self.watch, args=(run,), daemon=True).start()
         return run
 
@@ -217,11 +243,68 @@ def correct_while_it_works():
         check("all three lines are there, in order", [line[:9] for line in lines] == ["Message 1", "Message 2", "Message 3"])
 
 
+ANSWER = '{"approved": true, "amount": 500}'
+
+
+def refund():
+    with Stage("refund") as stage:
+        desk, _ = stage.run(sys.executable, os.path.join(HERE, "operator_desk.py"), until="serving")
+        run = stage.fermata(
+            "launch", "--tools", "askOperator", "--",
+            "A customer asks for a refund of $500. Use askOperator with severity high to have it approved, then tell the outcome.")
+        print("    " + desk.line("executed"))
+        stage.wait(run, "WAITING")
+        stage.fermata("inbox")
+        print("  the service is killed, and started again")
+        stage.kill()
+        stage.start()
+        check("the run is WAITING as before", stage.json("show", run)["run"]["status"] == "WAITING")
+        check("its ask is still there", "askOperator" in stage.fermata("inbox", "--json", quiet=True))
+        document = os.path.join(stage.directory, "refund.json")
+        stage.fermata("export", run, "--handoff", "-o", document)
+        check(f"refund.json has {os.path.getsize(document)} bytes", os.path.getsize(document) > 0)
+        with Stage("refund", model=None if REAL_MODEL else stage.model_url) as other:
+            other.fermata("import", document, "--start")
+            ask = json.loads(other.fermata("inbox", "--tokens", "--json", quiet=True).splitlines()[0])
+            print(f"  on the second service the run asks: {ask['question']}")
+            _, listening = other.run(FERMATA, "gateway", "--listen", "127.0.0.1:0", until="listening ")
+            url = listening.split()[1]
+            print(f"  $ curl --json '{ANSWER}' {url}/answers/TOKEN")
+            request = urllib.request.Request(
+                f"{url}/answers/{ask['token']}", data=ANSWER.encode(), headers={"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                check(f"the answer is taken: HTTP {reply.status}", reply.status == 200)
+            other.finish(run)
+            results = [e["callEnded"]["output"] for e in other.history(run) if "callEnded" in e]
+            check(f"the answer is in the transcript, word for word: {results}", results == [ANSWER])
+        said = stage.refused("answer", run, "--ask", "1", ANSWER)
+        check("the first service says why", "handed off" in said)
+
+
+def orchestrator():
+    with Stage("orchestrator") as stage:
+        deployer, _ = stage.run(sys.executable, os.path.join(HERE, "deployer.py"), until="serving")
+        program = os.path.join(HERE, "..", "clients", "python", "examples", "orchestrator.py")
+        print("  $ python3 tools/clients/python/examples/orchestrator.py")
+        done = subprocess.run(
+            [sys.executable, program], env=stage.env, stdout=subprocess.PIPE, text=True, timeout=120)
+        for line in done.stdout.splitlines():
+            print("    " + line)
+        check("the program ends well", done.returncode == 0)
+        executed = deployer.line("executed")
+        check(f"the worker {executed}", "staging" in executed)
+        run = stage.json("list")["id"]
+        decided = [kind for event in stage.history(run) for kind in ("callEdited", "askAnswered", "callStarted") if kind in event]
+        check(f"edited, approved, started, in this order: {decided}", decided == ["callEdited", "askAnswered", "callStarted"])
+
+
 def main():
     stories = [
         ("Pause and continue", pause_and_continue),
         ("Interrupt", interrupt),
         ("Correct it while it works", correct_while_it_works),
+        ("Refund", refund),
+        ("Orchestrator", orchestrator),
     ]
     for title, story in stories:
         print(f"\n== {title}")
