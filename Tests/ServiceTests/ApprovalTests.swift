@@ -116,7 +116,7 @@ extension OneServerAtATime {
         /// nil: it was accepted. A broken connection is one that may be made again.
         private static func refusal(of answer: FermataAnswer, _ service: Service) async throws -> FermataError? {
             do {
-                _ = try await Client(controlURL: service.client.controlURL).send(answer)
+                _ = try await service.client.send(answer)
                 return nil
             } catch {
                 let failure: any Error = error
@@ -260,7 +260,7 @@ extension OneServerAtATime {
                 let asks = try await Self.asks(run, service, tokens: true)
                 let approval = try #require(asks.first { $0.kind == .approval })
                 let questions = asks.filter { $0.kind == .question }
-                #expect(asks.count == 4)
+                try #require(asks.count == 4)
                 let secret = "hunter2"
                 func refused(
                     _ code: ErrorCode, _ ask: FermataAsk, _ change: (inout FermataAnswer) -> Void

@@ -119,7 +119,7 @@ extension OneServerAtATime {
                 let waiting = try await service.wait(run, .waiting)
                 try await service.refused(.noSuchAsk) { try await service.answer(run, 3, "This one.") }
                 try await service.refused(.noSuchAsk) { try await service.answer(run, 0, "This one.") }
-                try await service.refused(.invalidArgument) { try await service.answer(run, 1, "") }
+                try await service.refused(.invalidAnswer) { try await service.answer(run, 1, "") }
                 try await service.refused(.stale) {
                     _ = try await service.client.send(
                         FermataAnswer.with {
