@@ -34,5 +34,54 @@ extension OneServerAtATime {
                 }
             }
         }
+
+        @Test(.timeLimit(.minutes(2)))
+        func theOrchestratorEditsACallApprovesItAndResumes() async throws {
+            let script = #"""
+                [{"tool_calls": [{"name": "terminal", "arguments": {"command": "echo production"}}]}, {"text": "Deployed."}]
+                """#
+            try await Service.run(script: script) { service, _ in
+                let result = try await PythonProgram.run(
+                    [
+                        "\(PythonProgram.client)/examples/orchestrator.py", "Deploy it", "--tool", "terminal",
+                        "--set", "command=echo staging",
+                    ], service: service)
+                #expect(result.code == 0, "\(result.errors)")
+                #expect(
+                    result.output == """
+                        selected terminal {"command":"echo production"}
+                        approved terminal {"command": "echo staging"}
+                        FINISHED: Deployed.
+
+                        """, "\(result)")
+                let run = try await service.client.send(FermataListRuns()).runs[0].id
+                let events = try await service.events(run)
+                let outputs = events.compactMap { if case .callEnded(let ended) = $0.kind { ended.output } else { nil } }
+                #expect(outputs.count == 1 && outputs[0].contains("staging"), "\(outputs)")
+            }
+        }
+
+        @Test(.timeLimit(.minutes(3)))
+        func aTailHasEveryEventOnceOverKillsAndRestarts() async throws {
+            try await Service.run(script: #"[{"match": "", "text": "Hello."}]"#) { service, _ in
+                let program = PythonProgram(
+                    ["-c", "import fermata\nfor event in fermata.Client().tail(): print(event.offset)"],
+                    service: service)
+                defer { program.kill() }
+                var lines = try program.start().makeAsyncIterator()
+                var seen: UInt64 = 0
+                for round in 1...4 {
+                    for _ in 1...5 { try await service.wait(try await service.launch(), .finished) }
+                    if round.isMultiple(of: 2) { service.kill() } else { #expect(await service.terminate() == 0) }
+                    try await service.start()
+                    let last = try await service.client.send(FermataHello()).lastOffset
+                    while seen < last {
+                        seen += 1
+                        let line = try #require(await lines.next())
+                        #expect(line == "\(seen)")
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 """Requests and replies, against a server that misbehaves."""
 import os
 import random
+import signal
 import threading
-import time
 import unittest
 
 import fermata
@@ -105,6 +105,18 @@ class Requests(unittest.TestCase):
             thread.join(20)
             self.assertTrue(found and found[0].changed)
             self.assertEqual(len(set(server.requests)), 1)
+
+    def test_control_c_ends_a_wait(self):
+        def answer(_):
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with FakeServer(answer) as server:
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                with self.assertRaises(KeyboardInterrupt):
+                    fermata.Client(server.url).pause(RUN)
+            finally:
+                signal.signal(signal.SIGINT, before)
 
     def test_what_is_larger_than_a_message_is_not_sent(self):
         with FakeServer(command_reply) as server:
