@@ -36,8 +36,7 @@ class Connection:
 
     @classmethod
     def open(cls, url: str, deadline: float, cancel: Optional[Waker]) -> "Connection":
-        """Dials. Raises ``NotRunning``, ``TimedOut``, ``Cancelled``, or pynng's own errors (for example: no such
-        URL)."""
+        """Dials. Raises ``NotRunning``, ``TimedOut``, ``Cancelled``."""
         socket = pynng.Req0(recv_max_size=MAX_MESSAGE_BYTES, resend_time=-1)
         lost, dialled = Waker(), Waker()
         socket.add_post_pipe_remove_cb(lambda _: lost.ring())
@@ -51,9 +50,7 @@ class Connection:
             raise
         if dial.failure is not None:
             socket.close()
-            if isinstance(dial.failure, _REFUSED):
-                raise NotRunning(url)
-            raise dial.failure
+            raise NotRunning(url, "" if isinstance(dial.failure, _REFUSED) else str(dial.failure))
         return cls(socket, lost)
 
     @property
@@ -73,8 +70,8 @@ class Connection:
                 except pynng.TryAgain:
                     if not self.is_connected:
                         raise Broken from None
-        except (pynng.TryAgain, pynng.ConnectionReset, pynng.Closed):
-            raise Broken from None
+        except pynng.NNGException as failure:
+            raise Broken from failure
 
     def close(self) -> None:
         self._socket.close()

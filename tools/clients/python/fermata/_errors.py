@@ -49,10 +49,11 @@ class FermataError(Exception):
 
 
 class NotRunning(FermataError, ConnectionError):
-    """No server listens there."""
+    """No server listens there, or it cannot be connected to."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__("NOT_RUNNING", "CLIENT", f"no server listens at {url}", retryable=True)
+    def __init__(self, url: str, why: str = "") -> None:
+        message = f"no connection to {url}: {why}" if why else f"no server listens at {url}"
+        super().__init__("NOT_RUNNING", "CLIENT", message, retryable=True)
 
 
 class TimedOut(FermataError, TimeoutError):

@@ -263,11 +263,11 @@ class _Execution:
                 timeout=max(1.0, worker.lease / 3),
             )
         except FermataError as error:
-            if error.retryable:
-                log.warning("the lease of %s could not be extended: %s", call.tool, error)
-            else:
+            if error.class_ in ("STATE", "NOT_FOUND"):
                 log.info("%s of run %s is cancelled: %s", call.tool, call.run, error)
                 call._cancelled.set()
+            else:
+                log.warning("the lease of %s could not be extended: %s", call.tool, error)
 
     def _run(self) -> None:
         worker, offer = self._worker, self._offer

@@ -82,6 +82,9 @@ class Requests(unittest.TestCase):
             fermata.Client("/nowhere/at/all").hello()
         self.assertIsInstance(caught.exception, ConnectionError)
         self.assertIn("ipc:///nowhere/at/all/control.sock", str(caught.exception))
+        for wrong in ["carrier://pigeon", "tcp://no port", "ipc://"]:
+            with self.subTest(wrong), self.assertRaises(fermata.NotRunning):
+                fermata.Client(wrong).hello()
 
     def test_a_restart_in_the_middle_of_a_request(self):
         # The race: the connection breaks when the server has the command and its reply has not come.
