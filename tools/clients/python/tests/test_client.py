@@ -111,10 +111,12 @@ class Requests(unittest.TestCase):
 
     def test_control_c_ends_a_wait(self):
         def answer(_):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
         with FakeServer(answer) as server:
             before = signal.signal(signal.SIGINT, signal.default_int_handler)
+            # Whoever started this process may have blocked it.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             try:
                 with self.assertRaises(KeyboardInterrupt):
                     fermata.Client(server.url).pause(RUN)
