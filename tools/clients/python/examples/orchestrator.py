@@ -13,7 +13,7 @@ from fermata import messages as pb
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("task")
+    options.add_argument("task", nargs="?", default="Deploy the new version")
     options.add_argument("--tool", default="deploy", help="whose calls are edited")
     options.add_argument("--set", default="environment=staging", help="the argument that they get", metavar="NAME=VALUE")
     given = options.parse_args()
