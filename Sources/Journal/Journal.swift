@@ -33,6 +33,8 @@ public protocol JournalWriting: AnyObject {
 
     /// As ``JournalReading/agent(_:)``, as of the last commit.
     func agent(_ name: String) throws(JournalError) -> AgentRow?
+    /// As ``JournalReading/tool(_:)``, as of the last commit.
+    func tool(_ name: String) throws(JournalError) -> ToolRow?
 
     /// Forgets accepted requests that are older, in a small transaction of its own: to be called between commits
     /// until the answer is less than `limit`.
@@ -128,6 +130,16 @@ public protocol JournalReading: AnyObject {
     func nextMessageDue(to endpoint: String, after time: Int64) throws(JournalError) -> Int64?
     /// All messages of the outbox, counted by endpoint: reads through the keys of all of it.
     func outboxCounts() throws(JournalError) -> [String: OutboxCounts]
+
+    /// The tool that is registered under a name.
+    func tool(_ name: String) throws(JournalError) -> ToolRow?
+    /// A page of the registered tools, in the order of their names' bytes of UTF-8.
+    func tools(after name: String?, limit: Int) throws(JournalError) -> [ToolRow]
+
+    /// The first ready calls of a tool, oldest first.
+    func readyCalls(of tool: String, limit: Int) throws(JournalError) -> [ReadyCallKey]
+    /// A call, if it is ready as this key says.
+    func readyCall(_ key: ReadyCallKey) throws(JournalError) -> ReadyCallRow?
 
     /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.
     func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow?

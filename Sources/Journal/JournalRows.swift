@@ -120,6 +120,65 @@ public struct AgentRow: Sendable, Hashable {
     }
 }
 
+/// A tool that workers serve.
+public struct ToolRow: Sendable, Hashable {
+    public var name: String
+    /// µs since 1970.
+    public var at: Int64
+    /// What is known of the tool, encoded; the journal does not read it.
+    public var body: [UInt8]
+
+    public init(name: String, at: Int64, body: [UInt8]) {
+        self.name = name
+        self.at = at
+        self.body = body
+    }
+}
+
+/// A call that a worker may take.
+public struct ReadyCallRow: Sendable, Hashable {
+    public var key: ReadyCallKey
+    public var tool: String
+    /// What a worker is offered, encoded; the journal does not read it.
+    public var body: [UInt8]
+
+    public init(key: ReadyCallKey, tool: String, body: [UInt8]) {
+        self.key = key
+        self.tool = tool
+        self.body = body
+    }
+}
+
+/// Names a ready call, and orders those of a tool: by when they became ready, then by run and number.
+public struct ReadyCallKey: Sendable, Hashable, Comparable {
+    /// µs since 1970.
+    public var readyAt: Int64
+    public var run: JournalRunID
+    /// Numbers the calls of the run.
+    public var number: UInt32
+    /// Counts the call's starts.
+    public var attempt: UInt32
+
+    public init(readyAt: Int64, run: JournalRunID, number: UInt32, attempt: UInt32) {
+        self.readyAt = readyAt
+        self.run = run
+        self.number = number
+        self.attempt = attempt
+    }
+
+    public static func < (left: ReadyCallKey, right: ReadyCallKey) -> Bool {
+        (left.readyAt, left.run, left.number, left.attempt) < (right.readyAt, right.run, right.number, right.attempt)
+    }
+}
+
+/// What a batch does to a call's place among those that are ready.
+public enum ReadyCallChange: Sendable, Hashable {
+    /// It is ready, as this says and no longer as a row from before.
+    case ready(ReadyCallRow)
+    /// It is not, whether it was or not.
+    case notReady(run: JournalRunID, number: UInt32)
+}
+
 /// A run's control state as it was after one of its events: what its events say as well, read faster.
 public struct SnapshotRow: Sendable, Hashable {
     public var run: JournalRunID
@@ -156,10 +215,15 @@ public struct JournalBatch: Sendable {
     /// Messages for the outbox, after the outcomes; of one run to one endpoint by `seq` and `kind`, after those that
     /// are there.
     public var outbox: [OutboxRow]
+    /// In order. What was registered under the name is replaced.
+    public var tools: [ToolRow]
+    /// In order.
+    public var readyCalls: [ReadyCallChange]
 
     public init(
         events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
-        agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = []
+        agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = [], tools: [ToolRow] = [],
+        readyCalls: [ReadyCallChange] = []
     ) {
         self.events = events
         self.runs = runs
@@ -168,10 +232,13 @@ public struct JournalBatch: Sendable {
         self.agents = agents
         self.outcomes = outcomes
         self.outbox = outbox
+        self.tools = tools
+        self.readyCalls = readyCalls
     }
 
     public var isEmpty: Bool {
         events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
             && outcomes.isEmpty && outbox.isEmpty
+            && tools.isEmpty && readyCalls.isEmpty
     }
 }

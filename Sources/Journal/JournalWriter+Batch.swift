@@ -13,6 +13,8 @@ extension JournalWriter {
         for agent in batch.agents { try statements.upsert(agent) }
         for outcome in batch.outcomes { try statements.outbox.write(outcome) }
         for message in batch.outbox { try statements.outbox.write(message) }
+        for tool in batch.tools { try statements.upsert(tool) }
+        for change in batch.readyCalls { try statements.change(change) }
         return try write(batch.requests)
     }
 

@@ -104,6 +104,10 @@ public final class JournalWriter: JournalWriting {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findAgent.agent(name) }
     }
 
+    public func tool(_ name: String) throws(JournalError) -> ToolRow? {
+        try reading(journal.path) { () throws(SQLiteError) in try statements.findTool.tool(name) }
+    }
+
     public func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int {
         try checkOpen()
         let oldest = requestNumbers.lowerBound

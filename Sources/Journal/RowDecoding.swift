@@ -53,6 +53,27 @@ extension Statement {
         AgentRow(name: text(at: 0), version: UInt32(clamping: int64(at: 1)), at: int64(at: 2), body: blob(at: 3))
     }
 
+    static var toolSQL: String { "SELECT name, at, body FROM tools WHERE name = ?1" }
+
+    /// Finds a tool; the statement is `toolSQL`.
+    func tool(_ name: String) throws(SQLiteError) -> ToolRow? {
+        try bind(name, at: 1)
+        guard try step() else { return nil }
+        defer { reset() }
+        return toolRow()
+    }
+
+    /// Columns: name, at, body.
+    func toolRow() -> ToolRow { ToolRow(name: text(at: 0), at: int64(at: 1), body: blob(at: 2)) }
+
+    /// Columns: ready_at, run, number, attempt.
+    func readyCallKey() throws(DamagedRow) -> ReadyCallKey {
+        guard let run = runID(at: 1) else { throw DamagedRow(table: "ready_calls") }
+        return ReadyCallKey(
+            readyAt: int64(at: 0), run: run, number: UInt32(clamping: int64(at: 2)),
+            attempt: UInt32(clamping: int64(at: 3)))
+    }
+
     /// Columns: run, seq, format, body.
     func snapshotRow() throws(DamagedRow) -> SnapshotRow {
         guard let run = runID(at: 0) else { throw DamagedRow(table: "snapshots") }

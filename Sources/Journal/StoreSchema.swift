@@ -98,6 +98,7 @@ enum StoreSchema {
         ) STRICT;
         """
 
+    /// What reaches beyond the server: messages to outside, tools that workers serve, their calls that wait for one.
     private static let third = """
         -- Of a run's messages to an endpoint the first that is not dead has a time, the others wait for it.
         CREATE TABLE outbox(
@@ -114,6 +115,23 @@ enum StoreSchema {
         CREATE UNIQUE INDEX outbox_live ON outbox(endpoint, run, seq, kind) WHERE dead = 0;
         CREATE INDEX outbox_due ON outbox(endpoint, next_at) WHERE next_at IS NOT NULL;
         CREATE INDEX outbox_dead ON outbox(at, endpoint) WHERE dead = 1;
+
+        CREATE TABLE tools(
+            name TEXT NOT NULL PRIMARY KEY,
+            at INTEGER NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TABLE ready_calls(
+            run BLOB NOT NULL CHECK(length(run) = 16),
+            number INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            tool TEXT NOT NULL,
+            ready_at INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY(run, number)
+        ) STRICT;
+        CREATE INDEX ready_calls_tool ON ready_calls(tool, ready_at, run, number, attempt);
         """
 
     /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,

@@ -6,6 +6,7 @@ struct WriteStatements {
     let oldestRequests: Statement
     let findAgent: Statement
     let outbox: OutboxStatements
+    let findTool: Statement
     private let insertEvent: Statement
     private let findRun: Statement
     private let insertRun: Statement
@@ -16,6 +17,9 @@ struct WriteStatements {
     private let upsertAsk: Statement
     private let closeAsk: Statement
     private let upsertAgent: Statement
+    private let upsertTool: Statement
+    private let upsertReadyCall: Statement
+    private let deleteReadyCall: Statement
     private let upsertSnapshot: Statement
 
     init(_ database: Database) throws(SQLiteError) {
@@ -23,6 +27,7 @@ struct WriteStatements {
         oldestRequests = try database.prepare("SELECT number, at FROM requests ORDER BY number LIMIT ?1")
         findAgent = try database.prepare(Statement.agentSQL)
         outbox = try OutboxStatements(database)
+        findTool = try database.prepare(Statement.toolSQL)
         insertEvent = try database.prepare(
             "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         findRun = try database.prepare(
@@ -55,6 +60,18 @@ struct WriteStatements {
             INSERT INTO agents(name, version, at, body) VALUES(?1, ?2, ?3, ?4)
             ON CONFLICT(name) DO UPDATE SET version = excluded.version, at = excluded.at, body = excluded.body
             """)
+        upsertTool = try database.prepare(
+            """
+            INSERT INTO tools(name, at, body) VALUES(?1, ?2, ?3)
+            ON CONFLICT(name) DO UPDATE SET at = excluded.at, body = excluded.body
+            """)
+        upsertReadyCall = try database.prepare(
+            """
+            INSERT INTO ready_calls(run, number, attempt, tool, ready_at, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT(run, number) DO UPDATE SET attempt = excluded.attempt, tool = excluded.tool,
+                ready_at = excluded.ready_at, body = excluded.body
+            """)
+        deleteReadyCall = try database.prepare("DELETE FROM ready_calls WHERE run = ?1 AND number = ?2")
         upsertSnapshot = try database.prepare(
             """
             INSERT INTO snapshots(run, seq, format, body) VALUES(?1, ?2, ?3, ?4)
@@ -169,6 +186,30 @@ struct WriteStatements {
         try upsertAgent.bind(agent.at, at: 3)
         try upsertAgent.bind(agent.body, at: 4)
         try upsertAgent.run()
+    }
+
+    func upsert(_ tool: ToolRow) throws(SQLiteError) {
+        try upsertTool.bind(tool.name, at: 1)
+        try upsertTool.bind(tool.at, at: 2)
+        try upsertTool.bind(tool.body, at: 3)
+        try upsertTool.run()
+    }
+
+    func change(_ change: ReadyCallChange) throws(SQLiteError) {
+        switch change {
+        case .ready(let call):
+            try upsertReadyCall.bind(call.key.run, at: 1)
+            try upsertReadyCall.bind(Int64(call.key.number), at: 2)
+            try upsertReadyCall.bind(Int64(call.key.attempt), at: 3)
+            try upsertReadyCall.bind(call.tool, at: 4)
+            try upsertReadyCall.bind(call.key.readyAt, at: 5)
+            try upsertReadyCall.bind(call.body, at: 6)
+            try upsertReadyCall.run()
+        case .notReady(let run, let number):
+            try deleteReadyCall.bind(run, at: 1)
+            try deleteReadyCall.bind(Int64(number), at: 2)
+            try deleteReadyCall.run()
+        }
     }
 
     func upsert(_ snapshot: SnapshotRow) throws(SQLiteError) {

@@ -13,6 +13,8 @@ enum JournalConformance: CaseIterable {
     case keepsRequests
     case keepsAsks
     case keepsAgents
+    case keepsTools
+    case keepsReadyCalls
     case keepsSnapshots
     case keepsMessages
     case hasOneWriter
@@ -30,6 +32,8 @@ enum JournalConformance: CaseIterable {
         case .keepsRequests: try keepsRequests(journal)
         case .keepsAsks: try keepsAsks(journal)
         case .keepsAgents: try keepsAgents(journal)
+        case .keepsTools: try keepsTools(journal)
+        case .keepsReadyCalls: try keepsReadyCalls(journal)
         case .keepsSnapshots: try keepsSnapshots(journal)
         case .keepsMessages: try keepsMessages(journal)
         case .hasOneWriter: try hasOneWriter(journal)
@@ -57,6 +61,10 @@ enum JournalConformance: CaseIterable {
         #expect(try reader.agent("default") == nil)
         #expect(try writer.agent("default") == nil)
         #expect(try reader.agents(after: nil, limit: 10).isEmpty)
+        #expect(try reader.tool("search") == nil)
+        #expect(try writer.tool("search") == nil)
+        #expect(try reader.tools(after: nil, limit: 10).isEmpty)
+        #expect(try reader.readyCalls(of: "search", limit: 10).isEmpty)
         #expect(try reader.snapshot(of: Samples.run(1)) == nil)
         #expect(try reader.dueMessages(to: "a", through: .max, limit: 10).isEmpty)
         #expect(try reader.nextMessageDue(to: "a", after: .min) == nil)

@@ -159,7 +159,9 @@ import Testing
     }
 
     /// The version and the tables of a new store.
-    private static let current = ["3", "agents", "asks", "events", "outbox", "requests", "runs", "snapshots"]
+    private static let current = [
+        "3", "agents", "asks", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "tools",
+    ]
 
     /// The version, then the tables.
     private func tables(of path: String? = nil) throws -> [String] {
