@@ -63,7 +63,8 @@ public struct Run: Sendable, Equatable {
     var queue: [QueuedMessage] = []
     var withdrawn: [UInt32] = []
     var messageCount: UInt32 = 0
-    var callCount: UInt32 = 0
+    /// Calls that the model has chosen so far: they are numbered from 1.
+    public internal(set) var callCount: UInt32 = 0
     var askCount: UInt32 = 0
 
     var usage = FermataUsage()

@@ -13,6 +13,8 @@ struct Batch {
     /// Messages for webhooks, and what became of earlier ones.
     var outbox: [OutboxRow] = []
     var outcomes: [OutboxOutcome] = []
+    /// Tools that were registered, by name.
+    var tools: [String: ToolRow] = [:]
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.

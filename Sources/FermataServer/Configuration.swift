@@ -50,6 +50,18 @@ public struct Configuration: Sendable {
     /// Pages of lists or events that wait to be read.
     static let waitingPages = 128
     static let maximumWaitMilliseconds: UInt32 = 25_000
+    /// Of a worker's call, as StartCall and ExtendCall can ask for, ms.
+    static let leases: ClosedRange<UInt32> = 1_000...600_000
+    /// µs.
+    static let defaultLease: Int64 = 30_000_000
+    /// Of the output that a worker sends along while it executes a call, what is kept in case that it is interrupted.
+    static let workerOutputBytes = 64 << 10
+    /// Calls that one TakeCalls is offered.
+    static let offersAtOnce = 32
+    /// The most that the name of a worker may have, in bytes.
+    static let maximumNameBytes = 256
+    /// The most that the tools of one run or one command may have, all together and encoded, in bytes.
+    static let maximumToolBytes = 1 << 20
     static let maximumPublishedBytes = 16 << 10
     static let maximumFrames = 256
     /// A page of a list or of events ends after so many bytes.

@@ -8,17 +8,21 @@ extension Control {
     func putAgent(
         _ put: FermataPutAgent, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
-        do {
-            if let problem = put.agent.problems.first { throw Refusal(problem.inside("agent")) }
-            try launches.check(put.agent)
-        } catch let refusal as Refusal {
-            return refuse(put, refusal, complete)
+        if let problem = put.agent.problems.first { return refuse(put, Refusal(problem.inside("agent")), complete) }
+        withTools(named: launches.toolsToLookUp(.init(), from: put.agent)) { [self] registered in
+            do {
+                try launches.check(put.agent, registered: registered.get())
+                loop.inbox.put(
+                    .putAgent(
+                        AgentCommand(
+                            agent: put.agent, ifVersion: put.hasIfVersion ? put.ifVersion : nil,
+                            by: put.by.isEmpty ? exchange.sender : put.by, identity: try identity(of: put, complete))))
+            } catch let refusal as Refusal {
+                refuse(put, refusal, complete)
+            } catch {
+                complete(.failure(Refusal(.internalError, "\(error)")))
+            }
         }
-        let item = RunLoop.Item.putAgent(
-            AgentCommand(
-                agent: put.agent, ifVersion: put.hasIfVersion ? put.ifVersion : nil,
-                by: put.by.isEmpty ? exchange.sender : put.by, identity: try identity(of: put, complete)))
-        loop.inbox.put(item)
     }
 
     func getAgent(_ get: FermataGetAgent, _ complete: @escaping Exchange.Completion) throws {

@@ -75,12 +75,8 @@ extension Control {
             do {
                 let upload = try uploads.take(part, of: id)
                 guard part.last else { return complete(Result { try FermataCommandReply.with { $0.changed = true }.serializedBytes() }) }
-                var checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
+                let checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
                 let workspace = try workspace(for: checkpoint, part)
-                if let agent = checkpoint.prepared.agent, (try? launches.check(agent)) == nil {
-                    // One that could not be launched from here; the run itself has all that it needs of it.
-                    checkpoint.prepared.agent = nil
-                }
                 adopt(checkpoint, workspace, part, by: by, identity, upload: id)
             } catch let refusal as Refusal {
                 if refusal.code.class == .invalid, refusal.code != .noWorkspace { uploads.drop(id) }
@@ -110,6 +106,11 @@ extension Control {
         readers.run { [self] reader in
             do {
                 var prepared = checkpoint.prepared
+                if let agent = prepared.agent {
+                    let registered = try Control.tools(named: launches.toolsToLookUp(.init(), from: agent), reader)
+                    // One that could not be launched from here; the run itself has all that it needs of it.
+                    if (try? launches.check(agent, registered: registered)) == nil { prepared.agent = nil }
+                }
                 let local = try reader.lastSeq(of: prepared.run.id.journaled)
                 if local > 0 { try prepared.goOn(after: local, in: reader) }
                 let command = RunLoop.CommandItem(

@@ -33,7 +33,7 @@ extension Control {
             switch ending {
             case .run(let run):
                 // The loop has other things to do than to encode for as many as may wait.
-                answers.run { complete(Result { try Control.reply(run, get, matched: true) }) }
+                answers.run { complete(Result { try self.reply(run, get, matched: true) }) }
             case .there(let reply): complete(.success(reply))
             case .events, .timedOut: look(id, get, complete)
             }
@@ -57,16 +57,16 @@ extension Control {
     /// Answers with the run as it is now.
     private func look(_ id: RunID, _ get: FermataGetRun, _ complete: @escaping Exchange.Completion) {
         if let run = published[id] {
-            complete(Result { try Control.reply(run, get, matched: get.until.contains(run.status)) })
+            complete(Result { try reply(run, get, matched: get.until.contains(run.status)) })
             return
         }
         if get.calls {
-            readers.run { reader in
+            readers.run { [self] reader in
                 complete(
                     Result {
                         let run = try JournaledRun(id: id, from: reader).run
                         guard run.seq > 0 else { throw Refusal(.noSuchRun, "there is no run \(id)") }
-                        return try Control.reply(run, get, matched: get.until.contains(run.status))
+                        return try reply(run, get, matched: get.until.contains(run.status))
                     })
             }
             return
@@ -86,13 +86,14 @@ extension Control {
         }
     }
 
-    private static func reply(_ run: Run, _ get: FermataGetRun, matched: Bool) throws -> [UInt8] {
+    private func reply(_ run: Run, _ get: FermataGetRun, matched: Bool) throws -> [UInt8] {
         try FermataGetRunReply.with {
             $0.run = run.summary
             $0.matched = matched
             if get.calls {
                 $0.calls = run.callMessages
                 $0.queued = run.queuedMessages
+                $0.servedTools = $0.run.waitsForTools.filter(offers.isServed)
             }
         }.serializedBytes()
     }

@@ -43,6 +43,8 @@ extension Control {
             $0.webhooksPending = UInt64(max(0, counters.webhooksPending.current))
             $0.webhooksDead = UInt64(max(0, counters.webhooksDead.current))
             $0.storeIsFull = counters.storeIsFull.current > 0
+            $0.callOffers = UInt64(counters.callOffers.current)
+            $0.leases = UInt64(max(0, counters.leases.current))
         }
     }
 }

@@ -13,6 +13,7 @@ final class Control: Sendable {
     let readers: ReaderPool
     let published: PublishedRuns
     let waiters: Waiters
+    let offers: CallOffers
     let launches: LaunchCheck
     let tokens: ResumeTokens
     let askTokens: AskTokens
@@ -28,14 +29,15 @@ final class Control: Sendable {
     let importThread = WorkThread("fermata-import")
 
     init(
-        loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, launches: LaunchCheck,
-        seal: TokenSeal, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
+        loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, offers: CallOffers,
+        launches: LaunchCheck, seal: TokenSeal, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
         storePath: String
     ) {
         self.loop = loop
         self.readers = readers
         self.published = published
         self.waiters = waiters
+        self.offers = offers
         self.launches = launches
         tokens = ResumeTokens(seal: seal)
         askTokens = AskTokens(seal: seal)
@@ -81,15 +83,19 @@ final class Control: Sendable {
             // The run's id, unless the command turns out to be a repeat.
             let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
             withAgent(named: launch.agent) { [self] agent in
-                // On a thread of its own: a file system that hangs holds up launches, and nothing else.
-                launchThread.run { [self] in
-                    do {
-                        let launched = try launches.launched(launch, from: agent.get(), as: id)
-                        try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
-                    } catch let refusal as Refusal {
-                        refuse(launch, refusal, complete)
-                    } catch {
-                        complete(.failure(Refusal(.internalError, "\(error)")))
+                let stored = try? agent.get()
+                withTools(named: launches.toolsToLookUp(launch, from: stored?.agent)) { [self] registered in
+                    // On a thread of its own: a file system that hangs holds up launches, and nothing else.
+                    launchThread.run { [self] in
+                        do {
+                            let launched = try launches.launched(
+                                launch, from: agent.get(), registered: registered.get(), as: id)
+                            try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+                        } catch let refusal as Refusal {
+                            refuse(launch, refusal, complete)
+                        } catch {
+                            complete(.failure(Refusal(.internalError, "\(error)")))
+                        }
                     }
                 }
             }
@@ -114,6 +120,12 @@ final class Control: Sendable {
         case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
         case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
         case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
+        case .registerTools: try registerTools(message(FermataRegisterTools.self, in: frame), exchange, complete)
+        case .listTools: try listTools(message(FermataListTools.self, in: frame), complete)
+        case .takeCalls: try takeCalls(message(FermataTakeCalls.self, in: frame), exchange, complete)
+        case .startCall: try startCall(message(FermataStartCall.self, in: frame), exchange, complete)
+        case .extendCall: try extendCall(message(FermataExtendCall.self, in: frame), complete)
+        case .completeCall: try completeCall(message(FermataCompleteCall.self, in: frame), exchange, complete)
         case .stats:
             _ = try message(FermataStats.self, in: frame)
             stats(complete)
@@ -193,7 +205,8 @@ final class Control: Sendable {
                 run: run, request: request,
                 provenance: Provenance(
                     by: command.by.isEmpty ? exchange.sender : command.by, reason: command.reason, ifSeq: ifSeq),
-                identity: identity))
+                identity: identity,
+                lease: try (command as? FermataStartCall).map { try Control.lease($0.leaseMs) } ?? 0))
         switch request {
         case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
         default: loop.inbox.put(item)

@@ -26,6 +26,9 @@ final class Counters: Sendable {
     let events = Count()
     let modelCalls = Count()
     let tools = Count()
+    let callOffers = Count()
+    /// Calls that workers have.
+    let leases = Count()
     let listenerRestarts = Count()
     /// Messages of the outbox: to be delivered to endpoints that there are, and given up.
     let webhooksPending = Count()
@@ -55,7 +58,9 @@ extension FermataFrameType {
     /// Whether its requests change something.
     var isCommand: Bool {
         switch self {
-        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent, .fork, .import: true
+        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent, .fork, .import,
+            .registerTools, .startCall, .completeCall:
+            true
         default: false
         }
     }

@@ -45,7 +45,8 @@ final class EffectRunner: Sendable {
         let count =
             switch effect {
             case .model: counters.modelCalls
-            case .tool, .lease: counters.tools
+            case .tool: counters.tools
+            case .lease: preconditionFailure("leases are the loop's")
             }
         count.add()
         let ended: @Sendable (Input) -> Void = { input in
@@ -57,7 +58,7 @@ final class EffectRunner: Sendable {
             return models.start(run: run, step: step, attempt: attempt, onEnd: ended)
         case .tool(let number, let attempt):
             return startTool(number, attempt: attempt, of: run, onEnd: ended)
-        case .lease: return NothingInFlight()
+        case .lease: preconditionFailure("leases are the loop's")
         }
     }
 
@@ -69,6 +70,17 @@ final class EffectRunner: Sendable {
     func removeToolState(of run: RunID) {
         let path = "\(toolState)/\(run)"
         removals.run { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    /// What a worker says that its tool has written goes out as a tool's output does.
+    func show(_ output: String, of run: Run, call: UInt32, attempt: UInt32) {
+        text.append(output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
+    }
+
+    /// The worker's call is not executing any more.
+    func endOutput(of effect: Effect, of run: Run) {
+        guard case .lease(let call, let attempt) = effect else { return }
+        text.end(TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
     }
 
     private func startTool(

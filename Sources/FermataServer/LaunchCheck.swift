@@ -13,9 +13,11 @@ struct LaunchCheck: Sendable {
     /// Where runs get a workspace that ask for none.
     let workspaces: String
 
-    /// - Parameter stored: the agent that the command names; nil if it names none.
+    /// - Parameters:
+    ///   - stored: the agent that the command names; nil if it names none.
+    ///   - registered: those of `toolsToLookUp` that are registered.
     func launched(
-        _ launch: FermataLaunch, from stored: FermataStoredAgent?, as id: RunID
+        _ launch: FermataLaunch, from stored: FermataStoredAgent?, registered: [FermataToolSpec], as id: RunID
     ) throws(Refusal) -> FermataLaunched {
         let agent = stored?.agent ?? FermataAgent()
         let model = [launch.model, agent.model, defaultModel].first { !$0.isEmpty } ?? ""
@@ -41,7 +43,7 @@ struct LaunchCheck: Sendable {
             + launch.limits.problems.map { $0.inside("limits") }
             + launch.policy.problems.map { $0.inside("policy") }
         if let problem = problems.first { throw Refusal(problem) }
-        let chosen = try chosenTools(launch.tools.isEmpty ? agent.tools : launch.tools)
+        let chosen = try chosenTools(launch, agent, registered)
         try checkWorkspace(launch.workspace)
         let prompt = [launch.systemPrompt, agent.systemPrompt, Configuration.builtInPrompt].first { !$0.isEmpty } ?? ""
         return .with {
@@ -63,31 +65,14 @@ struct LaunchCheck: Sendable {
     }
 
     /// What only a server knows of an agent: its model and its tools.
-    func check(_ agent: FermataAgent) throws(Refusal) {
+    func check(_ agent: FermataAgent, registered: [FermataToolSpec]) throws(Refusal) {
         if !agent.model.isEmpty { try catalogue.check(agent.model) }
-        _ = try chosenTools(agent.tools)
+        _ = try chosenTools(.init(), agent, registered)
         if let problem = agent.policy.problems.first { throw Refusal(problem.inside("agent.policy")) }
     }
 
     /// Where a run works that was given no directory; made when it is needed first.
     func ownWorkspace(of run: RunID) -> String { "\(workspaces)/\(run)" }
-
-    private func chosenTools(_ names: [String]) throws(Refusal) -> [FermataToolSpec] {
-        for name in names where !tools.contains(where: { $0.name == name }) {
-            let known = tools.map(\.name).joined(separator: ", ")
-            throw Refusal(
-                .invalidArgument, "tools names one that does not exist; there are: \(known)", details: ["field": "tools"])
-        }
-        return tools.filter { names.isEmpty || names.contains($0.name) }.map { tool in
-            .with {
-                $0.name = tool.name
-                $0.description_p = tool.description
-                $0.parameters = tool.parametersJSON
-                $0.idempotent = tool.idempotent
-                $0.parallel = tool.parallel
-            }
-        }
-    }
 
     /// - Throws: INVALID_ARGUMENT unless the server can write a directory of this name; empty: none is named.
     func checkWorkspace(_ path: String) throws(Refusal) {

@@ -43,7 +43,7 @@ extension RunLoop {
         resident.run = prepared.run
         record(
             decision, before: prepared.run, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped, in: resident)
-        accept(command.identity, decision, of: resident)
+        accept(command, decision, of: resident)
     }
 
     /// A checkpoint's run must not be here, unless it comes home to what it was prepared for.

@@ -10,10 +10,11 @@ extension RunLoop {
     @discardableResult
     func finishBatch() -> Bool {
         let done = batch
+        let readyCalls = readyCallChanges(done)
         batch = Batch()
         if !done.writesNothing {
             do {
-                try writer.commit(journalBatch(done))
+                try writer.commit(journalBatch(done, readyCalls))
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
@@ -30,6 +31,8 @@ extension RunLoop {
         }
         publish(done)
         outboxChanged(done)
+        let readyTools = Set(readyCalls.compactMap(\.readyTool))
+        if !readyTools.isEmpty { offers.callsAreReady(of: readyTools) }
         for (command, reply) in done.commands { command.reply(.success(reply)) }
         for reply in done.replies { reply(true) }
         for id in done.touched.keys { reconcile(id) }
@@ -38,7 +41,7 @@ extension RunLoop {
         return true
     }
 
-    private func journalBatch(_ done: Batch) throws -> JournalBatch {
+    private func journalBatch(_ done: Batch, _ readyCalls: [ReadyCallChange]) throws -> JournalBatch {
         let now = Clock.now
         return JournalBatch(
             events: done.rows,
@@ -53,7 +56,8 @@ extension RunLoop {
             requests: done.requests.map { id, known in
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
             },
-            asks: done.asks, agents: Array(done.agents.values), outcomes: done.outcomes, outbox: done.outbox)
+            asks: done.asks, agents: Array(done.agents.values), outcomes: done.outcomes, outbox: done.outbox,
+            tools: Array(done.tools.values), readyCalls: readyCalls)
     }
 
     /// The store is full: nothing was written, and nothing has happened.
@@ -67,6 +71,7 @@ extension RunLoop {
             resident.run = resident.durable
             // Not at once: the store would be asked again and again.
             due[id] = resident.durable.due.map { max($0, Clock.now + 1_000_000) }
+            keepLeases(of: resident, wanted: resident.durable.wanted)
             if resident.durable.seq == 0 { residents[id] = nil }
         }
         for (command, _) in done.commands {
@@ -93,7 +98,9 @@ extension RunLoop {
     func reconcile(_ id: RunID) {
         guard let resident = residents[id] else { return }
         if ending == nil {
-            for effect in resident.run.wanted where resident.inFlight[effect] == nil {
+            let wanted = resident.run.wanted
+            keepLeases(of: resident, wanted: wanted)
+            for effect in wanted where resident.inFlight[effect] == nil {
                 resident.inFlight[effect] = effects.start(effect, of: resident.run) { [inbox] input in
                     inbox.put(.effectEnded(id, effect, input))
                 }
@@ -156,6 +163,8 @@ extension RunLoop {
             decide(.timePassed, run: run.id, reply: nil)
         }
         try finishRecovery()
+        // What a worker has goes on without an event: its lease begins anew.
+        for id in Array(residents.keys) { reconcile(id) }
         // Times that came while nobody was there, in their order.
         let now = Clock.now
         while true {

@@ -17,6 +17,8 @@ final class RunLoop: @unchecked Sendable {
         case putAgent(AgentCommand)
         /// A run that was written elsewhere is to be one of this server's.
         case adopt(Adoption)
+        case registerTools(ToolCommand)
+        case extendCall(Extension)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
         /// A message of the outbox was tried.
@@ -38,6 +40,8 @@ final class RunLoop: @unchecked Sendable {
         let request: RunRequest
         let provenance: Provenance
         let identity: CommandIdentity
+        /// Of a StartCall, µs.
+        var lease: Int64 = 0
     }
 
     /// What tells a command from all others, and who waits for its reply.
@@ -89,6 +93,7 @@ final class RunLoop: @unchecked Sendable {
     let reader: JournalReader
     let published: PublishedRuns
     let waiters: Waiters
+    let offers: CallOffers
     let publisher: EventPublisher
     let effects: EffectRunner
     let readers: ReaderPool
@@ -109,6 +114,7 @@ final class RunLoop: @unchecked Sendable {
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
     var staleSnapshots = StaleSnapshots()
+    var leases = Leases()
     /// Runs that were found damaged in the store.
     var unreadable: Set<RunID> = []
     var nextTick: Int64 = 0
@@ -118,13 +124,14 @@ final class RunLoop: @unchecked Sendable {
 
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
-        publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks, counters: Counters,
-        logger: Logger
+        offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
+        counters: Counters, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
         self.published = published
         self.waiters = waiters
+        self.offers = offers
         self.publisher = publisher
         self.effects = effects
         self.readers = readers
@@ -163,7 +170,9 @@ final class RunLoop: @unchecked Sendable {
         let monotonic = Clock.monotonic
         var deadline = nextTick
         if ending == nil, let first = due.values.min() { deadline = min(deadline, monotonic + max(0, first - Clock.now)) }
-        if let first = waiters.nextDeadline { deadline = min(deadline, first) }
+        for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd] {
+            if let first { deadline = min(deadline, first) }
+        }
         if let ending { deadline = min(deadline, ending.deadline) }
         return deadline
     }
@@ -175,6 +184,8 @@ final class RunLoop: @unchecked Sendable {
         }
         let monotonic = Clock.monotonic
         waiters.expire(now: monotonic)
+        offers.expire(now: monotonic)
+        if ending == nil { endLeases(now: monotonic) }
         guard monotonic >= nextTick else { return }
         nextTick = monotonic + 1_000_000
         publisher.tick(now: now)
@@ -195,6 +206,8 @@ final class RunLoop: @unchecked Sendable {
         case .command(let command): if !isAnswered(command.identity) { handle(command) }
         case .putAgent(let command): if !isAnswered(command.identity) { handle(command) }
         case .adopt(let adoption): if !isAnswered(adoption.command.identity) { handle(adoption) }
+        case .registerTools(let command): if !isAnswered(command.identity) { handle(command) }
+        case .extendCall(let request): handle(request)
         case .effectEnded(let run, let effect, let input):
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
@@ -230,6 +243,7 @@ final class RunLoop: @unchecked Sendable {
             refuse(parked.removeValue(forKey: run) ?? [], .unreadable(run))
         case .shutDown(let limit, let done):
             ending = (Clock.monotonic + limit, done)
+            forgetLeases()
             for run in residents.keys { decide(.shutdown, run: run, reply: nil) }
         }
     }
@@ -267,18 +281,18 @@ final class RunLoop: @unchecked Sendable {
 
     private func refuse(_ items: [Item], _ refusal: Refusal) {
         for item in items {
-            let command: CommandItem? =
-                switch item {
-                case .command(let command): command
-                case .adopt(let adoption): adoption.command
-                default: nil
-                }
-            if let command { batch.replies.append { _ in command.identity.reply(.failure(refusal)) } }
+            switch item {
+            case .command(let command): batch.replies.append { _ in command.identity.reply(.failure(refusal)) }
+            case .adopt(let adoption):
+                batch.replies.append { _ in adoption.command.identity.reply(.failure(refusal)) }
+            case .extendCall(let request): batch.replies.append { _ in request.reply(.failure(refusal)) }
+            default: break
+            }
         }
     }
 
     /// Reads a run off the loop's thread; what comes for it meanwhile waits in order.
-    private func load(_ id: RunID, then item: Item) {
+    func load(_ id: RunID, then item: Item) {
         parked[id, default: []].append(item)
         guard parked[id]!.count == 1 else { return }
         let read: ReaderPool.Job = { [inbox] reader in
@@ -310,7 +324,7 @@ final class RunLoop: @unchecked Sendable {
         }
         record(decision, before: before, in: resident)
         cancelUnwanted(resident)
-        if let command { accept(command.identity, decision, of: resident) }
+        if let command { accept(command, decision, of: resident) }
     }
 
     /// - Parameter statusBefore: nil: that of the run before; `unspecified` of a run that is new.
@@ -345,15 +359,18 @@ final class RunLoop: @unchecked Sendable {
         for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
     }
 
-    func accept(_ command: CommandIdentity, _ decision: Decision, of resident: Resident) {
+    func accept(_ command: CommandItem, _ decision: Decision, of resident: Resident) {
         var summary = resident.summary
         if !summary.lastMessage.isEmpty { summary.lastMessage = "" }
-        let reply = FermataCommandReply.with {
+        var reply = FermataCommandReply.with {
             $0.run = summary
             $0.changed = !decision.events.isEmpty
             $0.message = decision.message
         }
-        remember(command, try! reply.serializedBytes())
+        if case .startCall(let call, let attempt, _) = command.request {
+            describe(call, attempt: attempt, lease: command.lease, of: decision.run, in: &reply)
+        }
+        remember(command.identity, try! reply.serializedBytes())
     }
 
     /// The command is accepted: its reply goes out after the commit, and again to whoever repeats it.

@@ -15,6 +15,8 @@ struct RunVerification {
     private var lastAt = Int64.min
     /// Numbers of asks that the events opened, and that have no row yet.
     private var asked: Set<UInt32> = []
+    /// Calls that have a row which offers them to workers.
+    private var offered: [FermataCallOffer] = []
     /// What the events fold to says nothing, because not all of them could be read.
     private var isDamaged = false
     private var name: String { id.description }
@@ -103,7 +105,30 @@ struct RunVerification {
         if !ask.open, isOpen { report.add("ask \(ask.number) is open, and not in the inbox", run: name) }
     }
 
+    mutating func read(_ call: ReadyCallRow, _ report: inout StoreReport) {
+        let number = call.key.number
+        guard row != nil else { return report.add("call \(number) is offered, of a run that is not there", run: name) }
+        guard let offer = try? FermataCallOffer(serializedBytes: call.body) else {
+            return report.add("the offer of call \(number) does not decode", run: name)
+        }
+        if offer.run != name || offer.call != number || offer.attempt != call.key.attempt || offer.tool != call.tool {
+            report.add("call \(number): its row says another run, number, attempt or tool than its offer", run: name)
+        }
+        offered.append(offer)
+    }
+
+    private func compareOffers(_ report: inout StoreReport) {
+        let ready = run.ready.map { FermataCallOffer($0, of: run) }
+        for offer in offered where !ready.contains(offer) {
+            report.add("call \(offer.call) is offered to workers, and not ready as it is offered", run: name)
+        }
+        for offer in ready where !offered.contains(offer) {
+            report.add("call \(offer.call) waits for a worker, and is offered to none", run: name)
+        }
+    }
+
     func end(_ report: inout StoreReport) {
+        if !isDamaged { compareOffers(&report) }
         for number in asked.sorted() { report.add("ask \(number) was opened and has no row", run: name) }
         if row == nil, lastSeq == 0, snapshot != nil { report.add("a snapshot of a run that is not there", run: name) }
     }

@@ -54,9 +54,10 @@ public final class Server {
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
         let waiters = Waiters(limit: Configuration.waitingReads)
+        let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
         loop = RunLoop(
             writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
-            publisher: EventPublisher(socket: events, instance: instance),
+            offers: offers, publisher: EventPublisher(socket: events, instance: instance),
             effects: EffectRunner(
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
@@ -67,7 +68,7 @@ public final class Server {
             counters: counters, logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
-            loop: loop, readers: readers, published: published, waiters: waiters,
+            loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
@@ -79,7 +80,12 @@ public final class Server {
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength,
             // Nobody waits for those replies any more, and their contexts are wanted.
-            onDisconnect: { peer in answers.run { waiters.end(connection: peer.connection) } }
+            onDisconnect: { peer in
+                answers.run {
+                    waiters.end(connection: peer.connection)
+                    offers.end(connection: peer.connection)
+                }
+            }
         ) { request in
             desk.take(request)
         }

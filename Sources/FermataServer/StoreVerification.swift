@@ -57,6 +57,7 @@ public struct StoreVerification {
         part("requests") { try $0.verifyRequests() }
         part("agents") { try $0.verifyAgents() }
         part("outbox") { try $0.verifyOutbox() }
+        part("tools") { try $0.verifyTools() }
         return report
     }
 
@@ -84,8 +85,11 @@ public struct StoreVerification {
         var events = try Ahead(inspection.events())
         var asks = try Ahead(inspection.asks())
         var snapshots = try Ahead(inspection.snapshots())
+        var calls = try Ahead(inspection.readyCalls())
         var done: UInt64 = 0
-        while let id = [runs.head?.run, events.head?.run, asks.head?.run, snapshots.head?.run].compactMap(\.self).min() {
+        while let id = [
+            runs.head?.run, events.head?.run, asks.head?.run, snapshots.head?.run, calls.head?.key.run,
+        ].compactMap(\.self).min() {
             var run = RunVerification(id: id)
             if let row = runs.head, row.run == id {
                 run.row = row
@@ -108,6 +112,10 @@ public struct StoreVerification {
                 run.read(ask, &report)
                 report.asks += 1
                 try asks.advance()
+            }
+            while let call = calls.head, call.key.run == id {
+                run.read(call, &report)
+                try calls.advance()
             }
             run.end(&report)
         }
@@ -147,6 +155,19 @@ public struct StoreVerification {
                     run: run, seq: message.key.seq)
             }
             if !isDead { first = message.key }
+        }
+    }
+
+    private mutating func verifyTools() throws {
+        let tools = try inspection.tools()
+        while let row = try tools.next() {
+            guard let tool = try? FermataRegisteredTool(row) else {
+                report.add("tool \(row.name): it does not decode")
+                continue
+            }
+            if tool.spec.name != row.name || tool.registeredAt != row.at {
+                report.add("tool \(row.name): its row says another name or time than the tool itself")
+            }
         }
     }
 

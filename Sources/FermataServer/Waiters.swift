@@ -20,6 +20,8 @@ final class Waiters: Sendable {
         case status(RunID, Set<FermataStatus>)
         /// An event of this run, or of any, that comes after this number.
         case event(RunID?, after: UInt64)
+        /// Calls to be offered; `CallOffers` knows which.
+        case calls
     }
 
     private struct Waiter: Sendable {
@@ -67,8 +69,13 @@ final class Waiters: Sendable {
     }
 
     /// Ends one waiter, unless something else has.
-    func finish(_ number: UInt64, _ ending: Ending) {
-        state.withLock { $0.waiters.removeValue(forKey: number) }?.end(ending)
+    ///
+    /// - Returns: whether it did.
+    @discardableResult
+    func finish(_ number: UInt64, _ ending: Ending) -> Bool {
+        guard let waiter = state.withLock({ $0.waiters.removeValue(forKey: number) }) else { return false }
+        waiter.end(ending)
+        return true
     }
 
     /// - Parameter statuses: those that the run had, one for each input.

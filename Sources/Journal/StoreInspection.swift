@@ -106,6 +106,20 @@ public final class StoreInspection {
         return try rows("SELECT name, version, at, body FROM agents ORDER BY name") { $0.agentRow() }
     }
 
+    /// By name.
+    public func tools() throws(JournalError) -> RowCursor<ToolRow> {
+        guard schema >= 3 else { return RowCursor(path: path) }
+        return try rows("SELECT name, at, body FROM tools ORDER BY name") { $0.toolRow() }
+    }
+
+    /// By run, then by number.
+    public func readyCalls() throws(JournalError) -> RowCursor<ReadyCallRow> {
+        guard schema >= 3 else { return RowCursor(path: path) }
+        return try rows(
+            "SELECT ready_at, run, number, attempt, tool, body FROM ready_calls ORDER BY run, number"
+        ) { ReadyCallRow(key: try $0.readyCallKey(), tool: $0.text(at: 4), body: $0.blob(at: 5)) }
+    }
+
     /// By endpoint, then by run, seq and kind; with whether it has a time, and whether it is dead.
     public func outbox() throws(JournalError) -> RowCursor<(message: OutboxRow, isDue: Bool, isDead: Bool)> {
         guard schema >= 3 else { return RowCursor(path: path) }

@@ -1,5 +1,5 @@
 /// The beginning and the end of a text of any length, in bounded memory.
-struct HeadAndTail: Sendable {
+public struct HeadAndTail: Sendable {
     private let headLimit: Int
     private let tailLimit: Int
     private var head: [UInt8] = []
@@ -8,14 +8,14 @@ struct HeadAndTail: Sendable {
     private var total: UInt64 = 0
 
     /// - Parameter limit: how many bytes of text are kept, half at either end.
-    init(limit: Int) {
+    public init(limit: Int) {
         let limit = max(limit, 64)
         headLimit = limit - limit / 2
         tailLimit = limit / 2
     }
 
     /// - Parameter text: valid UTF-8, whole characters.
-    mutating func append(_ text: [UInt8]) {
+    public mutating func append(_ text: [UInt8]) {
         total += UInt64(text.count)
         let forHead = min(text.count, headLimit - head.count)
         if forHead > 0 { head.append(contentsOf: text[..<forHead]) }
@@ -25,7 +25,7 @@ struct HeadAndTail: Sendable {
     }
 
     /// The text, or both its ends with a line between them that says how many bytes are missing.
-    func output(repaired: Bool) -> ToolOutput {
+    public func output(repaired: Bool) -> ToolOutput {
         if total <= UInt64(headLimit + tailLimit) {
             return ToolOutput(text: String(decoding: head + tail, as: UTF8.self), repaired: repaired)
         }

@@ -1,0 +1,185 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// Tools that workers serve, and their calls.
+extension Control {
+    // MARK: - Tools
+
+    func registerTools(
+        _ register: FermataRegisterTools, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        let tools: [FermataToolSpec]
+        do {
+            try check(worker: register.worker)
+            guard !register.tools.isEmpty else {
+                throw Refusal(.invalidArgument, "tools is empty", details: ["field": "tools"])
+            }
+            tools = try launches.workerTools(register.tools, field: "tools")
+        } catch let refusal as Refusal {
+            return refuse(register, refusal, complete)
+        }
+        loop.inbox.put(
+            .registerTools(
+                ToolCommand(
+                    tools: tools, worker: register.worker, by: register.by.isEmpty ? exchange.sender : register.by,
+                    identity: try identity(of: register, complete))))
+    }
+
+    func listTools(_ list: FermataListTools, _ complete: @escaping Exchange.Completion) throws {
+        let limit = Control.rows(list.limit)
+        guard list.after.isEmpty || FermataAgent.isName(list.after) else { throw Refusal.badCursor }
+        try readers.readPage { [launches, offers] reader in
+            complete(
+                Result {
+                    var reply = FermataListToolsReply()
+                    if list.after.isEmpty {
+                        reply.tools = launches.builtIn.map { tool in .with { $0.spec = tool } }
+                    }
+                    let after = list.after.isEmpty ? nil : list.after
+                    reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                        try reader.tools(after: after, limit: limit)
+                    } each: { row in
+                        var tool = try FermataRegisteredTool(row)
+                        tool.polledAt = offers.polledAt(row.name) ?? 0
+                        reply.tools.append(tool)
+                        return (row.body.count, row.name)
+                    } ?? ""
+                    return try reply.serializedBytes()
+                })
+        }
+    }
+
+    /// Reads those of these tools that are registered.
+    func withTools(
+        named names: [String], _ body: @escaping @Sendable (Result<[FermataToolSpec], Refusal>) -> Void
+    ) {
+        guard !names.isEmpty else { return body(.success([])) }
+        readers.lookUp { reader in
+            body(Result { try Control.tools(named: names, reader) })
+        }
+    }
+
+    static func tools(named names: [String], _ reader: JournalReader) throws -> [FermataToolSpec] {
+        try names.compactMap { try reader.tool($0) }.map { try FermataRegisteredTool($0).spec }
+    }
+
+    // MARK: - Calls
+
+    func takeCalls(
+        _ take: FermataTakeCalls, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        if take.waitMs > 0, !exchange.isAlone {
+            throw Refusal(
+                .invalidArgument, "a read that waits has to be alone in its message", details: ["field": "wait_ms"])
+        }
+        try check(worker: take.worker)
+        guard !take.tools.isEmpty, take.tools.count <= FermataToolSpec.maximumCount,
+            take.tools.allSatisfy(FermataAgent.isName)
+        else {
+            throw Refusal(
+                .invalidArgument, "tools is not 1 to \(FermataToolSpec.maximumCount) names of tools",
+                details: ["field": "tools"])
+        }
+        let wait = Int64(min(take.waitMs, Configuration.maximumWaitMilliseconds)) * 1000
+        offers.take(
+            CallOffers.Poll(
+                tools: Set(take.tools), limit: min(max(1, Int(take.limit)), Configuration.offersAtOnce),
+                connection: exchange.connection, complete: complete),
+            until: wait == 0 ? nil : Clock.monotonic + wait)
+        if wait > 0 { loop.inbox.wake() }
+    }
+
+    func startCall(
+        _ start: FermataStartCall, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        do throws(Refusal) {
+            try check(worker: start.worker)
+            _ = try Control.lease(start.leaseMs)
+        } catch {
+            return refuse(start, error, complete)
+        }
+        try onRun(
+            start, .startCall(call: start.call, attempt: start.attempt, worker: start.worker), exchange, complete)
+    }
+
+    func completeCall(
+        _ done: FermataCompleteCall, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        do {
+            try check(worker: done.worker)
+            let result = try Control.result(done)
+            try onRun(
+                done,
+                .completeCall(call: done.call, attempt: done.attempt, worker: done.worker, result), exchange, complete)
+        } catch let refusal as Refusal {
+            refuse(done, refusal, complete)
+        }
+    }
+
+    func extendCall(_ extend: FermataExtendCall, _ complete: @escaping Exchange.Completion) throws {
+        try check(worker: extend.worker)
+        let lease = try Control.lease(extend.leaseMs)
+        if !extend.output.isEmpty { try check(text: extend.output, field: "output") }
+        try find(extend.run) { [loop] found in
+            switch found {
+            case .failure(let refusal): complete(.failure(refusal))
+            case .success(let run):
+                loop.inbox.put(
+                    .extendCall(
+                        RunLoop.Extension(
+                            run: run, call: extend.call, attempt: extend.attempt, worker: extend.worker, lease: lease,
+                            output: extend.output, reply: complete)))
+            }
+        }
+    }
+
+    // MARK: - Checks
+
+    private func check(worker: String) throws(Refusal) {
+        guard (1...Configuration.maximumNameBytes).contains(worker.utf8.count) else {
+            throw Refusal(
+                .invalidArgument, "worker is not 1 to \(Configuration.maximumNameBytes) bytes",
+                details: ["field": "worker"])
+        }
+    }
+
+    /// The length of a lease, µs.
+    static func lease(_ milliseconds: UInt32) throws(Refusal) -> Int64 {
+        guard milliseconds > 0 else { return Configuration.defaultLease }
+        guard Configuration.leases.contains(milliseconds) else {
+            let (least, most) = (Configuration.leases.lowerBound, Configuration.leases.upperBound)
+            throw Refusal(
+                .invalidArgument, "lease_ms is not from \(least) to \(most)", details: ["field": "lease_ms"])
+        }
+        return Int64(milliseconds) * 1000
+    }
+
+    private static func result(_ done: FermataCompleteCall) throws(Refusal) -> WorkerResult {
+        func fits(_ text: String, _ field: String) throws(Refusal) {
+            guard text.utf8.count <= Configuration.maximumTextBytes else {
+                throw Refusal(
+                    .invalidArgument, "\(field) is longer than \(Configuration.maximumTextBytes) bytes",
+                    details: ["field": field])
+            }
+        }
+        switch done.outcome {
+        case .result(let text):
+            try fits(text, "result")
+            return .result(text)
+        case .error(let text):
+            try fits(text, "error")
+            return .failure(text)
+        case .pause(let question):
+            for (text, field) in [
+                (question.question, "pause.question"), (question.context, "pause.context"),
+                (question.defaultAnswer, "pause.default_answer"), (question.format.schema, "pause.format.schema"),
+            ] { try fits(text, field) }
+            return .pause(question)
+        case nil:
+            throw Refusal(
+                .invalidArgument, "none of result, error and pause is set", details: ["field": "outcome"])
+        }
+    }
+}

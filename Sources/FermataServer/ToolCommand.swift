@@ -1,0 +1,44 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import Journal
+internal import SwiftProtobuf
+
+/// A RegisterTools, decoded and checked.
+struct ToolCommand: Sendable {
+    let tools: [FermataToolSpec]
+    let worker: String
+    let by: String
+    let identity: RunLoop.CommandIdentity
+}
+
+/// Registered tools change through the loop, as stored agents do.
+extension RunLoop {
+    func handle(_ command: ToolCommand) {
+        var isChanged = false
+        do {
+            for tool in command.tools {
+                let row = try batch.tools[tool.name] ?? writer.tool(tool.name)
+                if let row, try FermataRegisteredTool(row).spec == tool { continue }
+                isChanged = true
+                batch.tools[tool.name] = ToolRow(
+                    .with {
+                        $0.spec = tool
+                        $0.worker = command.worker
+                        $0.registeredAt = Clock.now
+                        $0.by = command.by
+                    })
+            }
+        } catch { fail("the journal cannot be read", error) }
+        remember(command.identity, try! FermataRegisterToolsReply.with { $0.changed = isChanged }.serializedBytes())
+    }
+}
+
+extension ToolRow {
+    init(_ tool: FermataRegisteredTool) {
+        self.init(name: tool.spec.name, at: tool.registeredAt, body: try! tool.serializedBytes())
+    }
+}
+
+extension FermataRegisteredTool {
+    init(_ row: ToolRow) throws { try self.init(serializedBytes: row.body) }
+}
