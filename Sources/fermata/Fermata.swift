@@ -43,7 +43,7 @@ struct Fermata: AsyncParsableCommand {
                     List.self, Show.self, History.self, TailEvents.self, Wait.self,
                 ]),
             CommandGroup(name: "Copies", subcommands: [Export.self, Import.self, Fork.self]),
-            CommandGroup(name: "Agents", subcommands: [AgentCommand.self]),
+            CommandGroup(name: "Agents", subcommands: [AgentCommand.self, Tools.self]),
             CommandGroup(
                 name: "The server",
                 subcommands: [

@@ -48,6 +48,10 @@ struct Show: AsyncParsableCommand {
             let state = call.state == .ended ? call.outcome.protocolName : call.state.protocolName
             line("call \(call.number)", "\(call.tool) \(call.arguments)  \(state)")
         }
+        for tool in summary.waitsForTools {
+            let note = reply.servedTools.contains(tool) ? "" : " (none has asked for its calls lately)"
+            line("worker", "waits for a worker that serves \(tool)\(note)")
+        }
         if !summary.lastMessage.isEmpty { print("\n\(summary.lastMessage)") }
     }
 
@@ -96,6 +100,8 @@ extension FermataRunSummary {
         case .paused, .pausing:
             "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)"
                 + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
+        case .waiting where openAsks.isEmpty:
+            "WAITING: for a worker that serves \(waitsForTools.joined(separator: ", "))"
         case .waiting: "WAITING: see fermata inbox; asks \(openAsks.map(String.init).joined(separator: ", "))"
         default: status.protocolName
         }

@@ -27,6 +27,7 @@ struct Stats: AsyncParsableCommand {
         line("runs in memory", "\(stats.runsInMemory)")
         line("model calls", "\(stats.modelCallsInFlight) in flight, \(Self.bytes(stats.historyBytes)) of history kept")
         line("tools", "\(stats.toolsExecuting) executing")
+        line("workers", "\(stats.leases) calls, \(stats.callOffers) offered since the start")
         line("requests", "\(stats.requestsInProgress) in progress, \(stats.readsWaiting) reads waiting")
         line("commands", "\(stats.commandsQueued) queued, \(Self.bytes(stats.requestBytes))")
         section("done")
