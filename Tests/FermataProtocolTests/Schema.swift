@@ -22,6 +22,9 @@ enum Schema {
         FermataPutAgentReply.self, FermataGetAgent.self, FermataGetAgentReply.self, FermataListAgents.self,
         FermataListAgentsReply.self, FermataAgent.self, FermataStoredAgent.self, FermataModelOptions.self,
         FermataLimits.self, FermataStats.self, FermataStatsReply.self, FermataLimitReached.self,
+        FermataRegisterTools.self, FermataRegisterToolsReply.self, FermataListTools.self, FermataListToolsReply.self,
+        FermataRegisteredTool.self, FermataTakeCalls.self, FermataTakeCallsReply.self, FermataCallOffer.self,
+        FermataStartCall.self, FermataExtendCall.self, FermataExtendCallReply.self, FermataCompleteCall.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
