@@ -33,6 +33,7 @@ extension FermataAgent {
         check("model_attempts", modelAttempts <= 100, "must be at most 100")
         problems += modelOptions.problems.map { $0.inside("model_options") }
         problems += limits.problems.map { $0.inside("limits") }
+        problems += workerTools.problems(field: "worker_tools")
         return problems
     }
 
