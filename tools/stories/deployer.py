@@ -13,4 +13,4 @@ def deploy(environment: str, version: str):
     return f"Version {version} is on {environment}."
 
 
-worker.run()
+worker.run(ready=lambda: print("serving", flush=True))

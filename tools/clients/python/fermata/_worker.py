@@ -122,8 +122,9 @@ class Worker:
         """What it serves, as the server is told."""
         return [tool.spec for tool in self._tools.values()]
 
-    def run(self, *, on_signals: bool = True) -> None:
-        """Serves until ``stop``, then lets the calls that execute come to their end.
+    def run(self, *, ready: Optional[Callable[[], None]] = None, on_signals: bool = True) -> None:
+        """Serves until ``stop``, then lets the calls that execute come to their end. ``ready`` is called once the
+        tools are registered: agents can be launched with them from then on.
 
         On the main thread SIGTERM and SIGINT stop it, unless ``on_signals`` is false; the second one cancels the calls
         that execute and does not wait for them.
@@ -141,6 +142,8 @@ class Worker:
             self.client.register_tools(self.name, self.tools, cancel=self._stopping)
             log.info("%s serves %s", self.name, ", ".join(self._tools))
             leases.start()
+            if ready is not None:
+                ready()
             self._take()
         except Cancelled:
             pass

@@ -42,8 +42,9 @@ class FakeServer:
 
     def start(self):
         self._sockets = [pynng.Rep0(recv_timeout=20), pynng.Pub0(send_buffer_size=8192), pynng.Pub0(send_buffer_size=8192)]
-        self.subscribers = threading.Semaphore(0)
+        self.subscribers, self.readers_of_text = threading.Semaphore(0), threading.Semaphore(0)
         self._sockets[1].add_post_pipe_connect_cb(lambda _: self.subscribers.release())
+        self._sockets[2].add_post_pipe_connect_cb(lambda _: self.readers_of_text.release())
         for socket, url in zip(self._sockets, [self.url, self.hello.events_url, self.hello.text_url]):
             socket.listen(url)
         self._is_ending = False

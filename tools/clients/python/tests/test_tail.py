@@ -179,6 +179,8 @@ class Tails(unittest.TestCase):
 class Texts(unittest.TestCase):
     def test_text_as_it_streams(self):
         with FakeServer(lambda _: None) as server, fermata.Client(server.url).text() as text:
+            # The race: the client's end of the connection is there, and the server's is not yet.
+            server.readers_of_text.acquire()
             for number in range(1, 4):
                 server.publish(b"d", pb.TEXT_DELTA, pb.TextDelta(run=RUN, number=number, text="a"), socket=2)
             self.assertEqual([next(text).number for _ in range(3)], [1, 2, 3])

@@ -67,8 +67,10 @@ class Workers(unittest.TestCase):
         self.worker = fermata.Worker(fermata.Client(self.server.url), name="w", lease=lease, threads=threads)
         for function in functions:
             self.worker.tool(**flags)(function) if flags else self.worker.tool(function)
-        self.thread = threading.Thread(target=self.worker.run)
+        ready = threading.Event()
+        self.thread = threading.Thread(target=lambda: self.worker.run(ready=ready.set))
         self.thread.start()
+        self.assertTrue(ready.wait(10) and self.desk.registered)
         self.addCleanup(self.end)
         return self.desk
 
