@@ -26,4 +26,4 @@ def askOperator(question: str, severity: Literal["low", "normal", "high"] = "nor
     )
 
 
-worker.run()
+worker.run(ready=lambda: print("serving", flush=True))
