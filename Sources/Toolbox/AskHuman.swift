@@ -6,14 +6,27 @@ extension ToolDefinition {
         description: """
             Asks the people who supervise this work a question and waits for the answer, however long that takes. \
             Use it when a decision is not yours to make, or when something is missing that only they know. \
-            The result is the answer as they wrote it.
+            The result is the answer as they wrote it; an answer that does not have the format that you ask for is \
+            not taken.
             """,
         parametersJSON: """
             {"type":"object","properties":{\
             "question":{"type":"string","minLength":1,\
             "description":"One clear question, understandable without the conversation."},\
             "context":{"type":"string",\
-            "description":"What they need to know to answer: what you found, the choices, what you would do."}\
+            "description":"What they need to know to answer: what you found, what you would do."},\
+            "urgency":{"type":"string","enum":["low","normal","high","critical"],\
+            "description":"Normal if left out. High and critical are for what costs something while it waits."},\
+            "format":{"type":"string","enum":["free_text","yes_no","choice","json"],\
+            "description":"What the answer is: any text (if left out), exactly yes or no, exactly one of the choices, \
+            or JSON that fits the schema."},\
+            "choices":{"type":"array","minItems":1,"maxItems":100,\
+            "items":{"type":"string","minLength":1,"maxLength":1024},\
+            "description":"The possible answers, all different; with the format choice."},\
+            "schema":{"type":"object",\
+            "description":"JSON Schema of the answer, with the format json. Possible are type, enum, const, properties, \
+            required, additionalProperties (true or false), items, minItems, maxItems, minLength, maxLength, minimum, \
+            maximum."}\
             },"required":["question"],"additionalProperties":false}
             """,
         idempotent: true,
