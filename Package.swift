@@ -59,7 +59,7 @@ let package = Package(
         .target(name: "Journal", dependencies: ["SQLite"], swiftSettings: settings),
         .target(
             name: "AgentFiles",
-            dependencies: ["FermataProtocol", .product(name: "Yams", package: "Yams"), protobuf],
+            dependencies: ["FermataCore", "FermataProtocol", .product(name: "Yams", package: "Yams"), protobuf],
             swiftSettings: settings),
         // Static: it starts once for each tool call, in a quarter of the time that loading Swift's libraries takes.
         .executableTarget(

@@ -9,6 +9,10 @@ extension AgentFile {
         var agent = agent
         if agent.modelOptions == FermataModelOptions() { agent.clearModelOptions() }
         if agent.limits == FermataLimits() { agent.clearLimits() }
+        if agent.policy == FermataPolicy() { agent.clearPolicy() }
+        // Whoever wrote them: to a file they are the same.
+        if agent.hasPolicy { agent.policy.spellEqualsAsFilesDo() }
+        for index in agent.workerTools.indices { agent.workerTools[index].byWorker = false }
         // Block text is for people to read; where it would not come back as it was, quoted text does.
         for style in [Node.Scalar.Style.literal, .doubleQuoted] {
             if let text = write(agent, style), (try? parse(Array(text.utf8), file: "")) == agent { return text }
@@ -22,7 +26,7 @@ extension AgentFile {
     }
 }
 
-private struct AgentWriting {
+struct AgentWriting {
     /// Of texts with several lines.
     let style: Node.Scalar.Style
 
@@ -37,6 +41,10 @@ private struct AgentWriting {
         if agent.modelAttempts > 0 { pairs.append(("model_attempts", number(agent.modelAttempts))) }
         let limits = limits(agent.limits)
         if !limits.isEmpty { pairs.append(("limits", mapping(limits))) }
+        if !agent.policy.tools.isEmpty { pairs.append(("policy", policy(agent.policy))) }
+        if !agent.workerTools.isEmpty {
+            pairs.append(("worker_tools", Node(agent.workerTools.map(workerTool), Tag(.seq), .block)))
+        }
         return mapping(pairs)
     }
 
@@ -55,16 +63,17 @@ private struct AgentWriting {
         var pairs: [(String, Node)] = []
         if limits.hasMaxSteps { pairs.append(("max_steps", number(limits.maxSteps))) }
         if limits.hasMaxCostNanoUsd { pairs.append(("max_cost_usd", number(Dollars(nano: limits.maxCostNanoUsd)))) }
+        if limits.hasMaxRepeats { pairs.append(("max_repeats", number(limits.maxRepeats))) }
         return pairs
     }
 
-    private func mapping(_ pairs: [(String, Node)]) -> Node {
+    func mapping(_ pairs: [(String, Node)]) -> Node {
         Node(pairs.map { (Node($0, Tag(.str)), $1) }, Tag(.map), .block)
     }
 
     private func texts(_ texts: [String]) -> Node { Node(texts.map(text), Tag(.seq), .flow) }
 
-    private func text(_ text: String) -> Node {
+    func text(_ text: String) -> Node {
         if text.utf8.contains(UInt8(ascii: "\n")) { return Node(text, Tag(.str), style) }
         // Without quotes only what nobody reads as anything else.
         let isPlain = Node(text).tag.rawValue == Tag.Name.str.rawValue && text.utf8.first.map(Self.isLetter) == true
@@ -73,7 +82,7 @@ private struct AgentWriting {
         return Node(text, Tag(.str), isPlain ? .plain : .doubleQuoted)
     }
 
-    private func number(_ number: some CustomStringConvertible) -> Node { Node("\(number)", .implicit, .plain) }
+    func number(_ number: some CustomStringConvertible) -> Node { Node("\(number)", .implicit, .plain) }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte) || (97...122).contains(byte) }
 }

@@ -1,8 +1,9 @@
 public import FermataProtocol
 internal import Glibc
+internal import Yams
 
 /// An agent as a YAML file. The keys are those of `Agent` in fermata.proto, but for `limits.max_cost_usd`, which is in
-/// dollars there.
+/// dollars there, and a policy's `deadline`, which is a period.
 ///
 /// Threads: any. Reading a file blocks for as long as the file system takes.
 public enum AgentFile {
@@ -21,6 +22,15 @@ public enum AgentFile {
     /// - Parameter file: its name, for mistakes.
     /// - Throws: everything that is wrong with it.
     public static func parse(_ bytes: [UInt8], file: String) throws(AgentFileError) -> FermataAgent {
+        let known = AgentKeys.agent.joined(separator: ", ")
+        let root = try root(bytes, file: file, whenEmpty: "an agent has at least a name: \(known)")
+        var reading = AgentReading(file: file)
+        let agent = reading.agent(root)
+        try reading.end()
+        return agent
+    }
+
+    static func root(_ bytes: [UInt8], file: String, whenEmpty hint: String) throws(AgentFileError) -> Node {
         guard bytes.count <= maximumBytes else { throw wrong(file, nil, "is larger than \(maximumBytes >> 20) MiB") }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let valid = String(decoding: bytes, as: UTF8.self).unicodeScalars.prefix { $0 != "\u{FFFD}" }
@@ -29,21 +39,16 @@ public enum AgentFile {
         // The parser takes a byte order mark for text.
         let unmarked = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         guard let root = try YAMLDocument.root(of: unmarked, file: file) else {
-            throw wrong(file, nil, "is empty; an agent has at least a name: \(AgentKeys.agent.joined(separator: ", "))")
+            throw wrong(file, nil, "is empty; \(hint)")
         }
-        var reading = AgentReading(file: file)
-        let agent = reading.agent(root)
-        guard reading.mistakes.isEmpty else {
-            throw AgentFileError(reading.mistakes.sorted { $0.line ?? 0 < $1.line ?? 0 })
-        }
-        return agent
+        return root
     }
 
     private static func wrong(_ file: String, _ line: Int?, _ text: String) -> AgentFileError {
         AgentFileError([AgentMistake(file: file, line: line, text: text)])
     }
 
-    private static func bytes(of file: String) throws(AgentFileError) -> [UInt8] {
+    static func bytes(of file: String) throws(AgentFileError) -> [UInt8] {
         let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw wrong(file, nil, "cannot be read: \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
@@ -70,7 +75,12 @@ public enum AgentFile {
 enum AgentKeys {
     static let agent = [
         "name", "description", "model", "model_options", "system_prompt", "tools", "model_attempts", "limits",
+        "policy", "worker_tools",
     ]
     static let modelOptions = ["temperature", "top_p", "max_output_tokens", "seed", "reasoning_effort", "stop"]
-    static let limits = ["max_steps", "max_cost_usd"]
+    static let limits = ["max_steps", "max_cost_usd", "max_repeats"]
+    static let toolPolicy = ["rules", "gate", "when_unknown", "urgency", "deadline"]
+    static let rule = ["when", "gate"]
+    static let condition = ["pointer", "equals", "greater", "less", "matches"]
+    static let workerTool = ["name", "description", "parameters", "idempotent", "parallel"]
 }

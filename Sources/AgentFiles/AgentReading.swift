@@ -4,9 +4,9 @@ internal import Yams
 /// Makes an agent of a YAML document, and notes everything that is wrong with it.
 struct AgentReading {
     let file: String
-    private(set) var mistakes: [AgentMistake] = []
+    var mistakes: [AgentMistake] = []
     /// Where each key is, by its whole name.
-    private var lines: [String: Int] = [:]
+    var lines: [String: Int] = [:]
 
     init(file: String) { self.file = file }
 
@@ -26,12 +26,22 @@ struct AgentReading {
             case "limits":
                 let limits = limits(value)
                 if limits != FermataLimits() { agent.limits = limits }
+            case "policy":
+                let policy = policy(value, in: key)
+                if policy != FermataPolicy() { agent.policy = policy }
+            case "worker_tools": agent.workerTools = workerTools(value, key)
             default: break
             }
         }
         if lines["name"] == nil { mistakes.append(AgentMistake(file: file, line: 1, key: "name", text: "is missing")) }
         noteProblems(of: agent)
+        noteProblems(of: agent.policy, in: "policy")
         return agent
+    }
+
+    /// - Throws: everything that was noted.
+    func end() throws(AgentFileError) {
+        if !mistakes.isEmpty { throw AgentFileError(mistakes.sorted { $0.line ?? 0 < $1.line ?? 0 }) }
     }
 
     private mutating func modelOptions(_ node: Node) -> FermataModelOptions {
@@ -62,6 +72,7 @@ struct AgentReading {
                     break
                 }
                 limits.maxCostNanoUsd = dollars.nano
+            case "limits.max_repeats": if let count: UInt32 = integer(value, key) { limits.maxRepeats = count }
             default: break
             }
         }
@@ -71,21 +82,24 @@ struct AgentReading {
     /// The rules that the server has too.
     private mutating func noteProblems(of agent: FermataAgent) {
         for problem in agent.problems {
-            let key = problem.field == "limits.max_cost_nano_usd" ? "limits.max_cost_usd" : problem.field
-            // What could not be read, or is not there, has been noted already.
-            if mistakes.contains(where: { $0.key == key || $0.key?.hasPrefix(key + "[") == true }) { continue }
-            mistakes.append(AgentMistake(file: file, line: lines[key], key: key, text: problem.rule))
+            note(problem.field == "limits.max_cost_nano_usd" ? "limits.max_cost_usd" : problem.field, problem.rule)
         }
     }
 
-    private mutating func wrong(_ node: Node, _ key: String, _ text: String) {
+    mutating func note(_ key: String, _ rule: String) {
+        // What could not be read, or is not there, has been noted already.
+        if mistakes.contains(where: { $0.key == key || $0.key?.hasPrefix(key + "[") == true }) { return }
+        mistakes.append(AgentMistake(file: file, line: lines[key], key: key.isEmpty ? nil : key, text: rule))
+    }
+
+    mutating func wrong(_ node: Node, _ key: String, _ text: String) {
         mistakes.append(AgentMistake(file: file, line: node.mark?.line ?? lines[key], key: key, text: text))
     }
 
     // MARK: - Values
 
     /// The known members of a mapping, by their whole names; the others are noted.
-    private mutating func members(of node: Node, _ known: [String], in parent: String) -> [(String, Node)] {
+    mutating func members(of node: Node, _ known: [String], in parent: String) -> [(String, Node)] {
         let list = "known: " + known.joined(separator: ", ")
         guard case .mapping(let mapping) = node else {
             let text = (parent.isEmpty ? "an agent's file must have keys and their values" : "must have keys") + "; \(list)"
@@ -108,9 +122,9 @@ struct AgentReading {
         return members
     }
 
-    private static func join(_ parent: String, _ name: String) -> String { parent.isEmpty ? name : "\(parent).\(name)" }
+    static func join(_ parent: String, _ name: String) -> String { parent.isEmpty ? name : "\(parent).\(name)" }
 
-    private mutating func text(_ node: Node, _ key: String) -> String? {
+    mutating func text(_ node: Node, _ key: String) -> String? {
         guard case .scalar(let scalar) = node else {
             wrong(node, key, "must be text")
             return nil
@@ -127,7 +141,7 @@ struct AgentReading {
         return scalar.string
     }
 
-    private mutating func texts(_ node: Node, _ key: String) -> [String] {
+    mutating func texts(_ node: Node, _ key: String) -> [String] {
         guard case .sequence(let items) = node else {
             wrong(node, key, "must be a list of texts, such as [one, two]")
             return []
@@ -136,13 +150,13 @@ struct AgentReading {
     }
 
     /// What is written without quotes and without a tag of its own.
-    private func plain(_ node: Node) -> String? {
+    func plain(_ node: Node) -> String? {
         guard case .scalar(let scalar) = node, scalar.style == .plain else { return nil }
         return node.tag.rawValue.hasPrefix("!") ? nil : scalar.string
     }
 
     /// Decimal digits: what YAML reads as hexadecimal, octal or base 60 is refused.
-    private mutating func integer<Number: FixedWidthInteger>(_ node: Node, _ key: String) -> Number? {
+    mutating func integer<Number: FixedWidthInteger>(_ node: Node, _ key: String) -> Number? {
         if let plain = plain(node), plain.utf8.allSatisfy({ (48...57).contains($0) || $0 == UInt8(ascii: "-") }),
             plain == "0" || !plain.hasPrefix("0"), let number = Number(plain)
         {
@@ -152,7 +166,7 @@ struct AgentReading {
         return nil
     }
 
-    private mutating func number(_ node: Node, _ key: String) -> Double? {
+    mutating func number(_ node: Node, _ key: String) -> Double? {
         if let plain = plain(node), let first = plain.utf8.first, first != UInt8(ascii: "+"),
             plain.utf8.allSatisfy({ (48...57).contains($0) || "+-.eE".utf8.contains($0) }), let number = Double(plain),
             number.isFinite

@@ -105,7 +105,7 @@ extension FermataAnswerFormat {
 
 extension JSONValue {
     /// As JSON text, without white space; members in the order of their names.
-    var jsonText: String {
+    public var jsonText: String {
         switch self {
         case .null: "null"
         case .bool(let bool): "\(bool)"

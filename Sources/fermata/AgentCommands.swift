@@ -11,7 +11,9 @@ struct AgentCommand: AsyncParsableCommand {
         abstract: "Check, store and show agents: what runs are launched from, as YAML files.",
         discussion: """
             A file has a name, and if wanted description, model, model_options (temperature, top_p, max_output_tokens, \
-            seed, reasoning_effort, stop), system_prompt, tools, model_attempts and limits (max_steps, max_cost_usd). \
+            seed, reasoning_effort, stop), system_prompt, tools, model_attempts, limits (max_steps, max_cost_usd, \
+            max_repeats), policy (as in fermata help policy) and worker_tools (tools that workers serve: name, \
+            description, parameters, idempotent, parallel). \
             A run keeps the agent that it was launched with, whatever is stored later.
 
             EXAMPLES

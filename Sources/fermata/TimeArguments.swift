@@ -1,3 +1,4 @@
+internal import AgentFiles
 internal import FermataProtocol
 internal import Foundation
 
@@ -9,25 +10,10 @@ enum TimeArgument {
 
     /// `90s`, `30m`, `2h`, `1d`, also put together from the largest to the smallest: `1h30m`.
     static func period(_ text: String) throws -> Int64 {
-        let units: [(letter: Character, seconds: Int64)] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)]
-        let mistake = Mistake(description: "a period is written like 90s, 30m, 2h, 1d or 1h30m")
-        var seconds: Int64 = 0
-        var next = units[...]
-        var digits = ""
-        for letter in text {
-            if letter.isASCII, letter.isNumber {
-                digits.append(letter)
-                continue
-            }
-            guard let unit = next.firstIndex(where: { $0.letter == letter }), let number = Int64(digits),
-                number < 100_000_000
-            else { throw mistake }
-            seconds += number * units[unit].seconds
-            next = units[(unit + 1)...]
-            digits = ""
+        guard let period = Period(text) else {
+            throw Mistake(description: "a period is written like 90s, 30m, 2h, 1d or 1h30m")
         }
-        guard digits.isEmpty, seconds > 0 else { throw mistake }
-        return seconds * 1_000_000
+        return period.milliseconds * 1000
     }
 
     /// A time to come: a date and time, or the next time that the clock shows this.
