@@ -131,6 +131,29 @@ extension OneServerAtATime {
             }
         }
 
+        /// A copy of a run that waits for a worker waits for one of its own.
+        @Test func aForkOffersItsOwnCall() async throws {
+            try await Service.run(script: Worker.script) { service, _ in
+                let worker = Worker(client: service.client)
+                try await worker.register(Worker.spec())
+                let run = try await Worker.launch(service)
+                try await service.wait(run, .waiting)
+                let fork = FermataFork.with {
+                    $0.run = run
+                    $0.start = true
+                }
+                let copy = try await service.client.send(fork).run
+                #expect(copy.status == .waiting && copy.waitsForTools == ["search"])
+                let offers = try await worker.take(limit: 9)
+                #expect(offers.map(\.run) == [run, copy.id])
+                for offer in offers {
+                    try await worker.start(offer)
+                    try await worker.complete(offer, .result("Pears."))
+                    try await service.wait(offer.run, .finished)
+                }
+            }
+        }
+
         /// Races: eight workers ask for 200 calls of fifty runs at once. Each call has one result,
         /// and none was started twice.
         @Test func manyWorkersShareALoad() async throws {
