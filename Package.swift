@@ -48,7 +48,10 @@ let package = Package(
         .systemLibrary(name: "CCurl"),
         // Digests and message authentication of the system's libcrypto: it costs no build time (swift-crypto: a minute).
         .systemLibrary(name: "COpenSSL"),
-        .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
+        .target(
+            name: "NNG", dependencies: ["CNNG"], swiftSettings: settings,
+            // The libraries are to find the module's `sendmsg` before the C library's: see BrokenPipe.swift.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=sendmsg"])]),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),

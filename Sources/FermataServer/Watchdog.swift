@@ -2,8 +2,8 @@ internal import Glibc
 internal import Logging
 internal import NNG
 
-/// Restarts ipc listeners that no longer take connections, which happens in nng before 1.6 when a peer connects and
-/// leaves before the handshake (nng issue 1518). Newer versions never need it.
+/// Restarts ipc listeners that take no connections any more: because their file was removed, or because something
+/// ended them, as nng before 1.6 did for peers that leave during the handshake (nng issue 1518; NNG stands before that).
 final class Watchdog: Sendable {
     struct Listener: Sendable {
         let url: String

@@ -2,10 +2,10 @@ internal import Glibc
 
 /// Asks from outside whether an ipc listener takes new connections.
 ///
-/// In nng before 1.6, an ipc listener is dead for new connections once a peer has connected and left before the
-/// handshake was complete ([#1518](https://github.com/nanomsg/nng/issues/1518)), while its old connections live on and
-/// the handshake itself goes on to work. So a watchdog probes every second or so, and restarts the listener if the
-/// probe says `unresponsive`. Versions from 1.6 need neither.
+/// In nng before 1.6, an ipc listener may be dead for new connections once a peer has left during the handshake
+/// ([#1518](https://github.com/nanomsg/nng/issues/1518)), while its old connections live on and the handshake itself goes
+/// on to work. The cause is taken away in this module (`sendMessageToWhoeverIsThere`); a watchdog that probes and restarts
+/// also helps where the socket's file was removed, and where something else ends a listener.
 ///
 /// The probe connects, shakes hands as a peer of no protocol, and waits for what a living listener does then: it takes
 /// the connection, sees that the protocol does not fit, and closes it. No message is sent, no context is used.

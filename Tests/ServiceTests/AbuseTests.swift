@@ -30,9 +30,7 @@ extension OneServerAtATime {
                 let kept = try await good.asks(isNew: false) { try await abuse(1) }
                 print("\(mode): a client that was there: \(kept)")
                 #expect(kept.longest < GoodClient.patience)
-                // A listener that is ended by such peers keeps those that it had taken half, in nng 1.5.2 for ever.
-                let halfTaken = UInt64(mode == "leave" ? many : 0)
-                let after = try await service.settles(since: before, descriptors: 8 + halfTaken, bytes: 16 << 20)
+                let after = try await service.settles(since: before, descriptors: 8, bytes: 16 << 20)
                 print("\(mode): descriptors \(before.descriptors) → \(after.now.descriptors),",
                     "resident \(before.residentBytes >> 10) → \(after.now.residentBytes >> 10) KiB,",
                     "listener restarts \(after.now.listenerRestarts)")
@@ -40,8 +38,7 @@ extension OneServerAtATime {
             }
         }
 
-        /// In nng before 1.6 each peer that leaves too early may end the listener; the watchdog restarts it, and a
-        /// client that was caught dials anew.
+        /// In nng before 1.6 each peer that leaves too early may end the listener, if nothing stands before that.
         @Test func aNewcomerIsAnsweredWhilePeersComeAndLeave() async throws {
             try await Service.run(script: "[]") { service, _ in
                 let run = try await service.launch("")
