@@ -1,5 +1,5 @@
 /// What runs have done and what was promised, durably: events in one order, the runs' rows beside them, accepted
-/// requests, open asks and agents. It keeps bytes and does not read them.
+/// requests, open asks, agents and tokens. It keeps bytes and does not read them.
 ///
 /// One writer, any number of readers: a reader sees whole batches, in their order, as soon as their commit returned.
 /// Every implementation passes the conformance suite of this module's tests.
@@ -140,6 +140,9 @@ public protocol JournalReading: AnyObject {
     func readyCalls(of tool: String, limit: Int) throws(JournalError) -> [ReadyCallKey]
     /// A call, if it is ready as this key says.
     func readyCall(_ key: ReadyCallKey) throws(JournalError) -> ReadyCallRow?
+
+    /// A page of the tokens, revoked or not, in the order of their ids' bytes of UTF-8.
+    func tokens(after id: String?, limit: Int) throws(JournalError) -> [TokenRow]
 
     /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.
     func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow?

@@ -100,6 +100,17 @@ public final class JournalReader: JournalReading {
         ) { $0.agentRow() }
     }
 
+    public func tokens(after id: String?, limit: Int) throws(JournalError) -> [TokenRow] {
+        let sql = "SELECT \(Statement.tokenColumns) FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2"
+        return try rows(
+            sql,
+            { statement in
+                try statement.bind(id ?? "", at: 1)
+                try statement.bind(Int64(max(0, limit)), at: 2)
+            }
+        ) { $0.tokenRow() }
+    }
+
     public func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow? {
         let sql = "SELECT run, seq, format, body FROM snapshots WHERE run = ?1"
         return try rows(sql, { try $0.bind(run, at: 1) }) { try $0.snapshotRow() }.first

@@ -197,6 +197,38 @@ public struct SnapshotRow: Sendable, Hashable {
     }
 }
 
+/// What somebody proves with a secret: a name, and how much it may do.
+public struct TokenRow: Sendable, Hashable {
+    public var id: String
+    public var name: String
+    /// The journal does not read it.
+    public var scope: Int32
+    /// Of the secret: 32 bytes.
+    public var sha256: [UInt8]
+    /// µs since 1970.
+    public var createdAt: Int64
+    /// µs since 1970.
+    public var expiresAt: Int64?
+    /// µs since 1970.
+    public var revokedAt: Int64?
+    /// Who made it.
+    public var by: String
+
+    public init(
+        id: String, name: String, scope: Int32, sha256: [UInt8], createdAt: Int64, expiresAt: Int64?,
+        revokedAt: Int64?, by: String
+    ) {
+        self.id = id
+        self.name = name
+        self.scope = scope
+        self.sha256 = sha256
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.revokedAt = revokedAt
+        self.by = by
+    }
+}
+
 /// What one transaction writes.
 public struct JournalBatch: Sendable {
     /// In order of their offsets, which begin one after the store's last.
@@ -219,11 +251,13 @@ public struct JournalBatch: Sendable {
     public var tools: [ToolRow]
     /// In order.
     public var readyCalls: [ReadyCallChange]
+    /// In order. A token that is there is replaced.
+    public var tokens: [TokenRow]
 
     public init(
         events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
         agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = [], tools: [ToolRow] = [],
-        readyCalls: [ReadyCallChange] = []
+        readyCalls: [ReadyCallChange] = [], tokens: [TokenRow] = []
     ) {
         self.events = events
         self.runs = runs
@@ -234,11 +268,12 @@ public struct JournalBatch: Sendable {
         self.outbox = outbox
         self.tools = tools
         self.readyCalls = readyCalls
+        self.tokens = tokens
     }
 
     public var isEmpty: Bool {
         events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
             && outcomes.isEmpty && outbox.isEmpty
-            && tools.isEmpty && readyCalls.isEmpty
+            && tools.isEmpty && readyCalls.isEmpty && tokens.isEmpty
     }
 }

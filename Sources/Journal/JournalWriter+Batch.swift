@@ -15,6 +15,7 @@ extension JournalWriter {
         for message in batch.outbox { try statements.outbox.write(message) }
         for tool in batch.tools { try statements.upsert(tool) }
         for change in batch.readyCalls { try statements.change(change) }
+        for token in batch.tokens { try statements.upsert(token) }
         return try write(batch.requests)
     }
 

@@ -74,6 +74,15 @@ extension Statement {
             attempt: UInt32(clamping: int64(at: 3)))
     }
 
+    static var tokenColumns: String { "id, name, scope, sha256, created_at, expires_at, revoked_at, made_by" }
+
+    /// Columns: `tokenColumns`.
+    func tokenRow() -> TokenRow {
+        TokenRow(
+            id: text(at: 0), name: text(at: 1), scope: int32(at: 2), sha256: blob(at: 3), createdAt: int64(at: 4),
+            expiresAt: optionalInt64(at: 5), revokedAt: optionalInt64(at: 6), by: text(at: 7))
+    }
+
     /// Columns: run, seq, format, body.
     func snapshotRow() throws(DamagedRow) -> SnapshotRow {
         guard let run = runID(at: 0) else { throw DamagedRow(table: "snapshots") }

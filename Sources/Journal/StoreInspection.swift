@@ -130,6 +130,12 @@ public final class StoreInspection {
         return try rows(sql) { (try $0.outboxRow(), $0.int64(at: 7) != 0, $0.int64(at: 8) != 0) }
     }
 
+    /// By id.
+    public func tokens() throws(JournalError) -> RowCursor<TokenRow> {
+        guard schema >= 3 else { return RowCursor(path: path) }
+        return try rows("SELECT \(Statement.tokenColumns) FROM tokens ORDER BY id") { $0.tokenRow() }
+    }
+
     private func rows<Row>(
         _ sql: String, _ decode: @escaping (Statement) throws -> Row
     ) throws(JournalError) -> RowCursor<Row> {

@@ -132,6 +132,18 @@ enum StoreSchema {
             PRIMARY KEY(run, number)
         ) STRICT;
         CREATE INDEX ready_calls_tool ON ready_calls(tool, ready_at, run, number, attempt);
+
+        -- Of a token's secret there is its digest only.
+        CREATE TABLE tokens(
+            id TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            scope INTEGER NOT NULL,
+            sha256 BLOB NOT NULL CHECK(length(sha256) = 32),
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER,
+            revoked_at INTEGER,
+            made_by TEXT NOT NULL
+        ) STRICT;
         """
 
     /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,

@@ -21,6 +21,7 @@ struct WriteStatements {
     private let upsertReadyCall: Statement
     private let deleteReadyCall: Statement
     private let upsertSnapshot: Statement
+    private let upsertToken: Statement
 
     init(_ database: Database) throws(SQLiteError) {
         findRequest = try database.prepare(Statement.requestSQL)
@@ -77,6 +78,8 @@ struct WriteStatements {
             INSERT INTO snapshots(run, seq, format, body) VALUES(?1, ?2, ?3, ?4)
             ON CONFLICT(run) DO UPDATE SET seq = excluded.seq, format = excluded.format, body = excluded.body
             """)
+        upsertToken = try database.prepare(
+            "INSERT OR REPLACE INTO tokens(\(Statement.tokenColumns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     }
 
     func insert(_ event: EventRow) throws(SQLiteError) {
@@ -210,6 +213,18 @@ struct WriteStatements {
             try deleteReadyCall.bind(Int64(number), at: 2)
             try deleteReadyCall.run()
         }
+    }
+
+    func upsert(_ token: TokenRow) throws(SQLiteError) {
+        try upsertToken.bind(token.id, at: 1)
+        try upsertToken.bind(token.name, at: 2)
+        try upsertToken.bind(Int64(token.scope), at: 3)
+        try upsertToken.bind(token.sha256, at: 4)
+        try upsertToken.bind(token.createdAt, at: 5)
+        try upsertToken.bind(token.expiresAt, at: 6)
+        try upsertToken.bind(token.revokedAt, at: 7)
+        try upsertToken.bind(token.by, at: 8)
+        try upsertToken.run()
     }
 
     func upsert(_ snapshot: SnapshotRow) throws(SQLiteError) {

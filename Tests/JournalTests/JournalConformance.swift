@@ -15,6 +15,7 @@ enum JournalConformance: CaseIterable {
     case keepsAgents
     case keepsTools
     case keepsReadyCalls
+    case keepsTokens
     case keepsSnapshots
     case keepsMessages
     case hasOneWriter
@@ -34,6 +35,7 @@ enum JournalConformance: CaseIterable {
         case .keepsAgents: try keepsAgents(journal)
         case .keepsTools: try keepsTools(journal)
         case .keepsReadyCalls: try keepsReadyCalls(journal)
+        case .keepsTokens: try keepsTokens(journal)
         case .keepsSnapshots: try keepsSnapshots(journal)
         case .keepsMessages: try keepsMessages(journal)
         case .hasOneWriter: try hasOneWriter(journal)
@@ -65,6 +67,7 @@ enum JournalConformance: CaseIterable {
         #expect(try writer.tool("search") == nil)
         #expect(try reader.tools(after: nil, limit: 10).isEmpty)
         #expect(try reader.readyCalls(of: "search", limit: 10).isEmpty)
+        #expect(try reader.tokens(after: nil, limit: 10).isEmpty)
         #expect(try reader.snapshot(of: Samples.run(1)) == nil)
         #expect(try reader.dueMessages(to: "a", through: .max, limit: 10).isEmpty)
         #expect(try reader.nextMessageDue(to: "a", after: .min) == nil)
@@ -397,6 +400,43 @@ enum JournalConformance: CaseIterable {
         #expect(error?.code == .invalidBatch)
         #expect(try reader.agent("new") == nil)
         #expect(try writer.agent("b") == batch.agents[1])
+    }
+
+    private func keepsTokens(_ journal: some Journal) throws {
+        let writer = try journal.openWriter()
+        let reader = try journal.openReader()
+        let tokens = ["b", "a", "ä", "B", "c"].enumerated().map { index, id in
+            TokenRow(
+                id: id, name: index < 2 ? "same" : "n \(id)", scope: Int32(index) - 1,
+                sha256: [UInt8](repeating: UInt8(index), count: 32), createdAt: Int64(index),
+                expiresAt: index % 2 == 0 ? nil : 0, revokedAt: index == 3 ? .max : nil, by: index == 4 ? "" : "ada")
+        }
+        var samples = Samples()
+        var batch = samples.batch(Samples.run(1))
+        batch.tokens = Array(tokens.prefix(2))
+        try writer.commit(batch)
+        try writer.commit(JournalBatch(tokens: Array(tokens.dropFirst(2))))
+        let sorted = tokens.sorted { Array($0.id.utf8).lexicographicallyPrecedes(Array($1.id.utf8)) }
+        var paged: [TokenRow] = []
+        while true {
+            let page = try reader.tokens(after: paged.last?.id, limit: 2)
+            if page.isEmpty { break }
+            #expect(page.count <= 2)
+            paged += page
+        }
+        #expect(paged == sorted)
+        var revoked = tokens[0]
+        revoked.revokedAt = 77
+        try writer.commit(JournalBatch(tokens: [tokens[0], revoked]))
+        let changed = sorted.map { $0.id == "b" ? revoked : $0 }
+        #expect(try reader.tokens(after: nil, limit: 100) == changed)
+        // With the events of one batch all or none.
+        var refused = samples.batch(Samples.run(2))
+        refused.tokens = [tokens[0]]
+        refused.events[1].seq = 9
+        let error = #expect(throws: JournalError.self) { try writer.commit(refused) }
+        #expect(error?.code == .invalidBatch)
+        #expect(try reader.tokens(after: nil, limit: 100) == changed)
     }
 
     private func keepsSnapshots(_ journal: some Journal) throws {

@@ -160,7 +160,7 @@ import Testing
 
     /// The version and the tables of a new store.
     private static let current = [
-        "3", "agents", "asks", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "tools",
+        "3", "agents", "asks", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "tokens", "tools",
     ]
 
     /// The version, then the tables.
