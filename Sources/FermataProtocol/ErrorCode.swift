@@ -183,6 +183,17 @@ extension ErrorCode {
         name: "REPLY_TOO_LARGE", class: .invalid, retryable: false,
         cause: "The replies to the frames before left no room for this one in a message.",
         remedy: "Send the read in a message of its own.")
+    public static let tooLarge = ErrorCode(
+        name: "TOO_LARGE", class: .invalid, retryable: false,
+        cause: "What was sent to the gateway is longer than it takes.", remedy: "Send less at once.")
+    public static let wrongHost = ErrorCode(
+        name: "WRONG_HOST", class: .invalid, retryable: false,
+        cause: "The request's Host or Origin is none that the gateway serves.",
+        remedy: "Start the gateway with --host or --origin for it.")
+    public static let unreachable = ErrorCode(
+        name: "UNREACHABLE", class: .unavailable, retryable: true,
+        cause: "The gateway has no answer from the server: it is not running, or restarts. It may have acted.",
+        remedy: "Send it again, with the same request_id.")
     public static let storeFull = ErrorCode(
         name: "STORE_FULL", class: .unavailable, retryable: true,
         cause: "The journal's file system is full; nothing was changed.", remedy: "Make room, then send it again.")
@@ -201,7 +212,7 @@ extension ErrorCode {
         conflict, invalidAnswer, unauthenticated, forbidden, notACheckpoint, newerFormat, wrongDigest, brokenJournal,
         noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken, noSuchCall,
         noSuchToken, wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed, alreadyDelivered, expired, callTaken,
-        callEnded, inFlight, runExists, replyTooLarge, storeFull, overloaded, shuttingDown, internalError,
+        callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull, overloaded, shuttingDown, internalError,
     ]
 }
 

@@ -15,6 +15,8 @@ struct Batch {
     var outcomes: [OutboxOutcome] = []
     /// Tools that were registered, by name.
     var tools: [String: ToolRow] = [:]
+    /// Tokens that were made or revoked, by id.
+    var tokens: [String: TokenRow] = [:]
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.

@@ -87,6 +87,9 @@ public struct Configuration: Sendable {
     /// Encoded history that is kept for the next model calls of all runs together, in bytes.
     static let historyBytes = 64 << 20
 
+    /// Where whoever runs the server is let in without a token, if `controlURL` is on a network.
+    var localURL: String? { controlURL.hasPrefix("ipc://") ? nil : "ipc://\(directory)/control.sock" }
+
     static let builtInPrompt = """
         You are an agent that works on a Linux machine with the tools you are given. Use them to do what the user \
         asks, check the result, and answer briefly when you are done. Commands run in your workspace directory. Ask \

@@ -20,18 +20,21 @@ extension Control {
         }
     }
 
+    /// Commands that name no run, and have another reply.
+    private static let withoutRun: Set<FermataFrameType?> = [.putAgent, .createToken, .revokeToken]
+
     private static func metadata(of frame: Frame, _ result: Result<[UInt8], Refusal>) -> Logger.Metadata {
         let type = FermataFrameType(rawValue: Int(frame.type))
         var metadata: Logger.Metadata = ["type": "\(type?.protocolName ?? String(frame.type))"]
         // Every command on a run has these fields under these numbers, Launch and PutAgent the first of them.
         if type?.isCommand == true, let command = try? FermataStop(serializedBytes: frame.body) {
             metadata["request"] = "\(command.requestID)"
-            if type != .launch, type != .putAgent { metadata["run"] = "\(command.run)" }
+            if type != .launch, !withoutRun.contains(type) { metadata["run"] = "\(command.run)" }
         }
         switch result {
         case .success(let bytes):
             metadata["outcome"] = "accepted"
-            if type != .putAgent, let reply = try? FermataCommandReply(serializedBytes: bytes) {
+            if !withoutRun.contains(type), let reply = try? FermataCommandReply(serializedBytes: bytes) {
                 metadata["run"] = "\(reply.run.id)"
             }
         case .failure(let refusal): metadata["outcome"] = "\(refusal.code)"

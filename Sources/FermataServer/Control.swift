@@ -17,6 +17,7 @@ final class Control: Sendable {
     let launches: LaunchCheck
     let tokens: ResumeTokens
     let askTokens: AskTokens
+    let accessTokens: AccessTokens
     let hello: FermataHelloReply
     let counters: Counters
     let storePath: String
@@ -30,8 +31,8 @@ final class Control: Sendable {
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, offers: CallOffers,
-        launches: LaunchCheck, seal: TokenSeal, hello: FermataHelloReply, counters: Counters, answers: WorkThread,
-        storePath: String
+        launches: LaunchCheck, seal: TokenSeal, accessTokens: AccessTokens, hello: FermataHelloReply,
+        counters: Counters, answers: WorkThread, storePath: String
     ) {
         self.loop = loop
         self.readers = readers
@@ -41,6 +42,7 @@ final class Control: Sendable {
         self.launches = launches
         tokens = ResumeTokens(seal: seal)
         askTokens = AskTokens(seal: seal)
+        self.accessTokens = accessTokens
         self.hello = hello
         self.counters = counters
         self.answers = answers
@@ -57,6 +59,10 @@ final class Control: Sendable {
                     details: ["version": String(Frame.currentVersion)])
             }
             guard frame.flags == 0 else { throw Refusal(.unsupported, "the frame's flags are \(frame.flags), not 0") }
+            if frame.type == UInt16(FermataFrameType.auth.rawValue) {
+                return try authenticate(message(FermataAuth.self, in: frame), exchange, complete)
+            }
+            try access(of: exchange).check(frame)
             try dispatch(frame, exchange, complete)
         } catch let refusal as Refusal {
             complete(.failure(refusal))
@@ -126,6 +132,9 @@ final class Control: Sendable {
         case .startCall: try startCall(message(FermataStartCall.self, in: frame), exchange, complete)
         case .extendCall: try extendCall(message(FermataExtendCall.self, in: frame), complete)
         case .completeCall: try completeCall(message(FermataCompleteCall.self, in: frame), exchange, complete)
+        case .createToken: try createToken(message(FermataCreateToken.self, in: frame), exchange, complete)
+        case .listTokens: try listTokens(message(FermataListTokens.self, in: frame), complete)
+        case .revokeToken: try revokeToken(message(FermataRevokeToken.self, in: frame), exchange, complete)
         case .stats:
             _ = try message(FermataStats.self, in: frame)
             stats(complete)

@@ -50,7 +50,7 @@ extension FermataFrameType {
     /// must be able to see what is wrong.
     var passesEverything: Bool {
         switch self {
-        case .pause, .interrupt, .stop, .hello, .stats: true
+        case .auth, .pause, .interrupt, .stop, .hello, .stats: true
         default: false
         }
     }
@@ -59,7 +59,7 @@ extension FermataFrameType {
     var isCommand: Bool {
         switch self {
         case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent, .fork, .import,
-            .registerTools, .startCall, .completeCall:
+            .registerTools, .startCall, .completeCall, .createToken, .revokeToken:
             true
         default: false
         }

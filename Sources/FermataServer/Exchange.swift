@@ -19,19 +19,33 @@ final class Exchange: @unchecked Sendable {
     private var replies: [UInt8] = []
     private var index = 0
 
-    /// Who sends: the peer's user id where the kernel knows it.
-    var sender: String { request.peer.user.map { "uid:\($0)" } ?? "network" }
+    /// What the frames to come may do.
+    var access: Access
+
+    /// Who sends: its token's name, else the peer's user id where the kernel knows it.
+    var sender: String {
+        switch access {
+        case .token(let grant): "token:\(grant.name)"
+        case .everything: request.peer.user.map { "uid:\($0)" } ?? "network"
+        case .nobody, .refused: "network"
+        }
+    }
     var connection: UInt32 { request.peer.connection }
     /// A waiting read has to be alone in its message.
-    var isAlone: Bool { frames.count == 1 }
+    var isAlone: Bool { frames.count == 1 || (frames.count == 2 && beginsWithAuth) }
+    /// The frame that is being decided is the first.
+    var isAtBeginning: Bool { index == 0 }
+    private var beginsWithAuth: Bool { frames[0].type == UInt16(FermataFrameType.auth.rawValue) }
 
     init(_ request: Request, _ frames: [Frame], _ desk: ControlDesk) {
         self.request = request
         self.frames = frames
         self.desk = desk
+        // The kernel names users over ipc only, whose socket's permissions and whose listener let in this user alone.
+        access = request.peer.user == nil ? .nobody : .everything
     }
 
-    /// Decides the first frame here and now, and all others elsewhere.
+    /// Decides the first frame here and now, with Auth in front the second as well, and all others elsewhere.
     ///
     /// - Parameter refusal: what every frame is answered with that does not pass everything.
     func start(refusal: Refusal?) {
@@ -73,6 +87,8 @@ final class Exchange: @unchecked Sendable {
         }
         desk.counters.replyBytes.add(reply.count)
         replies += reply
+        // A token is checked here and now, so this is still the thread that brought the message.
+        if index == 1, beginsWithAuth { return decideFrame() }
         // Whoever completes a frame, the loop above all, is not to be held by the 255 that may follow. One at a time,
         // so that messages of many frames take turns.
         desk.answers.run { self.decideFrame() }

@@ -29,6 +29,7 @@ extension RunLoop {
             residents[id]?.committed()
             noteForSnapshot(id)
         }
+        accessTokens.note(Array(done.tokens.values))
         publish(done)
         outboxChanged(done)
         let readyTools = Set(readyCalls.compactMap(\.readyTool))
@@ -57,7 +58,7 @@ extension RunLoop {
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
             },
             asks: done.asks, agents: Array(done.agents.values), outcomes: done.outcomes, outbox: done.outbox,
-            tools: Array(done.tools.values), readyCalls: readyCalls)
+            tools: Array(done.tools.values), readyCalls: readyCalls, tokens: Array(done.tokens.values))
     }
 
     /// The store is full: nothing was written, and nothing has happened.

@@ -19,6 +19,7 @@ final class RunLoop: @unchecked Sendable {
         case adopt(Adoption)
         case registerTools(ToolCommand)
         case extendCall(Extension)
+        case token(TokenCommand)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, Input)
         /// A message of the outbox was tried.
@@ -98,6 +99,7 @@ final class RunLoop: @unchecked Sendable {
     let effects: EffectRunner
     let readers: ReaderPool
     let webhooks: Webhooks
+    let accessTokens: AccessTokens
     let counters: Counters
     let logger: Logger
 
@@ -125,7 +127,7 @@ final class RunLoop: @unchecked Sendable {
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
         offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
-        counters: Counters, logger: Logger
+        accessTokens: AccessTokens, counters: Counters, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -136,6 +138,7 @@ final class RunLoop: @unchecked Sendable {
         self.effects = effects
         self.readers = readers
         self.webhooks = webhooks
+        self.accessTokens = accessTokens
         self.counters = counters
         self.logger = logger
     }
@@ -144,6 +147,7 @@ final class RunLoop: @unchecked Sendable {
     func start() throws {
         nextOffset = writer.lastOffset + 1
         publisher.lastOffset = nextOffset - 1
+        try accessTokens.load(from: reader)
         try recover()
         startThread("fermata-loop") { self.main() }
     }
@@ -208,6 +212,7 @@ final class RunLoop: @unchecked Sendable {
         case .adopt(let adoption): if !isAnswered(adoption.command.identity) { handle(adoption) }
         case .registerTools(let command): if !isAnswered(command.identity) { handle(command) }
         case .extendCall(let request): handle(request)
+        case .token(let command): if !isAnswered(command.identity) { handle(command) }
         case .effectEnded(let run, let effect, let input):
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)

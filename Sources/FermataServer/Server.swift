@@ -53,6 +53,7 @@ public final class Server {
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
+        let accessTokens = AccessTokens(seal: seal)
         let waiters = Waiters(limit: Configuration.waitingReads)
         let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
         loop = RunLoop(
@@ -65,7 +66,7 @@ public final class Server {
                 tools: [terminal, fileEditor], text: textPublisher, counters: counters,
                 toolState: configuration.directory + "/toolstate"),
             readers: readers, webhooks: Webhooks(configuration.webhooks, askTokens: AskTokens(seal: seal), logger: logger),
-            counters: counters, logger: logger)
+            accessTokens: accessTokens, counters: counters, logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
@@ -73,7 +74,7 @@ public final class Server {
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
-            seal: seal,
+            seal: seal, accessTokens: accessTokens,
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
@@ -97,11 +98,13 @@ public final class Server {
         let listening = ListenOptions(filePermissions: 0o600) { $0.user == nil || $0.user == uid || $0.user == 0 }
         do {
             try control.listen(configuration.controlURL, listening)
+            if let url = configuration.localURL { try control.listen(url, listening) }
             try events.listen(configuration.eventsURL, listening)
             try text.listen(configuration.textURL, listening)
         } catch {
             throw StartFailure("the sockets cannot be opened: \(error)")
         }
+        warnOfOpenSockets()
         watch(counters)
         logger.info(
             "ready",
@@ -161,10 +164,22 @@ public final class Server {
         }
     }
 
+    private func warnOfOpenSockets() {
+        if configuration.controlURL.hasPrefix("tcp://") {
+            logger.warning(
+                "plain tcp is not encrypted: whoever sees the traffic has the tokens in it",
+                metadata: ["control": "\(configuration.controlURL)"])
+        }
+        for url in [configuration.eventsURL, configuration.textURL] where url.hasPrefix("tcp://") {
+            logger.warning(
+                "whoever can connect reads every conversation: this socket asks for no token", metadata: ["url": "\(url)"])
+        }
+    }
+
     private func watch(_ counters: Counters) {
         let (control, events, text) = (control, events, text)
         let (controlURL, eventsURL, textURL) = (
-            configuration.controlURL, configuration.eventsURL, configuration.textURL
+            configuration.localURL ?? configuration.controlURL, configuration.eventsURL, configuration.textURL
         )
         _ = Watchdog(
             [

@@ -24,6 +24,7 @@ public struct StoreReport: Sendable, Encodable {
     public internal(set) var asks: UInt64 = 0
     public internal(set) var requests: UInt64 = 0
     public internal(set) var agents: UInt64 = 0
+    public internal(set) var tokens: UInt64 = 0
     public internal(set) var snapshots: UInt64 = 0
     /// Of the outbox.
     public internal(set) var messages: UInt64 = 0
@@ -34,7 +35,7 @@ public struct StoreReport: Sendable, Encodable {
     public var isSound: Bool { problemCount == 0 }
 
     private enum CodingKeys: String, CodingKey {
-        case store, schema, events, runs, asks, requests, agents, snapshots, messages, problems, problemCount
+        case store, schema, events, runs, asks, requests, agents, tokens, snapshots, messages, problems, problemCount
     }
 
     private let limit: Int

@@ -58,6 +58,7 @@ public struct StoreVerification {
         part("agents") { try $0.verifyAgents() }
         part("outbox") { try $0.verifyOutbox() }
         part("tools") { try $0.verifyTools() }
+        part("tokens") { try $0.verifyTokens() }
         return report
     }
 
@@ -182,6 +183,19 @@ public struct StoreVerification {
             if stored.agent.name != row.name || stored.version != row.version || stored.storedAt != row.at {
                 report.add("agent \(row.name): its row says another name, version or time than the agent itself")
             }
+        }
+    }
+}
+
+extension StoreVerification {
+    fileprivate mutating func verifyTokens() throws {
+        let tokens = try inspection.tokens()
+        while let row = try tokens.next() {
+            report.tokens += 1
+            let isWhole =
+                RunID(row.id) != nil && row.sha256.count == 32 && FermataScope(rawValue: Int(row.scope)) != nil
+                && FermataAgent.isName(row.name)
+            if !isWhole { report.add("token \(row.id): its id, name, scope or digest is not one") }
         }
     }
 }
