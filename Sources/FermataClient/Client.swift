@@ -10,12 +10,28 @@ internal import SwiftProtobuf
 public final class Client: Sendable {
     public let controlURL: String
     private let connections: ConnectionPool
+    /// The frame that begins each message, if one does.
+    private let auth: [UInt8]
 
-    /// - Parameter controlURL: as the server's `--control`, for example `ipc:///run/fermata/control.sock`.
-    public init(controlURL: String) {
-        self.controlURL = controlURL
-        connections = ConnectionPool(url: controlURL)
+    /// - Parameters:
+    ///   - controlURL: as the server's `--control`, for example `ipc:///run/fermata/control.sock`.
+    ///   - token: says who sends, and what it may do; nil: what the socket lets everybody do who can connect to it.
+    public convenience init(controlURL: String, token: String? = nil) {
+        self.init(controlURL, ConnectionPool(url: controlURL), token)
     }
+
+    private init(_ controlURL: String, _ connections: ConnectionPool, _ token: String?) {
+        self.controlURL = controlURL
+        self.connections = connections
+        auth = token.map { token in
+            let body: [UInt8]? = try? FermataAuth.with { $0.token = token }.serializedBytes()
+            return Frame(type: UInt16(FermataFrameType.auth.rawValue), body: body ?? []).encoded
+        } ?? []
+    }
+
+    /// A client of the same server, over the same connections, that presents this token. An empty one is nobody's: it
+    /// may send only what brings a token of its own along, as an answer to an ask may.
+    public func presenting(token: String) -> Client { Client(controlURL, connections, token) }
 
     /// Sends one request and waits for its reply.
     ///
@@ -33,7 +49,7 @@ public final class Client: Sendable {
         }
         let body: [UInt8]
         do { body = try request.serializedBytes() } catch { throw .badReply("the request cannot be encoded: \(error)") }
-        let message = Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
+        let message = auth + Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
         let reply: [UInt8]
         do {
             reply = try await connections.exchange(message, timeout: timeout)
@@ -52,12 +68,15 @@ public final class Client: Sendable {
     private func decode<R: ControlRequest>(_ bytes: [UInt8], as request: R.Type) throws(ClientError) -> R.Reply {
         do {
             let frames = try Frame.frames(in: bytes)
-            guard frames.count == 1 else { throw ClientError.badReply("\(frames.count) frames came for one") }
-            switch frames[0].type {
-            case UInt16(R.frameType.rawValue) | Frame.replyBit: return try R.Reply(serializedBytes: frames[0].body)
-            case UInt16(FermataFrameType.error.rawValue):
-                throw ClientError.refused(try FermataError(serializedBytes: frames[0].body))
-            default: throw ClientError.badReply("a frame of type \(frames[0].type) came")
+            let sent = auth.isEmpty ? 1 : 2
+            // A message that cannot be cut into frames is answered with one error.
+            guard let frame = frames.last, frames.count == sent || frame.isError else {
+                throw ClientError.badReply("\(frames.count) frames came for \(sent)")
+            }
+            switch frame.type {
+            case UInt16(R.frameType.rawValue) | Frame.replyBit: return try R.Reply(serializedBytes: frame.body)
+            case _ where frame.isError: throw ClientError.refused(try FermataError(serializedBytes: frame.body))
+            default: throw ClientError.badReply("a frame of type \(frame.type) came")
             }
         } catch let error as ClientError {
             throw error
@@ -65,6 +84,10 @@ public final class Client: Sendable {
             throw .badReply("\(error)")
         }
     }
+}
+
+extension Frame {
+    fileprivate var isError: Bool { type == UInt16(FermataFrameType.error.rawValue) }
 }
 
 /// Why a request has no reply.

@@ -41,7 +41,7 @@ enum Completion {
         else {
             return []
         }
-        let client = Client(controlURL: settings["control"])
+        let client = Client(controlURL: settings["control"], token: try? ServerOptions.token())
         return await withTaskGroup(of: [String].self) { group in
             group.addTask { (try? await ask(client)) ?? [] }
             group.addTask {

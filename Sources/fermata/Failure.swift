@@ -47,6 +47,9 @@ enum Failure {
         case ErrorCode.stale.name: "look again with: fermata show RUN"
         case ErrorCode.unsupported.name, ErrorCode.unknownType.name:
             "the server is older than this command: fermata doctor"
+        case ErrorCode.noSuchToken.name: "see: fermata token list"
+        case ErrorCode.unauthenticated.name:
+            "present a token with FERMATA_TOKEN or --token-file; whoever runs the server makes one: fermata token create"
         case ErrorCode.storeFull.name: "make room in the server's directory, then send it again"
         case ErrorCode.overloaded.name: "send it again in a moment"
         case ErrorCode.wrongStatus.name: next(inStatus: error.details.first { $0.key == "status" }?.value ?? "")

@@ -47,7 +47,8 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "The server",
                 subcommands: [
-                    Serve.self, Stats.self, Check.self, Backup.self, Doctor.self, Completions.self, MockModelCommand.self,
+                    Serve.self, TokenCommands.self, Stats.self,
+                    Check.self, Backup.self, Doctor.self, Completions.self, MockModelCommand.self,
                 ]),
         ])
 }

@@ -14,10 +14,30 @@ struct ServerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The server's control socket, if it is not in its directory.", valueName: "url"))
     var control: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A file that has the token to present and nothing else (FERMATA_TOKEN_FILE; FERMATA_TOKEN is the token).",
+            valueName: "file"), completion: .file())
+    var tokenFile: String?
+
     @Flag(help: "Print JSON: protobuf's JSON mapping of the protocol's messages, one a line.")
     var json = false
 
-    var client: Client { Client(controlURL: settings["control"]) }
+    var client: Client { Client(controlURL: settings["control"], token: token) }
+
+    /// Ends the command if the file that it is in cannot be read.
+    private var token: String? {
+        do { return try Self.token(file: tokenFile) } catch { Failure.end(error) }
+    }
+
+    /// The token to present: none where the socket's permissions say who may connect.
+    static func token(file: String? = nil) throws -> String? {
+        func variable(_ name: String) -> String? {
+            ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        if let file { return try KeyFile(file).key }
+        return try variable("FERMATA_TOKEN") ?? variable("FERMATA_TOKEN_FILE").map { try KeyFile($0).key }
+    }
 
     var directory: String { settings["dir"] }
 

@@ -16,7 +16,7 @@ struct ServiceChecks {
 
     private let client: Client
 
-    init(_ url: String) { client = Client(controlURL: url) }
+    init(_ url: String) { client = Client(controlURL: url, token: try? ServerOptions.token()) }
 
     func look() async -> Outcome {
         var outcome = Outcome()
