@@ -35,7 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         // The configuration file, and agents as files, in YAML; it tells the line of each key.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        // The HTTP server of the mock model: it sees at once that a client has left (HummingbirdCore only).
+        // The HTTP server of gateway and mock model: it sees at once that a client has left (HummingbirdCore only).
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         // Event loops and HTTP types that HummingbirdCore hands its users.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -86,6 +86,17 @@ let package = Package(
         .target(
             name: "FermataClient", dependencies: ["FermataProtocol", "NNG", protobuf], swiftSettings: settings),
         .target(
+            name: "Gateway",
+            dependencies: [
+                "FermataClient", "FermataProtocol", "OpenSSL", protobuf, logging,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .target(
             name: "FermataServer",
             dependencies: [
                 "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Toolbox", protobuf,
@@ -96,7 +107,7 @@ let package = Package(
             name: "fermata",
             dependencies: [
                 "AgentFiles", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript",
-                "MockModel", "Curl", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
+                "MockModel", "Curl", "Gateway", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -47,7 +47,7 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "The server",
                 subcommands: [
-                    Serve.self, TokenCommands.self, Stats.self,
+                    Serve.self, GatewayCommand.self, TokenCommands.self, Stats.self,
                     Check.self, Backup.self, Doctor.self, Completions.self, MockModelCommand.self,
                 ]),
         ])

@@ -8,7 +8,9 @@ final class RunningCommand {
     private let errors = Pipe()
     private var lines: AsyncStream<String>.Iterator
 
-    init(_ service: Service, _ arguments: String...) throws {
+    convenience init(_ service: Service, _ arguments: String...) throws { try self.init(service, arguments) }
+
+    init(_ service: Service, _ arguments: [String]) throws {
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: Service.binary)
         process.arguments = arguments

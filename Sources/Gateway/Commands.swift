@@ -1,0 +1,102 @@
+internal import FermataClient
+internal import FermataProtocol
+internal import Foundation
+internal import OpenSSL
+internal import SwiftProtobuf
+
+/// `POST /v1/<Command>`: every command of the schema, in protobuf's JSON mapping.
+struct GatewayCommand: Sendable {
+    /// The message's name in the schema.
+    let name: String
+    /// JSON in, JSON out.
+    let run: @Sendable (_ body: [UInt8], _ idempotencyKey: String?, Client) async throws -> String
+
+    static let all: [String: GatewayCommand] = Dictionary(
+        uniqueKeysWithValues: FermataFrameType.allCases.compactMap { make($0) }.map { ($0.name, $0) })
+
+    /// Without a default: a command that is added does not compile until it is here.
+    private static func make(_ type: FermataFrameType) -> GatewayCommand? {
+        switch type {
+        case .hello: GatewayCommand(FermataHello.self)
+        case .launch: GatewayCommand(FermataLaunch.self)
+        case .send: GatewayCommand(FermataSend.self)
+        case .withdraw: GatewayCommand(FermataWithdraw.self)
+        case .pause: GatewayCommand(FermataPause.self)
+        case .interrupt: GatewayCommand(FermataInterrupt.self)
+        case .resume: GatewayCommand(FermataResume.self)
+        case .stop: GatewayCommand(FermataStop.self)
+        case .answer: GatewayCommand(FermataAnswer.self)
+        case .getRun: GatewayCommand(FermataGetRun.self)
+        case .listRuns: GatewayCommand(FermataListRuns.self)
+        case .listAsks: GatewayCommand(FermataListAsks.self)
+        case .readEvents: GatewayCommand(FermataReadEvents.self)
+        case .putAgent: GatewayCommand(FermataPutAgent.self)
+        case .getAgent: GatewayCommand(FermataGetAgent.self)
+        case .listAgents: GatewayCommand(FermataListAgents.self)
+        case .stats: GatewayCommand(FermataStats.self)
+        case .decideCall: GatewayCommand(FermataDecideCall.self)
+        case .setPolicy: GatewayCommand(FermataSetPolicy.self)
+        case .setBudget: GatewayCommand(FermataSetBudget.self)
+        case .fork: GatewayCommand(FermataFork.self)
+        case .export: GatewayCommand(FermataExport.self)
+        case .import: GatewayCommand(FermataImport.self)
+        case .registerTools: GatewayCommand(FermataRegisterTools.self)
+        case .takeCalls: GatewayCommand(FermataTakeCalls.self)
+        case .startCall: GatewayCommand(FermataStartCall.self)
+        case .extendCall: GatewayCommand(FermataExtendCall.self)
+        case .completeCall: GatewayCommand(FermataCompleteCall.self)
+        case .createToken: GatewayCommand(FermataCreateToken.self)
+        case .listTokens: GatewayCommand(FermataListTokens.self)
+        case .revokeToken: GatewayCommand(FermataRevokeToken.self)
+        case .listTools: GatewayCommand(FermataListTools.self)
+        // The bearer token is what Auth is.
+        case .auth, .unspecified, .event, .statusChanged, .tick, .textDelta, .error, .UNRECOGNIZED: nil
+        }
+    }
+
+    private init<R: ControlRequest>(_ type: R.Type) {
+        name = String(R.protoMessageName.split(separator: ".").last ?? "")
+        run = { body, key, client in
+            var request: R = try decode(body)
+            if var command = request as? any Command {
+                if command.requestID.isEmpty, let key { command.requestID = RequestKey.id(key) }
+                let changesNothing = (command as? FermataExport)?.handoff == false
+                guard !command.requestID.isEmpty || changesNothing else {
+                    throw Refusal(
+                        .invalidArgument,
+                        "requestId is missing, and so is an Idempotency-Key: a repeat would be another command",
+                        details: ["field": "request_id"])
+                }
+                request = command as! R
+            }
+            // A read that waits does so for 25 seconds at most.
+            return try await client.send(request, timeout: .seconds(40)).jsonString()
+        }
+    }
+}
+
+/// Reads a message's JSON strictly: no field and no value that is not in the schema.
+func decode<M: SwiftProtobuf.Message>(_ body: [UInt8]) throws -> M {
+    guard !body.isEmpty else { return M() }
+    do {
+        return try M(jsonUTF8Bytes: body)
+    } catch JSONDecodingError.unknownField(let name) {
+        let field = String(name.prefix(100))
+        throw Refusal(.unsupported, "this gateway does not know field \(field)", details: ["field": field])
+    } catch JSONDecodingError.unrecognizedEnumValue {
+        throw Refusal(.unsupported, "this gateway does not know a value that is one of a list")
+    } catch {
+        let type = String(M.protoMessageName.split(separator: ".").last ?? "")
+        throw Refusal(.badMessage, "the body is not the JSON of a \(type)")
+    }
+}
+
+/// Request ids from `Idempotency-Key`.
+enum RequestKey {
+    /// A UUID is taken as it is; of everything else the id is a digest.
+    static func id(_ key: String) -> String {
+        if let id = RunID(key) { return id.description }
+        let digest = sha256(Array("fermata idempotency key ".utf8) + Array(key.utf8))
+        return RunID(bytes: digest.prefix(16))?.description ?? ""
+    }
+}

@@ -1,0 +1,131 @@
+internal import FermataClient
+internal import FermataProtocol
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import SwiftProtobuf
+
+/// `GET /v1/events`: the events of all runs, or of one, as server-sent events whose ids are offsets.
+///
+/// Events are read by pages as fast as the client takes them: one that is slow costs a page, and one that comes back
+/// with the last id that it has misses nothing.
+struct EventStream: Sendable {
+    private static let pageLimit: UInt32 = 500
+    /// Text that is handed on at once.
+    private static let chunk = 64 << 10
+
+    private let client: Client
+    private let bell: EventBell
+    /// Nil: of all.
+    private let run: String?
+    /// The last event that the client has: an offset or, of one run, a seq.
+    private let start: UInt64
+    /// What it has, or is taken to have, as an id.
+    private let startID: UInt64
+
+    /// Finds where to begin.
+    ///
+    /// - Throws: what the server refuses, before anything is sent.
+    init(_ request: Request, _ client: Client, _ bell: EventBell) async throws {
+        self.client = client
+        self.bell = bell
+        let query = request.uri.queryParameters
+        let after = try Self.offset(request.headers[.lastEventID] ?? query["after"].map(String.init))
+        guard let named = query["run"] else {
+            run = nil
+            let last = try await Self.read(client, nil, after: .max, limit: 1).last
+            start = after ?? last
+            startID = start
+            return
+        }
+        let id = try await client.send(FermataGetRun.with { $0.run = String(named) }).run.id
+        run = id
+        let last = try await Self.read(client, id, after: .max, limit: 1).last
+        start = try await after.asyncMap { try await Self.seq(before: $0, last, id, client) } ?? last
+        startID = if let after { after } else { try await Self.offset(ofSeq: last, id, client) }
+    }
+
+    private static func offset(_ text: String?) throws -> UInt64? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let number = UInt64(text), number <= UInt64(Int64.max) else {
+            throw Refusal(.invalidArgument, "after is not an offset", details: ["field": "after"])
+        }
+        return number
+    }
+
+    /// The last event of the run that is not after an offset, found by halving: offsets grow as seqs do.
+    private static func seq(
+        before offset: UInt64, _ last: UInt64, _ run: String, _ client: Client
+    ) async throws -> UInt64 {
+        var (low, high) = (UInt64(0), last)
+        while low < high {
+            let middle = low + (high - low + 1) / 2
+            if try await Self.offset(ofSeq: middle, run, client) <= offset { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+
+    private static func offset(ofSeq seq: UInt64, _ run: String, _ client: Client) async throws -> UInt64 {
+        guard seq > 0 else { return 0 }
+        return try await read(client, run, after: seq - 1, limit: 1).events.first?.offset ?? 0
+    }
+
+    private static func read(
+        _ client: Client, _ run: String?, after: UInt64, limit: UInt32
+    ) async throws(ClientError) -> FermataReadEventsReply {
+        try await client.send(
+            FermataReadEvents.with {
+                $0.run = run ?? ""
+                $0.after = after
+                $0.limit = limit
+            })
+    }
+
+    /// Sends events until the client leaves or may read no more.
+    ///
+    /// - Parameter write: waits until the client takes more.
+    func play(_ write: (String) async throws -> Void) async throws {
+        // An id without data is no event, and yet what a browser comes back with.
+        try await write("retry: 1000\nid: \(startID)\n\n")
+        var position = start
+        var mayHaveMore = true
+        var lastWrite = ContinuousClock.now
+        // Before the first read: what comes after it rings.
+        var rings = bell.rings(for: run).makeAsyncIterator()
+        while true {
+            if !mayHaveMore {
+                guard await rings.next() != nil else { return }
+            }
+            let page: FermataReadEventsReply
+            do throws(ClientError) {
+                page = try await Self.read(client, run, after: position, limit: Self.pageLimit)
+            } catch {
+                if case .refused(let refusal) = error, !refusal.retryable {
+                    return try await write("event: error\ndata: \(refusal.jsonString())\n\n")
+                }
+                // The server restarts, or has too much to do: the bell rings every second until it speaks again.
+                mayHaveMore = false
+                continue
+            }
+            var text = ""
+            for event in page.events {
+                text += "id: \(event.offset)\ndata: \(try event.jsonString())\n\n"
+                position = run == nil ? event.offset : event.seq
+                if text.utf8.count >= Self.chunk {
+                    try await write(text)
+                    text = ""
+                }
+            }
+            // A client that is gone is noticed when something is written.
+            if page.events.isEmpty, .now - lastWrite > .seconds(9) { text = ":\n\n" }
+            if !text.isEmpty { try await write(text) }
+            if !page.events.isEmpty || !text.isEmpty { lastWrite = .now }
+            mayHaveMore = page.more
+        }
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
+        if let value = self { try await transform(value) } else { nil }
+    }
+}

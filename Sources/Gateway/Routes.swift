@@ -1,0 +1,172 @@
+internal import FermataClient
+internal import FermataProtocol
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import NIOCore
+internal import SwiftProtobuf
+
+/// What is answered, request by request.
+final class Routes: Sendable {
+    /// A body has to fit into one message of the control socket, with what goes before it.
+    static let largestBody = Frame.maximumMessageLength - 4096
+    /// A body that has not come by then does not come; an answer that has not been taken by then is not taken.
+    static let patience = TimeAmount.seconds(60)
+
+    let admission: Admission
+    private let bell: EventBell
+
+    init(_ configuration: Gateway.Configuration, _ client: Client) {
+        admission = Admission(configuration, client)
+        bell = EventBell(client)
+    }
+
+    /// - Throws: to make the connection close.
+    func respond(to request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        var fields = HTTPFields()
+        var reply = Reply(json: "{}")
+        var stream: EventStream?
+        do {
+            if let origin = try admission.admit(request) {
+                fields[.accessControlAllowOrigin] = origin
+                fields[.vary] = "Origin"
+            }
+            if request.method == .get, request.uri.path == "/v1/events" {
+                stream = try await EventStream(request, admission.client(for: request), bell)
+            } else {
+                if request.headers[.expect]?.lowercased() == "100-continue", request.method == .post {
+                    try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+                }
+                reply = try await answer(request, channel)
+            }
+        } catch {
+            reply = Reply(to: error)
+        }
+        if let stream { return try await send(stream, fields, request, writer, channel) }
+        for field in fields { reply.fields.append(field) }
+        reply.fields[.contentLength] = "\(reply.body.count)"
+        if reply.closes { reply.fields[.connection] = "close" }
+        let timer = channel.closing(after: Self.patience)
+        defer { timer.cancel() }
+        try await writer.write(
+            response: HTTPResponse(status: .init(code: reply.status), headerFields: reply.fields),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: reply.body)))
+        if reply.closes { throw CancellationError() }
+    }
+
+    private func answer(_ request: Request, _ channel: any Channel) async throws -> Reply {
+        let path = request.uri.path
+        func only(_ method: HTTPRequest.Method) throws(Failure) {
+            if request.method != method { throw .method(method.rawValue) }
+        }
+        if request.method == .options, request.headers[.origin] != nil {
+            var reply = Reply(204, type: "text/plain", [])
+            reply.fields[.accessControlAllowMethods] = "GET, POST"
+            reply.fields[.accessControlAllowHeaders] =
+                "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+            return reply
+        }
+        switch path {
+        case "/health":
+            try only(.get)
+            do throws(ClientError) {
+                _ = try await admission.nobody.send(FermataHello(), timeout: .seconds(5))
+            } catch {
+                // Nobody is refused; who refuses is alive.
+                guard case .refused = error else { throw error }
+            }
+            return Reply(json: #"{"status":"ok"}"#)
+        case "/metrics":
+            try only(.get)
+            let stats = try await admission.client(for: request).send(FermataStats())
+            return Reply(200, type: Metrics.type, Array(Metrics.text(stats).utf8))
+        case "/v1/events":
+            throw Failure.method("GET")
+        case _ where path.hasPrefix("/v1/"):
+            guard let command = GatewayCommand.all[String(path.dropFirst(4))] else { throw Failure.noSuchPath }
+            try only(.post)
+            let caller = try admission.client(for: request)
+            let type = contentType(request)
+            guard type == "application/json" || type == nil else { throw Failure.contentType("application/json") }
+            let body = try await body(of: request, channel)
+            guard type != nil || body.isEmpty else { throw Failure.contentType("application/json") }
+            return Reply(json: try await command.run(body, request.headers[.idempotencyKey], caller))
+        case _ where path.hasPrefix("/answers/"):
+            try only(.post)
+            let type = contentType(request) ?? "text/plain"
+            guard ["application/json", "text/plain"].contains(type) else {
+                throw Failure.contentType("application/json or text/plain")
+            }
+            let answer = try Answers.answer(
+                token(in: path, after: "/answers/"), await body(of: request, channel),
+                isJSON: type == "application/json", key: request.headers[.idempotencyKey])
+            return Reply(json: try Answers.told(await admission.nobody.send(answer)))
+        case _ where path.hasPrefix("/resume/"):
+            try only(.post)
+            let token = try token(in: path, after: "/resume/")
+            guard try await body(of: request, channel).isEmpty else {
+                throw Refusal(.invalidArgument, "what lifts a hold has no body")
+            }
+            let resume = Answers.resume(token, key: request.headers[.idempotencyKey])
+            return Reply(json: try Answers.told(await admission.nobody.send(resume)))
+        default: throw Failure.noSuchPath
+        }
+    }
+
+    private func token(in path: String, after prefix: String) throws(Failure) -> String {
+        let token = String(path.dropFirst(prefix.count))
+        guard !token.isEmpty, token.utf8.count <= 256, !token.contains("/") else { throw .noSuchPath }
+        return token
+    }
+
+    private func contentType(_ request: Request) -> String? {
+        guard let field = request.headers[.contentType] else { return nil }
+        return String(field.prefix { $0 != ";" && $0 != " " }).lowercased()
+    }
+
+    private func body(of request: Request, _ channel: any Channel) async throws -> [UInt8] {
+        let tooLarge = Failure(
+            refusal: Refusal(.tooLarge, "the body is longer than \(Self.largestBody) bytes"), closes: true)
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced <= Self.largestBody else { throw tooLarge }
+        let timer = channel.closing(after: Self.patience)
+        defer { timer.cancel() }
+        var bytes: [UInt8] = []
+        for try await buffer in request.body {
+            guard bytes.count + buffer.readableBytes <= Self.largestBody else { throw tooLarge }
+            bytes.append(contentsOf: buffer.readableBytesView)
+        }
+        return bytes
+    }
+
+    private func send(
+        _ stream: EventStream, _ fields: HTTPFields, _ request: Request, _ writer: consuming ResponseWriter,
+        _ channel: any Channel
+    ) async throws {
+        var head: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store", .connection: "close"]
+        for field in fields { head.append(field) }
+        let body: any ResponseBodyWriter = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: head))
+        // Ends as soon as the client has left, whatever is waited for.
+        try await request.body.consumeWithCancellationOnInboundClose { _ in
+            var body = body
+            try await stream.play { text in
+                let timer = channel.closing(after: Self.patience)
+                defer { timer.cancel() }
+                try await body.write(ByteBuffer(string: text))
+            }
+        }
+        throw CancellationError()
+    }
+}
+
+extension Channel {
+    /// Closes the channel then, unless the task is cancelled before.
+    fileprivate func closing(after time: TimeAmount) -> Scheduled<Void> {
+        eventLoop.scheduleTask(in: time) { self.close(mode: .all, promise: nil) }
+    }
+}
+
+extension HTTPField.Name {
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let lastEventID = HTTPField.Name("Last-Event-ID")!
+    fileprivate static let expect = HTTPField.Name("Expect")!
+}

@@ -1,0 +1,120 @@
+import FermataClient
+import FermataProtocol
+import Foundation
+import Synchronization
+import Testing
+
+extension OneServerAtATime {
+    /// Server-sent events through the gateway.
+    @Suite(.timeLimit(.minutes(3))) struct GatewayStreamTests {
+        /// Pauses and resumes runs until it is told to stop: each is an event.
+        private func write(_ runs: [String], _ service: Service, until isDone: @Sendable () -> Bool) async throws {
+            while !isDone() {
+                for run in runs {
+                    try await service.pause(run)
+                    try await service.resume(run)
+                }
+            }
+        }
+
+        private func everyEvent(_ service: Service) async throws -> [FermataEvent] {
+            var events: [FermataEvent] = []
+            while true {
+                let page = try await service.client.send(FermataReadEvents.with { $0.after = events.last?.offset ?? 0 })
+                events += page.events
+                if !page.more { return events }
+            }
+        }
+
+        /// Race: the connection is cut anywhere, a hundred times, while events come: in a head, in an event, between
+        /// two. What the client has of them by `Last-Event-ID` alone is every event once, in order.
+        @Test func aStreamThatIsCutHasEveryEventOnce() async throws {
+            try await Service.run(environment: ["LLM_MODEL": "openai/mock", "LLM_API_KEY": "test-key-1"]) { service in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    var runs: [String] = []
+                    for _ in 0..<3 { runs.append(try await service.launch("") { $0.task = "" }) }
+                    let writers = runs
+                    let isDone = Mutex(false)
+                    let followed = runs[1]
+                    async let writing: Void = write(writers, service) { isDone.withLock { $0 } }
+                    for (path, isWanted) in [
+                        ("/v1/events?after=0", { _ in true }),
+                        ("/v1/events?run=\(followed)&after=0", { $0.run == followed }),
+                    ] as [(String, (FermataEvent) -> Bool)] {
+                        var got: [FermataEvent] = []
+                        var lastID = ""
+                        for cut in 0...50 {
+                            var source = try #require(
+                                await EventSource(gateway, path, token: token, lastID: lastID))
+                            var left = cut == 50 ? Int.max : Int.random(in: 0...4000)
+                            if cut == 50 { isDone.withLock { $0 = path.contains("run=") } }
+                            var goal: UInt64 = 0
+                            if cut == 50 { goal = try await everyEvent(service).last(where: isWanted)?.offset ?? 0 }
+                            while left > 0 {
+                                let messages = try #require(await source.next(limit: &left), "the stream ended")
+                                #expect(source.status == 200 || source.status == 0)
+                                for message in messages {
+                                    got.append(try FermataEvent(jsonString: message.data))
+                                    #expect(message.id == "\(got.last!.offset)")
+                                }
+                                if cut == 50, got.last?.offset ?? 0 >= goal { break }
+                            }
+                            lastID = source.lastID
+                        }
+                        let all = try await everyEvent(service).filter(isWanted).prefix(got.count)
+                        #expect(got == Array(all), "\(path): \(got.count)")
+                        #expect(got.count > 50)
+                    }
+                    try await writing
+                }
+            }
+        }
+
+        @Test func theServerMayRestart() async throws {
+            try await Service.run(environment: ["LLM_MODEL": "openai/mock", "LLM_API_KEY": "test-key-1"]) { service in
+                let token = try await service.client.send(
+                    FermataCreateToken.with {
+                        $0.name = "page"
+                        $0.scope = .read
+                    })
+                let run = try await service.launch("") { $0.task = "" }
+                try await RunningGateway.run(service) { gateway in
+                    // Without an id: from now on.
+                    var source = try #require(await EventSource(gateway, token: token.secret))
+                    while source.lastID.isEmpty { _ = await source.next() }
+                    #expect(source.lastID == "1")
+                    service.kill()
+                    try await service.start()
+                    try await service.pause(run)
+                    var got: [EventSource.Message] = []
+                    while got.isEmpty { got += try #require(await source.next()) }
+                    #expect(try got.map { try FermataEvent(jsonString: $0.data).kindName } == ["held"])
+                    // Who may no longer read is told so, and read nothing more.
+                    _ = try await service.client.send(FermataRevokeToken.with { $0.id = token.token.id })
+                    try await service.resume(run)
+                    var rest: [EventSource.Message] = []
+                    while let more = await source.next() { rest += more }
+                    #expect(rest.map(\.name) == ["error"] && rest[0].data.contains("UNAUTHENTICATED"))
+                }
+            }
+        }
+
+        @Test func whatCannotBeFollowedIsSaidAtOnce() async throws {
+            try await Service.run { service in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    for (path, status, code) in [
+                        ("/v1/events?after=x", 400, "INVALID_ARGUMENT"), ("/v1/events?after=-1", 400, "INVALID_ARGUMENT"),
+                        ("/v1/events?run=x", 400, "INVALID_ARGUMENT"), ("/v1/events?run=0123", 404, "NO_SUCH_RUN"),
+                    ] {
+                        let response = try await gateway.request("GET", path, token: token)
+                        #expect(response.status == status && response.code == code, "\(path) \(response)")
+                    }
+                    let posted = try await gateway.request("POST", "/v1/events", token: token)
+                    #expect(posted.status == 405 && posted.fields["allow"] == "GET")
+                }
+            }
+        }
+    }
+}
