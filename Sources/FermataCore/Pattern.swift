@@ -1,54 +1,129 @@
-internal import Glibc
-
-/// A POSIX extended regular expression; see `man 7 regex`. Without back-references, which cost exponential time:
-/// what it is matched against comes from models.
-struct Pattern: ~Copyable {
-    private var compiled = regex_t()
+/// A POSIX extended regular expression, as a policy's condition has it; see IEEE Std 1003.1, section 9.4.
+///
+/// A matcher of its own: what is matched comes from models, and the loop waits for it. glibc's takes memory without
+/// bound to compile some expressions of thirty bytes (`a++++…`), and seconds to match others against 16 KiB. This one
+/// follows all ways through the expression at once: its time is at most the product of both lengths. What the
+/// standard leaves undefined (`\d`, `a**`, `(|a)`) and what costs (back-references) is no expression here.
+struct Pattern: Sendable {
+    /// Where matching begins.
+    private var program: [Instruction] = []
 
     /// Bytes of an expression at most, and of what is searched.
     static let maximumLength = 256
     static let maximumSubjectLength = 16 << 10
+    /// Instructions at most, with all counts written out.
+    static let maximumSize = 500
+
+    enum Instruction: Sendable {
+        case one(CharacterSet)
+        /// Goes on at both, relative to here.
+        case fork(Int, Int)
+        case atStart
+        case atEnd
+        case found
+    }
 
     /// nil if the text is no expression that is taken here.
     init?(_ text: String) {
-        guard text.utf8.count <= Pattern.maximumLength, !Pattern.isCostly(text),
-            regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB) == 0
-        else { return nil }
+        guard text.utf8.count <= Pattern.maximumLength else { return nil }
+        var parser = PatternParser(text)
+        guard let expression = parser.parse(), expression.size < Pattern.maximumSize else { return nil }
+        expression.write(to: &program)
+        program.append(.found)
     }
 
-    deinit {
-        var compiled = compiled
-        regfree(&compiled)
-    }
-
-    /// Whether the expression is found anywhere in the text; nil if the text is too long to be searched, or has a zero.
+    /// Whether the expression is found anywhere in the text; nil if the text is too long to be searched.
     func isFound(in text: String) -> Bool? {
-        guard text.utf8.count <= Pattern.maximumSubjectLength, !text.utf8.contains(0) else { return nil }
-        var compiled = compiled
-        return regexec(&compiled, text, 0, nil, 0) == 0
+        guard text.utf8.count <= Pattern.maximumSubjectLength else { return nil }
+        var threads = Threads(capacity: program.count)
+        var next = Threads(capacity: program.count)
+        var isAtStart = true
+        for scalar in text.unicodeScalars {
+            if threads.add(0, program, isAtStart: isAtStart, isAtEnd: false) { return true }
+            next.removeAll()
+            for place in threads.places {
+                guard case .one(let characters) = program[place], characters.contains(scalar.value) else { continue }
+                // The end is looked at below, where it is known.
+                if next.add(place + 1, program, isAtStart: false, isAtEnd: false) { return true }
+            }
+            swap(&threads, &next)
+            isAtStart = false
+        }
+        // Everything again that has come this far, this time at the end.
+        next.removeAll()
+        if next.add(0, program, isAtStart: isAtStart, isAtEnd: true) { return true }
+        return threads.places.contains { next.add($0, program, isAtStart: isAtStart, isAtEnd: true) }
     }
 
-    /// A back-reference, or a count whose copies of what it counts take memory beyond reason.
-    private static func isCostly(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        var counts = 0
-        var index = 0
-        while index < bytes.count {
-            switch bytes[index] {
-            case UInt8(ascii: "\\"):
-                if index + 1 < bytes.count, (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(bytes[index + 1]) {
+    /// The places in the program that have been reached, each once, in one pass over the text.
+    private struct Threads {
+        private(set) var places: [Int] = []
+        private var isReached: [Bool]
+        private var pending: [Int] = []
+
+        init(capacity: Int) { isReached = Array(repeating: false, count: capacity) }
+
+        mutating func removeAll() {
+            for place in places { isReached[place] = false }
+            places.removeAll(keepingCapacity: true)
+        }
+
+        /// - Returns: whether the expression is found.
+        mutating func add(_ place: Int, _ program: [Instruction], isAtStart: Bool, isAtEnd: Bool) -> Bool {
+            pending.append(place)
+            while let place = pending.popLast() {
+                if isReached[place] { continue }
+                isReached[place] = true
+                places.append(place)
+                switch program[place] {
+                case .one: break
+                case .fork(let one, let other): pending += [place + one, place + other]
+                case .atStart: if isAtStart { pending.append(place + 1) }
+                case .atEnd: if isAtEnd { pending.append(place + 1) }
+                case .found:
+                    pending.removeAll()
                     return true
                 }
-                index += 1
-            case UInt8(ascii: "{"):
-                counts += 1
-                let digits = bytes[(index + 1)...].prefix { $0 != UInt8(ascii: "}") }
-                let numbers = digits.split(separator: UInt8(ascii: ","))
-                if numbers.contains(where: { (Int(String(decoding: $0, as: UTF8.self)) ?? 0) > 64 }) { return true }
-            default: break
             }
-            index += 1
+            return false
         }
-        return counts > 2
+    }
+}
+
+/// What one character of an expression matches: ranges of scalars, in order and apart.
+struct CharacterSet: Sendable {
+    private let ranges: [ClosedRange<UInt32>]
+
+    static let all = CharacterSet([0...UInt32.max])
+
+    init(_ ranges: [ClosedRange<UInt32>], isInverted: Bool = false) {
+        var merged: [ClosedRange<UInt32>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = merged.last, range.lowerBound <= last.upperBound {
+                merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+            } else {
+                merged.append(range)
+            }
+        }
+        guard isInverted else {
+            self.ranges = merged
+            return
+        }
+        var rest: [ClosedRange<UInt32>] = []
+        var next: UInt32 = 0
+        for range in merged {
+            if range.lowerBound > next { rest.append(next...(range.lowerBound - 1)) }
+            next = range.upperBound + 1
+        }
+        self.ranges = rest + [next...UInt32.max]
+    }
+
+    func contains(_ scalar: UInt32) -> Bool {
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < scalar { low = middle + 1 } else { high = middle }
+        }
+        return low < ranges.count && ranges[low].lowerBound <= scalar
     }
 }
