@@ -19,11 +19,13 @@ extension FermataPolicy {
         return policy
     }
 
-    /// With a rule that comes before all others of the tool.
+    /// With a rule that comes before all others of the tool, but for those that deny: whoever lets such calls run from
+    /// now on was not asked about calls that the policy denies.
     func adding(_ rule: FermataRule, for tool: String) -> FermataPolicy {
         var policy = self
         if let index = policy.tools.firstIndex(where: { $0.tool == tool }) {
-            policy.tools[index].rules.insert(rule, at: 0)
+            let rules = policy.tools[index].rules
+            policy.tools[index].rules = rules.filter { $0.gate == .deny } + [rule] + rules.filter { $0.gate != .deny }
         } else {
             policy.tools.append(
                 .with {
@@ -50,7 +52,7 @@ extension FermataToolPolicy {
     fileprivate func gate(for arguments: JSONValue?) -> FermataGate {
         for (index, rule) in rules.enumerated() {
             switch rule.applies(to: arguments) {
-            case true?: return rule.gate == .unspecified ? .allow : rule.gate
+            case true?: return rule.gate.orAllow
             case false?: continue
             // A denied call is never asked about, so it matters whether a later rule denies.
             case nil:
@@ -58,7 +60,7 @@ extension FermataToolPolicy {
                 return isDenied ? .deny : .ask
             }
         }
-        return gate == .unspecified ? .allow : gate
+        return gate.orAllow
     }
 
     public var problems: [FieldProblem] {
@@ -74,6 +76,17 @@ extension FermataToolPolicy {
             problems += rule.when.problems.map { $0.inside("rules[\(index)]") }
         }
         return problems
+    }
+}
+
+extension FermataGate {
+    /// What no version up to this one knows, people decide.
+    fileprivate var orAllow: FermataGate {
+        switch self {
+        case .unspecified, .allow: .allow
+        case .deny: .deny
+        case .ask, .UNRECOGNIZED: .ask
+        }
     }
 }
 
@@ -121,7 +134,8 @@ extension FermataCondition {
                 return FieldProblem(
                     field: "matches",
                     rule: "must be a POSIX extended regular expression of at most \(Pattern.maximumLength) bytes, "
-                        + "without back-references, with at most two counts, none above 64")
+                        + "without back-references, and of at most \(Pattern.maximumSize) characters with its counts "
+                        + "written out")
             }
         case .greater, .less: break
         case nil: return FieldProblem(field: "test", rule: "must be one of equals, greater, less, matches")
