@@ -141,14 +141,11 @@ extension Decision {
     /// Gives every call that is not executing this result, in order, and closes their asks.
     private mutating func closeCallsNotStarted(_ reply: ToolReply) {
         for call in run.calls where call.state == .selected || call.state == .asking {
-            var reply = reply
             let ask = run.openAsks.first { $0.call == call.number }
-            if ask?.kind == .question, call.attempt > 0 {
-                reply.output = Marker.unansweredPause
-            } else if call.attempt > 0 {
-                // It was started once: nobody can say that it was not executed.
-                reply = ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome)
-            }
+            let reply =
+                ask?.kind == .question && call.attempt > 0
+                ? ToolReply(outcome: .callInterrupted, output: Marker.unansweredPause)
+                : .notStarted(reply.outcome, reply.output, call)
             if let ask { close(ask, reply.outcome) }
             end(call.number, attempt: call.attempt, reply)
         }

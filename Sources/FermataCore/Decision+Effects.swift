@@ -169,7 +169,7 @@ extension Run {
 public enum Marker {
     public static let cut = "[Your answer above was cut off here before it was complete.]"
     public static let unknownOutcome =
-        "[The service was restarted while this call was executing. Its outcome is unknown: "
+        "[Whatever executed this call was lost before it could tell how the call ended. Its outcome is unknown: "
         + "it may have happened, in part or not at all. Check before you do it again.]"
     public static let superseded = "[Not executed: superseded by a message from the operator.]"
     public static let cancelled = "[Not executed: the run was stopped.]"

@@ -53,7 +53,9 @@ public struct Transcript: Sendable, Equatable {
             items.append(.user(Marker.cut))
         case .callEnded(let ended):
             let note = edited[ended.number].map { Marker.edited($0) + "\n" } ?? ""
-            results[ended.number] = (ended.attempt > 0 ? note : "") + Transcript.shown(ended)
+            // Questions to people are never started, and have results of their own.
+            let isExecuted = ended.attempt > 0 || ended.outcome == .callFinished
+            results[ended.number] = (isExecuted ? note : "") + Transcript.shown(ended)
             guard results.count == calls.count else { break }
             for call in calls { items.append(.result(call, output: results[call.number] ?? "")) }
         case .askOpened(let ask) where ask.kind == .approval: approvals[ask.number] = ask.call
