@@ -79,6 +79,9 @@ extension Decision {
             try refuse("answer", in: .finished, .stopped)
             throw Refusal(.noSuchAsk, "the run has had no ask \(answer.ask)")
         }
+        if run.expiredAsks.contains(answer.ask) {
+            throw Refusal(.expired, "the deadline of ask \(answer.ask) has passed")
+        }
         if answer.via == .viaToken { throw Refusal(.tokenUsed, "the ask that the token answers is not open any more") }
         throw run.unansweredAsks.contains(answer.ask)
             ? Refusal(.askClosed, "ask \(answer.ask) was closed without an answer")

@@ -17,12 +17,13 @@ extension Decision {
         guard run.isCut else { throw Refusal(.invalidCut, "something was in flight after event \(run.seq)") }
         emit(.forked(forked), isCommanded: true)
         hold(.forked, unless: terms.start)
-        // The copy may end before calls that cannot be executed got their results.
+        // The copy may end before calls that cannot be executed, or that a message supersedes, got their results.
         checkCalls()
+        if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
         if let edit = terms.edit {
-            guard let call = run.call(edit.call), call.state == .selected || call.state == .asking else {
-                throw Refusal(.noSuchCall, "call \(edit.call) is not selected at the end of the copy")
-            }
+            // A call whose tool has paused, or of which nobody knows how it ended, was executed.
+            guard let call = run.call(edit.call), call.state == .selected || call.state == .asking && call.attempt == 0
+            else { throw Refusal(.noSuchCall, "call \(edit.call) is not selected at the end of the copy") }
             try check(edit.arguments, for: call.tool, .invalidArgument)
             if let ask = run.openAsks.first(where: { $0.call == call.number }) { close(ask, .unspecified) }
             self.edit(edit.call, edit.arguments)
@@ -32,6 +33,12 @@ extension Decision {
 
     /// The run's events came from a checkpoint: it goes on here. What was in flight there is unknown here.
     mutating func arrive(_ imported: FermataImported, start: Bool, _ answer: AskAnswer?) throws(Refusal) {
+        guard run.isWhole else {
+            throw Refusal(.brokenJournal, "after event \(run.seq) a call waits for an ask that is not open")
+        }
+        var answer = answer
+        // What is unknown here may be asked about as well; the answer was meant for what was open there.
+        if answer?.ask == 0, run.openAsks.count == 1 { answer?.ask = run.openAsks[0].number }
         emit(.imported(imported), isCommanded: true)
         hold(.imported, unless: start || answer != nil)
         for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {

@@ -68,11 +68,9 @@ extension Run {
         case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)
         }
-        if context.mayStart {
-            decision.judgeCalls()
-            if case .modelAnswered = input { decision.holdAtSelection() }
-            decision.advance(now: context.now)
-        }
+        if context.mayStart { decision.judgeCalls() }
+        if case .modelAnswered = input { decision.holdAtSelection() }
+        if context.mayStart { decision.advance(now: context.now) }
         return decision
     }
 }

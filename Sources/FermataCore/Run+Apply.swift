@@ -40,11 +40,13 @@ extension Run {
             }
         case .askAnswered(let answer): apply(answer)
         case .askClosed(let closed):
-            let call = openAsks.first { $0.number == closed.number }?.call ?? 0
+            let ask = openAsks.first { $0.number == closed.number }
             openAsks.removeAll { $0.number == closed.number }
             unansweredAsks.append(closed.number)
-            // What becomes of it another event says, unless it only waits again.
-            update(call) { if $0.state == .asking { $0.state = .selected } }
+            if closed.expired { expiredAsks.append(closed.number) }
+            // A call that was never approved only waits again. What becomes of any other the next event says: it may
+            // have been executed, and must not be taken for one that can start.
+            if let ask, ask.kind == .approval { update(ask.call) { $0.state = .selected } }
         case .callEdited(let edited): edit(edited.number, edited.arguments, isApproved: false)
         case .policySet(let set):
             policy = set.policy
@@ -68,7 +70,9 @@ extension Run {
             if nextAttemptAt != nil { modelCall = .none }
         case .holdLifted: lift()
         case .retried:
-            turn = .active
+            // Before its first step it is a message that begins the turn, if one still waits.
+            turn = failedBeforeFirstStep ? .ended : .active
+            failedBeforeFirstStep = false
             failedAttempts = 0
             grantMore()
         case .limitReached(let reached): turn = .failed(reached.failure)
@@ -84,6 +88,8 @@ extension Run {
             source = forked.source
             // What the source has cost is not this run's to account for.
             grantedCost = usage.costNanoUsd
+            // It was the source's call that someone let run, once.
+            for index in calls.indices { calls[index].isApproved = false }
             arrive(in: forked.workspace, isOwn: forked.ownWorkspace)
         case .imported(let imported):
             if isHandedOff { isStopped = false }
@@ -202,6 +208,7 @@ extension Run {
     private mutating func apply(_ answer: FermataAskAnswered) {
         guard let ask = openAsks.first(where: { $0.number == answer.number }) else { return }
         openAsks.removeAll { $0.number == answer.number }
+        if answer.via == .viaDeadline { expiredAsks.append(answer.number) }
         switch answer.verdict {
         case .approve:
             update(ask.call) {
@@ -215,6 +222,7 @@ extension Run {
             if answer.hasLimits { limits = answer.limits.over(limits) } else { grantMore() }
         case .goOn, .guide: repeats = 0
         case .endTurn:
+            failedBeforeFirstStep = turn != .active
             turn = .failed(
                 .with {
                     $0.kind = ask.kind == .stuck ? "STUCK" : "LIMIT_REACHED"

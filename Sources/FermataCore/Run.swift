@@ -45,6 +45,8 @@ public struct Run: Sendable, Equatable {
     /// The run that it is a fork of; empty: none.
     public internal(set) var source = ""
     var turn = Turn.idle
+    /// The turn has failed before its first model call: whoever was asked about a limit ended it.
+    var failedBeforeFirstStep = false
     var modelCall = ModelCallState.none
     public internal(set) var step: UInt32 = 0
     var attempt: UInt32 = 0
@@ -60,6 +62,8 @@ public struct Run: Sendable, Equatable {
     var openAsks: [OpenAsk] = []
     /// Numbers of asks that were closed without an answer; the others below `askCount` that are not open were answered.
     var unansweredAsks: [UInt32] = []
+    /// Numbers of asks whose deadline came.
+    var expiredAsks: [UInt32] = []
     var queue: [QueuedMessage] = []
     var withdrawn: [UInt32] = []
     var messageCount: UInt32 = 0
@@ -194,8 +198,14 @@ extension Run {
         return ready
     }
 
-    /// Whether a copy of the run that ends here is valid: nothing is in flight.
-    public var isCut: Bool { begun.isEmpty && !isStopped && seq > 0 }
+    /// Whether a copy of the run that ends here is valid: nothing is in flight, no call waits for what the next event
+    /// says of it, and no stop has begun.
+    public var isCut: Bool {
+        seq > 0 && !isStopped && isWhole && begun.isEmpty && !calls.contains { $0.outcome == .callCancelled }
+    }
+
+    /// Whether every call that waits for an answer has its open ask: between the events of one decision it may not.
+    var isWhole: Bool { calls.count { $0.state == .asking } == openAsks.count { $0.call > 0 } }
 
     /// When the run wants to be told that time has passed, µs since 1970.
     public var due: Int64? {
@@ -226,8 +236,10 @@ extension Run {
     }
 
     /// Whether the service has to look at the run when it starts: something of it is in flight or being killed, a
-    /// timer runs, or the service ended before what can start was started.
-    public var isActive: Bool { !begun.isEmpty || status == .running }
+    /// timer runs, or the service ended before what can start was started, or what is to be asked was asked.
+    public var isActive: Bool {
+        !begun.isEmpty || status == .running || !isStopped && calls.contains { $0.state == .selected && !$0.isFree }
+    }
 
     public func call(_ number: UInt32) -> Call? { calls.first { $0.number == number } }
 

@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 2
+    public static let snapshotFormat: Int32 = 3
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -82,6 +82,7 @@ extension SnapshotRun {
         killing = run.killing.map(SnapshotEffect.init)
         openAsks = run.openAsks.map(\.opened)
         unansweredAsks = run.unansweredAsks
+        expiredAsks = run.expiredAsks
         queue = run.queue.map { message in
             .with {
                 $0.number = message.number
@@ -107,6 +108,7 @@ extension SnapshotRun {
         fingerprint = run.fingerprint
         lastFingerprint = run.lastFingerprint
         repeats = run.repeats
+        failedBeforeFirstStep = run.failedBeforeFirstStep
     }
 }
 
@@ -151,6 +153,7 @@ extension Run {
         guard killing.count == state.killing.count else { return nil }
         openAsks = state.openAsks.map(OpenAsk.init)
         unansweredAsks = state.unansweredAsks
+        expiredAsks = state.expiredAsks
         queue = state.queue.map { QueuedMessage(number: $0.number, delivery: $0.delivery) }
         withdrawn = state.withdrawn
         messageCount = state.messageCount
@@ -171,6 +174,7 @@ extension Run {
         fingerprint = state.fingerprint
         lastFingerprint = state.lastFingerprint
         repeats = state.repeats
+        failedBeforeFirstStep = state.failedBeforeFirstStep
     }
 }
 

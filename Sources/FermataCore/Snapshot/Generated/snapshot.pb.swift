@@ -388,6 +388,16 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._repeats = newValue}
   }
 
+  var expiredAsks: [UInt32] {
+    get {_storage._expiredAsks}
+    set {_uniqueStorage()._expiredAsks = newValue}
+  }
+
+  var failedBeforeFirstStep: Bool {
+    get {_storage._failedBeforeFirstStep}
+    set {_uniqueStorage()._failedBeforeFirstStep = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -523,7 +533,7 @@ nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -574,6 +584,8 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _fingerprint: UInt64 = 0
     var _lastFingerprint: UInt64 = 0
     var _repeats: UInt32 = 0
+    var _expiredAsks: [UInt32] = []
+    var _failedBeforeFirstStep: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -632,6 +644,8 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _fingerprint = source._fingerprint
       _lastFingerprint = source._lastFingerprint
       _repeats = source._repeats
+      _expiredAsks = source._expiredAsks
+      _failedBeforeFirstStep = source._failedBeforeFirstStep
     }
   }
 
@@ -698,6 +712,8 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 46: try { try decoder.decodeSingularFixed64Field(value: &_storage._fingerprint) }()
         case 47: try { try decoder.decodeSingularFixed64Field(value: &_storage._lastFingerprint) }()
         case 48: try { try decoder.decodeSingularUInt32Field(value: &_storage._repeats) }()
+        case 49: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._expiredAsks) }()
+        case 50: try { try decoder.decodeSingularBoolField(value: &_storage._failedBeforeFirstStep) }()
         default: break
         }
       }
@@ -854,6 +870,12 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._repeats != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._repeats, fieldNumber: 48)
       }
+      if !_storage._expiredAsks.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._expiredAsks, fieldNumber: 49)
+      }
+      if _storage._failedBeforeFirstStep != false {
+        try visitor.visitSingularBoolField(value: _storage._failedBeforeFirstStep, fieldNumber: 50)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -911,6 +933,8 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._fingerprint != rhs_storage._fingerprint {return false}
         if _storage._lastFingerprint != rhs_storage._lastFingerprint {return false}
         if _storage._repeats != rhs_storage._repeats {return false}
+        if _storage._expiredAsks != rhs_storage._expiredAsks {return false}
+        if _storage._failedBeforeFirstStep != rhs_storage._failedBeforeFirstStep {return false}
         return true
       }
       if !storagesAreEqual {return false}
