@@ -9,24 +9,24 @@ import Testing
     /// A way to be in a status. Several lead to some of them.
     enum Place: String, CaseIterable, Sendable {
         case idle
-        case modelInFlight, toolExecuting, betweenAttempts, runningWhileKilling
+        case modelInFlight, toolExecuting, betweenAttempts, runningWhileKilling, workerExecuting
         case pausingModel, pausingTool, killing
         case pausedIdle, pausedSelected, pausedEnded, pausedFailed, pausedAsking, pausedAtLimit
-        case waiting
+        case waiting, waitingForApproval, waitingForWorker, waitingAtLimit
         case finished
         case failed, failedByLimit
-        case stopped, stoppedKilling
+        case stopped, stoppedKilling, handedOff
 
         var status: FermataStatus {
             switch self {
             case .idle: .idle
-            case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling: .running
+            case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling, .workerExecuting: .running
             case .pausingModel, .pausingTool, .killing: .pausing
             case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .paused
-            case .waiting: .waiting
+            case .waiting, .waitingForApproval, .waitingForWorker, .waitingAtLimit: .waiting
             case .finished: .finished
             case .failed, .failedByLimit: .failed
-            case .stopped, .stoppedKilling: .stopped
+            case .stopped, .stoppedKilling, .handedOff: .stopped
             }
         }
 
@@ -45,6 +45,8 @@ import Testing
                 var scenario = try Scenario(task: "go", attempts: 3)
                 try scenario.modelFails(retryable: true)
                 return scenario
+            case .workerExecuting:
+                return try Place.waitingForWorker.then(.startCall(call: 1, attempt: 1, worker: "w"))
             case .runningWhileKilling: return try Place.killing.then(.resume(text: ""))
             case .pausingModel: return try Place.modelInFlight.then(.pause(terms))
             case .pausingTool: return try Place.toolExecuting.then(.pause(terms))
@@ -73,6 +75,19 @@ import Testing
                 var scenario = try Scenario(task: "go")
                 try scenario.modelAnswers("", calls: [.ask("Which?")])
                 return scenario
+            case .waitingForApproval:
+                var scenario = try Scenario(task: "go", policy: .asking("terminal"))
+                try scenario.modelAnswers("", calls: [.terminal("ls")])
+                return scenario
+            case .waitingForWorker:
+                var scenario = try Scenario(task: "go")
+                try scenario.modelAnswers("", calls: [.deploy("it")])
+                return scenario
+            case .waitingAtLimit:
+                var scenario = try Scenario(task: "go", limits: .with { $0.maxSteps = 1 })
+                try scenario.modelAnswers("", calls: [.read("a")])
+                try scenario.toolEnds(1)
+                return scenario
             case .finished:
                 var scenario = try Scenario(task: "go")
                 try scenario.modelAnswers("Done.")
@@ -82,10 +97,8 @@ import Testing
                 try scenario.modelFails()
                 return scenario
             case .failedByLimit:
-                var scenario = try Scenario(task: "go", limits: .with { $0.maxSteps = 1 })
-                try scenario.modelAnswers("", calls: [.read("a")])
-                try scenario.toolEnds(1)
-                return scenario
+                return try Place.waitingAtLimit.then(.answer(AskAnswer(ask: 1, verdict: .endTurn)))
+            case .handedOff: return try Place.finished.then(.handOff)
             case .stopped: return try Place.modelInFlight.then(.stop)
             case .stoppedKilling: return try Place.toolExecuting.then(.stop)
             }
@@ -118,7 +131,7 @@ import Testing
         let scenario = try check(.send(text: "More.", .nextStep), in: place) {
             switch place {
             case .idle, .finished: .to(.running)
-            case .stopped, .stoppedKilling: .refused
+            case .stopped, .stoppedKilling, .handedOff: .refused
             default: .to(place.status)
             }
         }
@@ -131,13 +144,13 @@ import Testing
     @Test(arguments: Place.allCases) func pause(_ place: Place) throws {
         try check(.pause(), in: place) {
             switch place {
-            case .idle, .waiting: .to(.paused)
-            case .modelInFlight, .toolExecuting, .runningWhileKilling: .to(.pausing)
+            case .idle, .waiting, .waitingForApproval, .waitingForWorker, .waitingAtLimit: .to(.paused)
+            case .modelInFlight, .toolExecuting, .runningWhileKilling, .workerExecuting: .to(.pausing)
             // Nothing is in flight between two attempts: the wait ends at once.
             case .betweenAttempts: .to(.paused)
             case .pausingModel, .pausingTool, .killing: .ok
             case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .ok
-            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling: .refused
+            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling, .handedOff: .refused
             }
         }
     }
@@ -146,13 +159,16 @@ import Testing
         try check(.interrupt(), in: place) {
             switch place {
             case .idle, .modelInFlight, .betweenAttempts, .pausingModel, .waiting: .to(.paused)
+            case .waitingForApproval, .waitingForWorker, .waitingAtLimit: .to(.paused)
+            // What a worker has is not killed: it has its result at once.
+            case .workerExecuting: .to(.paused)
             // Until the killed processes are gone.
             case .toolExecuting, .pausingTool: .to(.pausing)
             // Nothing is in flight: the second call waits for the killed one.
             case .runningWhileKilling: .to(.pausing)
             case .killing: .ok
             case .pausedIdle, .pausedSelected, .pausedEnded, .pausedFailed, .pausedAsking, .pausedAtLimit: .ok
-            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling: .refused
+            case .finished, .failed, .failedByLimit, .stopped, .stoppedKilling, .handedOff: .refused
             }
         }
     }
@@ -163,14 +179,15 @@ import Testing
 
     private static func resumed(_ place: Place) -> Cell {
         switch place {
-        case .idle, .finished, .stopped, .stoppedKilling: .refused
-        case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling, .waiting: .ok
+        case .idle, .finished, .stopped, .stoppedKilling, .handedOff: .refused
+        case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling, .workerExecuting: .ok
+        case .waiting, .waitingForApproval, .waitingForWorker, .waitingAtLimit: .ok
         case .pausingModel, .pausingTool, .killing, .pausedSelected, .failed, .failedByLimit: .to(.running)
         // What the hold hid.
         case .pausedIdle: .to(.idle)
         case .pausedEnded: .to(.finished)
-        case .pausedFailed, .pausedAtLimit: .to(.failed)
-        case .pausedAsking: .to(.waiting)
+        case .pausedFailed: .to(.failed)
+        case .pausedAsking, .pausedAtLimit: .to(.waiting)
         }
     }
 
@@ -213,8 +230,8 @@ import Testing
     @Test(arguments: Place.allCases) func sendNow(_ place: Place) throws {
         let scenario = try check(.send(text: "Now.", .now), in: place) {
             switch place {
-            case .idle, .finished, .waiting: .to(.running)
-            case .stopped, .stoppedKilling: .refused
+            case .idle, .finished, .waiting, .waitingForApproval, .waitingForWorker: .to(.running)
+            case .stopped, .stoppedKilling, .handedOff: .refused
             default: .to(place.status)
             }
         }
@@ -227,7 +244,7 @@ import Testing
         let scenario = try check(.send(text: "Later.", .whenIdle), in: place) {
             switch place {
             case .idle, .finished: .to(.running)
-            case .stopped, .stoppedKilling: .refused
+            case .stopped, .stoppedKilling, .handedOff: .refused
             default: .to(place.status)
             }
         }
@@ -250,9 +267,10 @@ import Testing
     @Test(arguments: Place.allCases) func resumeWithAMessage(_ place: Place) throws {
         let scenario = try check(.resume(text: "And this."), in: place) {
             switch place {
-            case .stopped, .stoppedKilling: .refused
-            case .waiting, .pausedAsking: .to(.waiting)
-            case .pausedFailed, .pausedAtLimit: .to(.failed)
+            case .stopped, .stoppedKilling, .handedOff: .refused
+            case .waiting, .waitingForApproval, .waitingForWorker, .waitingAtLimit: .to(.waiting)
+            case .pausedAsking, .pausedAtLimit: .to(.waiting)
+            case .pausedFailed: .to(.failed)
             default: .to(.running)
             }
         }
@@ -289,6 +307,65 @@ import Testing
         try check(.answer(ask: 1, text: "The left one."), in: place) {
             place == .waiting ? .to(.running) : .to(.paused)
         }
+    }
+
+    // MARK: - Commands of people who look after runs, and of workers
+
+    /// Neither a policy nor limits change a status by themselves, but for a limit that is not reached any more.
+    @Test(arguments: Place.allCases) func setPolicyAndBudget(_ place: Place) throws {
+        try check(.setPolicy(.asking("write")), in: place) { place.status == .stopped ? .refused : .to(place.status) }
+        try check(.setLimits(.with { $0.maxSteps = 9 }), in: place) {
+            switch place {
+            case .stopped, .stoppedKilling, .handedOff: .refused
+            case .waitingAtLimit: .to(.running)
+            default: .to(place.status)
+            }
+        }
+    }
+
+    @Test(arguments: Place.allCases) func handOff(_ place: Place) throws {
+        switch place {
+        case .modelInFlight, .toolExecuting, .betweenAttempts, .runningWhileKilling, .workerExecuting, .pausingModel,
+            .pausingTool, .killing:
+            var scenario = try place.scenario()
+            #expect(refusal { try scenario.command(.handOff) } == .inFlight)
+        case .stopped, .stoppedKilling: try check(.handOff, in: place) { .refused }
+        case .handedOff: try check(.handOff, in: place) { .ok }
+        default: #expect(try check(.handOff, in: place) { .to(.stopped) }.run.isHandedOff)
+        }
+    }
+
+    @Test(arguments: Place.allCases) func decideCall(_ place: Place) throws {
+        let code: ErrorCode? =
+            switch place {
+            case .stopped, .stoppedKilling, .handedOff: .wrongStatus
+            case .idle, .modelInFlight, .betweenAttempts, .pausingModel, .pausedIdle, .pausedEnded, .pausedFailed,
+                .finished, .failed: .noSuchCall
+            case .killing, .pausedAtLimit: .callEnded
+            case .pausingTool: .callTaken
+            case .pausedSelected: nil
+            default: .wrongStatus
+            }
+        for verdict in [FermataVerdict.reject, .edit] {
+            var scenario = try place.scenario()
+            let before = scenario.run
+            let decision = CallDecision(call: 1, verdict: verdict, text: "No.", arguments: #"{"command":"pwd"}"#)
+            #expect(refusal { try scenario.command(.decideCall(decision)) } == code)
+            #expect(scenario.run.status == place.status && (scenario.run == before) == (code != nil))
+        }
+    }
+
+    @Test(arguments: Place.allCases) func startAndCompleteCall(_ place: Place) throws {
+        var scenario = try place.scenario()
+        let isReady = place == .waitingForWorker
+        let isWorkers = place == .workerExecuting
+        let hasCall = scenario.run.call(1) != nil
+        let isEnded = scenario.run.call(1)?.state == .ended
+        let start = refusal { try scenario.start(1, by: "other") }
+        #expect(start == (isReady ? nil : !hasCall ? .noSuchCall : isEnded || place.status == .stopped ? .callEnded : .callTaken))
+        scenario = try place.scenario()
+        #expect(refusal { try scenario.complete(1) } == (isWorkers ? nil : !hasCall ? .noSuchCall : .callEnded))
+        #expect(scenario.run.status == place.status)
     }
 
     @discardableResult

@@ -1,8 +1,9 @@
-import FermataCore
 import FermataProtocol
 import RunAudit
 import SwiftProtobuf
 import Testing
+
+@testable import FermataCore
 
 /// One run, driven input by input. Every decision is checked for what must hold of all of them: the same input on
 /// the same state gives the same events, the events fold to the state that was decided, `seq` has no gap and `at`
@@ -28,7 +29,8 @@ struct Scenario {
     /// A run without a message, or with one whose first model call is in flight.
     init(
         task: String = "", attempts: UInt32 = 1, tools: [FermataToolSpec] = Scenario.tools,
-        limits: FermataLimits = FermataLimits()
+        limits: FermataLimits = FermataLimits(), policy: FermataPolicy = FermataPolicy(),
+        holdAt: FermataHoldPoint.At = .none
     ) throws {
         let launched = FermataLaunched.with {
             $0.agent = "default"
@@ -36,6 +38,8 @@ struct Scenario {
             $0.tools = tools
             $0.modelAttempts = attempts
             $0.limits = limits
+            $0.policy = policy
+            $0.holdAt = holdAt
         }
         try command(.launch(launched, task: task))
     }
@@ -45,14 +49,17 @@ struct Scenario {
         tool("read", requires: "path", idempotent: true),
         tool("search", requires: "text", parallel: true),
         tool("look", requires: "text", idempotent: true, parallel: true),
+        tool("deploy", requires: "target", byWorker: true),
+        tool("fetch", requires: "url", idempotent: true, parallel: true, byWorker: true),
         tool(Run.askHuman, requires: "question"),
     ]
 
-    static func tool(_ name: String, requires field: String, idempotent: Bool = false, parallel: Bool = false)
-        -> FermataToolSpec
-    {
+    static func tool(
+        _ name: String, requires field: String, idempotent: Bool = false, parallel: Bool = false, byWorker: Bool = false
+    ) -> FermataToolSpec {
         .with {
             $0.name = name
+            $0.byWorker = byWorker
             $0.parameters = #"{"type":"object","properties":{"\#(field)":{"type":"string"}},"required":["\#(field)"]}"#
             $0.idempotent = idempotent
             $0.parallel = parallel
@@ -130,11 +137,40 @@ struct Scenario {
         try decide(.toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: output)))
     }
 
+    /// A person's answer to an approval, or to another ask with a verdict.
+    @discardableResult
+    mutating func answer(
+        _ ask: UInt32, _ verdict: FermataVerdict, _ text: String = "", arguments: String = "",
+        sticky: [FermataCondition]? = nil, limits: FermataLimits = .init()
+    ) throws -> [String] {
+        let call = run.openAsks.first { $0.number == ask }.flatMap { run.call($0.call) }
+        return try command(
+            .answer(
+                AskAnswer(
+                    ask: ask, text: text, verdict: verdict, arguments: arguments,
+                    argumentsDigest: call?.argumentsDigest ?? "", sticky: sticky, limits: limits)))
+    }
+
+    @discardableResult
+    mutating func start(_ call: UInt32, attempt: UInt32 = 1, by worker: String = "w") throws -> [String] {
+        try command(.startCall(call: call, attempt: attempt, worker: worker))
+    }
+
+    @discardableResult
+    mutating func complete(
+        _ call: UInt32, _ result: WorkerResult = .result("done"), attempt: UInt32 = 1, by worker: String = "w"
+    ) throws -> [String] {
+        try command(.completeCall(call: call, attempt: attempt, worker: worker, result))
+    }
+
     /// The process dies and starts again: what was begun is lost, as the server tells it.
     mutating func crash() throws {
         mayStart = true
         run = events.reduce(into: Run(id: run.id)) { $0.apply($1) }
-        guard run.isActive || run.due.map({ $0 <= now }) ?? false else { return }
+        guard run.isActive || run.due.map({ $0 <= now }) ?? false else {
+            last = []
+            return
+        }
         var all: [FermataEvent] = []
         for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
             try decide(.lost(effect))
@@ -174,9 +210,48 @@ extension ModelReply.Call {
     static func search(_ text: String) -> Self { .init("search", #"{"text":"\#(text)"}"#) }
     static func look(_ text: String) -> Self { .init("look", #"{"text":"\#(text)"}"#) }
     static func ask(_ question: String) -> Self { .init(Run.askHuman, #"{"question":"\#(question)"}"#) }
+    static func deploy(_ target: String) -> Self { .init("deploy", #"{"target":"\#(target)"}"#) }
+    static func fetch(_ url: String) -> Self { .init("fetch", #"{"url":"\#(url)"}"#) }
 
     init(_ tool: String, _ arguments: String) {
         self.init(modelID: "call_\(tool)", tool: tool, arguments: arguments)
+    }
+}
+
+extension FermataPolicy {
+    /// Every call of these tools needs an approval, or is denied.
+    static func asking(_ tools: String..., denying: [String] = []) -> FermataPolicy {
+        .with {
+            $0.tools = tools.map { .of($0, .ask) } + denying.map { .of($0, .deny) }
+        }
+    }
+}
+
+extension FermataToolPolicy {
+    static func of(_ tool: String, _ gate: FermataGate, _ rules: FermataRule...) -> FermataToolPolicy {
+        .with {
+            $0.tool = tool
+            $0.gate = gate
+            $0.rules = rules
+        }
+    }
+}
+
+extension FermataRule {
+    static func when(_ gate: FermataGate, _ conditions: FermataCondition...) -> FermataRule {
+        .with {
+            $0.gate = gate
+            $0.when = conditions
+        }
+    }
+}
+
+extension FermataCondition {
+    static func at(_ pointer: String, _ test: OneOf_Test) -> FermataCondition {
+        .with {
+            $0.pointer = pointer
+            $0.test = test
+        }
     }
 }
 

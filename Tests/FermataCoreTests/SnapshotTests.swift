@@ -44,6 +44,7 @@ import Testing
         run.killing = [.tool(call: number, attempt: number), .model(step: number, attempt: number)]
         run.openAsks = [Run.OpenAsk(.with { $0.number = number })]
         run.unansweredAsks = [number, 0]
+        run.expiredAsks = [number]
         run.queue = [Run.QueuedMessage(number: number, delivery: isOdd ? .now : .whenIdle)]
         run.withdrawn = [number]
         run.messageCount = number
@@ -64,6 +65,7 @@ import Testing
         run.fingerprint = UInt64(number)
         run.lastFingerprint = UInt64(number)
         run.repeats = number
+        run.failedBeforeFirstStep = isOdd
         return run
     }
 
@@ -144,6 +146,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 1: fb26147d1c95a56d")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 3: f5290ed4aef7e153")
     }
 }

@@ -27,7 +27,7 @@ extension OneServerAtATime.TableTests {
         switch situation {
         case .waiting: .done(.running)
         case .pausedAsking: .done(.paused)
-        case .pausedAtLimit: .refused(.alreadyAnswered)
+        case .pausedAtLimit, .failedByLimit: .refused(.alreadyAnswered)
         case .finished, .stopped, .stoppedWhileKilling: .refused(.wrongStatus)
         default: .refused(.noSuchAsk)
         }
@@ -67,8 +67,8 @@ extension OneServerAtATime.TableTests {
         // What the hold hid.
         case .pausedIdle: .done(.idle)
         case .pausedEnded: .done(.finished)
-        case .pausedFailed, .pausedAtLimit: .done(.failed)
-        case .pausedAsking: .done(.waiting)
+        case .pausedFailed: .done(.failed)
+        case .pausedAsking, .pausedAtLimit: .done(.waiting)
         case .pausingModel, .pausingTool, .killing, .pausedSelected, .interrupted, .failed, .failedByLimit:
             .done(.running)
         }
@@ -77,8 +77,8 @@ extension OneServerAtATime.TableTests {
     private static func resumeWithMessage(_ situation: Situation) -> Cell {
         switch situation {
         case .stopped, .stoppedWhileKilling: .refused(.wrongStatus)
-        case .waiting, .pausedAsking: .done(.waiting)
-        case .pausedFailed, .pausedAtLimit: .done(.failed)
+        case .waiting, .pausedAsking, .pausedAtLimit: .done(.waiting)
+        case .pausedFailed: .done(.failed)
         default: .done(.running)
         }
     }

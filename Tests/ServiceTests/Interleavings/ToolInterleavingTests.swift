@@ -172,7 +172,7 @@ extension OneServerAtATime {
         }
 
         /// The last step that a limit allows ends under a pause. The limit is not looked at under a hold: it shows when
-        /// the hold lifts, as `FAILED`. The next resume grants as much again.
+        /// the hold lifts, as an ask. Its answer grants as much again.
         @Test func limitUnderAPause() async throws {
             try await Scene.play(Self.step) { scene in
                 let (begun, go) = try scene.tool("a")
@@ -182,15 +182,15 @@ extension OneServerAtATime {
                 go.send()
                 #expect(try await !scene.service.wait(run, .paused).hasFailure)
                 let lifted = try await scene.service.resume(run).run
-                #expect(lifted.status == .failed && lifted.failure.kind == "LIMIT_REACHED")
-                #expect(try await scene.service.resume(run).run.status == .running)
+                #expect(lifted.status == .waiting && lifted.openAsks == [1])
+                #expect(try await scene.service.answer(run, 1, "", .raise).run.status == .running)
                 #expect(try await scene.service.wait(run, .finished).lastMessage == "Done.")
             }
         }
 
         /// An operator pauses in the moment in which the last tool of the last step that a limit allows ends. Pause
-        /// first: `PAUSED`, and the limit shows when it lifts. End first: the run has `FAILED`, and the pause is
-        /// refused. No model call is made in either case.
+        /// first: `PAUSED`, and the run asks when it lifts. End first: the run has asked, and is paused. No model call
+        /// is made in either case.
         @Test func limitAndPause() async throws {
             try await Scene.play(Self.step) { scene in
                 let (begun, go) = try scene.tool("a")
@@ -198,21 +198,18 @@ extension OneServerAtATime {
                     let run = try await scene.launch { $0.limits.maxSteps = 1 }
                     await begun.lines(1)
                     let pause = try await scene.race(FermataPause.of(run)) { go.send() }
-                    if pause.isChange {
-                        try await scene.service.wait(run, .paused)
-                        try await scene.service.resume(run)
-                    } else {
-                        #expect(pause.isRefused(.wrongStatus))
-                    }
-                    #expect(try await scene.service.summary(run).failure.kind == "LIMIT_REACHED")
+                    #expect(pause.isChange)
+                    try await scene.service.wait(run, .paused)
+                    let lifted = try await scene.service.resume(run).run
+                    #expect(lifted.status == .waiting && lifted.openAsks == [1])
                     #expect(try await scene.modelCalls(run).count == 1)
                 }
             }
         }
 
-        /// A limit is reached while a message waits, and the server is killed: `FAILED` at the start as well, and the
-        /// message still waits. A message more changes nothing. The resume grants as much again, and the model sees
-        /// both.
+        /// A limit is reached while a message waits, and the server is killed: the ask is there at the start as well,
+        /// and the message still waits. A message more changes nothing. The answer grants as much again, and the model
+        /// sees both.
         @Test func limitMessageAndCrash() async throws {
             let script = #"{"tool_calls": [\#(Scene.call("a"))]}, {"match": "user: And", "text": "Done."}"#
             try await Scene.play(script) { scene in
@@ -221,11 +218,11 @@ extension OneServerAtATime {
                 await begun.lines(1)
                 try await scene.service.send(run, "One.")
                 go.send()
-                let failed = try await scene.service.wait(run, .failed)
+                let asking = try await scene.service.wait(run, .waiting)
                 try await scene.crash()
-                #expect(try await scene.service.summary(run) == failed)
-                #expect(try await scene.service.send(run, "And this.", .now).run.status == .failed)
-                try await scene.service.resume(run)
+                #expect(try await scene.service.summary(run) == asking)
+                #expect(try await scene.service.send(run, "And this.", .now).run.status == .waiting)
+                try await scene.service.answer(run, 1, "", .raise)
                 try await scene.service.wait(run, .finished)
                 #expect(try await scene.modelCalls(run).map(\.delivered) == [[1], [2, 3]])
             }

@@ -47,12 +47,15 @@ extension Service {
     }
 
     @discardableResult
-    func answer(_ run: String, _ ask: UInt32, _ text: String) async throws -> FermataCommandReply {
+    func answer(
+        _ run: String, _ ask: UInt32, _ text: String, _ verdict: FermataVerdict = .unspecified
+    ) async throws -> FermataCommandReply {
         try await client.send(
             FermataAnswer.with {
                 $0.run = run
                 $0.ask = ask
                 $0.text = text
+                $0.verdict = verdict
             })
     }
 

@@ -98,7 +98,10 @@ enum Situation: String, CaseIterable, Sendable {
         case .waiting: return try await launch("ask", service, until: .waiting)
         case .finished: return try await launch("finish", service, until: .finished)
         case .failed: return try await launch("fail", service, until: .failed)
-        case .failedByLimit: return try await launch("step", service, until: .failed) { $0.limits.maxSteps = 1 }
+        case .failedByLimit:
+            let waiting = try await launch("step", service, until: .waiting) { $0.limits.maxSteps = 1 }
+            try await service.answer(waiting.run, 1, "", .endTurn)
+            return waiting
         case .stopped:
             let entered = try await Situation.finished.enter(service, model)
             try await service.stop(entered.run)
