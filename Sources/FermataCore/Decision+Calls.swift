@@ -57,7 +57,9 @@ extension Decision {
         case .selected: break
         case .asking where ask?.kind == .approval: break
         case .asking:
-            throw Refusal(.wrongStatus, "call \(call.number) waits for the answer to ask \(call.ask): answer that")
+            throw Refusal(
+                .wrongStatus, "call \(call.number) waits for the answer to ask \(call.ask): answer that",
+                details: ["status": run.status.protocolName])
         case .ended: throw Refusal(.callEnded, "call \(call.number) has its result")
         default: throw Refusal(.callTaken, "call \(call.number) is executing")
         }

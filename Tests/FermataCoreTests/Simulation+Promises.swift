@@ -11,8 +11,13 @@ extension Simulation {
             guard refusal.details["status"] == run.status.protocolName else {
                 throw Broken("the refusal names another status than \(run.status)")
             }
+            if case .decideCall(let decision) = request, auditor.openAsks.contains(where: { auditor.asks[$0]!.call == decision.call }) {
+                break
+            }
             guard request.isRefused(in: run.status) else { throw Broken("refused, and the run was \(run.status)") }
-        case .stale: guard ifSeq != nil, ifSeq != run.seq else { throw Broken("stale, and it is not") }
+        case .stale:
+            if case .answer(let answer) = request, answer.argumentsDigest == "00" { break }
+            guard ifSeq != nil, ifSeq != run.seq else { throw Broken("stale, and it is not") }
         case .noSuchMessage, .alreadyDelivered:
             guard case .withdraw(let number) = request, auditor.messages[number]?.isWaiting != true else {
                 throw Broken("\(refusal.code), and the message waits")
@@ -21,10 +26,40 @@ extension Simulation {
             guard case .answer(let answer) = request, auditor.asks[answer.ask]?.isOpen != true else {
                 throw Broken("\(refusal.code), and the ask is open")
             }
+        case .expired:
+            guard case .answer(let answer) = request, let ask = auditor.asks[answer.ask],
+                ask.isExpired || ask.deadline > 0 && ask.deadline <= now || ask.deadline <= run.updatedAt
+            else { throw Broken("expired, and it is not") }
+        case .invalidAnswer:
+            guard case .answer(let answer) = request, auditor.asks[answer.ask]?.isOpen == true else {
+                throw Broken("an invalid answer to no ask")
+            }
+        case .invalidArgument: guard case .decideCall = request else { throw Broken("invalid") }
+        case .noSuchCall, .callEnded, .callTaken: try check(refusal.code, ofCallIn: request)
+        case .inFlight:
+            guard case .handOff = request, !run.begun.isEmpty || run.status == .running else { throw Broken("in flight") }
         case .tokenUsed:
             guard case .resume(let terms) = request, !terms.tokenDigest.isEmpty else { throw Broken("no token was used") }
         default: throw Broken("refused as \(refusal.code)")
         }
+    }
+
+    private func check(_ code: ErrorCode, ofCallIn request: RunRequest) throws {
+        let number: UInt32
+        switch request {
+        case .decideCall(let decision): number = decision.call
+        case .startCall(let call, let attempt, _):
+            number = call
+            if auditor.ready.contains(call), attempt == auditor.calls[call]!.starts + 1 { throw Broken("ready, and refused") }
+        case .completeCall(let call, let attempt, let worker, _):
+            number = call
+            let isMine = run.call(call)?.worker == worker && run.call(call)?.attempt == attempt
+            if isMine, auditor.wanted.contains(.lease(call: call, attempt: attempt)) { throw Broken("its own, and refused") }
+        default: throw Broken("\(code), of no call")
+        }
+        let call = auditor.calls[number]
+        if (code == .noSuchCall) != (call == nil) { throw Broken("\(code), of call \(number)") }
+        if code == .callTaken, call?.isOpen != true { throw Broken("taken, and it has its result") }
     }
 
     /// What the answer to a command says is so.
@@ -40,7 +75,6 @@ extension Simulation {
         case .resume(let terms):
             if !terms.tokenDigest.isEmpty, before.hold?.hasToken_p != true { throw Broken("a token lifted another hold") }
             guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
-            if before.hold != nil, run.due != nil { throw Broken("a wait between attempts outlived a hold") }
             guard auditor.messages.count == messages + (terms.text.isEmpty ? 0 : 1) else { throw Broken("no message") }
         case .stop:
             guard run.status == .stopped, run.wanted.isEmpty else { throw Broken("accepted, and it is not stopped") }
@@ -51,16 +85,25 @@ extension Simulation {
             guard delivery == .now else { break }
             if run.hold != nil, run.wanted != before.wanted { throw Broken("a hold did not spare what is in flight") }
             // Every call so far was chosen by a model that had not seen the message.
-            if run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
+            if !isEnding, run.calls.contains(where: { $0.state == .selected || $0.state == .asking }) {
                 throw Broken("a call waits that the message supersedes")
             }
-            if run.due != nil, run.hold == nil { throw Broken("a wait between attempts goes on") }
+            if run.summary.nextAttemptAt > 0 { throw Broken("a wait between attempts goes on") }
         case .withdraw(let number):
             guard auditor.messages[number]?.isWithdrawn == true else { throw Broken("it is not withdrawn") }
         case .answer(let answer):
             guard auditor.asks[answer.ask]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
             guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
-        case .launch, .decideCall, .setPolicy, .setLimits, .handOff, .startCall, .completeCall, .fork, .import: break
+        case .setPolicy(let policy): guard run.policy == policy else { throw Broken("another policy") }
+        case .setLimits(let limits): guard run.limits == limits else { throw Broken("other limits") }
+        case .handOff: guard run.isHandedOff, run.status == .stopped else { throw Broken("not handed off") }
+        case .startCall(let call, let attempt, _):
+            guard run.wanted.contains(.lease(call: call, attempt: attempt)) else { throw Broken("started, and not wanted") }
+        case .decideCall: guard run.hold != nil else { throw Broken("decided, and it is not on hold") }
+        case .completeCall(let call, _, _, let result):
+            if case .pause = result { break }
+            guard auditor.calls[call]?.ends == 1 else { throw Broken("completed, and it has no result") }
+        case .launch, .fork, .import: break
         }
     }
 
@@ -68,11 +111,14 @@ extension Simulation {
         guard run.wanted == auditor.wanted else { throw Broken("wanted is \(run.wanted), not \(auditor.wanted)") }
         guard run.begun == auditor.begun else { throw Broken("begun is \(run.begun), not \(auditor.begun)") }
         guard (run.hold != nil) == auditor.hold else { throw Broken("the hold is not as the journal says") }
-        let status = auditor.status(due: run.due)
+        let status = auditor.status
         guard run.status == status else { throw Broken("the status is \(run.status), not \(status)") }
-        if run.due != nil, run.status != .running, run.hold == nil { throw Broken("a timer runs, and the run is \(run.status)") }
+        guard run.due == auditor.due else { throw Broken("due is \(run.due ?? 0), not \(auditor.due ?? 0)") }
+        let open = run.isHandedOff ? [] : run.summary.openAsks
+        guard run.isStopped || open == auditor.openAsks else { throw Broken("open are \(run.summary.openAsks)") }
+        guard run.ready.map(\.number) == auditor.ready else { throw Broken("ready are \(run.ready.map(\.number))") }
         if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
-        if run.status == .running, !isEnding, run.begun.isEmpty, run.due == nil { throw Broken("nothing moves it") }
+        if run.status == .running, !isEnding, run.begun.isEmpty, run.summary.nextAttemptAt == 0 { throw Broken("nothing moves it") }
         if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
         let queued = run.queuedMessages.map(\.number)
         guard queued == auditor.waitingMessages else { throw Broken("queued are \(queued)") }
@@ -84,6 +130,7 @@ extension Simulation {
     func checkRest() throws {
         guard [.idle, .finished, .stopped].contains(run.status) else { throw Broken("stuck in \(run.status)") }
         guard run.begun.isEmpty, !run.isActive else { throw Broken("at rest, with something in flight") }
+        if run.isHandedOff { return }
         guard auditor.calls.values.allSatisfy({ $0.ends == 1 }) else { throw Broken("a call has no result") }
         guard auditor.asks.values.allSatisfy({ !$0.isOpen }) else { throw Broken("an ask is open") }
         if run.status != .stopped {
@@ -131,8 +178,9 @@ extension RunRequest {
         case .pause, .interrupt: [.finished, .failed, .stopped].contains(status)
         case .resume(let terms): status == .stopped || terms.text.isEmpty && [.idle, .finished].contains(status)
         case .answer: [.finished, .stopped].contains(status)
-        case .decideCall, .setPolicy, .setLimits: status == .stopped
-        case .handOff, .startCall, .completeCall, .fork, .import: false
+        case .decideCall: status != .paused && status != .pausing
+        case .setPolicy, .setLimits, .handOff: status == .stopped
+        case .startCall, .completeCall, .fork, .import: false
         }
     }
 }

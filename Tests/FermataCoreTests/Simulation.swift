@@ -3,32 +3,42 @@ import FermataProtocol
 import RunAudit
 import SwiftProtobuf
 
-/// A service with one run, its operators, its models and tools, and bad luck: all of them from one seed.
+/// A service with one run, its operators, its models, tools and workers, and bad luck: all of them from one seed.
 ///
 /// After every input the promises are checked: by an `Auditor` that reads the journal, and by comparing what it
 /// believes with what the run says of itself.
 struct Simulation {
-    private(set) var run: Run
-    private(set) var journal: [FermataEvent] = []
+    var run: Run
+    var journal: [FermataEvent] = []
     /// What was put in and what came of it, if it was asked for.
-    private(set) var trace: [String] = []
+    var trace: [String] = []
     /// Kinds of events, and commands with the status in which they came, if it was asked for.
-    private(set) var seen: Set<String> = []
+    var seen: Set<String> = []
 
-    private let isTraced: Bool
-    private var random: SplitMix64
-    private(set) var auditor: Auditor
-    private var now: Int64 = 1_000_000_000
+    let isTraced: Bool
+    var random: SplitMix64
+    var auditor: Auditor
+    var now: Int64 = 1_000_000_000
     /// Effects that are going on outside, wanted or not: a cancelled one goes on until its end has come in.
-    private(set) var outside: Set<Effect> = []
+    var outside: Set<Effect> = []
+    /// Calls that workers have, or think that they have.
+    var leases: [Lease] = []
     private(set) var isEnding = false
     private var launched = FermataLaunched()
+
+    struct Lease {
+        let call: UInt32
+        let attempt: UInt32
+        let worker: String
+    }
 
     static let tools = [
         Scenario.tool("terminal", requires: "command"),
         Scenario.tool("read", requires: "path", idempotent: true),
         Scenario.tool("search", requires: "text", parallel: true),
         Scenario.tool("look", requires: "text", idempotent: true, parallel: true),
+        Scenario.tool("deploy", requires: "target", byWorker: true),
+        Scenario.tool("fetch", requires: "url", idempotent: true, parallel: true, byWorker: true),
     ]
 
     /// - Parameter isTraced: also notes what happens. It takes more time than the rest, and the same seed plays the
@@ -43,53 +53,37 @@ struct Simulation {
         launched.model = "mock/x"
         launched.tools = Simulation.tools + [ask]
         launched.modelAttempts = UInt32(random.below(4))
-        if random.chance(30) { launched.limits.maxSteps = UInt32(1 + random.below(4)) }
+        if random.chance(40) { launched.limits = randomLimits() }
+        if random.chance(60) { launched.policy = randomPolicy() }
+        if random.chance(15) { launched.holdAt = .selection }
     }
 
     /// Plays so many inputs, then lets everything come to rest.
     mutating func play(inputs: Int) throws {
         try command(.launch(launched, task: random.chance(80) ? "go" : ""))
-        for _ in 0..<inputs {
-            now += Int64(random.below(3_000_000)) - 200_000
-            switch random.below(100) {
-            case 0..<36: try command(randomRequest())
-            case 36..<84: try endSomething()
-            case 84..<89: try decide(staleEnd())
-            case 89..<95:
-                now += Int64(random.below(20_000_000))
-                try decide(.timePassed)
-            case 95..<98: try crash()
-            default: try shutDown()
-            }
-        }
+        for _ in 0..<inputs { try playOne() }
+        if random.chance(20) { try forkSomewhere() }
         try comeToRest()
+    }
+
+    mutating func playOne() throws {
+        now += Int64(random.below(3_000_000)) - 200_000
+        switch random.below(102) {
+        case 0..<40: try command(randomRequest())
+        case 40..<84: try endSomething()
+        case 84..<89: try decide(staleEnd())
+        case 89..<95:
+            now += Int64(random.below(20_000_000))
+            try decide(.timePassed)
+        case 95..<98: try crash()
+        case 98..<100: try shutDown()
+        default: try move()
+        }
     }
 
     // MARK: - What happens
 
-    private mutating func randomRequest() -> RunRequest {
-        switch random.below(100) {
-        case 0..<34: return .send(text: "m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
-        case 34..<42: return .withdraw(message: UInt32(random.below(auditor.messages.count + 2)))
-        case 42..<56: return .pause(randomTerms())
-        case 56..<66: return .interrupt(randomTerms())
-        case 66..<84:
-            return .resume(text: random.chance(25) ? "r" : "", tokenDigest: random.chance(20) ? [random.pick([1, 2])] : [])
-        case 84..<98:
-            let asks = auditor.openAsks
-            let isKnown = !asks.isEmpty && random.chance(80)
-            return .answer(ask: isKnown ? random.pick(asks) : UInt32(random.below(auditor.asks.count + 2)), text: "a")
-        default: return random.chance(30) ? .stop : .pause()
-        }
-    }
-
-    private mutating func randomTerms() -> HoldTerms {
-        HoldTerms(
-            resumeAt: random.chance(30) ? now + Int64(1 + random.below(20)) * 1_000_000 : nil,
-            tokenDigest: random.chance(30) ? [random.pick([1, 2])] : [])
-    }
-
-    private mutating func command(_ request: RunRequest) throws {
+    mutating func command(_ request: RunRequest) throws {
         let ifSeq: UInt64? = random.chance(10) ? run.seq - UInt64(random.chance(50) && run.seq > 0 ? 1 : 0) : nil
         let before = run
         let messages = auditor.messages.count
@@ -101,17 +95,30 @@ struct Simulation {
             return try check(refusal, of: request, ifSeq: ifSeq)
         }
         if let ifSeq, ifSeq != before.seq { throw Broken("accepted for seq \(ifSeq), and the run was elsewhere") }
-        if request.isRefused(in: before.status) { throw Broken("accepted, and the run was \(before.status)") }
+        if request.isRefused(in: before.status), !before.isHandedOff {
+            throw Broken("accepted, and the run was \(before.status)")
+        }
+        if case .startCall(let call, let attempt, let worker) = request {
+            leases.append(Lease(call: call, attempt: attempt, worker: worker))
+        }
         try checkAccepted(request, before: before, messages: messages)
     }
 
     private mutating func endSomething() throws {
         guard let effect = random.pick(sorted: outside) else { return try decide(.timePassed) }
-        outside.remove(effect)
-        try decide(end(of: effect))
+        guard case .lease(let number, let attempt) = effect else {
+            outside.remove(effect)
+            return try decide(end(of: effect))
+        }
+        guard random.chance(75), let worker = run.call(number)?.worker else {
+            outside.remove(effect)
+            return try decide(.leaseEnded(call: number, attempt: attempt))
+        }
+        try command(.completeCall(call: number, attempt: attempt, worker: worker, randomResult()))
+        if !run.wanted.contains(effect) { outside.remove(effect) }
     }
 
-    private mutating func end(of effect: Effect) -> Input {
+    func end(of effect: Effect, _ random: inout SplitMix64) -> Input {
         switch effect {
         case .model(let step, let attempt):
             if random.chance(20) {
@@ -122,9 +129,11 @@ struct Simulation {
                 }
                 return .modelFailed(step: step, attempt: attempt, failure, text: Simulation.text(of: effect))
             }
-            let calls = (0..<(random.chance(35) ? 0 : random.below(5))).map { _ in randomCall() }
+            let calls = (0..<(random.chance(30) ? 0 : random.below(5))).map { _ in Simulation.randomCall(&random) }
             let text = random.chance(70) ? "t" : ""
-            return .modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls))
+            let usage = FermataUsage.with { $0.costNanoUsd = Int64(random.below(3)) }
+            return .modelAnswered(
+                step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage))
         case .tool(let call, let attempt):
             let outcome: FermataCallOutcome = random.pick([.callFinished, .callFinished, .callFailed, .callTimedOut])
             return .toolEnded(call: call, attempt: attempt, ToolReply(outcome: outcome, output: "o"))
@@ -132,16 +141,7 @@ struct Simulation {
         }
     }
 
-    private mutating func randomCall() -> ModelReply.Call {
-        switch random.below(12) {
-        case 0..<3: .terminal("x")
-        case 3..<5: .read("x")
-        case 5..<7: .search("x")
-        case 7..<9: .look("x")
-        case 9..<11: .ask("x")
-        default: random.pick([.init("nope", "{}"), .init("terminal", "{"), .init("read", "{}"), .init("look", "7")])
-        }
-    }
+    private mutating func end(of effect: Effect) -> Input { end(of: effect, &random) }
 
     /// An end of an attempt that is over, or was never made.
     private mutating func staleEnd() -> Input {
@@ -149,7 +149,11 @@ struct Simulation {
         let attempt = UInt32(random.below(4))
         let call = UInt32(random.below(auditor.calls.count + 2))
         let effect: Effect =
-            random.chance(50) ? .model(step: number, attempt: attempt) : .tool(call: call, attempt: attempt)
+            switch random.below(4) {
+            case 0..<2: .model(step: number, attempt: attempt)
+            case 2: .tool(call: call, attempt: attempt)
+            default: .lease(call: call, attempt: attempt)
+            }
         guard !run.begun.contains(effect) else { return .timePassed }
         return random.chance(80) ? end(of: effect) : .lost(effect)
     }
@@ -174,10 +178,10 @@ struct Simulation {
     }
 
     /// What the service does at its start: only runs that are active are looked at.
-    private mutating func restart() throws {
+    mutating func restart() throws {
         outside = []
         run = journal.reduce(into: Run(id: run.id)) { $0.apply($1) }
-        guard run.isActive else { return try checkState() }
+        guard run.isActive || run.due.map({ $0 <= now }) ?? false else { return try checkState() }
         for effect in run.begun.inOrder { try decide(.lost(effect)) }
         try decide(.timePassed)
     }
@@ -198,7 +202,7 @@ struct Simulation {
         }
     }
 
-    private mutating func decide(_ input: Input) throws {
+    mutating func decide(_ input: Input) throws {
         if isTraced { trace.append("\(run.status) \(Simulation.line(input)) at \(now)") }
         let context = context(for: input)
         let decision = try run.decide(input, context)
@@ -229,8 +233,8 @@ struct Simulation {
 
     // MARK: - The end
 
-    /// The operators resume and answer, models and tools end well, until nothing moves any more.
-    private mutating func comeToRest() throws {
+    /// The operators resume and answer, models, tools and workers end well, until nothing moves any more.
+    mutating func comeToRest() throws {
         if isTraced { trace.append("come to rest") }
         for _ in 0..<10_000 {
             if let effect = random.pick(sorted: outside) {
@@ -241,22 +245,39 @@ struct Simulation {
                 case .tool(let call, let attempt):
                     try decide(
                         .toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: "o")))
-                case .lease(let call, let attempt): try decide(.leaseEnded(call: call, attempt: attempt))
+                case .lease(let call, let attempt):
+                    guard let worker = run.call(call)?.worker, run.wanted.contains(effect) else { continue }
+                    try order(.completeCall(call: call, attempt: attempt, worker: worker, .result("o")))
                 }
-            } else if let ask = auditor.openAsks.first, run.hold == nil {
-                try decide(.command(.answer(ask: ask, text: "a"), Provenance(by: "ann")))
+            } else if let ask = auditor.openAsks.first, !run.isStopped {
+                // Time may have passed unseen.
+                try decide(.timePassed)
+                if auditor.asks[ask]!.isOpen { try order(.answer(goodAnswer(to: ask))) }
+            } else if let call = run.ready.first {
+                try order(.startCall(call: call.number, attempt: call.attempt + 1, worker: "w1"))
             } else if let due = run.due {
                 now = max(now, due)
                 try decide(.timePassed)
             } else if run.status == .paused || run.status == .failed {
-                try decide(.command(.resume(text: ""), Provenance(by: "ann")))
+                try order(.resume(ResumeTerms(holdAt: HoldPoint.none)))
             } else {
                 return try checkRest()
             }
         }
         throw Broken("it never comes to rest")
     }
+
+    /// A command that must not be refused.
+    private mutating func order(_ request: RunRequest) throws {
+        do {
+            try decide(.command(request, Provenance(by: "ann")))
+        } catch let refusal as Refusal {
+            throw Broken("refused: \(refusal)")
+        }
+    }
 }
+
+private typealias HoldPoint = FermataHoldPoint.At
 
 extension Simulation {
     private static func line(_ input: Input) -> String {

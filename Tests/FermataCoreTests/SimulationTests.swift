@@ -27,12 +27,13 @@ import Testing
         var missing: Set<String> = [
             "launched", "messageQueued", "messageWithdrawn", "modelCalled", "modelAnswered", "modelCut", "modelFailed",
             "callStarted", "callEnded", "callGone", "callLost", "askOpened", "askAnswered", "askClosed", "held",
-            "holdLifted", "retried", "stopped",
+            "holdLifted", "retried", "stopped", "callEdited", "policySet", "limitsSet", "modelSet", "holdAtSet",
+            "handedOff", "imported", "forked",
         ]
         for status in ["idle", "running", "pausing", "paused", "waiting", "finished", "failed", "stopped"] {
             for command in [
                 "send", "send now", "withdraw", "pause", "interrupt", "resume", "resume with a message", "stop",
-                "answer",
+                "answer", "decide call", "set policy", "set budget", "hand off", "start call", "complete call",
             ] {
                 missing.insert("\(command) \(status)")
             }

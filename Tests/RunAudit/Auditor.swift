@@ -12,29 +12,50 @@ public struct Broken: Error, CustomStringConvertible {
 /// Reads a run's journal as someone from outside does and holds it to the promises, event by event. It knows
 /// nothing of `Run` but its public face: what it believes comes from the events alone.
 public struct Auditor {
-    public private(set) var hold = false
-    public private(set) var isStopped = false
-    public private(set) var modelInFlight: Effect?
-    public private(set) var calls: [UInt32: Call] = [:]
-    public private(set) var asks: [UInt32: Ask] = [:]
-    public private(set) var messages: [UInt32: Message] = [:]
+    public internal(set) var hold = false
+    public internal(set) var isStopped = false
+    public internal(set) var isHandedOff = false
+    public internal(set) var modelInFlight: Effect?
+    public internal(set) var calls: [UInt32: Call] = [:]
+    public internal(set) var asks: [UInt32: Ask] = [:]
+    public internal(set) var messages: [UInt32: Message] = [:]
+    public internal(set) var policy = FermataPolicy()
+    public internal(set) var limits = FermataLimits()
     public private(set) var transcript = Transcript()
 
-    private var seq: UInt64 = 0
-    private var at: Int64 = Int64.min
-    private var step: UInt32 = 0
-    private var attempt: UInt32 = 0
-    private var turn = Turn.none
+    var seq: UInt64 = 0
+    var at: Int64 = Int64.min
+    var step: UInt32 = 0
+    var attempt: UInt32 = 0
+    var turn = Turn.none
+    /// The turn was ended when people were asked about a limit, before its first model call.
+    var failedBeforeFirstStep = false
     /// The last model call failed or was lost: the next one is another attempt of the same step.
-    private var isTriedAgain = false
+    var isTriedAgain = false
+    /// When the next attempt is made, while the run waits for it.
+    var nextAttemptAt: Int64?
+    /// When the hold lifts itself; 0: never.
+    var resumeAt: Int64 = 0
     /// Calls of the current step, in order.
-    private var current: [UInt32] = []
-    private var killing: Set<Effect> = []
-    private let tools: [String: FermataToolSpec]
+    var current: [UInt32] = []
+    var killing: Set<Effect> = []
+    /// What the very next event is to say of this call.
+    var owed: UInt32?
+    /// The run has come from elsewhere with this event or those just before.
+    var isArriving = false
+    /// Where it was told to hold by itself, and whether it is to hold before anything begins.
+    var holdAt = FermataHoldPoint.At.none
+    var isToHold = false
+    let tools: [String: FermataToolSpec]
 
     public struct Call {
+        public let tool: String
         public let isParallel: Bool
         public let isIdempotent: Bool
+        public let isByWorker: Bool
+        public internal(set) var arguments: String
+        /// The arguments that a person let run.
+        public internal(set) var approved: String?
         public internal(set) var starts: UInt32 = 0
         public internal(set) var isExecuting = false
         public internal(set) var ends = 0
@@ -45,8 +66,14 @@ public struct Auditor {
 
     public struct Ask {
         public let call: UInt32
+        public let kind: FermataAskKind
+        public let arguments: String
+        /// µs since 1970; 0: none.
+        public let deadline: Int64
         public internal(set) var answers = 0
+        public internal(set) var verdict = FermataVerdict.unspecified
         public internal(set) var isClosed = false
+        public internal(set) var isExpired = false
         public var isOpen: Bool { answers == 0 && !isClosed }
     }
 
@@ -57,7 +84,7 @@ public struct Auditor {
         public var isWaiting: Bool { deliveries == 0 && !isWithdrawn }
     }
 
-    private enum Turn { case none, active, ended, failed }
+    enum Turn { case none, active, ended, failed }
 
     public init(tools: [FermataToolSpec]) {
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.name, $0) })
@@ -66,7 +93,11 @@ public struct Auditor {
     // MARK: - What it believes
 
     public var executing: Set<Effect> {
-        Set(calls.lazy.filter { $0.value.isExecuting }.map { .tool(call: $0.key, attempt: $0.value.starts) })
+        Set(
+            calls.lazy.filter { $0.value.isExecuting }.map {
+                $0.value.isByWorker
+                    ? .lease(call: $0.key, attempt: $0.value.starts) : .tool(call: $0.key, attempt: $0.value.starts)
+            })
     }
 
     public var wanted: Set<Effect> { modelInFlight.map { executing.union([$0]) } ?? executing }
@@ -74,39 +105,77 @@ public struct Auditor {
     public var openAsks: [UInt32] { asks.filter { $0.value.isOpen }.keys.sorted() }
     public var waitingMessages: [UInt32] { messages.filter { $0.value.isWaiting }.keys.sorted() }
 
+    /// Calls that a worker may take.
+    public var ready: [UInt32] {
+        hold || isStopped || !killing.isEmpty ? [] : current.filter { calls[$0]!.isByWorker && canStart($0) }
+    }
+
+    /// When the run wants to be told that time has passed.
+    public var due: Int64? {
+        if isStopped { return nil }
+        let deadlines = asks.values.filter { $0.isOpen && $0.deadline > 0 }.map(\.deadline)
+        return (deadlines + (hold && resumeAt > 0 ? [resumeAt] : []) + (nextAttemptAt.map { [$0] } ?? [])).min()
+    }
+
     /// DESIGN, "The life of a run": the first that applies.
-    public func status(due: Int64?) -> FermataStatus {
+    public var status: FermataStatus {
         if isStopped { return .stopped }
         if hold { return begun.isEmpty ? .paused : .pausing }
         if turn == .failed { return .failed }
-        if !begun.isEmpty || due != nil { return .running }
-        if !openAsks.isEmpty, !current.contains(where: canStart) { return .waiting }
+        if !begun.isEmpty || nextAttemptAt != nil { return .running }
+        let isWaiting = !openAsks.isEmpty || !ready.isEmpty
+        if isWaiting, !current.contains(where: { !calls[$0]!.isByWorker && canStart($0) }) { return .waiting }
         if turn == .active { return .running }
         if !waitingMessages.isEmpty { return .running }
         return turn == .none ? .idle : .finished
     }
 
-    private func canStart(_ number: UInt32) -> Bool {
-        guard let call = calls[number], call.isOpen, !call.isExecuting, call.ask == nil else { return false }
+    /// Whether nothing but its turn and a hold keep the call from starting.
+    func isFree(_ call: Call) -> Bool {
+        guard call.isOpen, !call.isExecuting, !(call.ask.map { asks[$0]!.isOpen } ?? false) else { return false }
+        switch gate(call) {
+        case .allow: return true
+        case .ask: return call.approved == call.arguments
+        default: return false
+        }
+    }
+
+    func gate(_ call: Call) -> FermataGate { policy.gate(tool: call.tool, arguments: call.arguments) }
+
+    func canStart(_ number: UInt32) -> Bool {
+        guard let call = calls[number], isFree(call) else { return false }
         return current.prefix { $0 != number }.allSatisfy { before in
             calls[before]!.ends > 0 || (call.isParallel && calls[before]!.isParallel)
         }
     }
+
+    /// A message supersedes every call not started, those of an answer that a hold spared for it as well.
+    var isOvertaken: Bool { messages.values.contains { $0.isWaiting && $0.delivery == .now } }
 
     // MARK: - Reading
 
     public mutating func read(_ event: FermataEvent) throws {
         try require(event.seq == seq + 1, "seq \(event.seq) comes after \(seq)")
         try require(event.at >= at, "at decreases")
-        try require(!isStopped || event.name == "callGone", "\(event.name) after the run was stopped")
+        try require(
+            !isStopped || event.name == "callGone" || event.name == "imported", "\(event.name) after the run was stopped")
         seq = event.seq
         at = event.at
         transcript.append(event)
+        try pay(event)
+        if isArriving, !["modelCut", "held", "holdLifted", "callGone", "callEnded", "askOpened"].contains(event.name) {
+            isArriving = false
+        }
         switch event.kind {
-        case .launched: try require(seq == 1, "launched twice")
+        case .launched(let launched):
+            try require(seq == 1, "launched twice")
+            policy = launched.policy
+            limits = launched.limits
+            holdAt = launched.holdAt
         case .messageQueued(let message):
             try require(message.number == UInt32(messages.count + 1), "message \(message.number) is out of order")
             messages[message.number] = Message(delivery: message.delivery)
+            if message.delivery == .now { nextAttemptAt = nil }
         case .messageWithdrawn(let message):
             try require(messages[message.number]?.isWaiting == true, "withdrawn, and it did not wait")
             messages[message.number]!.isWithdrawn = true
@@ -115,151 +184,91 @@ public struct Auditor {
         case .modelCut(let cut):
             try endModel(cut.step, cut.attempt)
             turn = .active
-            isTriedAgain = cut.cause == .byCrash
+            isTriedAgain = cut.cause == .byCrash || cut.cause == .byMove
         case .modelFailed(let failed):
             try endModel(failed.step, failed.attempt)
             turn = failed.nextAttemptAt == 0 ? .failed : .active
+            nextAttemptAt = failed.nextAttemptAt > 0 && !hold ? failed.nextAttemptAt : nil
             isTriedAgain = true
         case .callStarted(let started): try read(started)
         case .callLost(let lost):
-            try require(executing.contains(.tool(call: lost.number, attempt: lost.attempt)), "lost, and not executing")
+            try require(calls[lost.number]?.isExecuting == true, "lost, and not executing")
+            try require(calls[lost.number]!.starts == lost.attempt, "lost as another attempt")
             try require(calls[lost.number]!.isIdempotent, "call \(lost.number) would run again, and it must not")
             calls[lost.number]!.isExecuting = false
         case .callEnded(let ended): try read(ended)
         case .callGone(let gone):
             try require(
                 killing.remove(.tool(call: gone.number, attempt: gone.attempt)) != nil, "gone, and it was not killed")
-        case .askOpened(let ask):
-            try mayBegin("an ask")
-            try require(!isOvertaken, "an ask opens, and a message for now waits")
-            try require(ask.number == UInt32(asks.count + 1), "ask \(ask.number) is out of order")
-            try require(canStart(ask.call), "an ask of a call whose turn it is not")
-            asks[ask.number] = Ask(call: ask.call)
-            calls[ask.call]!.ask = ask.number
-        case .askAnswered(let answer):
-            try require(asks[answer.number]?.isOpen == true, "ask \(answer.number) is answered, and it is not open")
-            asks[answer.number]!.answers += 1
-        case .askClosed(let closed):
-            try require(asks[closed.number]?.isOpen == true, "ask \(closed.number) is closed, and it is not open")
-            asks[closed.number]!.isClosed = true
-        case .held: hold = true
-        case .holdLifted:
+        case .askOpened(let ask): try read(ask)
+        case .askAnswered(let answer): try read(answer)
+        case .askClosed(let closed): try read(closed)
+        case .callEdited(let edited): try read(edited)
+        case .held(let held):
+            hold = true
+            resumeAt = held.resumeAt
+            nextAttemptAt = nil
+            isToHold = false
+        case .holdLifted(let lifted):
             try require(hold, "lifted, and there was no hold")
+            try require(lifted.cause != .byTime || resumeAt > 0 && resumeAt <= at, "lifted before its time")
             hold = false
-        case .limitReached:
-            try mayBegin("a model call that a limit forbids")
-            try require(wanted.isEmpty && openAsks.isEmpty, "a limit, in the middle of a step")
-            turn = .failed
+        case .limitReached: throw Broken("a limit that nobody was asked about")
         case .retried:
             try require(turn == .failed, "retried, and it had not failed")
-            turn = .active
+            turn = failedBeforeFirstStep ? .ended : .active
+            failedBeforeFirstStep = false
         case .stopped:
             isStopped = true
             hold = false
+            nextAttemptAt = nil
             try require(wanted.isEmpty, "stopped, with something in flight")
             try require(calls.values.allSatisfy { $0.ends == 1 }, "stopped, and a call has no result")
             try require(openAsks.isEmpty, "stopped, with an open ask")
-        case .callEdited, .policySet, .limitsSet, .modelSet, .holdAtSet, .handedOff, .forked, .imported: break
+        case .policySet(let set): policy = set.policy
+        case .limitsSet(let set): limits = set.limits
+        case .holdAtSet(let set): holdAt = set.holdAt
+        case .modelSet: break
+        case .handedOff:
+            try require(begun.isEmpty && nextAttemptAt == nil, "handed off, with something in flight")
+            isStopped = true
+            isHandedOff = true
+        case .forked:
+            try require(seq > 1 && begun.isEmpty && owed == nil, "a fork of a moment that is none")
+            // A fork waits for its own approvals.
+            for number in calls.keys { calls[number]!.approved = nil }
+            isToHold = false
+        case .imported:
+            if isHandedOff { isStopped = false }
+            isHandedOff = false
+            isArriving = true
         case nil: throw Broken("an event without a kind")
         }
     }
 
-    private mutating func read(_ called: FermataModelCalled) throws {
-        try mayBegin("a model call")
-        try require(modelInFlight == nil, "two model calls at once")
-        try require(turn != .failed, "a model call after a failure that nobody asked to try again")
-        try require(current.allSatisfy { calls[$0]!.ends == 1 }, "a model call before every call has its result")
-        try require(
-            (called.step, called.attempt) == (isTriedAgain ? (step, attempt + 1) : (step + 1, 1)),
-            "step \(called.step).\(called.attempt) comes after \(step).\(attempt)")
-        try read(delivered: called.delivered)
-        if let problem = brokenTranscript(transcript) { throw Broken("the transcript: \(problem)") }
-        (step, attempt) = (called.step, called.attempt)
-        modelInFlight = .model(step: step, attempt: attempt)
-        turn = .active
-        current = []
+    /// After the answer to its ask, or the end of it, the next event says what becomes of a call.
+    private mutating func pay(_ event: FermataEvent) throws {
+        guard let owed else { return }
+        self.owed = nil
+        let paid: UInt32? =
+            switch event.kind {
+            case .callEnded(let ended): ended.number
+            case .askOpened(let ask): ask.call
+            case .callEdited(let edited): edited.number
+            // The copy ended before a call that was not approved was told so: it asks again.
+            case .forked where asks[calls[owed]!.ask!]!.kind == .approval: owed
+            default: nil
+            }
+        try require(paid == owed, "\(event.name), and call \(owed) was to have its result")
     }
 
-    private mutating func read(delivered: [UInt32]) throws {
-        let startsTurn = turn != .active
-        try require(!startsTurn || !delivered.isEmpty, "a turn begins with nothing to answer")
-        try require(delivered == delivered.sorted(), "messages are delivered out of order")
-        for number in delivered {
-            try require(messages[number]?.isWaiting == true, "message \(number) is delivered, and it does not wait")
-            messages[number]!.deliveries += 1
-            try require(
-                messages[number]!.delivery != .whenIdle || startsTurn && delivered.count == 1,
-                "message \(number) has not got a turn of its own")
-        }
-        for (number, message) in messages where message.isWaiting {
-            try require(
-                message.delivery == .whenIdle, "message \(number) waits, and a model call begins without it")
-        }
-    }
-
-    private mutating func read(_ answer: FermataModelAnswered) throws {
-        try endModel(answer.step, answer.attempt)
-        isTriedAgain = false
-        turn = answer.calls.isEmpty ? .ended : .active
-        for call in answer.calls {
-            try require(call.number == UInt32(calls.count + 1), "call \(call.number) is out of order")
-            let tool = tools[call.tool]
-            calls[call.number] = Call(
-                isParallel: tool?.parallel ?? false, isIdempotent: tool?.idempotent ?? false)
-        }
-        current = answer.calls.map(\.number)
-    }
-
-    private mutating func endModel(_ step: UInt32, _ attempt: UInt32) throws {
-        try require(modelInFlight == .model(step: step, attempt: attempt), "an end of a model call not in flight")
-        modelInFlight = nil
-    }
-
-    private mutating func read(_ started: FermataCallStarted) throws {
-        try mayBegin("a tool")
-        // One that executed when the message came goes on, over a crash as well.
-        try require(started.attempt > 1 || !isOvertaken, "call \(started.number) starts, and a message for now waits")
-        try require(killing.isEmpty, "a tool starts beside one that is being killed")
-        try require(canStart(started.number), "call \(started.number) starts, and it is not its turn")
-        try require(started.attempt == calls[started.number]!.starts + 1, "attempts have a gap")
-        calls[started.number]!.starts += 1
-        calls[started.number]!.isExecuting = true
-    }
-
-    private mutating func read(_ ended: FermataCallEnded) throws {
-        guard var call = calls[ended.number] else { throw Broken("the end of a call that was never chosen") }
-        try require(call.ends == 0, "call \(ended.number) has two results")
-        try require(ended.outcome != .unspecified, "call \(ended.number) has no outcome")
-        try require(ended.attempt == call.starts, "call \(ended.number) ends as attempt \(ended.attempt)")
-        switch ended.outcome {
-        case .callSuperseded, .callCancelled:
-            try require(call.starts == 0, "call \(ended.number) was started, and is said not to have been executed")
-        case .callInterrupted:
-            try require(call.isExecuting && ended.killing, "call \(ended.number) is interrupted, and did not execute")
-        case .callUnknown:
-            try require(call.starts > 0, "the outcome of call \(ended.number) is unknown, and it never started")
-            try require(call.isExecuting != call.isIdempotent, "call \(ended.number) could have run again")
-        default: break
-        }
-        if let ask = call.ask {
-            try require(!asks[ask]!.isOpen, "call \(ended.number) has a result, and its ask is open")
-        }
-        if ended.killing { killing.insert(.tool(call: ended.number, attempt: ended.attempt)) }
-        call.ends += 1
-        call.outcome = ended.outcome
-        call.isExecuting = false
-        calls[ended.number] = call
-    }
-
-    /// A message supersedes every call not started, those of an answer that a hold spared for it as well.
-    private var isOvertaken: Bool { messages.values.contains { $0.isWaiting && $0.delivery == .now } }
-
-    private func mayBegin(_ what: String) throws {
+    func mayBegin(_ what: String) throws {
         try require(!hold, "\(what) begins under a hold")
         try require(!isStopped, "\(what) begins after a stop")
+        try require(!isToHold, "\(what) begins, and the run was to hold after the selection")
     }
 
-    private func require(_ isKept: Bool, _ promise: @autoclosure () -> String) throws {
+    func require(_ isKept: Bool, _ promise: @autoclosure () -> String) throws {
         guard isKept else { throw Broken("seq \(seq): \(promise())") }
     }
 }

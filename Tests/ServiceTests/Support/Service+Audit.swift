@@ -45,7 +45,7 @@ extension Service {
         try require(folded.summary == reply.run, "GetRun says \(reply.run), the journal \(folded.summary)")
         try require(folded.callMessages == reply.calls, "GetRun has other calls than the journal")
         try require(folded.queuedMessages == reply.queued, "GetRun has other messages than the journal")
-        try require(auditor.status(due: folded.due) == reply.run.status, "the status is \(reply.run.status)")
+        try require(auditor.status == reply.run.status, "the status is \(reply.run.status)")
         try require(auditor.begun == folded.begun, "begun is \(folded.begun), not \(auditor.begun)")
         if [.finished, .stopped].contains(reply.run.status) {
             try require(auditor.calls.values.allSatisfy { $0.ends == 1 }, "a call has no result")
