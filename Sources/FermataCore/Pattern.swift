@@ -12,7 +12,7 @@ struct Pattern: Sendable {
     static let maximumLength = 256
     static let maximumSubjectLength = 16 << 10
     /// Instructions at most, with all counts written out.
-    static let maximumSize = 500
+    static let maximumSize = 1000
 
     enum Instruction: Sendable {
         case one(CharacterSet)

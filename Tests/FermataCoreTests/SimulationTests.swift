@@ -38,6 +38,8 @@ import Testing
                 missing.insert("\(command) \(status)")
             }
         }
+        // A run without a message has no call that a worker could think it has.
+        missing.remove("complete call idle")
         for seed in 0..<1000 as Range<UInt64> where !missing.isEmpty {
             var simulation = Simulation(seed: seed, isTraced: true)
             try simulation.play(inputs: 60)
