@@ -2649,11 +2649,22 @@ public nonisolated struct FermataGetRunReply: Sendable {
   /// with `calls`: of the tools that it waits for, those that a worker asked for lately
   public var servedTools: [String] = []
 
+  /// with `calls`: as it is now
+  public var policy: FermataPolicy {
+    get {_policy ?? FermataPolicy()}
+    set {_policy = newValue}
+  }
+  /// Returns true if `policy` has been explicitly set.
+  public var hasPolicy: Bool {self._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  public mutating func clearPolicy() {self._policy = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _run: FermataRunSummary? = nil
+  fileprivate var _policy: FermataPolicy? = nil
 }
 
 public nonisolated struct FermataListRuns: Sendable {
@@ -7625,7 +7636,7 @@ nonisolated extension FermataGetRun: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetRunReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}matched\0\u{1}calls\0\u{1}queued\0\u{3}served_tools\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}matched\0\u{1}calls\0\u{1}queued\0\u{3}served_tools\0\u{1}policy\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7638,6 +7649,7 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.calls) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.queued) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.servedTools) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._policy) }()
       default: break
       }
     }
@@ -7663,6 +7675,9 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.servedTools.isEmpty {
       try visitor.visitRepeatedStringField(value: self.servedTools, fieldNumber: 5)
     }
+    try { if let v = self._policy {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7672,6 +7687,7 @@ nonisolated extension FermataGetRunReply: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.calls != rhs.calls {return false}
     if lhs.queued != rhs.queued {return false}
     if lhs.servedTools != rhs.servedTools {return false}
+    if lhs._policy != rhs._policy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
