@@ -37,6 +37,7 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "Questions and approvals",
                 subcommands: [Inbox.self, Answer.self, Approve.self, Edit.self, Reject.self]),
+            CommandGroup(name: "Policies and limits", subcommands: [PolicyCommand.self, Budget.self]),
             CommandGroup(
                 name: "Watching",
                 subcommands: [

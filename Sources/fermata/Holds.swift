@@ -115,14 +115,27 @@ struct Resume: AsyncParsableCommand {
               fermata resume 01a1fd79
               fermata resume 01a1fd79 --message "Go on, but leave the logs alone."
               fermata resume --token frt_…
+              fermata resume 01a1fd79 --hold-at selection
+              fermata resume 01a1fd79 --model openai/gpt-4o
             """)
     @Argument(help: ArgumentHelp("The run's id, or the beginning of it; not needed with --token."), completion: .runs)
     var run: String?
     @Option(name: .shortAndLong, help: "A message to send along.") var message: String?
     @Option(help: "The token that the hold was set with; - reads it from the input.") var token: String?
+    @Option(
+        help: ArgumentHelp(
+            "Whether to hold after each selection of calls from now on; as it was, if left out.",
+            valueName: "selection|none"))
+    var holdAt: FermataHoldPoint.At?
+    @Option(help: "The model for all calls from now on, as provider/model.") var model: String?
+    @Option(
+        name: .customLong("base-url"),
+        help: ArgumentHelp("Where that model's server is; only for who may ADMIN.", valueName: "url"))
+    var baseURL: String?
     @OptionGroup var options: CommandOptions
 
     func validate() throws {
+        if baseURL != nil, model == nil { throw ValidationError("--base-url needs a --model.") }
         if run == nil, token == nil { throw ValidationError("Name a run, or give a --token.") }
         if token?.isEmpty == true { throw ValidationError("The token is empty.") }
     }
@@ -131,6 +144,9 @@ struct Resume: AsyncParsableCommand {
         var resume = options.command(FermataResume.self, run: run ?? "")
         resume.text = message ?? ""
         resume.token = token ?? ""
+        resume.holdAt = holdAt ?? .unspecified
+        resume.model = model ?? ""
+        resume.baseURL = baseURL ?? ""
         if token == "-" {
             let typed = await withCheckedContinuation { continuation in
                 Thread.detachNewThread { continuation.resume(returning: readLine()) }

@@ -22,6 +22,8 @@ struct Launch: AsyncParsableCommand {
               fermata launch --follow --workspace . "Make the tests pass."
               fermata launch --agent reviewer --max-cost 0.50 --wait "Review the last commit." > review.txt
               fermata launch --model openai/gpt-4o --temperature 0 --tools terminal -- "Count the files."
+              fermata launch --ask terminal --deny file_editor -- "Find out why the build fails."
+              fermata launch --hold-at selection "Deploy the last release."
             """)
 
     @Argument(help: "What the agent is to do. Without it the run is IDLE until a message is sent.") var task: String?
@@ -34,6 +36,11 @@ struct Launch: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it.") var tools: [String] = []
     @Option(help: "How often a model call is tried whose failure may pass by itself.") var attempts: UInt32?
     @OptionGroup(title: "Limits") var limits: LimitOptions
+    @OptionGroup(title: "Policy") var policy: PolicyOptions
+    @Option(
+        help: ArgumentHelp(
+            "Hold after each selection of calls, before any of them starts.", valueName: "selection|none"))
+    var holdAt: FermataHoldPoint.At?
     @Option(
         help: ArgumentHelp("A label; may be given several times.", valueName: "key=value"),
         transform: { text in
@@ -54,7 +61,7 @@ struct Launch: AsyncParsableCommand {
         let client = server.client
         let text = follow ? try await client.text() : nil
         let interrupts = follow ? InterruptKey() : nil
-        let reply = try await client.send(command)
+        let reply = try await client.send(command(try policy.message()))
         if let text, let interrupts {
             let status = try await Follow(client: client, run: reply.run.id, text: text, interrupts: interrupts).run()
             throw ExitCode(Failure.code(for: status))
@@ -76,7 +83,7 @@ struct Launch: AsyncParsableCommand {
         throw ExitCode(Failure.code(for: summary.status))
     }
 
-    private var command: FermataLaunch {
+    private func command(_ policy: FermataPolicy) -> FermataLaunch {
         .with {
             $0.task = task ?? ""
             $0.agent = agent ?? ""
@@ -88,6 +95,8 @@ struct Launch: AsyncParsableCommand {
             $0.labels = label
             if let options = modelOptions.message { $0.modelOptions = options }
             if let limits = limits.message { $0.limits = limits }
+            if policy != FermataPolicy() { $0.policy = policy }
+            $0.holdAt = holdAt ?? .unspecified
             $0.by = by ?? operatorName
             $0.reason = reason ?? ""
         }
@@ -124,18 +133,24 @@ struct ModelOptionOptions: ParsableArguments {
 }
 
 struct LimitOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The most model calls of one turn.", valueName: "count")) var maxSteps: UInt32?
+    @Option(help: ArgumentHelp("The most model calls of one turn; then it asks.", valueName: "count")) var maxSteps:
+        UInt32?
     @Option(
-        help: ArgumentHelp("The most that the run may cost, in US dollars.", valueName: "dollars"),
+        help: ArgumentHelp("The most that the run may cost, in US dollars; then it asks.", valueName: "dollars"),
         transform: { try Dollars.argument($0).nano })
     var maxCost: Int64?
+    @Option(
+        help: ArgumentHelp(
+            "Ask when so many steps in a row chose the same calls and got the same results.", valueName: "count"))
+    var maxRepeats: UInt32?
 
     /// Nil if nothing is given.
     var message: FermataLimits? {
-        guard maxSteps != nil || maxCost != nil else { return nil }
+        guard maxSteps != nil || maxCost != nil || maxRepeats != nil else { return nil }
         return .with {
             if let maxSteps { $0.maxSteps = maxSteps }
             if let maxCost { $0.maxCostNanoUsd = maxCost }
+            if let maxRepeats { $0.maxRepeats = maxRepeats }
         }
     }
 }

@@ -33,20 +33,23 @@ struct Show: AsyncParsableCommand {
         line("run", summary.id)
         line("status", summary.why)
         if summary.hasHold { printHold(summary.hold) }
+        if summary.holdAt == .selection { line("hold at", "each selection of calls") }
         if summary.nextAttemptAt > 0 { line("next try", TimeArgument.text(summary.nextAttemptAt)) }
         line("agent", summary.agent + (launched.agentVersion > 0 ? ", version \(launched.agentVersion)" : ""))
         line("model", ([summary.model] + launched.modelOptions.texts).joined(separator: ", "))
-        if !launched.limits.texts.isEmpty { line("limits", launched.limits.texts.joined(separator: ", ")) }
+        if !summary.limits.texts.isEmpty { line("limits", summary.limits.texts.joined(separator: ", ")) }
+        for text in reply.policy.texts { line("policy", text) }
         if !summary.parent.isEmpty { line("parent", summary.parent) }
+        if !summary.source.isEmpty { line("fork of", summary.source) }
         line("workspace", summary.workspace)
         line("task", summary.task.oneLine(100))
         for label in summary.labels { line("label", "\(label.key)=\(label.value)") }
         line("step", "\(summary.step), last event #\(summary.lastSeq) at \(EventLine.time(summary.updatedAt))")
         line("usage", summary.usage.text)
+        if summary.hasInherited { line("inherited", "of that: \(summary.inherited.text)") }
         for message in reply.queued { line("message", "\(message.number) waits (\(message.delivery.protocolName))") }
         for call in reply.calls {
-            let state = call.state == .ended ? call.outcome.protocolName : call.state.protocolName
-            line("call \(call.number)", "\(call.tool) \(call.arguments)  \(state)")
+            line("call \(call.number)", "\(call.tool) \(call.arguments)  \(call.texts.joined(separator: ", "))")
         }
         for tool in summary.waitsForTools {
             let note = reply.servedTools.contains(tool) ? "" : " (none has asked for its calls lately)"
@@ -83,6 +86,21 @@ extension FermataLimits {
         var texts: [String] = []
         if hasMaxSteps { texts.append("\(maxSteps) steps a turn") }
         if hasMaxCostNanoUsd { texts.append("$\(Dollars(nano: maxCostNanoUsd))") }
+        if hasMaxRepeats { texts.append("\(maxRepeats) equal steps in a row") }
+        return texts
+    }
+}
+
+extension FermataCall {
+    /// How it is with the call.
+    fileprivate var texts: [String] {
+        var texts = [state == .ended ? outcome.protocolName : state.protocolName]
+        if gate == .ask || gate == .deny { texts.append("policy: \(gate.protocolName.lowercased())") }
+        if state == .asking { texts.append("ask \(ask)") }
+        if approved { texts.append("approved") }
+        if edited { texts.append("edited") }
+        if attempt > 1 { texts.append("attempt \(attempt)") }
+        if !worker.isEmpty { texts.append("worker \(worker)") }
         return texts
     }
 }
@@ -96,9 +114,12 @@ extension FermataRunSummary {
     /// The status, and what a person would want to know beside it.
     var why: String {
         switch status {
-        case .failed: "FAILED: \(failure.kind): \(failure.message)"
+        case .failed:
+            "FAILED: \(failure.kind): \(failure.message)"
+                + (failure.willRepeat ? "; trying again unchanged would fail again" : "")
+        case .stopped where handedOff: "STOPPED: handed off; it may go on elsewhere"
         case .paused, .pausing:
-            "\(status.protocolName) (\(hold.cause.protocolName)) by \(hold.by)"
+            "\(status.protocolName) (\(hold.cause.protocolName))" + (hold.by.isEmpty ? "" : " by \(hold.by)")
                 + (hold.reason.isEmpty ? "" : ": \(hold.reason)")
         case .waiting where openAsks.isEmpty:
             "WAITING: for a worker that serves \(waitsForTools.joined(separator: ", "))"
