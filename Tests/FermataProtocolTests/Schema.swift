@@ -22,9 +22,17 @@ enum Schema {
         FermataPutAgentReply.self, FermataGetAgent.self, FermataGetAgentReply.self, FermataListAgents.self,
         FermataListAgentsReply.self, FermataAgent.self, FermataStoredAgent.self, FermataModelOptions.self,
         FermataLimits.self, FermataStats.self, FermataStatsReply.self, FermataLimitReached.self,
+        FermataHoldPoint.self, FermataSticky.self, FermataDecideCall.self, FermataSetPolicy.self,
+        FermataSetBudget.self, FermataFork.self, FermataExport.self, FermataExportReply.self, FermataImport.self,
         FermataRegisterTools.self, FermataRegisterToolsReply.self, FermataListTools.self, FermataListToolsReply.self,
         FermataRegisteredTool.self, FermataTakeCalls.self, FermataTakeCallsReply.self, FermataCallOffer.self,
         FermataStartCall.self, FermataExtendCall.self, FermataExtendCallReply.self, FermataCompleteCall.self,
+        FermataQuestion.self, FermataAnswerFormat.self, FermataAuth.self, FermataAuthReply.self,
+        FermataCreateToken.self, FermataCreateTokenReply.self, FermataListTokens.self, FermataListTokensReply.self,
+        FermataRevokeToken.self, FermataRevokeTokenReply.self, FermataToken.self, FermataPolicy.self,
+        FermataToolPolicy.self, FermataRule.self, FermataCondition.self, FermataCallEdited.self,
+        FermataPolicySet.self, FermataLimitsSet.self, FermataModelSet.self, FermataHoldAtSet.self,
+        FermataHandedOff.self, FermataForked.self, FermataImported.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
@@ -32,9 +40,14 @@ enum Schema {
     /// By the enum's name in the schema: a value's name in Swift, nil for numbers that the code does not know.
     static let enums: [String: @Sendable (Int) -> String?] = [
         "FrameType": name(FermataFrameType.self), "Status": name(FermataStatus.self),
-        "HoldCause": name(FermataHoldCause.self), "LiftCause": name(FermataLiftCause.self), "Delivery": name(FermataDelivery.self),
-        "AskKind": name(FermataAskKind.self), "CallState": name(FermataCallState.self),
-        "CallOutcome": name(FermataCallOutcome.self), "CutCause": name(FermataCutCause.self),
+        "HoldCause": name(FermataHoldCause.self), "LiftCause": name(FermataLiftCause.self),
+        "Delivery": name(FermataDelivery.self), "AskKind": name(FermataAskKind.self),
+        "Urgency": name(FermataUrgency.self), "AnswerForm": name(FermataAnswerForm.self),
+        "AtDeadline": name(FermataAtDeadline.self), "Verdict": name(FermataVerdict.self),
+        "AnswerVia": name(FermataAnswerVia.self), "Gate": name(FermataGate.self),
+        "WhenUnknown": name(FermataWhenUnknown.self), "Scope": name(FermataScope.self),
+        "CallState": name(FermataCallState.self), "CallOutcome": name(FermataCallOutcome.self),
+        "CutCause": name(FermataCutCause.self), "HoldPoint.At": name(FermataHoldPoint.At.self),
     ]
 
     private static func name<E: SwiftProtobuf.Enum & CaseIterable>(_: E.Type) -> @Sendable (Int) -> String? {
@@ -47,17 +60,26 @@ enum Schema {
         return Dictionary(uniqueKeysWithValues: requests.map { (UInt16($0.frameType.rawValue), $0) })
     }()
 
-    /// `message Name {` and `enum Name {` with the lines up to the closing brace, as they are written.
+    /// `message Name {` and `enum Name {` with the lines up to the closing brace, as they are written. One inside of a
+    /// message has that one's name before its own.
     static func blocks(_ keyword: String) throws -> [(name: String, lines: [Substring])] {
         var blocks: [(name: String, lines: [Substring])] = []
-        var isInside = false
+        var outer: Substring = ""
+        var end: Substring?
         for line in try Repository.text("protocol/fermata.proto").split(separator: "\n") {
-            if line.hasPrefix(keyword + " "), line.hasSuffix("{") {
-                blocks.append((String(line.dropFirst(keyword.count + 1).dropLast(2)), []))
-                isInside = true
-            } else if line == "}" {
-                isInside = false
-            } else if isInside {
+            let isNested = line.hasPrefix("  ")
+            let words = line.split(separator: " ")
+            if words.count == 3, words[2] == "{" {
+                if !isNested { outer = words[1] }
+                if words[0] == keyword {
+                    blocks.append(((isNested ? "\(outer)." : "") + words[1], []))
+                    end = isNested ? "  }" : "}"
+                    continue
+                }
+            }
+            if line == end {
+                end = nil
+            } else if end != nil {
                 blocks[blocks.count - 1].lines.append(line)
             }
         }

@@ -7,7 +7,8 @@ struct SchemaDescription {
     private(set) var messages: [String: Google_Protobuf_DescriptorProto] = [:]
     private(set) var enums: [String: Google_Protobuf_EnumDescriptorProto] = [:]
 
-    /// One field in wire format, and what JSON has for it; nil: nothing, as for a zero that is not `optional`.
+    /// One field in wire format, and what JSON has for it; nil: nothing, as for a zero that is neither `optional` nor in
+    /// a `oneof`.
     struct Sample {
         let bytes: [UInt8]
         let json: Any?
@@ -16,7 +17,10 @@ struct SchemaDescription {
     init() throws {
         let bytes = try Protoc.run(["--descriptor_set_out=/dev/stdout"])
         for file in try Google_Protobuf_FileDescriptorSet(serializedBytes: bytes).file {
-            for message in file.messageType { messages["\(file.package).\(message.name)"] = message }
+            for message in file.messageType {
+                messages["\(file.package).\(message.name)"] = message
+                for described in message.enumType { enums["\(message.name).\(described.name)"] = described }
+            }
             for described in file.enumType { enums[described.name] = described }
         }
     }
@@ -33,7 +37,7 @@ struct SchemaDescription {
             case .double: Self.tag(field, 1) + [UInt8](repeating: 0, count: 8)
             default: Self.tag(field, 0) + [0]
             }
-        samples.append(Sample(bytes: zero, json: field.proto3Optional ? Self.zero(of: field.type) : nil))
+        samples.append(Sample(bytes: zero, json: field.hasOneofIndex ? Self.zero(of: field.type) : nil))
         return samples
     }
 
@@ -50,7 +54,7 @@ struct SchemaDescription {
         case .bytes: return [Sample(bytes: Self.tag(field, 2) + [2, 0xC3, 0xA9], json: "w6k=")]
         case .double: return [Sample(bytes: Self.tag(field, 1) + [0, 0, 0, 0, 0, 0, 0xE0, 0x3F], json: 0.5)]
         case .enum:
-            let name = String(field.typeName.split(separator: ".").last ?? "")
+            let name = String(field.typeName.dropFirst(Schema.package.count + 2))
             guard let described = enums[name] else { throw Unexpected(description: field.typeName) }
             return described.value.filter { $0.number != 0 }.map { value in
                 Sample(bytes: Self.tag(field, 0) + Self.varint(Int(value.number)), json: value.name)
