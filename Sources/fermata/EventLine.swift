@@ -35,9 +35,10 @@ struct EventLine {
         case .callEnded(let ended):
             "call \(ended.number) ended (\(ended.outcome.protocolName))" + (ended.hasExitCode ? ", exit code \(ended.exitCode)" : "")
         case .callGone(let call): "call \(call.number): no process is left"
-        case .askOpened(let ask): "ask \(ask.number) opened"
-        case .askAnswered(let answer): "ask \(answer.number) answered"
-        case .askClosed(let closed): "ask \(closed.number) closed"
+        case .askOpened(let ask):
+            "ask \(ask.number) opened" + (ask.kind == .question ? "" : " (\(ask.kind.protocolName))")
+        case .askAnswered(let answer): answered(answer)
+        case .askClosed(let closed): "ask \(closed.number) closed" + (closed.expired ? ": its deadline came" : "")
         case .held(let held):
             "held (\(held.cause.protocolName))" + (held.resumeAt > 0 ? " until \(time(held.resumeAt))" : "")
         case .holdLifted(let lifted): "hold lifted" + (lifted.cause == .byTime ? " in time" : "")
@@ -46,7 +47,8 @@ struct EventLine {
         case .stopped: "stopped"
         case .callEdited(let edited): "call \(edited.number) has other arguments: \(edited.arguments)"
         case .policySet: "policy set"
-        case .limitsSet: "limits set"
+        case .limitsSet(let set):
+            "limits set: " + (set.limits.texts.isEmpty ? "none" : set.limits.texts.joined(separator: ", "))
         case .modelSet(let set):
             "model is \(set.model) from now on" + (set.baseURL.isEmpty ? "" : " at \(set.baseURL)")
         case .holdAtSet(let set): "holds at \(set.holdAt.protocolName) from now on"
@@ -62,14 +64,29 @@ struct EventLine {
         return (["model answered"] + calls).joined(separator: "\n    ")
     }
 
+    private static func answered(_ answer: FermataAskAnswered) -> String {
+        let verdict = answer.verdict == .unspecified ? "" : " (\(answer.verdict.protocolName))"
+        let via =
+            switch answer.via {
+            case .viaToken: " through its token"
+            case .viaDeadline: " by its deadline"
+            case .viaImport: " with an import"
+            default: ""
+            }
+        return "ask \(answer.number) answered\(verdict)\(via)"
+    }
+
     private static func body(_ event: FermataEvent) -> String? {
         switch event.kind {
         case .messageQueued(let message): message.text
         case .modelAnswered(let answer): answer.text
         case .modelCut(let cut): cut.text
         case .callEnded(let ended): ended.output
-        case .askOpened(let ask): ask.question + (ask.context.isEmpty ? "" : "\n\(ask.context)")
-        case .askAnswered(let answer): answer.text
+        case .askOpened(let ask):
+            [ask.question, ask.context, ask.arguments.isEmpty ? "" : "\(ask.tool) \(ask.arguments)"]
+                .filter { !$0.isEmpty }.joined(separator: "\n")
+        case .askAnswered(let answer): answer.verdict == .edit ? answer.arguments : answer.text
+        case .policySet(let set): set.policy.texts.joined(separator: "\n")
         default: nil
         }
     }

@@ -27,8 +27,20 @@ struct AgentFileTests {
                     $0.modelAttempts = 3
                     $0.limits.maxSteps = 40
                     $0.limits.maxCostNanoUsd = 500_000_000
+                    $0.limits.maxRepeats = 3
+                    $0.policy.tools = [.with { ($0.tool, $0.gate) = ("terminal", .ask) }]
                 })
         #expect(try parse(AgentFile.text(of: agent)) == agent)
+    }
+
+    @Test func theExampleOfAPolicyIsOne() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../README.md")
+        let readMe = try String(contentsOf: path, encoding: .utf8)
+        let example = try #require(readMe.components(separatedBy: "```yaml\nterminal:").dropFirst().first)
+        let text = try #require(example.components(separatedBy: "```").first)
+        let policy = try PolicyFile.parse(Array(("terminal:" + text).utf8), file: "p.yaml")
+        #expect(policy.tools.map(\.tool) == ["terminal"] && policy.tools[0].rules.map(\.gate) == [.deny, .allow])
+        #expect(policy.tools[0].deadlineMs == 8 * 3_600_000)
     }
 
     @Test func allKeys() throws {
