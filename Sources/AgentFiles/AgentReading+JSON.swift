@@ -21,10 +21,7 @@ extension AgentReading {
             default: break
             }
         }
-        for key in ["\(parent).name", "\(parent).parameters"] where lines[key] == nil {
-            lines[key] = lines[parent]
-            note(key, "is missing")
-        }
+        for key in ["\(parent).name", "\(parent).parameters"] where lines[key] == nil { note(key, "is missing") }
         return tool
     }
 

@@ -89,11 +89,22 @@ struct AgentReading {
     mutating func note(_ key: String, _ rule: String) {
         // What could not be read, or is not there, has been noted already.
         if mistakes.contains(where: { $0.key == key || $0.key?.hasPrefix(key + "[") == true }) { return }
-        mistakes.append(AgentMistake(file: file, line: lines[key], key: key.isEmpty ? nil : key, text: rule))
+        mistakes.append(AgentMistake(file: file, line: line(of: key), key: key.isEmpty ? nil : key, text: rule))
+    }
+
+    /// Of a key that is not there: where it would be.
+    private func line(of key: String) -> Int? {
+        var key = key[...]
+        while true {
+            if let line = lines[String(key)] { return line }
+            guard let end = key.lastIndex(where: { $0 == "." || $0 == "[" }) else { return nil }
+            key = key[..<end]
+        }
     }
 
     mutating func wrong(_ node: Node, _ key: String, _ text: String) {
-        mistakes.append(AgentMistake(file: file, line: node.mark?.line ?? lines[key], key: key, text: text))
+        let line = node.mark?.line ?? lines[key]
+        mistakes.append(AgentMistake(file: file, line: line, key: key.isEmpty ? nil : key, text: text))
     }
 
     // MARK: - Values

@@ -63,7 +63,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @OptionGroup var gates: GateOptions
 
         func validate() throws {
-            guard (file == nil) != gates.isEmpty else { return }
+            if (file != nil) == gates.isEmpty { return }
             throw ValidationError("Name a file, or tools with --allow, --ask and --deny; not both.")
         }
 

@@ -46,7 +46,7 @@ struct WorkerToolTests {
             ])
         let text = AgentFile.text(of: agent)
         #expect(try parse(text) == agent, "\(text)")
-        #expect(text.contains("      type: object\n"), "\(text)")
+        #expect(text.contains("    type: object\n"), "\(text)")
     }
 
     /// Whatever its text is, a schema comes back byte for byte.

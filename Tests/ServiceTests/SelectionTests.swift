@@ -120,7 +120,7 @@ extension OneServerAtATime {
                         $0.holdAt = .none
                     })
                 try await service.wait(run, .finished)
-                try await refused(.wrongStatus, decide(run, try await calls(run, service).first ?? call, .reject) { _ in })
+                try await refused(.callEnded, decide(run, call, .reject))
             }
         }
 
@@ -140,7 +140,7 @@ extension OneServerAtATime {
                 }
                 try await refused(.invalidArgument) { $0.baseURL = other.baseURL }
                 try await refused(.invalidArgument) { ($0.model, $0.baseURL) = ("openai/x", "file:///etc/passwd") }
-                try await refused(.unknownModel) { $0.model = "nonsense" }
+                try await refused(.unknownModel) { $0.model = "openai/" }
                 try await refused(.invalidArgument) { $0.model = "openai/" + String(repeating: "x", count: 1024) }
                 try await refused(.unsupported) { $0.holdAt = .UNRECOGNIZED(9) }
                 #expect(try await service.summary(run) == failed)
