@@ -322,7 +322,9 @@ extension FermataEvent {
 
     fileprivate var begins: Bool {
         switch kind {
-        case .modelCalled, .callStarted, .askOpened: true
+        case .modelCalled, .callStarted: true
+        // A pause, and an outcome that nobody knows, are the ends of what went on.
+        case .askOpened(let ask): ask.kind != .outcome && (ask.kind != .question || ask.tool == Run.askHuman)
         default: false
         }
     }
