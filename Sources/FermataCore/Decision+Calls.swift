@@ -16,7 +16,7 @@ extension Decision {
                 }
                 close(ask, .callDenied)
                 deny(call)
-            case .selected where call.gate == .ask && !call.isApproved: askApproval(of: call)
+            case .selected where !call.isFree: askApproval(of: call)
             default: continue
             }
         }
@@ -73,7 +73,7 @@ extension Decision {
             edit(call.number, decision.arguments)
         case .reject:
             if let ask { close(ask, .callRejected) }
-            end(call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(decision.text), call))
+            end(call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(decision.text), call), isCommanded: true)
         default: throw Refusal(.invalidArgument, "verdict is not EDIT or REJECT", details: ["field": "verdict"])
         }
     }

@@ -115,7 +115,9 @@ extension Decision {
                 }))
     }
 
-    mutating func end(_ number: UInt32, attempt: UInt32, _ reply: ToolReply, isKilling: Bool = false) {
+    mutating func end(
+        _ number: UInt32, attempt: UInt32, _ reply: ToolReply, isKilling: Bool = false, isCommanded: Bool = false
+    ) {
         emit(
             .callEnded(
                 .with {
@@ -127,7 +129,7 @@ extension Decision {
                     $0.omittedBytes = reply.omittedBytes
                     $0.repaired = reply.repaired
                     $0.killing = isKilling
-                }))
+                }), isCommanded: isCommanded)
     }
 }
 

@@ -37,6 +37,7 @@ extension Run {
             update(ask.call) {
                 $0.state = .asking
                 $0.ask = ask.number
+                if ask.kind == .approval { $0.isGated = true }
             }
         case .askAnswered(let answer): apply(answer)
         case .askClosed(let closed):

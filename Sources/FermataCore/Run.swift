@@ -125,6 +125,8 @@ public struct Run: Sendable, Equatable {
         public internal(set) var gate = FermataGate.allow
         /// A person let exactly these arguments run.
         public internal(set) var isApproved = false
+        /// A person was asked about it: only a person's answer lets it run, whatever the policy says since.
+        public internal(set) var isGated = false
         /// The arguments are not the model's.
         public internal(set) var isEdited = false
         /// It may execute beside its neighbours that may as well.
@@ -133,7 +135,7 @@ public struct Run: Sendable, Equatable {
         public let isByWorker: Bool
 
         /// Nothing but its turn and a hold keep it from starting.
-        var isFree: Bool { state == .selected && (gate == .allow || gate == .ask && isApproved) }
+        var isFree: Bool { state == .selected && gate != .deny && (isApproved || gate == .allow && !isGated) }
 
         /// SHA-256 of the arguments, in hexadecimal: what an approval names.
         public var argumentsDigest: String { arguments.sha256Hexadecimal }

@@ -38,6 +38,14 @@ enum Access: Sendable {
         let scope: FermataScope
     }
 
+    var isAdmin: Bool {
+        switch self {
+        case .everything: true
+        case .token(let grant): grant.scope >= .admin
+        case .nobody, .refused: false
+        }
+    }
+
     /// - Throws: UNAUTHENTICATED, FORBIDDEN.
     func check(_ frame: Frame) throws(Refusal) {
         guard let type = FermataFrameType(rawValue: Int(frame.type)), let scope = type.scope else {

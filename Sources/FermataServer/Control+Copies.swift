@@ -71,11 +71,17 @@ extension Control {
             throw Refusal(.invalidArgument, "a verdict comes with an answer", details: ["field": "verdict"])
         }
         let by = part.by.isEmpty ? exchange.sender : part.by
+        let isAdmin = exchange.access.isAdmin
         importThread.run { [self] in
             do {
                 let upload = try uploads.take(part, of: id)
                 guard part.last else { return complete(Result { try FermataCommandReply.with { $0.changed = true }.serializedBytes() }) }
-                let checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
+                var checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
+                if !isAdmin {
+                    // The key of the model's provider goes to the base URL; and agents are an administrator's.
+                    guard checkpoint.prepared.run.baseURL.isEmpty else { throw Refusal.forbidden(.admin) }
+                    checkpoint.prepared.agent = nil
+                }
                 let workspace = try workspace(for: checkpoint, part)
                 adopt(checkpoint, workspace, part, by: by, identity, upload: id)
             } catch let refusal as Refusal {

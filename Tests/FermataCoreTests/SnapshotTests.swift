@@ -38,7 +38,7 @@ import Testing
             Run.Call(
                 number: number, tool: "t\(number)", modelID: "i\(number)", arguments: "{\(number)}",
                 state: isOdd ? .asking : .started, outcome: isOdd ? .callFailed : .callFinished, attempt: number,
-                ask: number, worker: "w\(number)", gate: isOdd ? .ask : .deny, isApproved: isOdd, isEdited: !isOdd,
+                ask: number, worker: "w\(number)", gate: isOdd ? .ask : .deny, isApproved: isOdd, isGated: isOdd, isEdited: !isOdd,
                 isParallel: isOdd, isByWorker: !isOdd)
         ]
         run.killing = [.tool(call: number, attempt: number), .model(step: number, attempt: number)]

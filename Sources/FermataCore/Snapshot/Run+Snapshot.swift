@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 3
+    public static let snapshotFormat: Int32 = 4
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -193,6 +193,7 @@ extension SnapshotCall {
         worker = call.worker
         gate = call.gate
         isApproved = call.isApproved
+        isGated = call.isGated
         isEdited = call.isEdited
     }
 }
@@ -202,7 +203,7 @@ extension Run.Call {
         self.init(
             number: call.number, tool: call.tool, modelID: call.modelID, arguments: call.arguments, state: call.state,
             outcome: call.outcome, attempt: call.attempt, ask: call.ask, worker: call.worker, gate: call.gate,
-            isApproved: call.isApproved, isEdited: call.isEdited, isParallel: call.isParallel,
+            isApproved: call.isApproved, isGated: call.isGated, isEdited: call.isEdited, isParallel: call.isParallel,
             isByWorker: call.isByWorker)
     }
 }

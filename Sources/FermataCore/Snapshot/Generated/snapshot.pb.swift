@@ -438,6 +438,8 @@ nonisolated struct SnapshotCall: Sendable {
 
   var isEdited: Bool = false
 
+  var isGated: Bool = false
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -946,7 +948,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Call"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{3}model_id\0\u{1}arguments\0\u{1}state\0\u{1}outcome\0\u{1}attempt\0\u{1}ask\0\u{3}is_parallel\0\u{3}is_by_worker\0\u{1}worker\0\u{1}gate\0\u{3}is_approved\0\u{3}is_edited\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{3}model_id\0\u{1}arguments\0\u{1}state\0\u{1}outcome\0\u{1}attempt\0\u{1}ask\0\u{3}is_parallel\0\u{3}is_by_worker\0\u{1}worker\0\u{1}gate\0\u{3}is_approved\0\u{3}is_edited\0\u{3}is_gated\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -968,6 +970,7 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 12: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
       case 13: try { try decoder.decodeSingularBoolField(value: &self.isApproved) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.isEdited) }()
+      case 15: try { try decoder.decodeSingularBoolField(value: &self.isGated) }()
       default: break
       }
     }
@@ -1016,6 +1019,9 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.isEdited != false {
       try visitor.visitSingularBoolField(value: self.isEdited, fieldNumber: 14)
     }
+    if self.isGated != false {
+      try visitor.visitSingularBoolField(value: self.isGated, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1034,6 +1040,7 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.gate != rhs.gate {return false}
     if lhs.isApproved != rhs.isApproved {return false}
     if lhs.isEdited != rhs.isEdited {return false}
+    if lhs.isGated != rhs.isGated {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
