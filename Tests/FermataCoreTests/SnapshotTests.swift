@@ -146,6 +146,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 3: f5290ed4aef7e153")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 4: 3511a9cfcb8848c1")
     }
 }

@@ -29,7 +29,9 @@ extension Auditor {
         case .approval:
             // It belongs to the selection: a hold does not keep it from being asked.
             try require(!call.isExecuting, "call \(ask.call) executes, and people are asked whether it may")
-            try require(gate(call) == .ask, "call \(ask.call) needs no approval")
+            // Who was asked once about the call is asked again, whatever the policy says since.
+            try require(
+                gate(call) == .ask || gate(call) == .allow && before?.kind == .approval, "call \(ask.call) needs no approval")
             try require(call.approved != call.arguments, "call \(ask.call) is approved already")
             try require(ask.arguments == call.arguments, "ask \(ask.number) shows other arguments")
         case .outcome:

@@ -69,7 +69,8 @@ extension OneServerAtATime {
                 let events = try await service.events(run)
                 var copies = 0
                 for event in events {
-                    if ["modelCalled", "callStarted"].contains(event.kindName) {
+                    // An answer and the result that it is are one decision.
+                    if ["modelCalled", "callStarted", "askAnswered"].contains(event.kindName) {
                         let error = try await refusal(run, at: event.seq, service)
                         #expect(error.code == ErrorCode.invalidCut.name)
                         #expect(error.details.map(\.key) == ["after", "before"])

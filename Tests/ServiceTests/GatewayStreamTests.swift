@@ -51,14 +51,14 @@ extension OneServerAtATime {
                             if cut == 50 { isDone.withLock { $0 = path.contains("run=") } }
                             var goal: UInt64 = 0
                             if cut == 50 { goal = try await everyEvent(service).last(where: isWanted)?.offset ?? 0 }
-                            while left > 0 {
+                            // What there is may have come before the last cut.
+                            while left > 0, cut < 50 || got.last?.offset ?? 0 < goal {
                                 let messages = try #require(await source.next(limit: &left), "the stream ended")
                                 #expect(source.status == 200 || source.status == 0)
                                 for message in messages {
                                     got.append(try FermataEvent(jsonString: message.data))
                                     #expect(message.id == "\(got.last!.offset)")
                                 }
-                                if cut == 50, got.last?.offset ?? 0 >= goal { break }
                             }
                             lastID = source.lastID
                         }

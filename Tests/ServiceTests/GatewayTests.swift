@@ -204,7 +204,7 @@ extension OneServerAtATime {
                     #expect(try await answer(question, "text/plain", "That.").status == 200)
                     let approval = try await token()
                     let late = try await answer(question, "text/plain", "This.")
-                    #expect(late.status == 409 && late.code == "ALREADY_ANSWERED")
+                    #expect(late.status == 409 && late.code == "TOKEN_USED")
                     for (body, code) in [
                         (#"{"verdict": "EDIT", "bogus": 1}"#, "UNSUPPORTED"), ("{", "BAD_MESSAGE"),
                         (#"{"verdict": "GUIDE"}"#, "INVALID_ANSWER"), (#"{"verdict": "NO"}"#, "INVALID_ANSWER"),

@@ -137,6 +137,9 @@ class Worker:
         if threading.current_thread() is not threading.main_thread():
             signals = []
         before = {number: signal.signal(number, lambda *_: self._on_signal()) for number in signals}
+        if signals:
+            # Whoever started the process may have handed its own thread's mask on.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         leases = threading.Thread(target=self._keep_leases, name="fermata-leases", daemon=True)
         try:
             self.client.register_tools(self.name, self.tools, cancel=self._stopping)

@@ -735,18 +735,20 @@ class GetRun(_message.Message):
     def __init__(self, run: _Optional[str] = ..., until: _Optional[_Iterable[_Union[Status, str]]] = ..., wait_ms: _Optional[int] = ..., calls: bool = ...) -> None: ...
 
 class GetRunReply(_message.Message):
-    __slots__ = ["calls", "matched", "queued", "run", "served_tools"]
+    __slots__ = ["calls", "matched", "policy", "queued", "run", "served_tools"]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     MATCHED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     SERVED_TOOLS_FIELD_NUMBER: _ClassVar[int]
     calls: _containers.RepeatedCompositeFieldContainer[Call]
     matched: bool
+    policy: Policy
     queued: _containers.RepeatedCompositeFieldContainer[QueuedMessage]
     run: RunSummary
     served_tools: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ..., matched: bool = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., queued: _Optional[_Iterable[_Union[QueuedMessage, _Mapping]]] = ..., served_tools: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ..., matched: bool = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., queued: _Optional[_Iterable[_Union[QueuedMessage, _Mapping]]] = ..., served_tools: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
 
 class HandedOff(_message.Message):
     __slots__ = []
