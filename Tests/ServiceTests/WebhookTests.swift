@@ -184,9 +184,90 @@ extension OneServerAtATime {
                 #expect(await service.terminate() == 0)
                 try await service.start()
                 try await stats(service) { $0.webhooksPending == UInt64(3 * 12 * Self.types.count) }
-                #expect(try service.query("SELECT DISTINCT endpoint FROM outbox ORDER BY 1") == ["full", "hanging", "nobody"])
+                let waiting = try service.query("SELECT DISTINCT endpoint FROM outbox ORDER BY 1")
+                #expect(waiting == ["full", "hanging", "nobody"])
                 let check = try await service.cli("check", "--json")
-                #expect(check.code == 0 && check.output.contains("\"messages\":\(3 * 12 * Self.types.count)"), "\(check)")
+                let count = 3 * 12 * Self.types.count
+                #expect(check.code == 0 && check.output.contains("\"messages\":\(count)"), "\(check)")
+            }
+        }
+
+        /// What came with an ask's message is imported by another service as it is, and goes on there.
+        @Test func theCheckpointGoesAlong() async throws {
+            let script = #"""
+                [{"tool_calls": [{"name": "terminal", "arguments": {"command": "echo é"}},
+                                 {"name": "terminal", "arguments": {"command": "echo two"}}]},
+                 {"text": "Done."}]
+                """#
+            // Each message is taken at its second attempt.
+            let receiver = WebhookReceiver { _, number in .status(number.isMultiple(of: 2) ? 503 : 204) }
+            let plain = WebhookReceiver()
+            defer {
+                receiver.stop()
+                plain.stop()
+            }
+            try await run([
+                "name: with, url: '\(receiver.url)', checkpoint: true, retry: [0.02, 0.02]",
+                "name: without, url: '\(plain.url)', checkpoint: false",
+            ], script: script) { service, _ in
+                let run = try await service.launch {
+                    $0.policy.tools = [
+                        .with {
+                            $0.tool = "terminal"
+                            $0.gate = .ask
+                        }
+                    ]
+                }
+                let messages = await receiver.wait { $0.accepted.contains { $0.status == "WAITING" } }
+                for (_, same) in Dictionary(grouping: messages, by: \.id) {
+                    #expect(Set(same.map(\.body)).count == 1 && same.count == 2)
+                }
+                let asks = messages.accepted.filter { $0.type == "ask.opened" }
+                #expect(asks.count == 2)
+                // Both asks are one transaction: neither message has a run that has only one of them.
+                let documents = try asks.map { try #require($0.data["checkpoint"] as? [String: Any]) }
+                for document in documents {
+                    #expect((document["openAsks"] as? [Any])?.count == 2)
+                    let text = String(decoding: try JSONSerialization.data(withJSONObject: document), as: UTF8.self)
+                    #expect(try await CheckpointJSON.digest(of: text) == document["digest"] as? String)
+                }
+                let events = try await service.events(run)
+                #expect((documents[0]["events"] as? [Any])?.count == events.count)
+                let text = String(decoding: try JSONSerialization.data(withJSONObject: documents[0]), as: UTF8.self)
+                try await service.besideAnother { other in
+                    #expect(try await other.import(text).run.openAsks == [1, 2])
+                    for ask in try await other.client.send(FermataListAsks()).asks {
+                        _ = try await other.client.send(
+                            FermataAnswer.with {
+                                ($0.run, $0.ask, $0.verdict) = (run, ask.number, .approve)
+                                $0.argumentsSha256 = ask.argumentsSha256
+                            })
+                    }
+                    try await other.resume(run)
+                    #expect(try await other.wait(run, .finished).lastMessage == "Done.")
+                    try await other.check()
+                }
+                #expect(plain.messages.allSatisfy { $0.data["checkpoint"] == nil })
+            }
+        }
+
+        @Test func aCheckpointThatIsTooLongIsLeftOut() async throws {
+            let receiver = WebhookReceiver()
+            defer { receiver.stop() }
+            try await run(["name: all, url: '\(receiver.url)', checkpoint: true"]) { service, _ in
+                let run = try await service.launch("") { $0.task = "" }
+                for _ in 0..<2 {
+                    try await service.pause(run)
+                    try await service.send(run, String(repeating: "long ", count: 120_000))
+                    try await service.resume(run)
+                    try await service.wait(run, .waiting)
+                }
+                try await service.stop(run)
+                let messages = await receiver.wait { $0.last?.status == "STOPPED" }
+                let first = try #require(messages.first { $0.status == "PAUSED" }), last = try #require(messages.last)
+                #expect(first.data["checkpoint"] != nil && first.data["checkpointOmitted"] == nil)
+                #expect(last.data["checkpoint"] == nil && last.data["checkpointOmitted"] as? Bool == true)
+                #expect(messages.allSatisfy { $0.body.count < 1 << 20 + 4096 })
             }
         }
 
@@ -232,7 +313,8 @@ extension OneServerAtATime {
                 #expect(types(failing.messages) == ["ask.opened", "ask.opened", "ask.opened", "ask.answered"])
                 let dead = "SELECT endpoint || ' ' || attempts FROM outbox WHERE dead = 1 ORDER BY endpoint"
                 #expect(try service.query(dead) == ["failing 3", "gone 1"])
-                #expect(service.serverLog.split(separator: "\n").count { $0.contains("was given up") && $0.contains(run) } == 2)
+                let said = service.serverLog.split(separator: "\n").filter { $0.contains("was given up") }
+                #expect(said.count { $0.contains(run) } == 2)
                 service.kill()
                 try await service.start()
                 let stats = try await service.client.send(FermataStats())
@@ -295,6 +377,7 @@ extension OneServerAtATime {
                   events: [asks]
                   statuses: [finished]
                   retry: [0]
+                  checkpoint: perhaps
                   timeout: soon
                   colour: red
                 - url: https://example.org
@@ -307,11 +390,13 @@ extension OneServerAtATime {
                 - text
                 """)
             let expected = [
-                ":2: webhooks[0].name: 1 to 64", ":3: webhooks[0].url: not an http", ":4: webhooks[0].secret: secrets are not",
-                ":8: webhooks[1].secret-env: the name", ":9: webhooks[1].events: status, ask",
-                ":10: webhooks[1].statuses: some of", ":11: webhooks[1].retry: a list",
-                ":12: webhooks[1].timeout: a number", ":13: webhooks[1].colour: unknown", ":14: webhooks[2].name: it is missing",
-                ":14: webhooks[2]: it has one of", ":18: webhooks[4].name: another", ":21: webhooks[5]: it is a mapping",
+                ":2: webhooks[0].name: 1 to 64", ":3: webhooks[0].url: not an http",
+                ":4: webhooks[0].secret: secrets are not", ":8: webhooks[1].secret-env: the name",
+                ":9: webhooks[1].events: status, ask", ":10: webhooks[1].statuses: some of",
+                ":11: webhooks[1].retry: a list", ":12: webhooks[1].checkpoint: true or false",
+                ":13: webhooks[1].timeout: a number", ":14: webhooks[1].colour: unknown",
+                ":15: webhooks[2].name: it is missing", ":15: webhooks[2]: it has one of",
+                ":19: webhooks[4].name: another", ":22: webhooks[5]: it is a mapping",
             ]
             #expect(wrong.code == 78, "\(wrong)")
             let lines = wrong.errors.split(separator: "\n").map(String.init)
@@ -325,11 +410,13 @@ extension OneServerAtATime {
             #expect(missing.code == 1 && missing.errors.contains("webhook a: A_SECRET is not set"), "\(missing)")
             for bad in ["hunter2hunter2", "whsec_", "whsec_c2hvcnQ=", "whsec_" + String(repeating: "?", count: 44)] {
                 let result = try await serve(entry, ["A_SECRET": bad])
-                #expect(result.code == 1 && result.errors.contains("webhook a: A_SECRET: it has no secret"), "\(result)")
+                let isSaid = result.errors.contains("webhook a: A_SECRET: it has no secret")
+                #expect(result.code == 1 && isSaid, "\(result)")
                 #expect(bad == "whsec_" || !result.errors.contains(bad))
             }
             let doctor = try await Service.cli(
-                ["doctor", "--no-model", "--config", file], directory: directory, environment: ["A_SECRET": Self.secret])
+                ["doctor", "--no-model", "--config", file], directory: directory,
+                environment: ["A_SECRET": Self.secret])
             #expect(doctor.output.contains("a: their secrets can be read"), "\(doctor)")
             let without = try await Service.cli(["doctor", "--no-model", "--config", file], directory: directory)
             #expect(without.code == 1 && without.output.contains("A_SECRET is not set"), "\(without)")
@@ -338,17 +425,21 @@ extension OneServerAtATime {
             let whole = """
                 webhooks:
                 - {name: a, url: 'https://example.org/x?y=z', secret-file: /etc/a, events: status,
-                   statuses: [FINISHED, FAILED], agent: reviewer, gateway-url: 'https://gate.example', retry: [0.5, 30], timeout: 10}
-                - {name: b, url: 'http://127.0.0.1:80', secret-env: B_SECRET}
+                   statuses: [FINISHED, FAILED], agent: reviewer, gateway-url: 'https://gate.example',
+                   checkpoint: true, retry: [0.5, 30], timeout: 10}
+                - {name: b, url: 'http://127.0.0.1:80', secret-env: B_SECRET, checkpoint: false}
 
                 """
             try Data(whole.utf8).write(to: URL(fileURLWithPath: file))
             let first = try await Service.cli(["serve", "--print-config", "--config", file], directory: directory)
             #expect(first.code == 0 && first.output.contains("retry: [0.5, 30]"), "\(first)")
+            #expect(first.output.contains("  checkpoint: true\n") && first.output.contains("  checkpoint: false"))
             let again = directory + "/again.yaml"
             try Data(first.output.utf8).write(to: URL(fileURLWithPath: again))
             let second = try await Service.cli(["serve", "--print-config", "--config", again], directory: directory)
-            func list(_ text: String) -> Substring { text[(text.range(of: "webhooks:")?.lowerBound ?? text.endIndex)...] }
+            func list(_ text: String) -> Substring {
+                text[(text.range(of: "webhooks:")?.lowerBound ?? text.endIndex)...]
+            }
             #expect(second.code == 0 && list(first.output) == list(second.output) && list(first.output).count > 100)
         }
 
@@ -377,5 +468,7 @@ extension OneServerAtATime {
 
 extension Service {
     /// The configuration file that it was started with.
-    fileprivate var settingsFile: String { process.arguments.flatMap { $0.drop { $0 != "--config" }.dropFirst().first } ?? "" }
+    fileprivate var settingsFile: String {
+        process.arguments.flatMap { $0.drop { $0 != "--config" }.dropFirst().first } ?? ""
+    }
 }

@@ -29,18 +29,13 @@ struct CheckpointExport {
         let head = try Checkpoint.head(agent: agent, digest: nil)
         cursor.head = UInt64(bytes: Array(sha256(head).prefix(8)))
         stream.update(head)
-        var asks: [UInt32: UInt64] = [:]
+        var asks = OpenAsks()
         try forEachEvent(from: 1, through: last) { event in
             stream.update(try Checkpoint.piece(of: event))
-            switch event.kind {
-            case .askOpened(let ask): asks[ask.number] = event.seq
-            case .askAnswered(let ask): asks[ask.number] = nil
-            case .askClosed(let ask): asks[ask.number] = nil
-            default: break
-            }
+            asks.apply(event)
             return true
         }
-        cursor.asks = asks.values.sorted()
+        cursor.asks = asks.seqs
         stream.update(try tail(cursor))
         cursor.digest = stream.finish()
         return try page(cursor, agent)
@@ -51,6 +46,30 @@ struct CheckpointExport {
         let cursor = try ExportCursor(text)
         guard try reader.lastSeq(of: run.journaled) >= cursor.last else { throw Refusal.badCursor }
         return try page(cursor, cursor.piece == 0 ? agent() : nil)
+    }
+
+    /// All of it at once, as the run was after its event `last`; its agent is as it is stored now.
+    ///
+    /// - Returns: nil if it is longer than so many bytes, which is found out after reading about as many.
+    func document(through last: UInt64, exportedAt: Int64, atMost limit: Int) throws -> [UInt8]? {
+        // What does not fit as it is in the journal does not fit as JSON, and costs no encoding.
+        let rows = try reader.events(of: run.journaled, after: 0, through: last, maxBytes: limit, maxCount: .max)
+        guard rows.last?.seq == last else { return nil }
+        var asks = OpenAsks()
+        var events: [UInt8] = []
+        for row in rows where events.count <= limit {
+            let event = try FermataEvent(row)
+            events += try Checkpoint.piece(of: event)
+            asks.apply(event)
+        }
+        var cursor = ExportCursor(last: last, exportedAt: exportedAt)
+        cursor.asks = asks.seqs
+        let (agent, rest) = (try agent(), try events + tail(cursor))
+        var stream = SHA256Stream()
+        stream.update(try Checkpoint.head(agent: agent, digest: nil))
+        stream.update(rest)
+        let document = try Checkpoint.head(agent: agent, digest: Checkpoint.digest(stream.finish())) + rest
+        return document.count <= limit ? document : nil
     }
 
     private func page(_ cursor: ExportCursor, _ agent: FermataStoredAgent?) throws -> FermataExportReply {
@@ -145,6 +164,22 @@ private struct ExportPage {
     }
 }
 
+/// The events that opened the asks which are open after some events.
+private struct OpenAsks {
+    private var openedBy: [UInt32: UInt64] = [:]
+
+    var seqs: [UInt64] { openedBy.values.sorted() }
+
+    mutating func apply(_ event: FermataEvent) {
+        switch event.kind {
+        case .askOpened(let ask): openedBy[ask.number] = event.seq
+        case .askAnswered(let ask): openedBy[ask.number] = nil
+        case .askClosed(let ask): openedBy[ask.number] = nil
+        default: break
+        }
+    }
+}
+
 /// What the pages of one export have in common, and where the next one begins: text that clients hand back and do not
 /// read.
 struct ExportCursor {
@@ -166,14 +201,16 @@ struct ExportCursor {
     }
 
     var text: String {
-        "1/\(last)/\(exportedAt)/\(piece)/\(byte)/\(digest.hexadecimal)/\(head)/\(asks.map(String.init).joined(separator: "."))"
+        "1/\(last)/\(exportedAt)/\(piece)/\(byte)/\(digest.hexadecimal)/\(head)/"
+            + asks.map(String.init).joined(separator: ".")
     }
 
     init(_ text: String) throws(Refusal) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 8, parts[0] == "1", let last = UInt64(parts[1]), let exportedAt = Int64(parts[2]),
             let piece = UInt64(parts[3]), let byte = Int(parts[4]), let digest = [UInt8](hexadecimal: parts[5]),
-            let head = UInt64(parts[6]), last > 0, last < UInt64(Int64.max), piece <= last + 1, byte >= 0, digest.count == 32
+            let head = UInt64(parts[6]), last > 0, last < UInt64(Int64.max), piece <= last + 1, byte >= 0,
+            digest.count == 32
         else { throw .badCursor }
         self.init(last: last, exportedAt: exportedAt)
         (self.piece, self.byte, self.digest, self.head) = (piece, byte, digest, head)

@@ -9,8 +9,11 @@ internal import SwiftProtobuf
 ///     {"type": "run.status", "timestamp": "2026-11-21T13:33:37.768012Z", "data": …}
 ///
 /// `data` is a message of the schema in protobuf's JSON mapping: for `run.status` StatusChanged, for `ask.opened` Ask,
-/// for `ask.answered` and `ask.closed` the Event.
+/// for `ask.answered` and `ask.closed` the Event. It may have one more member, `checkpoint`: the run as it was when the
+/// message was written. Where that is too large `checkpointOmitted` is true.
 struct WebhookBody {
+    private static let largestCheckpoint = 1 << 20
+
     /// The same at every attempt: whoever has it has had the message.
     let id: String
     let bytes: [UInt8]
@@ -20,15 +23,20 @@ struct WebhookBody {
         let description: String
     }
 
-    /// - Parameter answerURL: where an ask is answered; nil where nothing takes answers.
+    /// - Parameters:
+    ///   - withCheckpoint: whether the checkpoint goes along.
+    ///   - answerURL: where an ask is answered; nil where nothing takes answers.
     init(
-        _ row: OutboxRow, from reader: JournalReader, answerURL: (_ run: RunID, _ ask: UInt32) -> String?
+        _ row: OutboxRow, from reader: JournalReader, withCheckpoint: Bool,
+        answerURL: (_ run: RunID, _ ask: UInt32) -> String?
     ) throws {
         let run = RunID(row.key.run)
         guard let kind = WebhookMessages.Kind(rawValue: row.key.kind) else {
             throw Missing(description: "a message of kind \(row.key.kind)")
         }
-        let (type, data): (String, [UInt8])
+        var (type, data): (String, [UInt8])
+        // A checkpoint ends where the input's events end: between them a run is nothing that could go on.
+        var last = row.key.seq
         switch kind {
         case .status:
             (type, data) = ("run.status", try FermataStatusChanged(serializedBytes: row.body).jsonUTF8Bytes())
@@ -41,6 +49,11 @@ struct WebhookBody {
             }
             (type, data) = try Self.ask(event, of: run, reader, answerURL)
             id = "\(run)/\(row.key.seq)"
+            if row.body.count == 8 { last = UInt64(bytes: row.body) }
+        }
+        if withCheckpoint {
+            data.removeLast()
+            data += try Self.checkpoint(of: run, through: last, at: row.at, reader) + Array("}".utf8)
         }
         bytes = Array(#"{"type":"\#(type)","timestamp":"\#(Self.text(row.at))","data":"#.utf8) + data + Array("}".utf8)
     }
@@ -61,6 +74,18 @@ struct WebhookBody {
         case .askClosed: return ("ask.closed", try event.jsonUTF8Bytes())
         default: throw Missing(description: "event \(event.seq) of run \(event.run) is none of an ask")
         }
+    }
+
+    /// The member that goes after the others of `data`, which always has some. The message's own time is the export's, so
+    /// that the message is the same at every attempt.
+    private static func checkpoint(
+        of run: RunID, through last: UInt64, at time: Int64, _ reader: JournalReader
+    ) throws -> [UInt8] {
+        let export = CheckpointExport(run: run, reader: reader)
+        guard let document = try export.document(through: last, exportedAt: time, atMost: largestCheckpoint) else {
+            return Array(#","checkpointOmitted":true"#.utf8)
+        }
+        return Array(#","checkpoint":"#.utf8) + document
     }
 
     /// A time in UTC as RFC 3339 has it.

@@ -18,6 +18,8 @@ public struct WebhookEndpoint: Sendable {
     public var agents: Set<String> = []
     /// Where the gateway is reached from outside, so that an ask can say where its answer goes; empty: it does not.
     public var gatewayURL = ""
+    /// Whether the run's checkpoint goes along, as it was when the message was written.
+    public var wantsCheckpoint = false
     /// How long after each failed attempt the next one comes; after the last of them a message is given up.
     public var retries: [Duration] = WebhookEndpoint.usualRetries
     /// How long one attempt may take.

@@ -26,7 +26,8 @@ struct WebhookMessages: Sendable {
                 rows.append(OutboxRow(key: key, at: at, body: body))
             }
             if endpoint.wantsAsks {
-                for event in events where event.isOfAsk { add(event.seq, .ask, at: event.at, []) }
+                let last = (events.last?.seq ?? 0).bytes
+                for event in events where event.isOfAsk { add(event.seq, .ask, at: event.at, last) }
             }
             if endpoint.wantsStatuses, let change, let last = events.last,
                 endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.status)

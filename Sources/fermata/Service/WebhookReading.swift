@@ -10,7 +10,8 @@ struct WebhookReading {
     private(set) var mistakes: [String] = []
 
     private static let keys = [
-        "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "gateway-url", "retry", "timeout",
+        "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "gateway-url", "checkpoint",
+        "retry", "timeout",
     ]
 
     init(path: String) { self.path = path }
@@ -85,6 +86,9 @@ struct WebhookReading {
                     wrong(line, key, "not an http:// or https:// URL")
                 }
                 if webhook.gatewayURL.hasSuffix("/") { webhook.gatewayURL.removeLast() }
+            case "checkpoint":
+                webhook.checkpoint = ["true": true, "false": false][text(value, key, line)]
+                if webhook.checkpoint == nil { wrong(line, key, "true or false") }
             case "retry":
                 let numbers = texts(value, key, line).map { Double($0) }
                 webhook.retry = numbers.compactMap(\.self).filter { (0.01...604_800).contains($0) }

@@ -19,6 +19,7 @@ struct WebhookSettings: Sendable {
     var agents: [String] = []
     /// Without a slash at its end.
     var gatewayURL = ""
+    var checkpoint: Bool?
     /// Seconds.
     var retry: [Double] = []
     var timeout: Double?
@@ -65,6 +66,7 @@ struct WebhookSettings: Sendable {
         endpoint.statuses = Set(statuses)
         endpoint.agents = Set(agents)
         endpoint.gatewayURL = gatewayURL
+        endpoint.wantsCheckpoint = checkpoint ?? false
         if !retry.isEmpty { endpoint.retries = retry.map { .milliseconds(Int64($0 * 1000)) } }
         if let timeout { endpoint.timeout = .milliseconds(Int64(timeout * 1000)) }
         return endpoint
@@ -84,6 +86,7 @@ struct WebhookSettings: Sendable {
         list("statuses", statuses.map(\.protocolName))
         list("agent", agents)
         if !gatewayURL.isEmpty { lines.append("  gateway-url: \(Settings.shown(gatewayURL))") }
+        if let checkpoint { lines.append("  checkpoint: \(checkpoint)") }
         list("retry", retry.map(Self.text))
         if let timeout { lines.append("  timeout: \(Self.text(timeout))") }
         return lines.joined(separator: "\n")
