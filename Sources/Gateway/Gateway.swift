@@ -39,18 +39,22 @@ public final class Gateway: Sendable {
     }
 
     /// Connections at once; those beyond it wait.
-    private static let connections = 1024
+    private static let maximumConnections = 1024
+    /// For what is being answered when it ends.
+    private static let patience = Duration.seconds(1)
 
     public let url: String
     private let group: MultiThreadedEventLoopGroup
     private let running: Task<Void, any Error>
+    private let connections: OpenConnections
 
     /// Starts to serve, and returns when connections are accepted.
     ///
     /// - Parameter client: of the server; its own token, if it has one, is used for those who need none.
     public static func start(_ configuration: Configuration, client: Client) async throws(GatewayError) -> Gateway {
         guard configuration.requiresToken || configuration.isLoopback else {
-            throw GatewayError("without tokens it listens on loopback addresses only, and \(configuration.host) is none")
+            throw GatewayError(
+                "without tokens it listens on loopback addresses only, and \(configuration.host) is none")
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         // What goes wrong is told to the caller; Hummingbird's own messages are not for operators.
@@ -58,16 +62,17 @@ public final class Gateway: Sendable {
         logger.logLevel = .critical
         let (ports, started) = AsyncThrowingStream.makeStream(of: Int.self)
         let routes = Routes(configuration, client)
+        let connections = OpenConnections()
         let server = Server(
             childChannelSetup: HTTP1Channel(
                 responder: { try await routes.respond(to: $0, $1, $2) },
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [MalformedRequests()], idleTimeout: .seconds(30),
+                    additionalChannelHandlers: [OpenConnections.Entry(connections), MalformedRequests()], idleTimeout: .seconds(30),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(connections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 routes.admission.listens(on: port)
@@ -84,25 +89,41 @@ public final class Gateway: Sendable {
             }
         }
         do {
-            for try await port in ports { return Gateway(configuration.host, port, group, running) }
+            for try await port in ports {
+                return Gateway(configuration.host, port, group, running, connections)
+            }
         } catch {
             try? await group.shutdownGracefully()
             throw GatewayError("cannot listen on \(configuration.host):\(configuration.port): \(error)")
         }
         running.cancel()
+        _ = await running.result
         try? await group.shutdownGracefully()
         throw GatewayError("starting on \(configuration.host):\(configuration.port) was cancelled")
     }
 
-    private init(_ host: String, _ port: Int, _ group: MultiThreadedEventLoopGroup, _ running: Task<Void, any Error>) {
+    private init(
+        _ host: String, _ port: Int, _ group: MultiThreadedEventLoopGroup, _ running: Task<Void, any Error>,
+        _ connections: OpenConnections
+    ) {
         url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         self.group = group
         self.running = running
+        self.connections = connections
     }
 
-    /// Closes the listening socket and all connections, and returns when the event loop's thread has ended. Once.
+    /// Closes the listening socket and all connections, and returns when the event loop's thread has ended: within a
+    /// second or so, whatever clients do. Once.
     public func stop() async {
         running.cancel()
+        let connections = connections
+        let limit = Task {
+            try await Task.sleep(for: Self.patience)
+            connections.close()
+        }
+        // Before its event loop: whoever still answers uses it.
+        _ = await running.result
+        limit.cancel()
         try? await group.shutdownGracefully()
     }
 }

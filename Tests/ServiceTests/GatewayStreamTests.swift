@@ -100,12 +100,53 @@ extension OneServerAtATime {
             }
         }
 
+        /// Race: SIGTERM comes while connections are in every state: an open stream, one that nobody reads, a read that
+        /// waits, one that is kept alive, one without a request.
+        @Test func itEndsCleanlyWhateverClientsDo() async throws {
+            try await Service.run(environment: ["LLM_MODEL": "openai/mock", "LLM_API_KEY": "test-key-1"]) { service in
+                let token = try await service.token(.read)
+                let run = try await service.launch("") { $0.task = "" }
+                try await service.pause(run)
+                // More than the buffers of a socket hold.
+                for _ in 0..<8 { try await service.send(run, String(repeating: "long ", count: 200_000)) }
+                try await RunningGateway.run(service) { gateway in
+                    var source = try #require(await EventSource(gateway, token: token))
+                    while source.lastID.isEmpty { _ = await source.next() }
+                    func connect(_ method: String, _ path: String, _ body: String = "") async throws -> HTTPConnection {
+                        let connection = try #require(HTTPConnection(port: gateway.port))
+                        await connection.write(
+                            "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
+                                + "Authorization: Bearer \(token)\r\nContent-Type: application/json\r\n"
+                                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                        return connection
+                    }
+                    let unread = try await connect("GET", "/v1/events?after=0")
+                    let tooLong = try await connect("POST", "/v1/ReadEvents", #"{"run": "\#(run)"}"#)
+                    let waiting = try await connect(
+                        "POST", "/v1/GetRun", #"{"run": "\#(run)", "until": ["STOPPED"], "waitMs": 25000}"#)
+                    let idle = try await connect("POST", "/v1/Stats", "{}")
+                    #expect(await idle.response()?.status == 200)
+                    let silent = try #require(HTTPConnection(port: gateway.port))
+                    // They were accepted in this order: this one's answer comes when all others are known.
+                    #expect(try await gateway.request("GET", "/health").status == 200)
+                    let begin = ContinuousClock.now
+                    #expect(await gateway.terminate() == 0)
+                    #expect(.now - begin < .seconds(10))
+                    while await source.next() != nil {}
+                    for connection in [unread, tooLong, waiting, idle, silent] {
+                        while !(await connection.read()).isEmpty {}
+                    }
+                }
+            }
+        }
+
         @Test func whatCannotBeFollowedIsSaidAtOnce() async throws {
             try await Service.run { service in
                 let token = try await service.token(.read)
                 try await RunningGateway.run(service) { gateway in
                     for (path, status, code) in [
-                        ("/v1/events?after=x", 400, "INVALID_ARGUMENT"), ("/v1/events?after=-1", 400, "INVALID_ARGUMENT"),
+                        ("/v1/events?after=x", 400, "INVALID_ARGUMENT"),
+                        ("/v1/events?after=-1", 400, "INVALID_ARGUMENT"),
                         ("/v1/events?run=x", 400, "INVALID_ARGUMENT"), ("/v1/events?run=0123", 404, "NO_SUCH_RUN"),
                     ] {
                         let response = try await gateway.request("GET", path, token: token)

@@ -23,10 +23,12 @@ final class RunningGateway {
         port = try #require(url.split(separator: ":").last.flatMap { Int($0) }, "\(line)")
     }
 
-    /// SIGTERM; the exit code.
-    func terminate() async -> Int32 {
+    /// SIGTERM; the exit code. It says nothing on standard error.
+    func terminate(sourceLocation: SourceLocation = #_sourceLocation) async -> Int32 {
         command.signal(SIGTERM)
-        return await command.end().code
+        let end = await command.end()
+        #expect(end.errors == "", sourceLocation: sourceLocation)
+        return end.code
     }
 
     /// Sends one request on a connection of its own.
