@@ -165,7 +165,8 @@ extension OneServerAtATime {
                     service.kill()
                     for path in ["/health", "/metrics"] {
                         let response = try await gateway.request("GET", path, token: token)
-                        #expect([502, 503, 504].contains(response.status) && response.code == "UNREACHABLE", "\(response)")
+                        #expect([502, 503, 504].contains(response.status), "\(response)")
+                        #expect(response.code == "UNREACHABLE", "\(response)")
                     }
                     try await service.start()
                     #expect(try await gateway.request("GET", "/health").status == 200)
@@ -196,7 +197,9 @@ extension OneServerAtATime {
                         let list = try await service.client.send(FermataListAsks.with { $0.tokens = true })
                         return try #require(list.asks.first).token
                     }
-                    func answer(_ token: String, _ type: String, _ body: String) async throws -> HTTPConnection.Response {
+                    func answer(
+                        _ token: String, _ type: String, _ body: String
+                    ) async throws -> HTTPConnection.Response {
                         try await gateway.request("POST", "/answers/\(token)", body, fields: ["Content-Type": type])
                     }
                     let question = try await token()
@@ -220,7 +223,8 @@ extension OneServerAtATime {
                     let answered = events.filter { $0.kindName == "askAnswered" }
                     #expect(answered.map(\.askAnswered.via) == [.viaToken, .viaToken])
                     #expect(answered.map(\.by) == ["network", "network"])
-                    #expect(events.filter { $0.kindName == "callEnded" }.last?.callEnded.output.contains("edited") == true)
+                    let ended = events.last { $0.kindName == "callEnded" }
+                    #expect(ended?.callEnded.output.contains("edited") == true)
                 }
             }
         }
@@ -253,8 +257,9 @@ extension OneServerAtATime {
                     let again = try await gateway.request("POST", "/resume/\(token)")
                     #expect(again.status == 409 && again.code == "TOKEN_USED")
                     for path in ["/resume/frt_x", "/answers/x", "/answers/\(token)"] {
+                        let body = path.hasPrefix("/answers") ? "yes" : ""
                         let response = try await gateway.request(
-                            "POST", path, path.hasPrefix("/answers") ? "yes" : "", fields: ["Content-Type": "text/plain"])
+                            "POST", path, body, fields: ["Content-Type": "text/plain"])
                         #expect(response.status == 404 && response.code == "INVALID_TOKEN", "\(path) \(response)")
                     }
                     for path in ["/answers/", "/resume/", "/answers/a/b", "/", "/v1", "/index.html", "/v1/../health"] {

@@ -193,7 +193,8 @@ extension OneServerAtATime {
 
         @Test func overTcpEveryMessageBeginsWithAToken() async throws {
             let url = "tcp://127.0.0.1:\(try freePort())"
-            try await Service.run(environment: ["LLM_API_KEY": "test-key-1"], arguments: ["--control", url]) { service in
+            let key = ["LLM_API_KEY": "test-key-1"]
+            try await Service.run(environment: key, arguments: ["--control", url]) { service in
                 #expect(service.serverLog.contains("plain tcp is not encrypted"))
                 let secret = try await service.client.send(create(.operate)).secret
                 let nobody = Client(controlURL: url)

@@ -22,9 +22,9 @@ struct EventSource {
         guard let connection = HTTPConnection(port: gateway.port) else { return nil }
         self.connection = connection
         self.lastID = lastID
-        let header = lastID.isEmpty ? "" : "Last-Event-ID: \(lastID)\r\n"
-        await connection.write(
-            "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\nAuthorization: Bearer \(token)\r\n\(header)\r\n")
+        var fields = ["Host: 127.0.0.1:\(gateway.port)", "Authorization: Bearer \(token)"]
+        if !lastID.isEmpty { fields.append("Last-Event-ID: \(lastID)") }
+        await connection.write("GET \(path) HTTP/1.1\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n")
     }
 
     mutating func next() async -> [Message]? {
