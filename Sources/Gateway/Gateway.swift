@@ -67,7 +67,8 @@ public final class Gateway: Sendable {
             childChannelSetup: HTTP1Channel(
                 responder: { try await routes.respond(to: $0, $1, $2) },
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [OpenConnections.Entry(connections), MalformedRequests()], idleTimeout: .seconds(30),
+                    additionalChannelHandlers: [OpenConnections.Entry(connections), MalformedRequests()],
+                    idleTimeout: .seconds(30),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: ServerConfiguration(

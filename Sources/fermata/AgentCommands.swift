@@ -47,8 +47,8 @@ struct AgentCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say what is wrong with agents' files, without a server.",
             discussion: """
-                A mistake is a line on standard error: FILE:LINE: KEY: what is wrong. Which models and tools there are, \
-                only a server knows: `fermata agent put` says that.
+                A mistake is a line on standard error: FILE:LINE: KEY: what is wrong. Which models and tools there \
+                are, only a server knows: `fermata agent put` says that.
 
                 EXAMPLES
                   fermata agent check reviewer.yaml

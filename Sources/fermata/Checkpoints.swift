@@ -75,7 +75,8 @@ struct Import: AsyncParsableCommand {
         help: ArgumentHelp("What the answer decides of an ask that is no question.", valueName: "verdict"),
         transform: { text in
             let name = text.uppercased().replacing("-", with: "_")
-            guard let verdict = FermataVerdict.allCases.first(where: { $0.protocolName == name }), verdict != .unspecified
+            guard let verdict = FermataVerdict.allCases.first(where: { $0.protocolName == name }),
+                verdict != .unspecified
             else { throw TimeArgument.Mistake(description: "a verdict is one of approve, reject, run_again, …") }
             return verdict
         })
@@ -127,8 +128,8 @@ struct Import: AsyncParsableCommand {
         }
     }
 
-    /// Cut between two characters, so that each part is a text. Bytes that are none become the character that stands for
-    /// such, and the server finds that the digest is wrong.
+    /// Cut between two characters, so that each part is a text. Bytes that are none become the character that stands
+    /// for such, and the server finds that the digest is wrong.
     private static func parts(of bytes: [UInt8]) -> [String] {
         let size = 2 << 20
         var parts: [String] = []

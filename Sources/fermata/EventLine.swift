@@ -33,7 +33,8 @@ struct EventLine {
         case .callStarted(let call): "call \(call.number) started"
         case .callLost(let call): "call \(call.number) lost; it will run again"
         case .callEnded(let ended):
-            "call \(ended.number) ended (\(ended.outcome.protocolName))" + (ended.hasExitCode ? ", exit code \(ended.exitCode)" : "")
+            "call \(ended.number) ended (\(ended.outcome.protocolName))"
+                + (ended.hasExitCode ? ", exit code \(ended.exitCode)" : "")
         case .callGone(let call): "call \(call.number): no process is left"
         case .askOpened(let ask):
             "ask \(ask.number) opened" + (ask.kind == .question ? "" : " (\(ask.kind.protocolName))")

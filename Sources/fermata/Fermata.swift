@@ -60,7 +60,8 @@ extension Fermata {
         guard let word, !word.hasPrefix("-") else { return nil }
         let names = ["help"] + configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName }
         guard !names.contains(word) else { return nil }
-        let near = names.first { SettingsFile.areNear($0, word) } ?? names.first { word.count > 1 && $0.hasPrefix(word) }
+        let near =
+            names.first { SettingsFile.areNear($0, word) } ?? names.first { word.count > 1 && $0.hasPrefix(word) }
         let next = near.map { "is it \($0)?" } ?? "fermata --help lists them"
         return "\(word.oneLine(40)) is no command; \(next)"
     }

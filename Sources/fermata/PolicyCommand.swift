@@ -73,7 +73,8 @@ struct PolicyCommand: AsyncParsableCommand {
                 set.policy = try PolicyOptions.read(file)
                 return try await on.server.run(set)
             }
-            // What somebody else has set since it was read must not be lost; that the run merely went on does not matter.
+            // What somebody else has set since it was read must not be lost; that the run merely went on does not
+            // matter.
             while true {
                 let reply = try await PolicyCommand.get(on.run, on.server)
                 set.policy = gates.changing(reply.policy)

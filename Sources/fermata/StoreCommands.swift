@@ -23,7 +23,8 @@ struct Check: ParsableCommand {
               fermata check --json | jq '.problems[].what'
             """)
 
-    @Argument(help: ArgumentHelp("The store's file; else that of the directory.", valueName: "file"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("The store's file; else that of the directory.", valueName: "file"), completion: .file())
     var file: String?
 
     @Option(

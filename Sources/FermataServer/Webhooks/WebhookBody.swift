@@ -76,8 +76,8 @@ struct WebhookBody {
         }
     }
 
-    /// The member that goes after the others of `data`, which always has some. The message's own time is the export's, so
-    /// that the message is the same at every attempt.
+    /// The member that goes after the others of `data`, which always has some. The message's own time is the export's,
+    /// so that the message is the same at every attempt.
     private static func checkpoint(
         of run: RunID, through last: UInt64, at time: Int64, _ reader: JournalReader
     ) throws -> [UInt8] {

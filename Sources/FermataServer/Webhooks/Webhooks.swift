@@ -127,7 +127,8 @@ final class Webhooks: @unchecked Sendable {
     private func start(_ row: OutboxRow, _ endpoint: WebhookEndpoint, _ reader: JournalReader) {
         let body: WebhookBody
         do {
-            body = try WebhookBody(row, from: reader, withCheckpoint: endpoint.wantsCheckpoint) { [askTokens] run, ask in
+            body = try WebhookBody(row, from: reader, withCheckpoint: endpoint.wantsCheckpoint) {
+                [askTokens] run, ask in
                 guard !endpoint.gatewayURL.isEmpty else { return nil }
                 return "\(endpoint.gatewayURL)/answers/\(askTokens.token(run: run, ask: ask))"
             }

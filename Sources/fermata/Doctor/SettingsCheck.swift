@@ -27,7 +27,8 @@ struct SettingsCheck {
                 _ = try webhook.endpoint(secret: webhook.secretText(ProcessInfo.processInfo.environment))
             }
         } catch {
-            return .problem("webhooks", "\(error)", do: "the server does not start without; fermata serve --help says more")
+            return .problem(
+                "webhooks", "\(error)", do: "the server does not start without; fermata serve --help says more")
         }
         return .ok("webhooks", webhooks.map(\.name).joined(separator: ", ") + ": their secrets can be read")
     }
