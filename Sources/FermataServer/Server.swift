@@ -106,6 +106,7 @@ public final class Server {
         }
         warnOfOpenSockets()
         watch(counters)
+        TextPages.letGo()
         logger.info(
             "ready",
             metadata: [
