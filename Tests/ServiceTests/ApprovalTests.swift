@@ -360,6 +360,14 @@ extension OneServerAtATime {
                 service.kill()
                 try await service.start()
                 #expect(try await service.events(run).filter { $0.kindName == "askClosed" }.count == 2)
+                try await service.refused(.expired) {
+                    _ = try await service.client.send(
+                        FermataAnswer.with {
+                            $0.run = run
+                            $0.ask = 1
+                            $0.verdict = .reject
+                        })
+                }
             }
         }
 
