@@ -148,7 +148,7 @@ extension Decision {
 
     /// The worker was not heard of in time.
     mutating func endLease(_ number: UInt32, _ attempt: UInt32) {
-        guard run.wanted.contains(.lease(call: number, attempt: attempt)), let call = run.call(number) else { return }
+        guard run.wants(.lease(call: number, attempt: attempt)), let call = run.call(number) else { return }
         lose(call)
     }
 

@@ -61,7 +61,7 @@ extension Decision {
                         $0.number = call
                         $0.attempt = attempt
                     }))
-        } else if run.wanted.contains(effect) {
+        } else if run.wants(effect) {
             // Cancelled for a command that could not be written: the model must not take half an output for a result.
             var reply = reply
             if reply.outcome == .callInterrupted { reply.output = Marker.interrupted(outputSoFar: reply.output) }
@@ -70,7 +70,7 @@ extension Decision {
     }
 
     mutating func lose(_ effect: Effect) {
-        guard run.begun.contains(effect) else { return }
+        guard run.wants(effect) || run.killing.contains(effect) else { return }
         switch effect {
         case .model: cutModel(.byCrash, text: "")
         // Whoever has the call may still be at it: its lease begins anew.

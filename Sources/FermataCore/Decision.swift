@@ -56,10 +56,10 @@ extension Run {
             }
             try decision.command(request, context)
         case .modelAnswered(let step, let attempt, let reply):
-            guard wanted.contains(.model(step: step, attempt: attempt)) else { return decision }
+            guard wants(.model(step: step, attempt: attempt)) else { return decision }
             decision.answer(reply)
         case .modelFailed(let step, let attempt, let failure, let text):
-            guard wanted.contains(.model(step: step, attempt: attempt)) else { return decision }
+            guard wants(.model(step: step, attempt: attempt)) else { return decision }
             decision.fail(failure, text: text, now: context.now)
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)

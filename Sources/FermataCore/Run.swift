@@ -185,6 +185,21 @@ extension Run {
         return effects
     }
 
+    /// Whether the effect is one of `wanted`. It is asked for every end that comes in: no set is built, however many
+    /// calls a model chooses.
+    func wants(_ effect: Effect) -> Bool {
+        switch effect {
+        case .model(let step, let attempt): modelCall == .inFlight && step == self.step && attempt == self.attempt
+        case .tool(let number, _), .lease(let number, _):
+            calls.contains { $0.number == number && $0.state == .started && $0.effect == effect }
+        }
+    }
+
+    /// Whether there is anything in `begun`.
+    private var isBusy: Bool {
+        modelCall == .inFlight || !killing.isEmpty || calls.contains { $0.state == .started }
+    }
+
     /// Effects that were begun and whose end has not come in: what is wanted, and what is being killed.
     public var begun: Set<Effect> { wanted.union(killing) }
 
@@ -203,7 +218,7 @@ extension Run {
     /// Whether a copy of the run that ends here is valid: nothing is in flight, no call waits for what the next event
     /// says of it, and no stop has begun.
     public var isCut: Bool {
-        seq > 0 && !isStopped && isWhole && begun.isEmpty && !calls.contains { $0.outcome == .callCancelled }
+        seq > 0 && !isStopped && isWhole && !isBusy && !calls.contains { $0.outcome == .callCancelled }
     }
 
     /// Whether every call that waits for an answer has its open ask: between the events of one decision it may not.
@@ -224,7 +239,7 @@ extension Run {
     /// The status is derived: the first that applies.
     public var status: FermataStatus {
         if isStopped { return .stopped }
-        let isBusy = !begun.isEmpty
+        let isBusy = self.isBusy
         if hold != nil { return isBusy ? .pausing : .paused }
         if case .failed = turn { return .failed }
         if isBusy || nextAttemptAt != nil { return .running }
@@ -240,7 +255,17 @@ extension Run {
     /// Whether the service has to look at the run when it starts: something of it is in flight or being killed, a
     /// timer runs, or the service ended before what can start was started, or what is to be asked was asked.
     public var isActive: Bool {
-        !begun.isEmpty || status == .running || !isStopped && calls.contains { $0.state == .selected && !$0.isFree }
+        isBusy || status == .running || !isStopped && calls.contains(where: isUnjudged)
+    }
+
+    /// What the policy says of the call was not acted upon: it is to be asked about or denied, or is denied, and
+    /// people are asked still.
+    private func isUnjudged(_ call: Call) -> Bool {
+        switch call.state {
+        case .selected: !call.isFree
+        case .asking: call.gate == .deny && openAsks.contains { $0.call == call.number && $0.kind == .approval }
+        default: false
+        }
     }
 
     public func call(_ number: UInt32) -> Call? { calls.first { $0.number == number } }

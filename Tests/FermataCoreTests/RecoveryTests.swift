@@ -164,6 +164,27 @@ import Testing
         #expect(scenario.run.wanted == [.tool(call: 2, attempt: 1)])
     }
 
+    /// Whoever has it goes on while the service is down, and completes it when it is back.
+    @Test func shutdownLeavesAWorkersCall() throws {
+        var scenario = try RunTableTests.Place.workerExecuting.scenario()
+        scenario.mayStart = false
+        #expect(try scenario.decide(.shutdown) == [])
+        try scenario.crash()
+        #expect(scenario.run.wanted == [.lease(call: 1, attempt: 1)] && scenario.count("callStarted") == 1)
+        #expect(try scenario.complete(1) == ["callEnded", "modelCalled"])
+    }
+
+    /// A policy that comes while the service ends denies when it is back: nobody is asked in vain.
+    @Test func aPolicyThatDeniesWhileTheServiceEnds() throws {
+        var scenario = try RunTableTests.Place.waitingForApproval.scenario()
+        scenario.mayStart = false
+        let tool = try #require(scenario.run.call(1)).tool
+        #expect(try scenario.command(.setPolicy(.asking(denying: [tool]))) == ["policySet"])
+        try scenario.crash()
+        #expect(scenario.last.map(\.name) == ["askClosed", "callEnded", "modelCalled"])
+        #expect(scenario.last[1].callEnded.outcome == .callDenied)
+    }
+
     @Test func shutdownBeforeTheKilledToolIsGone() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a")])
