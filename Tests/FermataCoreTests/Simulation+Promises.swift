@@ -100,7 +100,10 @@ extension Simulation {
         case .startCall(let call, let attempt, _):
             guard run.wanted.contains(.lease(call: call, attempt: attempt)) else { throw Broken("started, and not wanted") }
         case .decideCall: guard run.hold != nil else { throw Broken("decided, and it is not on hold") }
-        case .completeCall(let call, _, _, let result):
+        case .completeCall(let call, let attempt, let worker, let result):
+            guard auditor.calls[call]?.worker == worker, auditor.calls[call]?.starts == attempt else {
+                throw Broken("completed by somebody who does not have it")
+            }
             if case .pause = result { break }
             guard auditor.calls[call]?.ends == 1 else { throw Broken("completed, and it has no result") }
         case .launch, .fork, .import: break
@@ -117,6 +120,9 @@ extension Simulation {
         let open = run.isHandedOff ? [] : run.summary.openAsks
         guard run.isStopped || open == auditor.openAsks else { throw Broken("open are \(run.summary.openAsks)") }
         guard run.ready.map(\.number) == auditor.ready else { throw Broken("ready are \(run.ready.map(\.number))") }
+        if !isEnding, !run.isStopped, auditor.openAsks.contains(where: { isApprovalOfADeniedCall(auditor.asks[$0]!) }) {
+            throw Broken("people are asked about a call that the policy denies")
+        }
         if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
         if run.status == .running, !isEnding, run.begun.isEmpty, run.summary.nextAttemptAt == 0 { throw Broken("nothing moves it") }
         if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
@@ -125,6 +131,11 @@ extension Simulation {
         guard run.calls.allSatisfy({ ($0.state == .ended) == (auditor.calls[$0.number]?.isOpen == false) }) else {
             throw Broken("calls are not in the state that the journal says")
         }
+    }
+
+    private func isApprovalOfADeniedCall(_ ask: Auditor.Ask) -> Bool {
+        guard ask.kind == .approval, let call = auditor.calls[ask.call] else { return false }
+        return auditor.policy.gate(tool: call.tool, arguments: call.arguments) == .deny
     }
 
     func checkRest() throws {

@@ -171,7 +171,11 @@ struct Simulation {
     private mutating func shutDown() throws {
         isEnding = true
         try decide(.shutdown)
-        for _ in 0..<random.below(4) where !outside.isEmpty { try endSomething() }
+        for _ in 0..<random.below(4) {
+            // Who commands does not know that the service ends.
+            if random.chance(30) { try command(.setPolicy(randomPolicy())) }
+            if !outside.isEmpty { try endSomething() }
+        }
         isEnding = false
         if isTraced { trace.append("restart") }
         try restart()

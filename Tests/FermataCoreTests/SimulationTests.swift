@@ -40,7 +40,7 @@ import Testing
         }
         // A run without a message has no call that a worker could think it has.
         missing.remove("complete call idle")
-        for seed in 0..<1000 as Range<UInt64> where !missing.isEmpty {
+        for seed in 0..<4000 as Range<UInt64> where !missing.isEmpty {
             var simulation = Simulation(seed: seed, isTraced: true)
             try simulation.play(inputs: 60)
             missing.subtract(simulation.seen)

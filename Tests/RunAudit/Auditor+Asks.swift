@@ -8,6 +8,8 @@ extension Auditor {
         try require(ask.number == UInt32(asks.count + 1), "ask \(ask.number) is out of order")
         try require(!isStopped, "an ask opens after a stop")
         if ask.kind == .budget || ask.kind == .stuck {
+            // None of the selection was left to hold at.
+            isToHold = isToHold && current.contains { calls[$0]!.isOpen }
             try mayBegin("an ask about the turn")
             try require(ask.call == 0 && wanted.isEmpty && openAsks.isEmpty, "a limit, in the middle of a step")
             try require(current.allSatisfy { calls[$0]!.ends == 1 }, "a limit, and a call has no result")
@@ -17,6 +19,7 @@ extension Auditor {
             try readCall(of: ask)
             calls[ask.call]!.ask = ask.number
             calls[ask.call]!.isExecuting = false
+            if ask.kind == .approval { calls[ask.call]!.isGated = true }
         }
         asks[ask.number] = Ask(call: ask.call, kind: ask.kind, arguments: ask.arguments, deadline: ask.deadlineAt)
     }

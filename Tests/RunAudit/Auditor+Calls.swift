@@ -73,6 +73,7 @@ extension Auditor {
         try require(started.attempt == 1 || mayRunAgain(started.number), "call \(started.number) runs twice")
         calls[started.number]!.starts += 1
         calls[started.number]!.isExecuting = true
+        calls[started.number]!.worker = started.worker
     }
 
     private func mayRunAgain(_ number: UInt32) -> Bool {

@@ -56,6 +56,10 @@ public struct Auditor {
         public internal(set) var arguments: String
         /// The arguments that a person let run.
         public internal(set) var approved: String?
+        /// A person was asked about it: the policy alone lets it run no more.
+        public internal(set) var isGated = false
+        /// The worker that took it last; empty: none did.
+        public internal(set) var worker = ""
         public internal(set) var starts: UInt32 = 0
         public internal(set) var isExecuting = false
         public internal(set) var ends = 0
@@ -134,7 +138,7 @@ public struct Auditor {
     func isFree(_ call: Call) -> Bool {
         guard call.isOpen, !call.isExecuting, !(call.ask.map { asks[$0]!.isOpen } ?? false) else { return false }
         switch gate(call) {
-        case .allow: return true
+        case .allow: return !call.isGated || call.approved == call.arguments
         case .ask: return call.approved == call.arguments
         default: return false
         }
