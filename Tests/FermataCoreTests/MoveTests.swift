@@ -42,6 +42,9 @@ import Testing
         try scenario.start(2)
         #expect(try scenario.decide(.leaseEnded(call: 2, attempt: 1)) == ["askOpened"])
         #expect(try scenario.decide(.leaseEnded(call: 2, attempt: 1)) == [])
+        for (attempt, worker) in [(UInt32(1), "v"), (2, "w"), (0, "w"), (1, "")] {
+            #expect(refusal { try scenario.complete(2, attempt: attempt, by: worker) } == .callEnded)
+        }
         // It was only late: what it says is what happened.
         #expect(try scenario.complete(2, .result("shipped")) == ["askClosed", "callEnded", "modelCalled"])
         #expect(refusal { try scenario.answer(1, .runAgain) } == .askClosed)
@@ -164,10 +167,29 @@ import Testing
         let terms = ForkTerms(start: false, edit: edit)
         let ready = try fork(Place.waitingForWorker.scenario(), terms)
         #expect(ready.run.call(1)?.arguments == edit.arguments && ready.run.status == .paused)
+        for arguments in ["", "{", "{}", #"{"target":7}"#] {
+            let misfit = ForkTerms(start: false, edit: .init(call: 1, arguments: arguments))
+            #expect(refusal { _ = try fork(Place.waitingForWorker.scenario(), misfit) } == .invalidArgument)
+        }
         var scenario = try Place.workerExecuting.scenario()
         #expect(refusal { _ = try fork(scenario, terms) } == .invalidCut)
         try scenario.decide(.leaseEnded(call: 1, attempt: 1))
         #expect(refusal { _ = try fork(scenario, terms) } == .noSuchCall)
+    }
+
+    /// What the source has cost is not the fork's to account for: its limit allows it as much as any run's.
+    @Test func aForkIsGrantedItsOwnCost() throws {
+        var scenario = try Scenario(task: "go", limits: .with { $0.maxCostNanoUsd = 100 })
+        try scenario.modelAnswers("Done.", costNanoUSD: 99)
+        let forked = try fork(scenario, ForkTerms(start: true, text: "And now?"))
+        #expect(forked.events.map(\.name) == ["forked", "messageQueued", "modelCalled"])
+        let answered = try forked.run.decide(
+            .modelAnswered(
+                step: 2, attempt: 1,
+                ModelReply(text: "", calls: [.read("a")], usage: .with { $0.costNanoUsd = 99 })), Context(now: scenario.now))
+        let ended = try answered.run.decide(
+            .toolEnded(call: 1, attempt: 1, ToolReply(outcome: .callFinished, output: "")), Context(now: scenario.now))
+        #expect(ended.events.map(\.name) == ["callEnded", "modelCalled"])
     }
 
     /// What was begun elsewhere is unknown here, what can run again as well.
