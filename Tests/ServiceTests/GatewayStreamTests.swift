@@ -130,7 +130,8 @@ extension OneServerAtATime {
                     // They were accepted in this order: this one's answer comes when all others are known.
                     #expect(try await gateway.request("GET", "/health").status == 200)
                     let begin = ContinuousClock.now
-                    #expect(await gateway.terminate() == 0)
+                    let end = await gateway.terminate()
+                    #expect(end.code == 0 && end.errors == "", "\(end)")
                     #expect(.now - begin < .seconds(10))
                     while await source.next() != nil {}
                     for connection in [unread, tooLong, waiting, idle, silent] {

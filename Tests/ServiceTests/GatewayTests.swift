@@ -149,7 +149,8 @@ extension OneServerAtATime {
                     #expect(try await gateway.post("ListTokens", token: read).status == 403)
                     let evil = ["Host": "evil.example.org"]
                     #expect(try await gateway.post("Stats", token: nil, fields: evil).status == 403)
-                    #expect(await gateway.terminate() == 0)
+                    let end = await gateway.terminate()
+                    #expect(end.code == 0 && end.errors.split(separator: "\n").count == 1, "\(end)")
                 }
                 let open = try await service.cli("gateway", "--no-auth", "--listen", "0.0.0.0:0")
                 #expect(open.code == 1 && open.errors.contains("loopback"))
