@@ -134,9 +134,10 @@ final class Connections: Sendable {
             if let peer { onConnect?(peer) }
         case NNG_PIPE_EV_REM_POST:
             let peer: Peer? = state.withLock { state in
-                guard let entry = state.entries.removeValue(forKey: pipe.id), entry.isOpen else { return nil }
-                open.subtract(1, ordering: .acquiringAndReleasing)
-                return entry.peer
+                guard let entry = state.entries.removeValue(forKey: pipe.id) else { return nil }
+                if entry.isOpen { open.subtract(1, ordering: .acquiringAndReleasing) }
+                // What came over a connection that was taken may be here already, though it never was said to be open.
+                return entry.isOpen || entry.listener > 0 ? entry.peer : nil
             }
             if let peer {
                 onDisconnect?(peer)
