@@ -75,18 +75,22 @@ private struct Stepper {
                 $0.workspace = service.directory
                 $0.limits.maxSteps = UInt32(steps)
             }).run.id
-        try service.wait(run, for: [.failed])
+        // At its limit it asks.
+        try service.wait(run, for: [.waiting])
         return run
     }
 
     /// Has a run make as many again.
     func resume(_ run: String) throws {
+        let asks = try service.client.send(FermataGetRun.with { $0.run = run }).run.openAsks
         _ = try service.client.send(
-            FermataResume.with {
+            FermataAnswer.with {
                 $0.requestID = newRequestID()
                 $0.run = run
+                $0.ask = asks.first ?? 0
+                $0.verdict = .raise
             })
-        try service.wait(run, for: [.failed])
+        try service.wait(run, for: [.waiting])
     }
 
     /// The median time in µs between the last steps that were begun, all of one run.
