@@ -139,7 +139,7 @@ extension Decision {
             record(answer, to: ask)
         case .reject:
             record(answer, to: ask)
-            end(call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(answer.text), call), isCommanded: true)
+            reject(call, answer.text)
         default: record(answer, to: ask)
         }
         if let sticky {

@@ -73,9 +73,16 @@ extension Decision {
             edit(call.number, decision.arguments)
         case .reject:
             if let ask { close(ask, .callRejected) }
-            end(call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(decision.text), call), isCommanded: true)
+            reject(call, decision.text)
         default: throw Refusal(.invalidArgument, "verdict is not EDIT or REJECT", details: ["field": "verdict"])
         }
+    }
+
+    /// A person says no.
+    mutating func reject(_ call: Run.Call, _ comment: String) {
+        end(
+            call.number, attempt: call.attempt, .notStarted(.callRejected, Marker.rejected(comment), call),
+            isCommanded: true)
     }
 
     mutating func edit(_ number: UInt32, _ arguments: String) {

@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import Dispatch
 internal import FermataClient
-internal import Foundation
 internal import Gateway
 
 struct GatewayCommand: AsyncParsableCommand {
@@ -41,16 +39,8 @@ struct GatewayCommand: AsyncParsableCommand {
     var control: String?
 
     func run() async throws {
-        let ends = AsyncStream.makeStream(of: Void.self)
-        signal(SIGPIPE, SIG_IGN)
-        let sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            let end = ends.continuation
-            source.setEventHandler { end.yield() }
-            source.resume()
-            return source
-        }
+        let signals = EndSignals()
+        defer { signals.cancel() }
         let settings = try ServerOptions.settings(dir: dir, control: control)
         let gateway: Gateway
         do {
@@ -66,8 +56,7 @@ struct GatewayCommand: AsyncParsableCommand {
         }
         if noAuth { Failure.say("no token is asked for: whoever can connect to \(gateway.url) may do everything") }
         print("listening \(gateway.url)")
-        for await _ in ends.stream { break }
+        await signals.first()
         await gateway.stop()
-        sources.forEach { $0.cancel() }
     }
 }

@@ -1,6 +1,4 @@
 internal import ArgumentParser
-internal import Dispatch
-internal import Foundation
 internal import MockModel
 internal import ModelScript
 
@@ -23,16 +21,8 @@ struct MockModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Refuse requests that do not bear this key.", valueName: "key")) var requireKey: String?
 
     func run() async throws {
-        let ends = AsyncStream.makeStream(of: Void.self)
-        signal(SIGPIPE, SIG_IGN)
-        let sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            let end = ends.continuation
-            source.setEventHandler { end.yield() }
-            source.resume()
-            return source
-        }
+        let signals = EndSignals()
+        defer { signals.cancel() }
         let server: MockModel
         do {
             var configuration = try MockModel.Configuration(listen: listen)
@@ -43,8 +33,7 @@ struct MockModelCommand: AsyncParsableCommand {
             throw ExitCode(Failure.refused)
         }
         print("listening \(server.baseURL)")
-        for await _ in ends.stream { break }
+        await signals.first()
         await server.stop()
-        sources.forEach { $0.cancel() }
     }
 }
