@@ -147,7 +147,7 @@ extension Run {
             return "The arguments are not valid JSON: \(error)"
         }
         do {
-            let problems = try JSONSchema(parsing: tool.parameters).validate(arguments)
+            let problems = try ParsedSchemas.shared.schema(tool.parameters).validate(arguments)
             guard problems.isEmpty else {
                 return "The arguments do not fit the tool's schema: " + problems.joined(separator: "; ")
             }

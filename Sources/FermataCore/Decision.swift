@@ -10,6 +10,12 @@ public struct Decision: Sendable {
 
     let context: Now
 
+    /// Hands the events over, to somebody who changes them: nobody else holds them then.
+    public mutating func takeEvents() -> [FermataEvent] {
+        defer { events = [] }
+        return events
+    }
+
     /// The part of the context that every event needs.
     struct Now: Sendable {
         let at: Int64

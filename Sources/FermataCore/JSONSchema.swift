@@ -280,12 +280,15 @@ private enum JSONPointer {
     private static let maximumLength = 64
 
     static func escaped(_ name: String) -> String {
-        shown(name).replacing("~", with: "~0").replacing("/", with: "~1")
+        let shown = shown(name)
+        guard shown.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return shown }
+        return shown.replacing("~", with: "~0").replacing("/", with: "~1")
     }
 
     static func quoted(_ name: String) -> String { "\"\(shown(name))\"" }
 
     private static func shown(_ name: String) -> String {
+        if name.utf8.count <= maximumLength, name.utf8.allSatisfy({ 32...126 ~= $0 }) { return name }
         var shown = String.UnicodeScalarView(name.unicodeScalars.prefix(maximumLength).map {
             $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
         })

@@ -5,7 +5,8 @@ internal import SwiftProtobuf
 
 /// What one turn of the loop writes, and whom it answers when that is written.
 struct Batch {
-    var events: [FermataEvent] = []
+    /// Of commands and ends of effects, with the sizes of their bodies in the journal.
+    var events: [(run: RunID, event: FermataEvent, size: Int)] = []
     var rows: [EventRow] = []
     var asks: [AskRow] = []
     /// Agents that were stored, by name.
@@ -32,11 +33,14 @@ struct Batch {
 
     var writesNothing: Bool { rows.isEmpty && requests.isEmpty && outcomes.isEmpty }
 
-    /// - Parameter after: the run after the input that the event came of.
-    mutating func append(_ event: FermataEvent, of after: Run) {
+    /// - Parameters:
+    ///   - event: in the end as it is; nobody else holds it.
+    ///   - after: the run after the input that the event came of.
+    mutating func append(_ event: inout FermataEvent, of after: Run) {
         let run = after.id
-        events.append(event)
-        rows.append(EventRow(event, of: run))
+        let row = EventRow(of: run, &event)
+        rows.append(row)
+        events.append((run, event, row.body.count))
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: after))
         case .askAnswered(let answered): close(ask: answered.number, of: run)
@@ -102,15 +106,25 @@ struct StatusChange {
 
 extension EventRow {
     init(_ event: FermataEvent, of run: RunID) {
-        // What the columns hold is not in the body.
-        var body = event
-        body.run = ""
-        body.seq = 0
-        body.offset = 0
-        body.at = 0
+        var event = event
+        self.init(of: run, &event)
+    }
+
+    /// The row of an event that nobody else holds, which is then the same as before.
+    init(of run: RunID, _ event: inout FermataEvent) {
+        // What the columns hold is not in the body. Taken out and put back: a copy costs more than the encoding.
+        let (id, offset, seq, at) = (event.run, event.offset, event.seq, event.at)
+        event.run = ""
+        event.offset = 0
+        event.seq = 0
+        event.at = 0
         self.init(
-            offset: event.offset, run: run.journaled, seq: event.seq, at: event.at, kind: event.kindNumber,
-            body: try! body.serializedBytes())
+            offset: offset, run: run.journaled, seq: seq, at: at, kind: event.kindNumber,
+            body: try! event.serializedBytes())
+        event.run = id
+        event.offset = offset
+        event.seq = seq
+        event.at = at
     }
 }
 

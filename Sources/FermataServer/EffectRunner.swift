@@ -62,6 +62,9 @@ final class EffectRunner: Sendable {
         }
     }
 
+    /// An event of a run with something in flight is in the journal.
+    func committed(_ event: FermataEvent, of run: RunID, size: Int) { models.histories.add(event, of: run, size: size) }
+
     /// The run leaves memory: what was kept for its next model call goes too.
     func forget(_ run: RunID) { models.histories.forget(run) }
 

@@ -17,16 +17,15 @@ final class EventPublisher: @unchecked Sendable {
         self.instance = instance
     }
 
-    func publish(_ events: [FermataEvent], statusChanges: [StatusChange]) {
+    func publish(_ events: [(run: RunID, event: FermataEvent, size: Int)], statusChanges: [StatusChange]) {
         guard socket.connections > 0 else {
             // Nothing is put together for nobody. Who connects just now is told by the next tick what it has missed.
-            lastOffset = events.last?.offset ?? lastOffset
+            lastOffset = events.last?.event.offset ?? lastOffset
             statusNumber += UInt64(statusChanges.count)
             return
         }
-        for event in events {
+        for (run, event, _) in events {
             lastOffset = event.offset
-            guard let run = RunID(event.run) else { continue }
             var body: [UInt8] = try! event.serializedBytes()
             if body.count > Configuration.maximumPublishedBytes { body = try! event.truncatedEvent.serializedBytes() }
             socket.publish(Topic.event, run, Frame(type: UInt16(FermataFrameType.event.rawValue), body: body))

@@ -32,36 +32,46 @@ final class ModelRunner: Sendable {
             text.end(stream)
             onEnd(input(for: result, of: run, step: step, attempt: attempt, textSoFar: call.textSoFar))
         }
-        readers.run { [self] reader in
-            let history: ModelHistory
-            do {
-                history = try histories.history(of: run, in: catalogue.historyForm(of: run.model), from: reader)
-            } catch {
-                logger.error("a transcript cannot be read", metadata: ["run": "\(run.id)", "error": "\(error)"])
-                let message = "the run's journal cannot be read; `fermata check` says more"
-                return end(.failure(ModelFailure(kind: .journal, message: message, retryable: false)))
-            }
-            let request = ModelRequest(
-                model: "", history: history,
-                tools: run.tools.map {
-                    ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
-                },
-                options: ModelOptions(run.modelOptions), conversation: run.id.description)
-            call.begin(end: end) { [self] in
-                do throws(ModelFailure) {
-                    return try catalogue.start(
-                        request, of: run.model, at: run.baseURL,
-                        onText: { [text] piece in
-                            call.append(piece)
-                            text.append(piece, to: stream)
-                        }, onEnd: end)
+        let form = catalogue.historyForm(of: run.model)
+        if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
+            begin(call, of: run, history, stream, end)
+        } else {
+            readers.run { [self] reader in
+                do {
+                    begin(call, of: run, try histories.history(of: run, in: form, from: reader), stream, end)
                 } catch {
-                    end(.failure(error))
-                    return nil
+                    logger.error("a transcript cannot be read", metadata: ["run": "\(run.id)", "error": "\(error)"])
+                    let message = "the run's journal cannot be read; `fermata check` says more"
+                    end(.failure(ModelFailure(kind: .journal, message: message, retryable: false)))
                 }
             }
         }
         return call
+    }
+
+    private func begin(
+        _ call: ModelCallInFlight, of run: Run, _ history: ModelHistory, _ stream: TextPublisher.Stream,
+        _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+    ) {
+        let request = ModelRequest(
+            model: "", history: history,
+            tools: run.tools.map {
+                ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
+            },
+            options: ModelOptions(run.modelOptions), conversation: run.id.description)
+        call.begin(end: end) {
+            do throws(ModelFailure) {
+                return try catalogue.start(
+                    request, of: run.model, at: run.baseURL,
+                    onText: { [text] piece in
+                        call.append(piece)
+                        text.append(piece, to: stream)
+                    }, onEnd: end)
+            } catch {
+                end(.failure(error))
+                return nil
+            }
+        }
     }
 
     private func input(
@@ -120,6 +130,13 @@ final class ModelRunner: Sendable {
                 $0.callsOfUnknownCost = 1
             }
         }
+    }
+}
+
+extension Run {
+    /// What the request's head is made of takes its time: then it is not the loop's.
+    fileprivate var hasLargeTools: Bool {
+        tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count } > 64 << 10
     }
 }
 

@@ -20,7 +20,7 @@ extension RunLoop {
             parked[command.run]!.append(.adopt(adoption))
             return
         }
-        let decision: Decision
+        var decision: Decision
         do throws(Refusal) {
             try checkPlace(of: prepared)
             decision = try prepared.run.decide(
@@ -41,9 +41,10 @@ extension RunLoop {
         let resident = residents[command.run] ?? Resident(Run(id: command.run))
         residents[command.run] = resident
         resident.run = prepared.run
-        record(
-            decision, before: prepared.run, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped, in: resident)
-        accept(command, decision, of: resident)
+        let isChanged = record(
+            &decision, before: prepared.run, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped,
+            in: resident)
+        accept(command, decision, isChanged: isChanged, of: resident)
     }
 
     /// A checkpoint's run must not be here, unless it comes home to what it was prepared for.

@@ -30,16 +30,26 @@ extension RunLoop {
             noteForSnapshot(id)
         }
         accessTokens.note(Array(done.tokens.values))
+        for (run, event, size) in done.events where residents[run]?.run.isActive == true {
+            effects.committed(event, of: run, size: size)
+        }
+        // Nobody waits for an answer: then what goes on outside does not wait for what is published.
+        let isAnyoneWaiting = !done.commands.isEmpty || !done.replies.isEmpty
+        if !isAnyoneWaiting { reconcile(done) }
         publish(done)
         outboxChanged(done)
         let readyTools = Set(readyCalls.compactMap(\.readyTool))
         if !readyTools.isEmpty { offers.callsAreReady(of: readyTools) }
         for (command, reply) in done.commands { command.reply(.success(reply)) }
         for reply in done.replies { reply(true) }
-        for id in done.touched.keys { reconcile(id) }
-        for end in done.ends { if case .effectEnded(let run, _, _) = end { reconcile(run) } }
+        if isAnyoneWaiting { reconcile(done) }
         evict()
         return true
+    }
+
+    private func reconcile(_ done: Batch) {
+        for id in done.touched.keys { reconcile(id) }
+        for case .effectEnded(let run, _, _) in done.ends where done.touched[run] == nil { reconcile(run) }
     }
 
     private func journalBatch(_ done: Batch, _ readyCalls: [ReadyCallChange]) throws -> JournalBatch {

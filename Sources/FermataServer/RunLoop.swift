@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import Glibc
 internal import SwiftProtobuf
 internal import Journal
 internal import Logging
@@ -320,29 +321,32 @@ final class RunLoop: @unchecked Sendable {
             now: Clock.now, mayStart: ending == nil,
             textSoFar: { resident.inFlight[$0]?.textSoFar ?? "" },
             outputSoFar: { resident.inFlight[$0]?.outputSoFar ?? ToolReply(outcome: .callInterrupted, output: "") })
-        let decision: Decision
+        var decision: Decision
         do {
             decision = try before.decide(input, context)
         } catch {
             batch.replies.append { command?.identity.reply(.failure($0 ? error : .notWritten)) }
             return
         }
-        record(decision, before: before, in: resident)
-        cancelUnwanted(resident)
-        if let command { accept(command, decision, of: resident) }
+        cancelUnwanted(in: resident, by: decision.run)
+        let isChanged = record(&decision, before: before, in: resident)
+        if let command { accept(command, decision, isChanged: isChanged, of: resident) }
     }
 
+    /// Takes the decision's events into the batch, and makes the run after them the resident's.
+    ///
     /// - Parameter statusBefore: nil: that of the run before; `unspecified` of a run that is new.
+    /// - Returns: whether there were any.
     func record(
-        _ decision: Decision, before: Run, statusBefore: FermataStatus? = nil, in resident: Resident
-    ) {
-        guard !decision.events.isEmpty else { return }
+        _ decision: inout Decision, before: Run, statusBefore: FermataStatus? = nil, in resident: Resident
+    ) -> Bool {
+        var events = decision.takeEvents()
+        guard !events.isEmpty else { return false }
         let id = before.id
-        for event in decision.events {
-            var event = event
-            event.offset = nextOffset
+        for index in events.indices {
+            events[index].offset = nextOffset
             nextOffset += 1
-            batch.append(event, of: decision.run)
+            batch.append(&events[index], of: decision.run)
         }
         resident.run = decision.run
         let status = decision.run.status
@@ -353,23 +357,27 @@ final class RunLoop: @unchecked Sendable {
             change = StatusChange(run: id, before: statusBefore, after: decision.run)
             batch.statusChanges.append(change!)
         }
-        batch.outbox += webhooks.messages.rows(of: decision.events, change, run: decision.run)
+        batch.outbox += webhooks.messages.rows(of: events, change, run: decision.run)
         due[id] = decision.run.due
+        return true
     }
 
     /// Stopping early is harmless: what is no longer wanted is cancelled before the commit.
-    private func cancelUnwanted(_ resident: Resident) {
+    private func cancelUnwanted(in resident: Resident, by run: Run) {
         guard !resident.inFlight.isEmpty else { return }
-        let wanted = resident.run.wanted
-        for (effect, work) in resident.inFlight where !wanted.contains(effect) { work.cancel() }
+        let wanted = run.wanted
+        let unwanted = resident.inFlight.filter { !wanted.contains($0.key) }.values
+        for work in unwanted { work.cancel() }
+        // Whoever was woken for it is often to run on this very processor: it need not wait until the commit sleeps.
+        if !unwanted.isEmpty { sched_yield() }
     }
 
-    func accept(_ command: CommandItem, _ decision: Decision, of resident: Resident) {
+    func accept(_ command: CommandItem, _ decision: Decision, isChanged: Bool, of resident: Resident) {
         var summary = resident.summary
         if !summary.lastMessage.isEmpty { summary.lastMessage = "" }
         var reply = FermataCommandReply.with {
             $0.run = summary
-            $0.changed = !decision.events.isEmpty
+            $0.changed = isChanged
             $0.message = decision.message
         }
         if case .startCall(let call, let attempt, _) = command.request {

@@ -1,3 +1,4 @@
+import Dispatch
 import FoundationEssentials
 import Synchronization
 
@@ -46,34 +47,30 @@ extension ToolDefinition {
 public struct FileEditor: Tool {
     public var definition: ToolDefinition { .fileEditor }
 
-    private let work: FileWork
+    /// One job after the other, off the caller's thread: a file system may hang.
+    private let work: DispatchQueue
     private let secrets: [String]
 
     /// - Parameter environment: the service's own, for its secrets; nil takes it as it is now.
-    public init(environment: [String: String]? = nil) { self.init(environment: environment, work: FileWork()) }
+    public init(environment: [String: String]? = nil) { 
+        self.init(environment: environment, work: DispatchQueue(label: "fermata-files"))
+    }
 
-    init(environment: [String: String]?, work: FileWork) {
+    init(environment: [String: String]?, work: DispatchQueue) {
         self.work = work
         secrets = CommandEnvironment(inheriting: environment ?? ProcessInfo.processInfo.environment).secrets
     }
 
-    /// If the system has no thread left, `onEnd` is called before this returns.
     public func start(
         _ call: ToolCall,
         onOutput: @escaping @Sendable (String) -> Void,
         onEnd: @escaping @Sendable (ToolResult) -> Void
     ) -> any ToolExecution {
         let execution = FileEditorExecution()
-        do throws(ToolProcessError) {
-            try work.run { [secrets] in
-                let result = execution.begin() ? FileEditor.result(of: call, secrets) : .cancelledBeforeItBegan
-                execution.end(result.output)
-                onEnd(result)
-            }
-        } catch {
-            let output = ToolOutput(text: error.description + ".")
-            execution.end(output)
-            onEnd(ToolResult(outcome: .failed, output: output))
+        work.async { [secrets] in
+            let result = execution.begin() ? FileEditor.result(of: call, secrets) : .cancelledBeforeItBegan
+            execution.end(result.output)
+            onEnd(result)
         }
         return execution
     }

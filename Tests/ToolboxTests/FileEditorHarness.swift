@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Testing
 
@@ -9,7 +10,7 @@ final class FileEditorHarness: Sendable {
     let base: String
     let workspace: String
     let outside: String
-    let work = FileWork()
+    let work = DispatchQueue(label: "files")
     private let editor: FileEditor
 
     init(environment: [String: String] = [:]) {

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Synchronization
 import Testing
@@ -73,7 +74,7 @@ private final class Swapping: Sendable {
 
     /// - Parameter swaps: what is replaced, where it is meanwhile, and what the link says.
     init(_ swaps: [(path: String, kept: String, target: String)]) throws {
-        try FileWork().run { [self] in
+        DispatchQueue(label: "swapping").async { [self] in
             while !isStopping.load(ordering: .relaxed) {
                 for (path, kept, target) in swaps {
                     rename(path, kept)
@@ -106,7 +107,7 @@ private final class Looking: Sendable {
     private let ended = AsyncStream<Void>.makeStream()
 
     init(_ isRight: @escaping @Sendable () -> Bool) throws {
-        try FileWork().run { [self] in
+        DispatchQueue(label: "looking").async { [self] in
             repeat {
                 if !isRight() { wrong.add(1, ordering: .relaxed) }
                 looks.add(1, ordering: .relaxed)
