@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Testing
 
@@ -241,7 +242,7 @@ struct FileEditorTests {
         #expect(pipe(&ends) == 0)
         let (hold, release) = (Descriptor(ends[0]), Descriptor(ends[1]))
         // The thread is held until the call is cancelled.
-        try harness.work.run { _ = hold.read(upTo: 0) }
+        harness.work.async { _ = hold.read(upTo: 0) }
         let result = await withCheckedContinuation { continuation in
             let json = FileEditorHarness.json("create", "file", ["file_text": "x"])
             let call = harness.start(json) { continuation.resume(returning: $0) }
