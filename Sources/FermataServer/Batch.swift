@@ -21,7 +21,7 @@ struct Batch {
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.
-    var commands: [(RunLoop.CommandIdentity, [UInt8])] = []
+    var commands: [(command: RunLoop.CommandIdentity, reply: [UInt8])] = []
     /// Answers that are not remembered: refusals and repeats. They too rest on what this batch writes, so each is told
     /// whether it was written.
     var replies: [(_ isWritten: Bool) -> Void] = []
@@ -101,7 +101,7 @@ struct Repeat: Sendable {
 struct StatusChange {
     let run: RunID
     let before: FermataStatus
-    let after: Run
+    let after: SharedRun
 }
 
 extension EventRow {

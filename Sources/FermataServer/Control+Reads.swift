@@ -56,8 +56,8 @@ extension Control {
 
     /// Answers with the run as it is now.
     private func look(_ id: RunID, _ get: FermataGetRun, _ complete: @escaping Exchange.Completion) {
-        if let run = published[id] {
-            complete(Result { try reply(run, get, matched: get.until.contains(run.status)) })
+        if let known = published[id] {
+            complete(Result { try reply(known.run, get, matched: get.until.contains(known.run.status)) })
             return
         }
         if get.calls {

@@ -55,13 +55,16 @@ extension FermataFrameType {
         }
     }
 
-    /// Whether its requests change something.
+    /// Whether its requests change something, and are remembered.
     var isCommand: Bool {
         switch self {
-        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .putAgent, .fork, .import,
-            .registerTools, .startCall, .completeCall, .createToken, .revokeToken:
+        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .decideCall, .setPolicy, .setBudget,
+            .putAgent, .fork, .import, .registerTools, .startCall, .completeCall, .createToken, .revokeToken:
             true
-        default: false
+        case .hello, .getRun, .listRuns, .listAsks, .readEvents, .getAgent, .listAgents, .listTools, .listTokens, .stats,
+            .export, .takeCalls, .extendCall, .unspecified, .auth, .event, .statusChanged, .tick, .textDelta, .error,
+            .UNRECOGNIZED:
+            false
         }
     }
 }

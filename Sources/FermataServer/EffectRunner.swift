@@ -40,7 +40,7 @@ final class EffectRunner: Sendable {
     var historyBytes: Int { models.histories.byteCount }
 
     func start(
-        _ effect: Effect, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
+        _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
         let count =
             switch effect {
@@ -55,9 +55,9 @@ final class EffectRunner: Sendable {
         }
         switch effect {
         case .model(let step, let attempt):
-            return models.start(run: run, step: step, attempt: attempt, onEnd: ended)
+            return models.start(shared, step: step, attempt: attempt, onEnd: ended)
         case .tool(let number, let attempt):
-            return startTool(number, attempt: attempt, of: run, onEnd: ended)
+            return startTool(number, attempt: attempt, of: shared.run, onEnd: ended)
         case .lease: preconditionFailure("leases are the loop's")
         }
     }

@@ -32,7 +32,7 @@ final class EventPublisher: @unchecked Sendable {
         }
         for change in statusChanges {
             statusNumber += 1
-            var summary = change.after.summary
+            var summary = change.after.run.summary
             summary.lastMessage = ""
             let message = FermataStatusChanged.with {
                 $0.instance = instance

@@ -24,23 +24,26 @@ final class ModelRunner: Sendable {
     }
 
     func start(
-        run: Run, step: UInt32, attempt: UInt32, onEnd: @escaping @Sendable (Input) -> Void
+        _ shared: SharedRun, step: UInt32, attempt: UInt32, onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
+        let run = shared.run
         let call = ModelCallInFlight()
         let stream = TextPublisher.Stream(run: run.id, step: step, call: 0, attempt: attempt)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
             text.end(stream)
-            onEnd(input(for: result, of: run, step: step, attempt: attempt, textSoFar: call.textSoFar))
+            onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, textSoFar: call.textSoFar))
         }
         let form = catalogue.historyForm(of: run.model)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
-            begin(call, of: run, history, stream, end)
+            begin(call, of: shared, history, stream, end)
         } else {
             readers.run { [self] reader in
                 do {
-                    begin(call, of: run, try histories.history(of: run, in: form, from: reader), stream, end)
+                    let history = try histories.history(of: shared.run, in: form, from: reader)
+                    begin(call, of: shared, history, stream, end)
                 } catch {
-                    logger.error("a transcript cannot be read", metadata: ["run": "\(run.id)", "error": "\(error)"])
+                    logger.error(
+                        "a transcript cannot be read", metadata: ["run": "\(shared.run.id)", "error": "\(error)"])
                     let message = "the run's journal cannot be read; `fermata check` says more"
                     end(.failure(ModelFailure(kind: .journal, message: message, retryable: false)))
                 }
@@ -50,9 +53,10 @@ final class ModelRunner: Sendable {
     }
 
     private func begin(
-        _ call: ModelCallInFlight, of run: Run, _ history: ModelHistory, _ stream: TextPublisher.Stream,
+        _ call: ModelCallInFlight, of shared: SharedRun, _ history: ModelHistory, _ stream: TextPublisher.Stream,
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
+        let run = shared.run
         let request = ModelRequest(
             model: "", history: history,
             tools: run.tools.map {

@@ -40,11 +40,9 @@ extension RunLoop {
         // What is durable of it stays: a batch that cannot be committed goes back to that, or to nothing.
         let resident = residents[command.run] ?? Resident(Run(id: command.run))
         residents[command.run] = resident
-        resident.run = prepared.run
-        let isChanged = record(
-            &decision, before: prepared.run, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped,
-            in: resident)
-        accept(command, decision, isChanged: isChanged, of: resident)
+        resident.become(decision.run)
+        record(decision.takeEvents(), of: resident, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped)
+        accept(command, decision, isChanged: true, of: resident)
     }
 
     /// A checkpoint's run must not be here, unless it comes home to what it was prepared for.

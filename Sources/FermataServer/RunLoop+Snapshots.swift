@@ -51,7 +51,7 @@ extension RunLoop {
         var (count, bytes) = (0, 0)
         for id in staleSnapshots.waiting.prefix(StaleSnapshots.runsAtOnce) where bytes < StaleSnapshots.bytesAtOnce {
             count += 1
-            guard let run = residents[id]?.durable ?? staleSnapshots.stateThatLeft(id) else { continue }
+            guard let run = residents[id]?.durable.run ?? staleSnapshots.stateThatLeft(id) else { continue }
             let body = run.snapshot
             bytes += body.count
             rows.append(SnapshotRow(run: id.journaled, seq: run.seq, format: Run.snapshotFormat, body: body))

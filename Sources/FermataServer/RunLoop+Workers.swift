@@ -76,7 +76,7 @@ extension RunLoop {
     /// Has the leases be those that the run wants, as it is in the journal: what became needless ends, and what is
     /// wanted and unknown begins anew, after a restart above all.
     func keepLeases(of resident: Resident, wanted: Set<Effect>) {
-        let id = resident.run.id
+        let id = resident.current.id
         for effect in leases.effects(of: id).map(Array.init) ?? [] where !wanted.contains(effect) {
             leases.end(effect, of: id)
             resident.inFlight[effect] = nil
@@ -113,7 +113,7 @@ extension RunLoop {
         var changes: [ReadyCallChange] = []
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }
-            changes += ReadyCallChange.between(resident.durable, resident.run)
+            changes += ReadyCallChange.between(resident.durable, resident.current)
         }
         return changes
     }
@@ -123,7 +123,7 @@ extension ReadyCallChange {
     /// - Parameters:
     ///   - before: the run whose ready calls have their rows; for a run that is new, one without any.
     ///   - after: the run that they are to be those of.
-    static func between(_ before: Run, _ after: Run) -> [ReadyCallChange] {
+    static func between(_ before: SharedRun, _ after: SharedRun) -> [ReadyCallChange] {
         let (old, new) = (before.ready, after.ready)
         guard !(old.isEmpty && new.isEmpty), old != new else { return [] }
         var changes: [ReadyCallChange] = []
@@ -131,9 +131,9 @@ extension ReadyCallChange {
             changes.append(.notReady(run: after.id.journaled, number: call.number))
         }
         for call in new where !old.contains(call) {
-            let offer = FermataCallOffer(call, of: after)
+            let offer = FermataCallOffer(call, of: after.run)
             let key = ReadyCallKey(
-                readyAt: after.updatedAt, run: after.id.journaled, number: offer.call, attempt: offer.attempt)
+                readyAt: after.run.updatedAt, run: after.id.journaled, number: offer.call, attempt: offer.attempt)
             changes.append(.ready(ReadyCallRow(key: key, tool: offer.tool, body: try! offer.serializedBytes())))
         }
         return changes

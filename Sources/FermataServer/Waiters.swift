@@ -79,10 +79,10 @@ final class Waiters: Sendable {
     }
 
     /// - Parameter statuses: those that the run had, one for each input.
-    func runChanged(_ run: Run, statuses: [FermataStatus]) {
+    func runChanged(_ run: SharedRun, statuses: [FermataStatus]) {
         finish { waiter in
             switch waiter.condition {
-            case .status(run.id, let wanted) where !wanted.isDisjoint(with: statuses): .run(run)
+            case .status(run.id, let wanted) where !wanted.isDisjoint(with: statuses): .run(run.run)
             case .event(nil, _): .events
             case .event(run.id, let after) where run.seq > after: .events
             default: nil

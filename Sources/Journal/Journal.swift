@@ -30,6 +30,8 @@ public protocol JournalWriting: AnyObject {
 
     /// As ``JournalReading/request(_:)``, from pages that the writer has in memory already.
     func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow?
+    /// Those of the requests that there are, looked up together: that takes the store's locks once.
+    func requests(_ ids: [JournalRequestID]) throws(JournalError) -> [RequestRow]
 
     /// As ``JournalReading/agent(_:)``, as of the last commit.
     func agent(_ name: String) throws(JournalError) -> AgentRow?

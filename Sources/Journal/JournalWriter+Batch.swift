@@ -20,6 +20,11 @@ extension JournalWriter {
     }
 
     private func write(_ row: RunRow, _ part: BatchPlan.RunPart) throws {
+        let first = part.last == 0 ? row.lastSeq &+ 1 : part.first
+        if first > 1 {
+            try statements.updateProgress(row, after: first - 1)
+            if database.changes == 1 { return }
+        }
         guard let known = try statements.find(row.run) else {
             guard part.last > 0, part.first == 1 else {
                 throw InvalidBatch(
@@ -29,7 +34,6 @@ extension JournalWriter {
             try statements.insert(row)
             return
         }
-        let first = part.last == 0 ? row.lastSeq &+ 1 : part.first
         guard first == known.lastSeq + 1 else {
             throw InvalidBatch(
                 cause: part.last == 0
@@ -39,7 +43,7 @@ extension JournalWriter {
         guard row.createdAt == known.createdAt else {
             throw InvalidBatch(cause: "run \(row.run) changes its time of creation")
         }
-        try statements.update(row, isOnlyProgress: known.hasSameKeys(as: row))
+        try statements.update(row)
     }
 
     private func write(_ ask: AskRow) throws {

@@ -100,6 +100,15 @@ public final class JournalWriter: JournalWriting {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findRequest.request(id) }
     }
 
+    public func requests(_ ids: [JournalRequestID]) throws(JournalError) -> [RequestRow] {
+        try checkOpen()
+        do {
+            return try database.transaction(.deferred) { try ids.compactMap(statements.findRequest.request) }
+        } catch {
+            throw refused(error, duringCommit: false)
+        }
+    }
+
     public func agent(_ name: String) throws(JournalError) -> AgentRow? {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findAgent.agent(name) }
     }

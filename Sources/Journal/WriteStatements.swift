@@ -32,7 +32,7 @@ struct WriteStatements {
         insertEvent = try database.prepare(
             "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         findRun = try database.prepare(
-            "SELECT last_seq, status, active, due, parent, agent, created_at FROM runs WHERE run = ?1")
+            "SELECT last_seq, created_at FROM runs WHERE run = ?1")
         insertRun = try database.prepare(
             """
             INSERT INTO runs(run, summary, updated_at, last_seq, status, active, due, parent, agent, created_at)
@@ -44,7 +44,10 @@ struct WriteStatements {
                 status = ?5, active = ?6, due = ?7, parent = ?8, agent = ?9 WHERE run = ?1
             """)
         updateProgress = try database.prepare(
-            "UPDATE runs SET summary = ?2, updated_at = ?3, last_seq = ?4 WHERE run = ?1")
+            """
+            UPDATE runs SET summary = ?2, updated_at = ?3, last_seq = ?4 WHERE run = ?1 AND status = ?5 AND active = ?6
+                AND due IS ?7 AND parent IS ?8 AND agent = ?9 AND created_at = ?10 AND last_seq = ?11
+            """)
         insertRequest = try database.prepare(
             "INSERT INTO requests(number, id, digest, reply, at) VALUES(?1, ?2, ?3, ?4, ?5)")
         deleteRequests = try database.prepare("DELETE FROM requests WHERE number < ?1")
@@ -93,30 +96,11 @@ struct WriteStatements {
     }
 
     /// A run's row as far as a new one is judged by it.
-    struct KnownRun {
-        var lastSeq: UInt64
-        var status: Int32
-        var active: Bool
-        var due: Int64?
-        var parent: JournalRunID?
-        var agent: String
-        var createdAt: Int64
-
-        /// Whether no index changes.
-        func hasSameKeys(as row: RunRow) -> Bool {
-            status == row.status && active == row.active && due == row.due && parent == row.parent
-                && agent == row.agent
-        }
-    }
-
-    func find(_ run: JournalRunID) throws(SQLiteError) -> KnownRun? {
+    func find(_ run: JournalRunID) throws(SQLiteError) -> (lastSeq: UInt64, createdAt: Int64)? {
         try findRun.bind(run, at: 1)
         guard try findRun.step() else { return nil }
         defer { findRun.reset() }
-        return KnownRun(
-            lastSeq: findRun.uint64(at: 0), status: findRun.int32(at: 1), active: findRun.int64(at: 2) != 0,
-            due: findRun.optionalInt64(at: 3), parent: findRun.runID(at: 4), agent: findRun.text(at: 5),
-            createdAt: findRun.int64(at: 6))
+        return (findRun.uint64(at: 0), findRun.int64(at: 1))
     }
 
     func insert(_ row: RunRow) throws(SQLiteError) {
@@ -126,12 +110,22 @@ struct WriteStatements {
         try insertRun.run()
     }
 
-    /// - Parameter isOnlyProgress: no index changes: SQLite then writes the row's own page and no other.
-    func update(_ row: RunRow, isOnlyProgress: Bool) throws(SQLiteError) {
-        let statement = isOnlyProgress ? updateProgress : updateRun
-        try bindProgress(row, to: statement)
-        if !isOnlyProgress { try bindKeys(row, to: statement) }
-        try statement.run()
+    func update(_ row: RunRow) throws(SQLiteError) {
+        try bindProgress(row, to: updateRun)
+        try bindKeys(row, to: updateRun)
+        try updateRun.run()
+    }
+
+    /// Changes a row whose keys stay as they are, if there is such a one: SQLite then writes the row's own page and no
+    /// other, and it need not be found first.
+    ///
+    /// - Parameter lastSeq: what the row has to have.
+    func updateProgress(_ row: RunRow, after lastSeq: UInt64) throws(SQLiteError) {
+        try bindProgress(row, to: updateProgress)
+        try bindKeys(row, to: updateProgress)
+        try updateProgress.bind(row.createdAt, at: 10)
+        try updateProgress.bind(Int64(clamping: lastSeq), at: 11)
+        try updateProgress.run()
     }
 
     private func bindProgress(_ row: RunRow, to statement: Statement) throws(SQLiteError) {

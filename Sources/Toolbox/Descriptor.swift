@@ -40,14 +40,15 @@ final class Descriptor: Sendable {
     /// - Returns: nil with the reason in `errno`.
     func read(upTo limit: Int) -> [UInt8]? {
         var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while bytes.count <= limit {
-            let count = uninterrupted {
-                buffer.withUnsafeMutableBytes { Glibc.read(number, $0.baseAddress, $0.count) }
+            var result = 0
+            let piece = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+                result = uninterrupted { Glibc.read(number, buffer.baseAddress, buffer.count) }
+                count = max(0, result)
             }
-            if count < 0 { return nil }
-            if count == 0 { break }
-            bytes.append(contentsOf: buffer[..<count])
+            if result < 0 { return nil }
+            if result == 0 { break }
+            bytes += piece
         }
         return bytes
     }

@@ -298,6 +298,12 @@ enum JournalConformance: CaseIterable {
         }
         #expect(try reader.request(Samples.request(3).id) == Samples.request(3, at: 3))
         #expect(try writer.request(Samples.request(3).id) == Samples.request(3, at: 3))
+        let asked = [3, 99, 2, 3].map { Samples.request($0).id }
+        #expect(
+            try writer.requests(asked) == [
+                Samples.request(3, at: 3), Samples.request(2, at: 2), Samples.request(3, at: 3),
+            ])
+        #expect(try writer.requests([]).isEmpty)
         let twice = #expect(throws: JournalError.self) {
             try writer.commit(JournalBatch(requests: [Samples.request(3)]))
         }

@@ -44,10 +44,25 @@ extension OneServerAtATime {
                 let after = try await service.client.send(FermataStats())
                 #expect(after.modelCallsInFlight == 0 && after.readsWaiting == 0 && after.historyBytes > 0)
 
+                // Every command counts, whatever it is about.
+                _ = try await service.client.send(
+                    FermataSetBudget.with {
+                        $0.requestID = UUID().uuidString.lowercased()
+                        $0.run = run
+                        $0.limits.maxSteps = 7
+                    })
+                _ = try await service.client.send(
+                    FermataSetPolicy.with {
+                        $0.requestID = UUID().uuidString.lowercased()
+                        $0.run = run
+                    })
+                let counted = try await service.client.send(FermataStats())
+                #expect(counted.commandsAccepted == after.commandsAccepted + 2)
+
                 service.kill()
                 try await service.start()
                 let again = try await service.client.send(FermataStats())
-                #expect(again.instance != before.instance && again.events == 0 && again.lastOffset == after.lastOffset)
+                #expect(again.instance != before.instance && again.events == 0 && again.lastOffset == counted.lastOffset)
                 #expect(again.runsInMemory == 0 && again.historyBytes == 0)
             }
         }

@@ -30,7 +30,7 @@ struct WebhookMessages: Sendable {
                 for event in events where event.isOfAsk { add(event.seq, .ask, at: event.at, last) }
             }
             if endpoint.wantsStatuses, let change, let last = events.last,
-                endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.status)
+                endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.run.status)
             {
                 add(last.seq, .status, at: last.at, Self.body(of: change))
             }
@@ -41,7 +41,7 @@ struct WebhookMessages: Sendable {
     /// The run as it was then: what its events say would have to be folded again for each attempt.
     private static func body(of change: StatusChange) -> [UInt8] {
         let message = FermataStatusChanged.with {
-            $0.run = change.after.summary
+            $0.run = change.after.run.summary
             $0.before = change.before
             // The text belongs to the turn's end; while it goes on it would be in every message.
             if $0.run.status != .finished { $0.run.lastMessage = "" }
