@@ -13,6 +13,11 @@ if Context.environment["FERMATA_STRICT"] != nil { settings.append(.treatAllWarni
 // are: the checks were 9 % of the loop's instructions.
 let serviceSettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// Libraries are to find these of NNG's before their own: see BrokenPipe.swift and StoppedStream.swift.
+let interposing = ["sendmsg", "nng_stream_recv", "nng_stream_send"].map {
+    LinkerSetting.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=\($0)"])
+}
+
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -51,10 +56,7 @@ let package = Package(
         .systemLibrary(name: "CCurl"),
         // Digests and message authentication of the system's libcrypto: it costs no build time (swift-crypto: a minute).
         .systemLibrary(name: "COpenSSL"),
-        .target(
-            name: "NNG", dependencies: ["CNNG"], swiftSettings: settings,
-            // The libraries are to find the module's `sendmsg` before the C library's: see BrokenPipe.swift.
-            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=sendmsg"])]),
+        .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
@@ -114,8 +116,9 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings),
-        .testTarget(name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings),
+            swiftSettings: settings, linkerSettings: interposing),
+        .testTarget(
+            name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "SQLite"], swiftSettings: settings),

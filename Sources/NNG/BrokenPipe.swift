@@ -7,7 +7,8 @@ internal import Glibc
 /// accepts no more). Every peer that came after it was taken half, and its descriptor never given back. `ECONNRESET` is
 /// `NNG_ECONNRESET`, which ends that one peer. Both mean to a sender that nobody is there; `man 2 sendmsg`.
 ///
-/// The dynamic linker prefers a symbol of the executable to that of a library, so this reaches nng's calls.
+/// The dynamic linker prefers a symbol that the executable exports to that of a library, so this reaches nng's calls: an
+/// executable that listens is linked with `-Xlinker --export-dynamic-symbol=` this one and those of StoppedStream.swift.
 @_cdecl("sendmsg")
 public func sendMessageToWhoeverIsThere(_ descriptor: Int32, _ message: UnsafeRawPointer?, _ flags: Int32) -> Int {
     let result = original(descriptor, message, flags)
@@ -17,9 +18,11 @@ public func sendMessageToWhoeverIsThere(_ descriptor: Int32, _ message: UnsafeRa
 
 private typealias SendMessage = @convention(c) (Int32, UnsafeRawPointer?, Int32) -> Int
 
-/// The next `sendmsg` in the order of the dynamic linker: the C library's.
-private let original: SendMessage = {
+private let original = unsafeBitCast(nextSymbol("sendmsg"), to: SendMessage.self)
+
+/// The function of this name that comes after the executable's own in the order of the dynamic linker: the library's.
+func nextSymbol(_ name: String) -> UnsafeMutableRawPointer {
     let next = UnsafeMutableRawPointer(bitPattern: -1)  // RTLD_NEXT, a macro that Swift does not import
-    guard let symbol = dlsym(next, "sendmsg") else { fatalError("the C library has no sendmsg") }
-    return unsafeBitCast(symbol, to: SendMessage.self)
-}()
+    guard let symbol = dlsym(next, name) else { fatalError("no library has \(name)") }
+    return symbol
+}
