@@ -100,9 +100,6 @@ final class Connections: Sendable {
     }
 
     /// Closes what is open now. nng finishes the closing on a thread of its own, so this may be called from anywhere.
-    ///
-    /// A last resort: in nng 1.5.2, a connection that is closed in the very moment in which the first bytes of a
-    /// message have come in is never let go of, nor is any after it.
     func closeAll(except kept: UInt32? = nil) {
         let pipes = state.withLock { $0.entries.keys.filter { $0 != kept } }
         for pipe in pipes { nng_pipe_close(nng_pipe(id: pipe)) }

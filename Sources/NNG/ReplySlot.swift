@@ -13,18 +13,22 @@ final class ReplySlot: @unchecked Sendable {
         case receiving
         /// The request of this number is with the application.
         case handling(UInt64)
-        case sending
+        case sending(isUrgent: Bool)
     }
 
     private struct State {
         var phase = Phase.parked
         var requests: UInt64 = 0
+        /// That brought the last request.
+        var connection: UInt32 = 0
         var isStopping = false
     }
 
     private enum Event {
         case nothing
         case request(OpaquePointer, number: UInt64)
+        /// A peer does not read while its contexts are wanted.
+        case deaf(UInt32)
     }
 
     private let state = Monitor(State())
@@ -91,10 +95,12 @@ final class ReplySlot: @unchecked Sendable {
                 } else {
                     state.requests += 1
                     state.phase = .handling(state.requests)
+                    state.connection = nng_msg_get_pipe(message).id
                     core.busy.add(1, ordering: .acquiringAndReleasing)
                     event = .request(message, number: state.requests)
                 }
-            case .sending:
+            case .sending(let isUrgent):
+                if isUrgent, NNGError(code: result) == .timedOut { event = .deaf(state.connection) }
                 if result != 0, let message = nng_aio_get_msg(operation) {
                     nng_aio_set_msg(operation, nil)
                     nng_msg_free(message)
@@ -105,10 +111,14 @@ final class ReplySlot: @unchecked Sendable {
                 assertionFailure("an operation ended that was not in progress")
             }
         }
-        guard case .request(let raw, let number) = event else { return }
-        let message = Message(owning: raw)
-        let peer = core.endpoint.connections.peer(message.connection)
-        core.onRequest(Request(body: message.bytes, peer: peer, slot: self, number: number))
+        switch event {
+        case .nothing: break
+        case .request(let raw, let number):
+            let message = Message(owning: raw)
+            let peer = core.endpoint.connections.peer(message.connection)
+            core.onRequest(Request(body: message.bytes, peer: peer, slot: self, number: number))
+        case .deaf(let connection): nng_pipe_close(nng_pipe(id: connection))
+        }
     }
 
     /// Sends the answer to request `number`. False if that is not the one in progress: it was answered, or this ended.
@@ -116,9 +126,10 @@ final class ReplySlot: @unchecked Sendable {
         let raw = message.release()
         let isSent = state.withLock { state in
             guard state.phase == .handling(number), let operation else { return false }
-            state.phase = .sending
+            let isUrgent = core.isShortOfContexts
+            state.phase = .sending(isUrgent: isUrgent)
             nng_aio_set_msg(operation, raw)
-            nng_aio_set_timeout(operation, core.sendTimeout)
+            nng_aio_set_timeout(operation, isUrgent ? core.urgentSendTimeout : core.sendTimeout)
             nng_ctx_send(context, operation)
             return true
         }

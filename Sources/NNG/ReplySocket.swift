@@ -21,6 +21,8 @@ public final class ReplySocket: Sendable {
     ///   - maximumMessageSize: bytes of a request; what is longer closes the connection that brought it.
     ///   - sendTimeout: how long an answer may wait for the answers before it on its connection; then it is dropped. A
     ///     peer that asks again and again and does not read the answers has a context for so long, and not for ever.
+    ///     While more than half of the contexts are busy it is a tenth of that, and the connection is closed: else a
+    ///     few such peers would have all contexts, again and again.
     ///   - onDisconnect: a connection is gone; as `onRequest`.
     ///   - onRequest: called on nng's threads, several at once. It must not block, nor open or close any socket.
     public init(
@@ -94,6 +96,8 @@ final class ReplyCore: Sendable {
     let onRequest: @Sendable (Request) -> Void
     /// Milliseconds.
     let sendTimeout: Int32
+    var urgentSendTimeout: Int32 { max(1, sendTimeout / 10) }
+    var isShortOfContexts: Bool { busy.load(ordering: .acquiring) > count / 2 }
     private let state: Monitor<State>
 
     init(
@@ -148,8 +152,8 @@ final class ReplyCore: Sendable {
         }
         for slot in slots { slot.closeContext() }
         for slot in slots { slot.free() }
-        // A client has one request under way, and none is answered any more: after a moment all is quiet. nng 1.5.2
-        // hangs if a connection is closed just when a message begins to come in, and has no event for "quiet".
+        // A client has one request under way, and none is answered any more: after a moment all is quiet. A client whose
+        // request is coming in when its connection is closed may hear of that by its time-out only.
         if endpoint.connections.count > 0 { usleep(100_000) }
         endpoint.close()
         state.withLock { $0.slots = [] }

@@ -20,7 +20,8 @@ extension OneServerAtATime {
                     case "kill-dialling":
                         try await Abuser.run(service, mode, "\(few / part)", Service.binary, "show", run)
                     case "kill-asking": try await Abuser.run(service, mode, "\(few / part)", run)
-                    default: try await Abuser.run(service, mode, "64", "\(many / part)", run)
+                    // So many that what does not read is never done.
+                    default: try await Abuser.run(service, mode, "64", "\(10 * many / part)", run)
                     }
                 }
                 // What is made once and kept belongs to neither side of the comparison.
