@@ -160,7 +160,7 @@ extension OneServerAtATime {
                     #expect(service.serverLog.contains("everybody can read the key's file"))
                 }
                 let unusable = try await Service.cli(["serve", "--api-key-file", "/nowhere"], directory: file + ".dir")
-                #expect(unusable.code == 1 && unusable.errors.contains("/nowhere"), "\(unusable)")
+                #expect(unusable.code == 78 && unusable.errors.contains("/nowhere"), "\(unusable)")
             }
             await model.stop()
         }

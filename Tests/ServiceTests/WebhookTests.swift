@@ -407,11 +407,11 @@ extension OneServerAtATime {
             // What is wrong with a secret is said without it.
             let entry = "webhooks: [{name: a, url: 'http://127.0.0.1:1', secret-env: A_SECRET}]\n"
             let missing = try await serve(entry)
-            #expect(missing.code == 1 && missing.errors.contains("webhook a: A_SECRET is not set"), "\(missing)")
+            #expect(missing.code == 78 && missing.errors.contains("webhook a: A_SECRET is not set"), "\(missing)")
             for bad in ["hunter2hunter2", "whsec_", "whsec_c2hvcnQ=", "whsec_" + String(repeating: "?", count: 44)] {
                 let result = try await serve(entry, ["A_SECRET": bad])
                 let isSaid = result.errors.contains("webhook a: A_SECRET: it has no secret")
-                #expect(result.code == 1 && isSaid, "\(result)")
+                #expect(result.code == 78 && isSaid, "\(result)")
                 #expect(bad == "whsec_" || !result.errors.contains(bad))
             }
             let doctor = try await Service.cli(

@@ -92,13 +92,15 @@ struct Serve: ParsableCommand {
         let manager = ServiceManager(&environment)
         let logger = makeLogger(settings)
         warnOfFewDescriptors(raiseDescriptorLimit(), logger)
-        let server: Server
-        do {
-            server = try Server(try configuration(settings, environment, logger), logger: logger)
-        } catch {
-            if settings["log-format"] == "json" { logger.critical("\(error)") } else { Failure.say("\(error)") }
-            throw ExitCode(Failure.refused)
+        func orEnd<Value>(_ code: Int32, _ body: () throws -> Value) throws -> Value {
+            do { return try body() } catch {
+                if settings["log-format"] == "json" { logger.critical("\(error)") } else { Failure.say("\(error)") }
+                throw ExitCode(code)
+            }
         }
+        // A file of the configuration's that cannot be used: a service manager need not try that again.
+        let configuration = try orEnd(Failure.misconfigured) { try self.configuration(settings, environment, logger) }
+        let server = try orEnd(Failure.refused) { try Server(configuration, logger: logger) }
         // Nobody may be reading; the service goes on.
         try? FileHandle.standardOutput.write(contentsOf: Data("listening \(server.controlURL)\n".utf8))
         manager.ready("listening at \(server.controlURL)")
