@@ -21,8 +21,20 @@ final class Events<Element: Sendable>: Sendable {
         var iterator = stream.makeAsyncIterator()
         while true {
             if let element = await iterator.next() { return element }
+            // The test's time is over: it must end, not wait in circles.
+            if Task.isCancelled { fatalError("what the test waits for has not come") }
         }
     }
+}
+
+/// Whether it becomes so while patience lasts. For threads of a test's own.
+func comes(_ isSo: () -> Bool) -> Bool {
+    let end = Deadline(after: patience)
+    while !isSo() {
+        guard end.remainingNanoseconds > 0 else { return false }
+        sched_yield()
+    }
+    return true
 }
 
 /// Runs blocking work on a thread of its own, so that the tests' pool goes on.
