@@ -80,11 +80,14 @@ extension OneServerAtATime {
                         $0.waitMs = 25_000
                     })
                 for number in 1...64 { peer.send([wait], as: UInt32(number)) }
+                var waiting = Set(1...64)
                 for number in 65...70 {
                     peer.send([wait], as: UInt32(number))
+                    waiting.insert(number)
                     let (answered, frames) = try #require(await peer.reply())
                     let error = try #require(frames.first).error
-                    #expect(answered == number && error.code == ErrorCode.overloaded.name)
+                    // Two that come right after each other are taken by two threads: either may be the one too many.
+                    #expect(waiting.remove(answered) != nil && error.code == ErrorCode.overloaded.name)
                     #expect(error.retryable && (1...1000).contains(error.retryAfterMs))
                 }
                 // What passes everything passes that too.
