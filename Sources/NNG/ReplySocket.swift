@@ -10,6 +10,9 @@ internal import Synchronization
 /// Each context carries one request at a time, from its receipt to its answer: their number is the concurrency. When
 /// all are busy, nng stops reading the connections.
 ///
+/// An executable that listens with it exports three symbols, as BrokenPipe.swift says; without them peers that leave at
+/// the wrong moment can end nng's listener and keep their descriptors.
+///
 /// Threads: everything may be called from any thread. Ownership: `close` it; a socket that is dropped open closes
 /// itself on a thread of its own, and its callbacks may come until then. See
 /// [nng_rep(7)](https://nng.nanomsg.org/man/v1.10.0/nng_rep.7.html).
