@@ -99,7 +99,6 @@ struct Repeat: Sendable {
 
 /// A run's status before and the run after an input that changed it.
 struct StatusChange {
-    let run: RunID
     let before: FermataStatus
     let after: SharedRun
 }

@@ -57,7 +57,7 @@ extension Control {
     /// Answers with the run as it is now.
     private func look(_ id: RunID, _ get: FermataGetRun, _ complete: @escaping Exchange.Completion) {
         if let known = published[id] {
-            complete(Result { try reply(known.run, get, matched: get.until.contains(known.run.status)) })
+            complete(Result { try reply(known.run, get, matched: get.until.contains(known.status)) })
             return
         }
         if get.calls {

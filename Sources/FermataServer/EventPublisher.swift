@@ -40,7 +40,7 @@ final class EventPublisher: @unchecked Sendable {
                 $0.run = summary
                 $0.before = change.before
             }
-            socket.publish(Topic.status, change.run, .statusChanged, message)
+            socket.publish(Topic.status, change.after.id, .statusChanged, message)
         }
     }
 

@@ -133,7 +133,7 @@ extension ReadyCallChange {
         for call in new where !old.contains(call) {
             let offer = FermataCallOffer(call, of: after.run)
             let key = ReadyCallKey(
-                readyAt: after.run.updatedAt, run: after.id.journaled, number: offer.call, attempt: offer.attempt)
+                readyAt: after.updatedAt, run: after.id.journaled, number: offer.call, attempt: offer.attempt)
             changes.append(.ready(ReadyCallRow(key: key, tool: offer.tool, body: try! offer.serializedBytes())))
         }
         return changes

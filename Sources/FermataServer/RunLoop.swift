@@ -333,7 +333,7 @@ final class RunLoop: @unchecked Sendable {
         batch.touched[after.id, default: []].append(after.status)
         var change: StatusChange?
         if after.status != statusBefore {
-            change = StatusChange(run: after.id, before: statusBefore, after: after)
+            change = StatusChange(before: statusBefore, after: after)
             batch.statusChanges.append(change!)
         }
         batch.outbox += webhooks.messages.rows(of: events, change, run: after.run)
@@ -345,8 +345,8 @@ final class RunLoop: @unchecked Sendable {
         guard !resident.inFlight.isEmpty else { return }
         let unwanted = resident.inFlight.filter { !resident.current.wanted.contains($0.key) }.values
         for work in unwanted { work.cancel() }
-        // Whoever was woken for it is often to run on this very processor, where it would wait until the commit sleeps:
-        // of an interrupt's 757 µs until the model's server saw it, this took 480.
+        // Whoever was woken for it is often to run on this very processor, where it would wait until the commit sleeps: an
+        // interrupt took 757 µs until the model's server saw it, and takes 480 with this.
         if !unwanted.isEmpty { sched_yield() }
     }
 

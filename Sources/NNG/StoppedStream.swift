@@ -26,7 +26,8 @@ public func sendOrEnd(_ stream: OpaquePointer?, _ operation: OpaquePointer?) {
 /// What was begun has no result yet, or another: nothing but a beginning that is refused gives this one here. The caller
 /// holds the lock that the operation's callback takes, so the operation is still there.
 private func endIfStopped(_ operation: OpaquePointer?) {
-    if nng_aio_result(operation) == Int32(NNG_ECANCELED.rawValue) { nng_aio_finish(operation, Int32(NNG_ECLOSED.rawValue)) }
+    guard nng_aio_result(operation) == Int32(NNG_ECANCELED.rawValue) else { return }
+    nng_aio_finish(operation, Int32(NNG_ECLOSED.rawValue))
 }
 
 private typealias Transfer = @convention(c) (OpaquePointer?, OpaquePointer?) -> Void

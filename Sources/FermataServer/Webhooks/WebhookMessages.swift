@@ -30,7 +30,7 @@ struct WebhookMessages: Sendable {
                 for event in events where event.isOfAsk { add(event.seq, .ask, at: event.at, last) }
             }
             if endpoint.wantsStatuses, let change, let last = events.last,
-                endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.run.status)
+                endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.status)
             {
                 add(last.seq, .status, at: last.at, Self.body(of: change))
             }
