@@ -14,16 +14,15 @@ extension RunLoop {
         batch = Batch()
         if !done.writesNothing {
             do {
-                try writer.commit(journalBatch(done, readyCalls))
+                try commit(journalBatch(done, readyCalls))
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
+                keepLogShort()
             } catch where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false
-            } catch {
-                fail("a commit failed and its outcome is not known", error)
-            }
+            } catch { failAtCommit(error) }
         }
         for id in done.touched.keys {
             residents[id]?.committed()
@@ -45,6 +44,14 @@ extension RunLoop {
         if isAnyoneWaiting { reconcile(done) }
         evict()
         return true
+    }
+
+    /// A full disk empties the log first: only what finds no room after that is refused.
+    private func commit(_ batch: JournalBatch) throws(JournalError) {
+        do throws(JournalError) { try writer.commit(batch) } catch {
+            guard error.code == .storeFull, try writer.makeRoom() else { throw error }
+            try writer.commit(batch)
+        }
     }
 
     /// Many answers are sent by another thread: with 64 clients they were an eighth of the loop's time.
@@ -132,9 +139,11 @@ extension RunLoop {
         touch(id)
     }
 
-    /// Keeps the log short where commits follow each other so closely that the checkpointer never catches up.
-    func checkpointIfLogIsLong() {
-        guard writer.logPages > RunLoop.longestLogPages else { return }
+    /// Moves the log where commits follow each other so closely that its keeper never catches up.
+    private func keepLogShort() {
+        let bytes = writer.logPages * 4120
+        log.logHas(bytes)
+        guard bytes > log.longestLog else { return }
         do {
             _ = try writer.checkpoint()
         } catch where error.code == .storeFull || error.code == .busy {
@@ -144,8 +153,25 @@ extension RunLoop {
         }
     }
 
-    /// 64 MiB: what a start has to read at most.
-    private static let longestLogPages = 16_384
+    /// What is committed to a store that was taken away or cut is lost: from then on nothing is acknowledged any more.
+    func verifyStoreFiles() {
+        do { try writer.verifyFiles() } catch { failAtCommit(error) }
+    }
+
+    private func failAtCommit(_ error: JournalError) -> Never {
+        switch error.code {
+        case .filesChanged: fail("nothing is acknowledged any more", error)
+        case .corrupt: fail("a commit failed", error)
+        default: fail("a commit failed and its outcome is not known", error)
+        }
+    }
+
+    /// The last thing that is done to the store: its file alone is the store from here on.
+    func endStore() {
+        do { try writer.end() } catch {
+            logger.error("the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
+        }
+    }
 
     /// Forgets request ids after a day, a few at a time.
     func forgetRequests(before time: Int64) {

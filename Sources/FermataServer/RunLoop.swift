@@ -68,6 +68,7 @@ final class RunLoop: @unchecked Sendable {
     let webhooks: Webhooks
     let accessTokens: AccessTokens
     let counters: Counters
+    let log: LogKeeper
     let logger: Logger
     let answering = WorkThread("fermata-reply")
 
@@ -97,7 +98,7 @@ final class RunLoop: @unchecked Sendable {
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
         offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
-        accessTokens: AccessTokens, counters: Counters, logger: Logger
+        accessTokens: AccessTokens, counters: Counters, log: LogKeeper, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -110,6 +111,7 @@ final class RunLoop: @unchecked Sendable {
         self.webhooks = webhooks
         self.accessTokens = accessTokens
         self.counters = counters
+        self.log = log
         self.logger = logger
     }
 
@@ -133,6 +135,7 @@ final class RunLoop: @unchecked Sendable {
             turns.add(1, ordering: .relaxed)
             if let ending, isDrained || Clock.monotonic >= ending.deadline {
                 waiters.endAll()
+                endStore()
                 // After the last answers.
                 answering.run(ending.done)
                 return
@@ -166,7 +169,7 @@ final class RunLoop: @unchecked Sendable {
         nextTick = monotonic + 1_000_000
         publisher.tick(now: now)
         wakeDueRuns(through: now)
-        checkpointIfLogIsLong()
+        verifyStoreFiles()
         writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)

@@ -66,7 +66,7 @@ public final class Server {
                 tools: [terminal, fileEditor], text: textPublisher, counters: counters,
                 toolState: configuration.directory + "/toolstate"),
             readers: readers, webhooks: Webhooks(configuration.webhooks, askTokens: AskTokens(seal: seal), logger: logger),
-            accessTokens: accessTokens, counters: counters, logger: logger)
+            accessTokens: accessTokens, counters: counters, log: LogKeeper(journal, logger), logger: logger)
         let answers = WorkThread("fermata-answer")
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
@@ -92,7 +92,6 @@ public final class Server {
         }
         try loop.startWebhooks { try journal.openReader() }
         try loop.start()
-        startThread("fermata-wal") { Self.keepLogShort(journal, logger) }
         let uid = getuid()
         // ipc says who is there; other transports do not, and are opened only by who asked for them.
         let listening = ListenOptions(filePermissions: 0o600) { $0.user == nil || $0.user == uid || $0.user == 0 }
@@ -144,25 +143,6 @@ public final class Server {
         events.close(deadline: .milliseconds(300))
         text.close(deadline: .milliseconds(300))
         logger.info("ended")
-    }
-
-    /// Moves what was committed from the log to the store's file, beside the commits; ends with the process.
-    private static func keepLogShort(_ journal: SQLiteJournal, _ logger: Logger) {
-        var checkpointer: JournalCheckpointer?
-        var isFailing = false
-        while true {
-            sleep(2)
-            do {
-                if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
-                _ = try checkpointer!.checkpoint()
-                isFailing = false
-            } catch {
-                // Nothing is lost: the log grows until there is room again.
-                if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
-                isFailing = true
-                checkpointer = nil
-            }
-        }
     }
 
     private func warnOfOpenSockets() {

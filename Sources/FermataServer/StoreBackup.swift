@@ -22,6 +22,7 @@ public enum StoreBackup {
     ) throws -> StoreReport {
         let inspection = try StoreInspection(path: store)
         if !replaces, access(file, F_OK) == 0 { throw Failure("\(file): there is a file already") }
+        try checkThatIsNotTheStore(file, store)
         let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
         let name = file.split(separator: "/").last.map(String.init) ?? ""
         // mkstemp makes it for its owner only.
@@ -41,6 +42,19 @@ public enum StoreBackup {
         }
         try sync(folder)
         return report
+    }
+
+    /// The store's own files are what its server works with, by whatever name: a link, another way to the directory.
+    private static func checkThatIsNotTheStore(_ file: String, _ store: String) throws {
+        var target = stat()
+        // Not there yet: then it has another name than all that is.
+        guard stat(file, &target) == 0 else { return }
+        for name in [""] + StoreFile.suffixes {
+            var own = stat()
+            guard stat(store + name, &own) == 0, own.st_dev == target.st_dev, own.st_ino == target.st_ino else { continue }
+            throw Failure(
+                "\(file): this is the store's own file \(store)\(name), which its server uses; copy it to another place")
+        }
     }
 
     private static func sync(_ path: String) throws {

@@ -53,6 +53,7 @@ public struct StoreVerification {
             }
         }
         part("offsets") { try $0.verifyOffsets() }
+        part("mark") { if let problem = try $0.inspection.problemOfMark() { $0.report.add(problem) } }
         part("runs") { try $0.verifyRuns() }
         part("requests") { try $0.verifyRequests() }
         part("agents") { try $0.verifyAgents() }
@@ -68,14 +69,19 @@ public struct StoreVerification {
     }
 
     private mutating func verifyOffsets() throws {
-        let offsets = try inspection.offsets()
-        while let offset = try offsets.next() {
-            if offset > lastOffset + 1 {
+        let seals = try inspection.seals()
+        var chain: UInt64 = 0
+        while let (offset, seal) = try seals.next() {
+            let isNext = offset == lastOffset + 1
+            if !isNext {
                 let missing = offset - lastOffset - 1
                 report.add(
                     missing == 1 ? "the event is missing" : "\(missing) events from here on are missing",
                     offset: lastOffset + 1)
+            } else if let seal, !seal.follows(chain) {
+                report.add("the event does not follow the one before it: its chain says otherwise", offset: offset)
             }
+            chain = seal?.chain ?? 0
             lastOffset = offset
             report.events += 1
         }
@@ -89,7 +95,7 @@ public struct StoreVerification {
         var calls = try Ahead(inspection.readyCalls())
         var done: UInt64 = 0
         while let id = [
-            runs.head?.run, events.head?.run, asks.head?.run, snapshots.head?.run, calls.head?.key.run,
+            runs.head?.run, events.head?.event.run, asks.head?.run, snapshots.head?.run, calls.head?.key.run,
         ].compactMap(\.self).min() {
             var run = RunVerification(id: id)
             if let row = runs.head, row.run == id {
@@ -102,7 +108,10 @@ public struct StoreVerification {
                 report.snapshots += 1
                 try snapshots.advance()
             }
-            while let event = events.head, event.run == id {
+            while let (event, hasItsSum) = events.head, event.run == id {
+                if !hasItsSum {
+                    report.add("it does not have its checksum", run: "\(id)", seq: event.seq, offset: event.offset)
+                }
                 run.read(event, &report)
                 done += 1
                 if done % 4096 == 0 { progress(Progress(part: "events", done: done, total: report.events)) }

@@ -27,6 +27,8 @@ struct CommitFailure {
                 switch error.code {
                 case .constraint, .tooBig: (.invalidBatch, "a batch is not valid")
                 case .busy: (.busy, "another program holds a lock on the store; nothing was written")
+                case .inputOutput where error.extendedCode == SQLiteError.damagedPage:
+                    (.corrupt, "the store is damaged; nothing was written")
                 case .corrupt, .notADatabase: (.corrupt, "the store is damaged; nothing was written")
                 case .misuse: (.closed, "the writer was closed")
                 default: (.commitOutcomeUnknown, "a commit failed and its outcome is not known")

@@ -67,6 +67,23 @@ public protocol JournalWriting: AnyObject {
     /// - Returns: nil if the checkpointer is at it right now.
     func checkpoint() throws(JournalError) -> JournalCheckpoint?
 
+    /// Looks whether the store is still the one that was opened: each commit looks as well, at what it writes to. To be
+    /// called every now and then.
+    ///
+    /// - Throws: `filesChanged`, after which the writer refuses everything.
+    func verifyFiles() throws(JournalError)
+
+    /// For when a commit was `storeFull`: gives up the room that is kept for it, moves the whole log and cuts it.
+    ///
+    /// - Returns: whether there may be room now.
+    func makeRoom() throws(JournalError) -> Bool
+
+    /// An orderly end: moves the whole log to the store's file and cuts it, so that the file alone is the store, says so in
+    /// it, and closes. It waits for reads that go on, for a second.
+    ///
+    /// - Throws: nothing is lost then; the next start takes the log over.
+    func end() throws(JournalError)
+
     /// Closes; the second time nothing happens.
     func close()
 }
@@ -161,6 +178,10 @@ public protocol JournalCheckpointing: AnyObject {
     ///
     /// - Returns: nil if the writer is at it right now.
     func checkpoint() throws(JournalError) -> JournalCheckpoint?
+
+    /// Keeps so much room on the disk for a log of that size to be moved when the disk is full. Without enough room for
+    /// it nothing happens.
+    func keepReserve(_ bytes: Int)
 
     /// Closes; the second time nothing happens.
     func close()

@@ -17,8 +17,14 @@ public final class JournalCheckpointer: JournalCheckpointing {
     }
 
     public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
-        try database.journalCheckpoint(path: journal.path)
+        // What was committed before it is synced with it.
+        let point = journal.mark.point
+        let checkpoint = try database.journalCheckpoint(path: journal.path)
+        if checkpoint != nil { journal.mark.isOnDisk(point) }
+        return checkpoint
     }
+
+    public func keepReserve(_ bytes: Int) { journal.reserve.keep(bytes) }
 
     public func close() {
         database.close()

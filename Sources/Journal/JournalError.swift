@@ -47,7 +47,17 @@ extension JournalError.Code {
     /// The file is damaged; also from reading and writing.
     public static let corrupt = Self(rawValue: "corrupt")
 
+    /// The store ends before its mark says that it was: its write-ahead log, or a part of it, is lost, or it is an older
+    /// copy.
+    public static let behindMark = Self(rawValue: "behind-mark")
+    /// The store's file has other names (hard links), by one of which another server could open it.
+    public static let shared = Self(rawValue: "shared")
+
     // From a commit.
+
+    /// The files of the running store are gone, were replaced, cut, or linked to. What is committed now would be lost
+    /// with them: the writer refuses all batches from then on.
+    public static let filesChanged = Self(rawValue: "files-changed")
 
     /// No space. The batch is not written, and will not appear later; the journal goes on when there is space again.
     public static let storeFull = Self(rawValue: "store-full")
@@ -76,6 +86,7 @@ extension JournalError {
         let code: Code =
             switch error.code {
             case .corrupt: .corrupt
+            case .inputOutput where error.extendedCode == SQLiteError.damagedPage: .corrupt
             case .notADatabase: .notADatabase
             case .busy: .busy
             case .full: .storeFull

@@ -5,7 +5,7 @@ extension JournalReader {
         of run: JournalRunID, after: UInt64, through last: UInt64, maxBytes: Int, maxCount: Int
     ) throws(JournalError) -> [EventRow] {
         let sql = """
-            SELECT offset, run, seq, at, kind, body FROM events \
+            SELECT \(Statement.eventColumns) FROM events \
             WHERE run = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4
             """
         var expected = after
@@ -21,7 +21,7 @@ extension JournalReader {
     }
 
     public func events(afterOffset: UInt64, maxBytes: Int, maxCount: Int) throws(JournalError) -> [EventRow] {
-        let sql = "SELECT offset, run, seq, at, kind, body FROM events WHERE offset > ?1 ORDER BY offset LIMIT ?2"
+        let sql = "SELECT \(Statement.eventColumns) FROM events WHERE offset > ?1 ORDER BY offset LIMIT ?2"
         var expected = afterOffset
         return try events(sql, maxBytes: maxBytes) { statement in
             try statement.bind(Int64(clamping: afterOffset), at: 1)

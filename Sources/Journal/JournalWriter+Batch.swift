@@ -3,12 +3,13 @@ internal import SQLite
 extension JournalWriter {
     /// Writes the rows of a batch inside the transaction.
     ///
-    /// - Returns: `requestNumbers` as they are when that is committed.
-    func write(_ batch: JournalBatch, _ plan: BatchPlan) throws -> Range<Int64> {
+    /// - Returns: `requestNumbers` and `chain` as they are when that is committed.
+    func write(_ batch: JournalBatch, _ plan: BatchPlan) throws -> (requests: Range<Int64>, chain: UInt64) {
+        var chain = chain
         for (_, part) in plan.runs {
             if let row = part.row { try write(batch.runs[row], part) }
         }
-        for event in batch.events { try statements.insert(event) }
+        for event in batch.events { chain = try statements.events.insert(event, after: chain) }
         for ask in batch.asks { try write(ask) }
         for agent in batch.agents { try statements.upsert(agent) }
         for outcome in batch.outcomes { try statements.outbox.write(outcome) }
@@ -16,7 +17,7 @@ extension JournalWriter {
         for tool in batch.tools { try statements.upsert(tool) }
         for change in batch.readyCalls { try statements.change(change) }
         for token in batch.tokens { try statements.upsert(token) }
-        return try write(batch.requests)
+        return (try write(batch.requests), chain)
     }
 
     private func write(_ row: RunRow, _ part: BatchPlan.RunPart) throws {

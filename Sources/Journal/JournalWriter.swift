@@ -11,12 +11,18 @@ public final class JournalWriter: JournalWriting {
     let journal: SQLiteJournal
     let database: Database
     let statements: WriteStatements
+    private let mark: StoreMark
+    private var files: StoreFiles
+    /// The chain after the last event.
+    var chain: UInt64
     /// Numbers of the oldest and of the next row of `requests`: equal if there are none.
     var requestNumbers: Range<Int64>
     private var failure: JournalError?
 
-    init(_ journal: SQLiteJournal) throws(JournalError) {
+    init(_ journal: SQLiteJournal, _ mark: StoreMark) throws(JournalError) {
         self.journal = journal
+        self.mark = mark
+        (lastOffset, chain) = (mark.point.offset, mark.point.chain)
         do {
             database = try StoreConnection.writer(path: journal.path, options: journal.options)
             statements = try WriteStatements(database)
@@ -26,7 +32,11 @@ public final class JournalWriter: JournalWriting {
                     (SELECT max(number) FROM requests)
                 """)
             _ = try numbers.step()
-            lastOffset = numbers.uint64(at: 0)
+            guard numbers.uint64(at: 0) == lastOffset else {
+                throw JournalError(
+                    code: .corrupt, path: journal.path,
+                    message: "the store is damaged: it ends at \(numbers.uint64(at: 0)), a moment ago at \(lastOffset)")
+            }
             let (oldest, newest) = (numbers.int64(at: 1), numbers.int64(at: 2))
             // Without a row both are 0.
             guard oldest >= 0, oldest <= newest, newest < .max else {
@@ -35,6 +45,7 @@ public final class JournalWriter: JournalWriting {
             }
             requestNumbers = max(1, oldest)..<newest + 1
             numbers.reset()
+            files = try StoreFiles(ofStore: journal.path)
         } catch let error as JournalError {
             throw error
         } catch let error as SQLiteError {
@@ -56,11 +67,21 @@ public final class JournalWriter: JournalWriting {
 
     public func commit(_ batch: JournalBatch) throws(JournalError) {
         guard !batch.isEmpty else { return try checkOpen() }
-        let requests = try transaction {
+        let (requests, chain) = try transaction {
             try write(batch, try BatchPlan(batch, lastOffset: lastOffset))
         }
         lastOffset += UInt64(batch.events.count)
+        self.chain = chain
         requestNumbers = requests
+        if !batch.events.isEmpty { mark.committed(StoreMark.Point(offset: lastOffset, chain: chain)) }
+    }
+
+    public func verifyFiles() throws(JournalError) {
+        try checkOpen()
+        do { try files.verifyAll(logPages: logPages) } catch {
+            failure = error
+            throw error
+        }
     }
 
     private func checkOpen() throws(JournalError) {
@@ -73,6 +94,10 @@ public final class JournalWriter: JournalWriting {
     /// Writes in one transaction, and tells what failed before its commit from what failed at it.
     private func transaction<Result>(_ body: () throws -> Result) throws(JournalError) -> Result {
         try checkOpen()
+        do { try files.verify(logPages: logPages) } catch {
+            failure = error
+            throw error
+        }
         let result: Result
         do {
             try database.begin(.immediate)
@@ -162,7 +187,33 @@ public final class JournalWriter: JournalWriting {
     public var logPages: Int { database.observedLogPages }
 
     public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
-        try database.journalCheckpoint(path: journal.path)
+        let checkpoint = try database.journalCheckpoint(path: journal.path)
+        if checkpoint?.isComplete == true { mark.isOnDisk(StoreMark.Point(offset: lastOffset, chain: chain)) }
+        return checkpoint
+    }
+
+    public func makeRoom() throws(JournalError) -> Bool {
+        try checkOpen()
+        journal.reserve.release()
+        // Readers hold it up for as long as one of their reads takes: what they leave is moved the next time.
+        database.setBusyTimeout(50)
+        defer { database.setBusyTimeout(StoreConnection.busyTimeout) }
+        do throws(SQLiteError) {
+            try database.truncatingCheckpoint()
+            return true
+        } catch {
+            let error = CommitFailure(path: journal.path).journalError(error, duringCommit: false)
+            guard error.code == .storeFull || error.code == .busy else { throw error }
+            return false
+        }
+    }
+
+    public func end() throws(JournalError) {
+        try transaction { try database.execute("UPDATE store SET in_use = 0") }
+        try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
+        mark.isOnDisk(StoreMark.Point(offset: lastOffset, chain: chain))
+        journal.reserve.release()
+        close()
     }
 }
 

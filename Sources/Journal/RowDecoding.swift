@@ -2,17 +2,32 @@ internal import SQLite
 
 /// A row whose columns cannot be what the schema allows: the file was changed by something else.
 struct DamagedRow: Error, CustomStringConvertible {
-    let table: String
+    let description: String
 
-    var description: String { "a row of \(table) has an id that is not one" }
+    init(table: String) { description = "a row of \(table) has an id that is not one" }
+
+    init(event: EventRow) {
+        description = "event \(event.seq) of run \(event.run), offset \(event.offset), does not have its checksum"
+    }
 }
 
 extension Statement {
     func uint64(at index: Int) -> UInt64 { UInt64(clamping: int64(at: index)) }
+    /// Of a number that may have all its bits.
+    func uint64(bitPatternAt index: Int) -> UInt64 { UInt64(bitPattern: int64(at: index)) }
     func int32(at index: Int) -> Int32 { Int32(clamping: int64(at: index)) }
 
-    /// Columns: offset, run, seq, at, kind, body.
+    static var eventColumns: String { "offset, run, seq, at, kind, body, sum" }
+
+    /// Columns: `eventColumns`. An event that does not have its checksum is an error.
     func eventRow() throws(DamagedRow) -> EventRow {
+        let event = try unsealedEventRow()
+        guard uint64(bitPatternAt: 6) == event.sum else { throw DamagedRow(event: event) }
+        return event
+    }
+
+    /// Columns: offset, run, seq, at, kind, body.
+    func unsealedEventRow() throws(DamagedRow) -> EventRow {
         guard let run = runID(at: 1) else { throw DamagedRow(table: "events") }
         return EventRow(
             offset: uint64(at: 0), run: run, seq: uint64(at: 2), at: int64(at: 3), kind: int32(at: 4),

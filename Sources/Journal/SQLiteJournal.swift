@@ -2,7 +2,7 @@ internal import Glibc
 internal import SQLite
 internal import Synchronization
 
-/// A journal in one SQLite file, with the write-ahead log and the lock beside it.
+/// A journal in one SQLite file, with the write-ahead log, the lock, the mark and the reserve beside it.
 ///
 /// Threads: any. Ownership: the store is locked for this process until the journal and everything opened from it are
 /// released; whoever ends the process need not do anything.
@@ -10,31 +10,76 @@ public final class SQLiteJournal: Journal {
     /// The store's file, absolute and without symbolic links.
     public let path: String
     public let options: JournalOptions
+    let mark: StoreMark
+    let reserve: StoreReserve
     private let lock: StoreLock
     private let hasWriter = Mutex(false)
 
-    /// Opens a store, and makes it if the file is missing or empty. What cannot be opened is an error and is not
-    /// changed: never a fresh start.
+    /// Opens a store, and makes it if there is none: no file, or an empty one, and nothing beside it that says otherwise.
+    /// One of an older version is made anew first. What cannot be opened is an error and is not changed: never a fresh
+    /// start, never a shorter past.
     ///
-    /// - Throws: `missingDirectory`, `notAFile`, `notWritable`, `inUse`, `notADatabase`, `notAStore`, `newerSchema`,
-    ///   `corrupt`, `storeFull`; each says in one line which file and why.
+    /// - Throws: `missingDirectory`, `notAFile`, `notWritable`, `inUse`, `shared`, `notADatabase`, `notAStore`,
+    ///   `newerSchema`, `corrupt`, `behindMark`, `storeFull`; each says in one line which file and why.
     public init(path: String, options: JournalOptions = JournalOptions()) throws(JournalError) {
         let path = try StoreFile.prepare(path)
-        lock = try StoreLock(store: path)
+        let lock = try StoreLock(store: path)
+        self.lock = lock
         self.path = path
         self.options = options
-        do {
+        reserve = StoreReserve(ofStore: path)
+        mark = try journalErrors(path) { try SQLiteJournal.open(path, options, lock) }
+    }
+
+    /// Makes the store ready for a server: it is there, of this version, agrees with its mark, and says that it is in use.
+    private static func open(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> StoreMark {
+        let known = StoreMark.read(ofStore: path)
+        let database = try ready(path, options, lock)
+        let check = StoreCheck(database: database, path: path)
+        let end = try check.verifyTail(version: StoreSchema.version)
+        try check.compare(with: known, end: end)
+        let (id, isInUse) = try check.identity()
+        // First the mark: a store that is in use has one.
+        let mark = try StoreMark(ofStore: path, id: id, known: known, at: end, durability: options.durability)
+        if !isInUse {
+            try database.execute("UPDATE store SET in_use = 1")
+            // In the file itself, for whoever copies that alone.
+            _ = try database.passiveCheckpoint()
+        }
+        return mark
+    }
+
+    /// A connection to a store of this version, which is made or made anew if it has to be.
+    static func ready(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> Database {
+        func connect() throws -> (StoreCheck, StoreCheck.Finding) {
             let database = try StoreConnection.writer(path: path, options: options)
             // A file that is not ours stays as it is, its log included; of ours the log is taken over by the writer.
             try database.setCheckpointsOnClose(false)
-            try StoreCheck(database: database, path: path).openOrCreate()
-        } catch let error as JournalError {
-            throw error
-        } catch let error as SQLiteError {
-            throw JournalError(error, path: path)
-        } catch {
-            throw JournalError(code: .unreadable, path: path, message: "\(error)")
+            let check = StoreCheck(database: database, path: path)
+            return (check, try check.find())
         }
+        var (check, finding) = try connect()
+        switch finding {
+        case .empty:
+            if let mark = StoreMark.read(ofStore: path), mark.committed.offset > 0 {
+                throw JournalError(
+                    code: .behindMark, path: path,
+                    message: "the store is empty, and was known to reach event \(mark.committed.offset) "
+                        + "(\(StoreMark.path(ofStore: path))): put the whole store back, or remove that file to begin anew")
+            }
+            try check.create()
+        case .store(let version) where version < StoreSchema.version:
+            _ = try check.verifyTail(version: version)
+            try StoreUpgrade(path: path, version: version).run(closing: check.database)
+            try lock.moved(to: path)
+            (check, finding) = try connect()
+            guard case .store(StoreSchema.version) = finding else {
+                throw JournalError(code: .corrupt, path: path, message: "the store could not be made one of this version")
+            }
+        case .store: break
+        }
+        try check.useLog()
+        return check.database
     }
 
     public func openWriter() throws(JournalError) -> sending JournalWriter {
@@ -45,7 +90,7 @@ public final class SQLiteJournal: Journal {
         guard isFirst else {
             throw JournalError(code: .inUse, path: path, message: "the journal has a writer already")
         }
-        do { return try JournalWriter(self) } catch {
+        do { return try JournalWriter(self, mark) } catch {
             writerClosed()
             throw error
         }
@@ -65,7 +110,10 @@ public final class SQLiteJournal: Journal {
 }
 
 /// The store's file before SQLite sees it.
-enum StoreFile {
+public enum StoreFile {
+    /// What the names of the files beside the store end with: its log and the log's index, lock, mark and reserve.
+    public static let suffixes = ["-wal", "-shm", ".lock", ".mark", ".reserve"]
+
     /// Makes the file if it is missing, readable by its owner only, and gives its absolute path without symbolic
     /// links: two names of one file must meet at one lock.
     static func prepare(_ path: String) throws(JournalError) -> String {
@@ -83,6 +131,7 @@ enum StoreFile {
             guard stat(directory, &parent) == 0, parent.st_mode & S_IFMT == S_IFDIR else {
                 throw failure(.missingDirectory, "there is no directory \(directory) for the store")
             }
+            try checkThatNothingIsLeft(of: path)
             // Never opened when it exists: closing any descriptor of the file would drop SQLite's locks on it.
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             if descriptor >= 0 {
@@ -94,9 +143,18 @@ enum StoreFile {
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             throw failure(.notAFile, "the store must be a file, and this is \(isDirectory ? "a directory" : "none")")
         }
+        if status.st_size == 0 { try checkThatNothingIsLeft(of: path) }
         // SQLite takes a file that is smaller than its smallest page for an empty one, and would write over it.
         if (1..<512).contains(status.st_size) {
             throw failure(.notADatabase, "not a Fermata store: the file is not an SQLite database")
+        }
+        return try resolve(path)
+    }
+
+    /// The absolute path without symbolic links of a store's file, which is there.
+    static func resolve(_ path: String) throws(JournalError) -> String {
+        func failure(_ code: JournalError.Code, _ message: String) -> JournalError {
+            JournalError(code: code, path: path, message: message)
         }
         guard let resolved = realpath(path, nil) else {
             throw failure(.notWritable, "the store cannot be opened: \(String(cString: strerror(errno)))")
@@ -112,5 +170,31 @@ enum StoreFile {
             throw failure(.notWritable, "the store's log and lock cannot be made in \(directory): \(cause)")
         }
         return absolute
+    }
+
+    /// A store that was there leaves its log and its mark behind when its file goes: that is no place for a new one.
+    private static func checkThatNothingIsLeft(of path: String) throws(JournalError) {
+        var status = stat()
+        let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0
+        let mark = StoreMark.read(ofStore: path)
+        guard hasLog || mark.map({ $0.committed.offset > 0 }) ?? false else { return }
+        let reach = mark.map { ", which was known to reach event \($0.committed.offset)" } ?? ""
+        throw JournalError(
+            code: .behindMark, path: path,
+            message: "the store's file is missing or empty, and \(hasLog ? "its write-ahead log" : "its mark") is there"
+                + "\(reach): put the whole store back, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) to begin anew")
+    }
+}
+
+/// Says whatever goes wrong with a store as a `JournalError`.
+func journalErrors<Result>(_ path: String, _ body: () throws -> Result) throws(JournalError) -> Result {
+    do {
+        return try body()
+    } catch let error as JournalError {
+        throw error
+    } catch let error as SQLiteError {
+        throw JournalError(error, path: path)
+    } catch {
+        throw JournalError(code: .unreadable, path: path, message: "\(error)")
     }
 }

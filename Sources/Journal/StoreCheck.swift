@@ -1,19 +1,24 @@
+internal import CStoreSeals
 internal import SQLite
 
-/// Whether a database is a store that this version can use.
+/// Whether a database is a store that this version can use, and where it ends.
 struct StoreCheck {
     let database: Database
     let path: String
 
-    /// Makes the tables in an empty file, and adds those that a store of an older version has not.
-    func openOrCreate() throws {
-        do {
+    /// What a file is.
+    enum Finding {
+        /// A new file, or one whose maker was killed before its tables were there.
+        case empty
+        case store(version: Int64)
+    }
+
+    /// Looks at a file and changes nothing.
+    func find() throws -> Finding {
+        try damage {
             let application = Int64(try database.pragma("application_id") ?? "0") ?? 0
             let version = Int64(try database.pragma("user_version") ?? "0") ?? 0
-            if application == 0, version == 0, try isEmpty() {
-                try create()
-                return
-            }
+            if application == 0, version == 0, try isEmpty() { return .empty }
             guard application == StoreSchema.applicationID else {
                 throw failure(.notAStore, "not a Fermata store: an SQLite database of another program")
             }
@@ -27,30 +32,21 @@ struct StoreCheck {
             guard version >= 1 else {
                 throw failure(.corrupt, "the store is damaged: its schema is \(version)\(integrityHint())")
             }
-            try checkTail()
-            try useLog()
-            if version < StoreSchema.version { try StoreSchema.upgrade(database, from: version) }
-        } catch let error as SQLiteError where error.code == .corrupt || error.code == .error {
-            // `error`: a table is missing or another one than it should be.
-            throw JournalError(
-                code: .corrupt, path: path, message: "the store is damaged: \(error)\(integrityHint())",
-                sqliteCode: error.extendedCode)
+            return .store(version: version)
         }
     }
 
-    /// A new file, or one whose maker was killed before its tables were there.
-    private func isEmpty() throws -> Bool {
-        let tables = try database.prepare("SELECT count(*) FROM sqlite_schema")
-        return try tables.step() && tables.int64(at: 0) == 0
+    /// Makes the tables in an empty file.
+    func create() throws {
+        try damage {
+            try database.reserveSeals()
+            try database.pragma("page_size = 4096")
+            try useLog()
+            try database.transaction { try StoreSchema.create(in: database) }
+        }
     }
 
-    private func create() throws {
-        try database.pragma("page_size = 4096")
-        try useLog()
-        try StoreSchema.upgrade(database, from: 0)
-    }
-
-    private func useLog() throws {
+    func useLog() throws {
         let mode = try database.pragma("journal_mode = WAL") ?? "none"
         guard mode == "wal" else {
             throw failure(.notWritable, "the file system does not allow a write-ahead log (journal mode \(mode))")
@@ -58,22 +54,119 @@ struct StoreCheck {
     }
 
     /// Looks at the end of the store, where a file that was cut or overwritten shows it first: the last event must be
-    /// found by its run and number as well, and be the last one of its run's row. A few pages, whatever the size.
-    private func checkTail() throws {
-        let tail = try database.prepare(
-            """
-            SELECT e.offset, (SELECT offset FROM events WHERE run = e.run AND seq = e.seq),
-                (SELECT last_seq FROM runs WHERE run = e.run), e.seq
-            FROM events AS e ORDER BY e.offset DESC LIMIT 1
-            """)
-        guard try tail.step() else { return }
-        let offset = tail.int64(at: 0)
-        guard tail.int64(at: 1) == offset, tail.int64(at: 2) == tail.int64(at: 3) else {
-            throw failure(
-                .corrupt,
-                "the store is damaged: the last event (offset \(offset)) does not fit its run\(integrityHint())")
+    /// found by its run and number as well, and be the last one of its run's row; the last events must have their
+    /// checksums and follow each other. A few pages, whatever the size.
+    ///
+    /// - Returns: where the store ends.
+    func verifyTail(version: Int64) throws -> StoreMark.Point {
+        try damage {
+            let tail = try database.prepare(
+                """
+                SELECT e.offset, (SELECT offset FROM events WHERE run = e.run AND seq = e.seq),
+                    (SELECT last_seq FROM runs WHERE run = e.run), e.seq
+                FROM events AS e ORDER BY e.offset DESC LIMIT 1
+                """)
+            guard try tail.step() else { return StoreMark.Point() }
+            let offset = tail.int64(at: 0)
+            guard tail.int64(at: 1) == offset, tail.int64(at: 2) == tail.int64(at: 3) else {
+                throw failure(
+                    .corrupt,
+                    "the store is damaged: the last event (offset \(offset)) does not fit its run\(integrityHint())")
+            }
+            tail.reset()
+            guard version >= StoreSchema.firstSealed else { return StoreMark.Point(offset: UInt64(offset)) }
+            return try verifyChain(after: max(0, offset - 256))
         }
-        tail.reset()
+    }
+
+    private func verifyChain(after offset: Int64) throws -> StoreMark.Point {
+        var point = StoreMark.Point(offset: UInt64(offset), chain: try chain(at: UInt64(offset)) ?? 0)
+        let rows = try database.prepare(
+            "SELECT \(Statement.eventColumns), chain FROM events WHERE offset > ?1 ORDER BY offset")
+        try rows.bind(offset, at: 1)
+        while try rows.step() {
+            let event: EventRow
+            do { event = try rows.eventRow() } catch { throw failure(.corrupt, "the store is damaged: \(error)") }
+            let chain = store_seal_chain(point.chain, event.sum)
+            guard event.offset == point.offset + 1, rows.uint64(bitPatternAt: 7) == chain else {
+                throw failure(
+                    .corrupt, "the store is damaged: the event at offset \(event.offset) does not follow the one before it")
+            }
+            point = StoreMark.Point(offset: event.offset, chain: chain)
+        }
+        return point
+    }
+
+    /// The chain after an event; 0 of offset 0, nil if there is no such event.
+    func chain(at offset: UInt64) throws(SQLiteError) -> UInt64? {
+        if offset == 0 { return 0 }
+        let row = try database.prepare("SELECT chain FROM events WHERE offset = ?1")
+        try row.bind(Int64(clamping: offset), at: 1)
+        return try row.step() ? row.uint64(bitPatternAt: 0) : nil
+    }
+
+    /// Who the store is, and whether a server has it or did not end in an orderly way.
+    func identity() throws -> (id: JournalRunID, isInUse: Bool) {
+        try damage {
+            let row = try database.prepare("SELECT id, in_use FROM store")
+            guard try row.step(), let id = row.runID(at: 0) else {
+                throw failure(.corrupt, "the store is damaged: it does not say which one it is")
+            }
+            return (id, row.int64(at: 1) != 0)
+        }
+    }
+
+    /// Holds the store to what its mark says.
+    ///
+    /// - Parameters:
+    ///   - mark: nil: there is none.
+    ///   - end: where the store ends.
+    func compare(with mark: StoreMark.Content?, end: StoreMark.Point) throws {
+        let (id, isInUse) = try identity()
+        let file = StoreMark.path(ofStore: path)
+        guard let mark else {
+            guard isInUse else { return }
+            throw failure(
+                .behindMark,
+                "the store was copied while a server had it, or its server was killed, and its mark \(file) is missing: "
+                    + "nobody can tell whether it is whole. It ends at event \(end.offset); "
+                    + "`fermata accept \(end.offset)` goes on with that")
+        }
+        guard mark.store == id else {
+            throw failure(
+                .behindMark,
+                "the mark \(file) is another store's: if this one was put in its place on purpose, "
+                    + "`fermata accept \(end.offset)` goes on with its \(end.offset) events")
+        }
+        let floor = mark.floor(boot: Boot.id)
+        let isThere = floor.offset <= end.offset
+        guard isThere, try chain(at: floor.offset) == floor.chain else {
+            let what =
+                isThere
+                ? "event \(floor.offset) is another one than its mark \(file) says"
+                : "it ends at event \(end.offset), and was known to reach event \(floor.offset) (\(file))"
+            throw failure(
+                .behindMark,
+                "the store has lost something: \(what). Its write-ahead log was lost or damaged, or it is an older copy. "
+                    + "Put back the whole store, or `fermata accept \(end.offset)` goes on without what is missing")
+        }
+    }
+
+    private func isEmpty() throws -> Bool {
+        let tables = try database.prepare("SELECT count(*) FROM sqlite_schema")
+        return try tables.step() && tables.int64(at: 0) == 0
+    }
+
+    /// Says SQLite's errors about a damaged file as such.
+    private func damage<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as SQLiteError where error.code == .corrupt || error.code == .error {
+            // `error`: a table is missing or another one than it should be.
+            throw JournalError(
+                code: .corrupt, path: path, message: "the store is damaged: \(error)\(integrityHint())",
+                sqliteCode: error.extendedCode)
+        }
     }
 
     /// What SQLite's own check says first.

@@ -17,7 +17,7 @@ enum StoreConnection {
     static let logSizeLimit = 64 << 20
 
     static func writer(path: String, options: JournalOptions) throws(SQLiteError) -> Database {
-        let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout)
+        let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout, pages: .sealed)
         try database.harden()
         try database.pragma("synchronous = \(options.durability == .full ? "FULL" : "NORMAL")")
         try database.pragma("foreign_keys = OFF")
@@ -31,14 +31,14 @@ enum StoreConnection {
     }
 
     static func reader(path: String) throws(SQLiteError) -> Database {
-        let database = try Database(path: path, access: .readOnly, busyTimeout: busyTimeout)
+        let database = try Database(path: path, access: .readOnly, busyTimeout: busyTimeout, pages: .sealed)
         try database.harden()
         try database.pragma("cache_size = -1024")
         return database
     }
 
     static func checkpointer(path: String, options: JournalOptions) throws(SQLiteError) -> Database {
-        let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout)
+        let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout, pages: .sealed)
         try database.harden()
         // Of the log and the file, before and after pages are moved.
         try database.pragma("synchronous = \(options.durability == .full ? "FULL" : "NORMAL")")

@@ -13,15 +13,19 @@ extension StoreInspection {
     public func copy(to file: String, _ progress: (_ done: Int, _ total: Int) throws -> Void) throws {
         do {
             do {
-                let target = try Database(path: file, access: .readWrite)
+                // Of a store from before pages were sealed the copy is as it is.
+                let target = try Database(
+                    path: file, access: .readWrite, pages: schema >= StoreSchema.firstSealed ? .sealed : .plain)
                 // The file counts only when it is whole: it needs no journal of its own on the way.
                 try target.pragma("journal_mode = OFF")
                 try target.pragma("synchronous = OFF")
                 try database.backUp(to: target, progress)
             }
             // Its header says that it has a write-ahead log, as the store has: a copy in one piece has none.
-            let copy = try Database(path: file, access: .readWrite)
+            let copy = try Database(path: file, access: .readWrite, pages: .sealed)
             try copy.pragma("journal_mode = DELETE")
+            // No server has it, and no mark is beside it.
+            if schema >= StoreSchema.firstSealed { try copy.execute("UPDATE store SET in_use = 0") }
         } catch let error as SQLiteError {
             throw JournalError(error, path: file)
         }

@@ -1,3 +1,4 @@
+internal import CStoreSeals
 internal import Glibc
 internal import SQLite
 
@@ -11,11 +12,14 @@ public final class StoreInspection {
     /// Of the store's tables. A store of an older version has no rows of what came later.
     public let schema: Int64
     let database: Database
+    /// As it was before the store was looked at: a server that has the store is further by now.
+    private let mark: StoreMark.Content?
 
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`.
     public init(path: String) throws(JournalError) {
         self.path = path
+        mark = StoreMark.read(ofStore: path)
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw JournalError(
@@ -26,7 +30,8 @@ public final class StoreInspection {
             throw JournalError(code: .notAFile, path: path, message: "the store must be a file, and this is none")
         }
         do {
-            database = try Database(path: path, access: .readOnly, busyTimeout: StoreConnection.busyTimeout)
+            database = try Database(
+                path: path, access: .readOnly, busyTimeout: StoreConnection.busyTimeout, pages: .sealed)
             try database.harden()
             try database.setCheckpointsOnClose(false)
             try database.pragma("cache_size = -8192")
@@ -61,14 +66,50 @@ public final class StoreInspection {
         return found == ["ok"] ? [] : found
     }
 
-    /// Offsets of the events, in order.
-    public func offsets() throws(JournalError) -> RowCursor<UInt64> {
-        try rows("SELECT offset FROM events ORDER BY offset") { $0.uint64(at: 0) }
+    /// Offsets of the events in order, each with its checksum and the chain after it; nil of a store whose version has
+    /// none.
+    public func seals() throws(JournalError) -> RowCursor<(offset: UInt64, seal: EventSeal?)> {
+        guard hasSeals else {
+            return try rows("SELECT offset FROM events ORDER BY offset") { ($0.uint64(at: 0), nil) }
+        }
+        return try rows("SELECT offset, sum, chain FROM events ORDER BY offset") {
+            ($0.uint64(at: 0), EventSeal(sum: $0.uint64(bitPatternAt: 1), chain: $0.uint64(bitPatternAt: 2)))
+        }
     }
 
-    /// By run, then by seq.
-    public func events() throws(JournalError) -> RowCursor<EventRow> {
-        try rows("SELECT offset, run, seq, at, kind, body FROM events ORDER BY run, seq") { try $0.eventRow() }
+    /// By run, then by seq; each with whether it has its checksum, if the store's version has any.
+    public func events() throws(JournalError) -> RowCursor<(event: EventRow, hasItsSum: Bool)> {
+        guard hasSeals else {
+            return try rows("SELECT offset, run, seq, at, kind, body FROM events ORDER BY run, seq") {
+                (try $0.unsealedEventRow(), true)
+            }
+        }
+        return try rows("SELECT \(Statement.eventColumns) FROM events ORDER BY run, seq") {
+            let event = try $0.unsealedEventRow()
+            return (event, $0.uint64(bitPatternAt: 6) == event.sum)
+        }
+    }
+
+    private var hasSeals: Bool { schema >= StoreSchema.firstSealed }
+
+    /// What is wrong between the store and its mark, in one line; nil: nothing, or the store needs none.
+    ///
+    /// A server that has the store may have gone on since it was looked at; then the mark is not behind it either.
+    public func problemOfMark() throws(JournalError) -> String? {
+        guard hasSeals else { return nil }
+        do {
+            let check = StoreCheck(database: database, path: path)
+            try check.compare(with: mark, end: check.verifyTail(version: schema))
+            return nil
+        } catch let error as JournalError {
+            return error.message
+        } catch {
+            throw damaged("\(error)")
+        }
+    }
+
+    private func damaged(_ what: String) -> JournalError {
+        JournalError(code: .corrupt, path: path, message: "the store is damaged: \(what)")
     }
 
     /// By id.
@@ -186,3 +227,12 @@ public final class RowCursor<Row> {
 
 @available(*, unavailable)
 extension RowCursor: Sendable {}
+
+/// The checksums that the store has of an event. See `store_seals.h`.
+public struct EventSeal: Sendable, Hashable {
+    public let sum: UInt64
+    public let chain: UInt64
+
+    /// Whether the event follows the one before it.
+    public func follows(_ chain: UInt64) -> Bool { self.chain == store_seal_chain(chain, sum) }
+}

@@ -19,23 +19,41 @@ internal import SQLite
 /// rowid: nothing is gained without, and a summary beyond 1 KB would spill out of its page. The index of (run, seq) is
 /// what a run is read by. An accepted request added 4.3 pages, with 100,000 of them there and one forgotten for each
 /// that came.
+///
+/// Versions: 1 had `events` without `sum` and `chain`, `runs`, `requests` and `asks`; 2 added `agents` and `snapshots`; 3
+/// `outbox`, `tools`, `ready_calls` and `tokens`; 4 the checksums of events, `store`, and sealed pages.
 enum StoreSchema {
     /// `PRAGMA application_id`: "Frmt". Another database is not opened, whatever it has inside.
     static let applicationID: Int64 = 0x4672_6D74
-    /// `PRAGMA user_version`. A store with a greater one is not opened.
-    static let version = Int64(steps.count)
+    /// `PRAGMA user_version`. A store with a greater one is not opened, one with a smaller one is made anew as this one.
+    static let version: Int64 = 4
+    /// From here on pages are sealed and events have checksums.
+    static let firstSealed: Int64 = 4
 
-    /// What each version added to the one before it: a store of version n has the first n. A step that was in a
-    /// release never changes.
-    static let steps = [first, second, third]
+    /// The tables whose rows are the same in every version that has them, with their columns and that version.
+    static let copied: [(table: String, columns: String, since: Int64)] = [
+        ("runs", "run, last_seq, status, active, due, parent, agent, created_at, updated_at, summary", 1),
+        ("requests", "number, id, digest, reply, at", 1),
+        ("asks", "run, number, open, kind, opened_at, due, body", 1),
+        ("agents", "name, version, at, body", 2),
+        ("snapshots", "run, seq, format, body", 2),
+        ("outbox", "endpoint, run, seq, kind, at, attempts, next_at, dead, body", 3),
+        ("tools", "name, at, body", 3),
+        ("ready_calls", "run, number, attempt, tool, ready_at, body", 3),
+        ("tokens", "id, name, scope, sha256, created_at, expires_at, revoked_at, made_by", 3),
+    ]
 
-    private static let first = """
+    private static let tables = """
+        -- `sum` and `chain` are checksums (CStoreSeals): of the event, and of all events up to it. They stand before the
+        -- body, so that they are read without it.
         CREATE TABLE events(
             offset INTEGER PRIMARY KEY CHECK(offset > 0),
             run BLOB NOT NULL CHECK(length(run) = 16),
             seq INTEGER NOT NULL CHECK(seq > 0),
             at INTEGER NOT NULL,
             kind INTEGER NOT NULL,
+            sum INTEGER NOT NULL,
+            chain INTEGER NOT NULL,
             body BLOB NOT NULL,
             UNIQUE(run, seq)
         ) STRICT;
@@ -79,10 +97,7 @@ enum StoreSchema {
             PRIMARY KEY(run, number)
         ) STRICT;
         CREATE INDEX asks_open ON asks(opened_at, run, number) WHERE open = 1;
-        """
 
-    /// Agents by name, and a cache of runs: nothing is in `snapshots` that the events do not say as well.
-    private static let second = """
         CREATE TABLE agents(
             name TEXT NOT NULL PRIMARY KEY,
             version INTEGER NOT NULL CHECK(version > 0),
@@ -90,16 +105,14 @@ enum StoreSchema {
             body BLOB NOT NULL
         ) STRICT;
 
+        -- A cache of runs: nothing is in it that the events do not say as well.
         CREATE TABLE snapshots(
             run BLOB NOT NULL PRIMARY KEY CHECK(length(run) = 16),
             seq INTEGER NOT NULL CHECK(seq > 0),
             format INTEGER NOT NULL,
             body BLOB NOT NULL
         ) STRICT;
-        """
 
-    /// What reaches beyond the server: messages to outside, tools that workers serve, their calls that wait for one.
-    private static let third = """
         -- Of a run's messages to an endpoint the first that is not dead has a time, the others wait for it.
         CREATE TABLE outbox(
             endpoint TEXT NOT NULL,
@@ -144,22 +157,19 @@ enum StoreSchema {
             revoked_at INTEGER,
             made_by TEXT NOT NULL
         ) STRICT;
+
+        -- One row: whose mark belongs to the store, and whether a server has it, or had it and was killed.
+        CREATE TABLE store(
+            id BLOB NOT NULL CHECK(length(id) = 16),
+            in_use INTEGER NOT NULL CHECK(in_use IN (0, 1))
+        ) STRICT;
         """
 
-    /// Makes the tables in a file that has none, or those that were added since an older version; all of them or,
-    /// after a crash, none.
-    ///
-    /// - Parameter version: of the store as it is; 0 of a file without tables.
-    static func upgrade(_ database: Database, from version: Int64) throws(SQLiteError) {
-        try database.begin(.immediate)
-        do {
-            for step in steps[Int(version)...] { try database.execute(step) }
-            try database.pragma("application_id = \(applicationID)")
-            try database.pragma("user_version = \(StoreSchema.version)")
-            try database.commit()
-        } catch {
-            database.rollback()
-            throw error
-        }
+    /// Makes the tables in a file that has none; inside a transaction.
+    static func create(in database: Database) throws(SQLiteError) {
+        try database.execute(tables)
+        try database.execute("INSERT INTO store VALUES(randomblob(16), 0)")
+        try database.pragma("application_id = \(applicationID)")
+        try database.pragma("user_version = \(version)")
     }
 }

@@ -7,7 +7,7 @@ struct WriteStatements {
     let findAgent: Statement
     let outbox: OutboxStatements
     let findTool: Statement
-    private let insertEvent: Statement
+    let events: EventInsertion
     private let findRun: Statement
     private let insertRun: Statement
     private let updateRun: Statement
@@ -29,8 +29,7 @@ struct WriteStatements {
         findAgent = try database.prepare(Statement.agentSQL)
         outbox = try OutboxStatements(database)
         findTool = try database.prepare(Statement.toolSQL)
-        insertEvent = try database.prepare(
-            "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+        events = try EventInsertion(database)
         findRun = try database.prepare(
             "SELECT last_seq, created_at FROM runs WHERE run = ?1")
         insertRun = try database.prepare(
@@ -83,16 +82,6 @@ struct WriteStatements {
             """)
         upsertToken = try database.prepare(
             "INSERT OR REPLACE INTO tokens(\(Statement.tokenColumns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-    }
-
-    func insert(_ event: EventRow) throws(SQLiteError) {
-        try insertEvent.bind(Int64(event.offset), at: 1)
-        try insertEvent.bind(event.run, at: 2)
-        try insertEvent.bind(Int64(event.seq), at: 3)
-        try insertEvent.bind(event.at, at: 4)
-        try insertEvent.bind(Int64(event.kind), at: 5)
-        try insertEvent.bind(event.body, at: 6)
-        try insertEvent.run()
     }
 
     /// A run's row as far as a new one is judged by it.

@@ -28,6 +28,19 @@ extension Database {
         return try checkpointOnce() ?? Checkpoint(logPages: 0, movedPages: 0)
     }
 
+    /// Moves all of the write-ahead log into the database file, syncs both and cuts the log to nothing. It waits for
+    /// others as long as the connection's busy time-out says, and holds up writers meanwhile.
+    ///
+    /// - Throws: `busy` if another connection still reads from the log, or is at it.
+    public func truncatingCheckpoint() throws(SQLiteError) {
+        // A connection that has read nothing yet does not know of the log.
+        try execute("SELECT count(*) FROM sqlite_schema")
+        let handle = try open()
+        let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        guard result == SQLITE_OK else { throw SQLiteError(connection: handle, result: result) }
+        logPages?.pointee = 0
+    }
+
     /// nil if, as far as the connection knows, there is no log.
     private func checkpointOnce() throws(SQLiteError) -> Checkpoint? {
         let handle = try open()

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CStoreSeals
 internal import Glibc
 
 /// A connection to an SQLite database.
@@ -23,6 +24,19 @@ public final class Database {
         public static let create = Access(flags: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
     }
 
+    /// What is known of a database's pages.
+    public enum Pages: Sendable, Hashable {
+        /// They are as SQLite writes them.
+        case plain
+        /// They are read and written through the VFS of CStoreSeals. A file that is empty when it is opened has sealed
+        /// pages of 4,096 bytes from its first one on; call ``reserveSeals()`` before anything is written. In a sealed
+        /// file, and in every write-ahead log, a page that does not have its checksum is an error with the code
+        /// ``SQLiteError/damagedPage``. A file that was made without seals is read and written as it is.
+        case sealed
+    }
+
+    private static let seals: Int32 = store_seals_register()
+
     /// As given to the initializer.
     public let path: String
     /// Stops statements of this connection from any thread.
@@ -41,11 +55,16 @@ public final class Database {
     /// - Parameters:
     ///   - path: a file, or `:memory:`. Not read as a URI.
     ///   - busyTimeout: milliseconds for which a statement waits, blocking its thread, while others hold a lock.
-    public init(path: String, access: Access = .create, busyTimeout: Int32 = 0) throws(SQLiteError) {
+    ///   - pages: whether damage is to be found when it is read.
+    public init(
+        path: String, access: Access = .create, busyTimeout: Int32 = 0, pages: Pages = .plain
+    ) throws(SQLiteError) {
         self.path = path
         var handle: OpaquePointer?
         let flags = access.flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-        let result = sqlite3_open_v2(path, &handle, flags, nil)
+        var result = pages == .sealed ? Database.seals : SQLITE_OK
+        guard result == SQLITE_OK else { throw SQLiteError(connection: nil, result: result) }
+        result = sqlite3_open_v2(path, &handle, flags, pages == .sealed ? STORE_SEALS_VFS : nil)
         guard result == SQLITE_OK, let handle else {
             let error = SQLiteError(connection: handle, result: result)
             sqlite3_close_v2(handle)
@@ -100,6 +119,11 @@ public final class Database {
         return statement.text(at: 0)
     }
 
+    /// Milliseconds for which a statement waits, blocking its thread, while others hold a lock.
+    public func setBusyTimeout(_ milliseconds: Int32) {
+        if let handle { sqlite3_busy_timeout(handle, milliseconds) }
+    }
+
     /// Rows inserted, updated or deleted by the statement that ended last.
     public var changes: Int64 { handle.map { sqlite3_changes64($0) } ?? 0 }
 
@@ -117,6 +141,14 @@ public final class Database {
     /// all as it is.
     public func setCheckpointsOnClose(_ isOn: Bool) throws(SQLiteError) {
         try configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !isOn)
+    }
+
+    /// Of databases that this connection makes, new or by `VACUUM INTO`, pages have room for their seals.
+    /// See <https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>.
+    public func reserveSeals() throws(SQLiteError) {
+        var bytes = STORE_SEALS_RESERVED
+        let result = sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes)
+        guard result == SQLITE_OK else { throw SQLiteError(connection: handle, result: result) }
     }
 
     private func configure(_ option: Int32, _ isOn: Bool) throws(SQLiteError) {

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CStoreSeals
 
 /// What SQLite answered when it did not do what was asked, in its own words.
 ///
@@ -53,17 +54,31 @@ extension SQLiteError.Code {
 extension SQLiteError {
     /// Extended code of a write that the system refused; `systemError` tells why.
     public static let writeFailed: Int32 = SQLITE_IOERR | (3 << 8)
+    /// Extended code of a page that does not have its checksum; the message says which. See ``Database/Pages/sealed``.
+    public static let damagedPage: Int32 = SQLITE_IOERR | (32 << 8)
 
     /// The last error of a connection; to be made right after the call that failed.
     init(connection: OpaquePointer?, result: Int32, sql: String? = nil) {
         // The connection's own extended code is of use only if it is about this result.
         let extended = connection.map { sqlite3_extended_errcode($0) } ?? result
         let isOfThisCall = extended & 0xFF == result & 0xFF
+        let extendedCode = isOfThisCall && result & ~0xFF == 0 ? extended : result
+        let damage = extendedCode == SQLiteError.damagedPage ? SQLiteError.lastDamage : nil
         self.init(
-            extendedCode: isOfThisCall && result & ~0xFF == 0 ? extended : result,
-            message: String(cString: isOfThisCall ? sqlite3_errmsg(connection) : sqlite3_errstr(result)),
+            extendedCode: extendedCode,
+            message: damage ?? String(cString: isOfThisCall ? sqlite3_errmsg(connection) : sqlite3_errstr(result)),
             systemError: isOfThisCall ? connection.map { sqlite3_system_errno($0) } ?? 0 : 0,
             sql: sql)
+    }
+
+    /// The page that this thread was refused last; nil: there was none.
+    private static var lastDamage: String? {
+        var number: UInt64 = 0
+        switch store_seals_last_damage(&number) {
+        case STORE_SEALS_DATABASE: return "page \(number) of the file does not have its checksum"
+        case STORE_SEALS_LOG: return "frame \(number) of the write-ahead log does not have its checksum"
+        default: return nil
+        }
     }
 
     func with(systemError: Int32) -> SQLiteError {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FermataServer
 internal import Foundation
+internal import Journal
 
 /// Which store: a file, or that of a server's directory.
 private func storePath(_ file: String?, _ directory: String?) throws -> String {
@@ -109,6 +110,42 @@ struct Backup: ParsableCommand {
             throw ExitCode(Failure.refused)
         }
         if json { try report.show(asJSON: true) } else { print("\(file)  \(report.counts)") }
+    }
+}
+
+struct Accept: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Go on with a store that its mark says has lost something.",
+        discussion: """
+            A server does not start on a store that ends before it was known to be: its write-ahead log was lost or \
+            damaged, or an older copy was put in its place. The refusal says where it ends and where it should end. Put \
+            the whole store back if you can: whoever has read the missing events, or was told that a command was \
+            accepted, knows of things that the store will never have happened.
+
+            This accepts the loss: EVENT is the store's last event as the refusal names it, so that nothing else is \
+            accepted than what was seen. `fermata check` verifies the rest. No server may have the store.
+
+            EXAMPLES
+              fermata accept 4711
+            """)
+
+    @Argument(help: ArgumentHelp("The offset of the store's last event.", valueName: "event"))
+    var event: UInt64
+
+    @Option(
+        help: ArgumentHelp("The server's directory (FERMATA_DIR; else ~/.local/state/fermata).", valueName: "dir"),
+        completion: .directory)
+    var dir: String?
+
+    func run() throws {
+        do {
+            let known = try StoreAcceptance.accept(store: storePath(nil, dir), endingAt: event)
+            let before = known.map { ", and was known to reach event \($0)" } ?? ""
+            print("the store goes on from event \(event)\(before)")
+        } catch {
+            Failure.say("\(error)")
+            throw ExitCode(Failure.refused)
+        }
     }
 }
 
