@@ -67,10 +67,18 @@ public final class SQLiteJournal: Journal {
                     message: "the store is empty, and was known to reach event \(mark.committed.offset) "
                         + "(\(StoreMark.path(ofStore: path))): put the whole store back, or remove that file to begin anew")
             }
+            // Whoever made the file may not have made room for seals: there is nothing in it.
+            check.database.close()
+            guard truncate(path, 0) == 0 else {
+                throw JournalError(
+                    code: .notWritable, path: path, message: "the store cannot be made: \(String(cString: strerror(errno)))")
+            }
+            for name in ["-wal", "-shm"] { unlink(path + name) }
+            (check, finding) = try connect()
             try check.create()
         case .store(let version) where version < StoreSchema.version:
             _ = try check.verifyTail(version: version)
-            try StoreUpgrade(path: path, version: version).run(closing: check.database)
+            try StoreUpgrade(path: path, version: version, options: options).run(closing: check.database)
             try lock.moved(to: path)
             (check, finding) = try connect()
             guard case .store(StoreSchema.version) = finding else {

@@ -10,6 +10,7 @@ struct StoreUpgrade {
     let path: String
     /// Of the store as it is.
     let version: Int64
+    let options: JournalOptions
 
     /// - Parameter old: the only connection to the store. It is closed.
     func run(closing old: Database) throws {
@@ -44,6 +45,7 @@ struct StoreUpgrade {
         try database.pragma("journal_mode = OFF")
         try database.pragma("synchronous = OFF")
         try database.pragma("cache_size = -65536")
+        if let limit = options.pageLimit { try database.pragma("max_page_count = \(limit)") }
         let attach = try database.prepare("ATTACH ?1 AS old")
         try attach.bind(path, at: 1)
         try attach.run()

@@ -31,15 +31,15 @@ import Testing
         let writer = try journal.openWriter()
         var samples = Samples()
         try writer.commit(samples.batch(Samples.run(1)))
-        for suffix in ["", "-wal", "-shm", ".lock"] {
+        for suffix in ["", "-wal", "-shm", ".lock", ".mark"] {
             var status = stat()
             #expect(stat(path + suffix, &status) == 0)
             #expect(status.st_mode & 0o777 == 0o600, "\(suffix)")
         }
     }
 
-    /// After a kill the log ends anywhere, in the middle of a page too: every whole batch before that is there, and
-    /// nothing of the one that was being written.
+    /// After a loss of power the log ends anywhere, in the middle of a page too: every whole batch before that is there,
+    /// and nothing of the one that was being written. What was on the disk before is not lost with it: the mark says so.
     @Test func everyBeginningOfTheLogIsAStore() throws {
         var samples = Samples()
         var ends: [(bytes: Int, offset: UInt64)] = []
@@ -52,6 +52,7 @@ import Testing
         }
         let file = try bytes(of: path)
         let log = try bytes(of: path + "-wal")
+        let mark = try bytes(of: path + ".mark")
         #expect(log.count >= ends.last!.bytes)
         let copy = directory.file("copy")
         var cuts = ends.flatMap { [$0.bytes - 4096, $0.bytes - 1, $0.bytes, $0.bytes + 1] }
@@ -61,6 +62,21 @@ import Testing
             try write(Array(log.prefix(cut)), to: copy + "-wal")
             unlink(copy + "-shm")
             let expected = ends.last { $0.bytes <= cut }?.offset ?? 0
+            // The mark as it is after the last batch, and none.
+            unlink(copy + ".mark")
+            if cut % 2 == 0 { try write(mark, to: copy + ".mark") }
+            if expected < samples.offset || cut % 2 != 0 {
+                let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
+                #expect(error?.code == .behindMark)
+                #expect(error?.message.contains("ends at event \(expected)") == true, "\(String(describing: error))")
+                if cut % 2 == 0 { #expect(error?.message.contains("event \(samples.offset) (") == true) }
+                let wrong = #expect(throws: JournalError.self) {
+                    try StoreAcceptance.accept(store: copy, endingAt: expected + 1)
+                }
+                #expect(wrong?.code == .behindMark)
+                let known = try StoreAcceptance.accept(store: copy, endingAt: expected)
+                #expect(known == (cut % 2 == 0 ? samples.offset : nil))
+            }
             let cutJournal = try SQLiteJournal(path: copy)
             let reader = try cutJournal.openReader()
             #expect(try reader.lastOffset() == expected, "\(cut)")

@@ -44,6 +44,7 @@ import Testing
     }
 
     @Test func aHolderWithoutANumberIsUnknown() throws {
+        try write([], to: path)
         let lock = try StoreLock(store: path)
         try write(Array("what?".utf8), to: lock.path)
         let error = #expect(throws: JournalError.self) { _ = try StoreLock(store: path) }

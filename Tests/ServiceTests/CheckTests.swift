@@ -78,7 +78,8 @@ extension OneServerAtATime {
         @Test func everyDamageIsNamed() async throws {
             try await store { service, runs in
                 service.kill()
-                try service.change("PRAGMA wal_checkpoint(TRUNCATE)")
+                // As after an orderly end, so that the copies need no mark.
+                try service.change("UPDATE store SET in_use = 0; PRAGMA wal_checkpoint(TRUNCATE)")
                 let broken = service.directory + "/broken.db"
                 func id(_ run: String) -> String { "x'\(run.filter { $0 != "-" })'" }
                 func at(_ run: String, _ seq: Int) -> String { "WHERE run = \(id(run)) AND seq = \(seq)" }
@@ -103,6 +104,9 @@ extension OneServerAtATime {
                         "UPDATE events SET body = (SELECT body FROM events \(at(done, 2))), kind = 17 \(at(done, 1))",
                         ["a run begins with its launch"]
                     ),
+                    ("UPDATE events SET at = at + 1 \(at(done, 6))", ["event 6, offset 6: it does not have its checksum"]),
+                    ("UPDATE events SET chain = chain + 1 \(at(done, 3))", ["offset 3: the event does not follow the one before it"]),
+                    ("UPDATE events SET sum = sum + 1 \(at(done, 3))", ["offset 3: it does not have its checksum"]),
                     ("UPDATE runs SET status = 2 WHERE run = \(id(done))", ["run \(done): its row says status 2, its events"]),
                     ("UPDATE runs SET active = 1 WHERE run = \(id(done))", ["its row says active true, its events false"]),
                     ("UPDATE runs SET due = NULL WHERE run = \(id(timed))", ["run \(timed): its row says due 0, its events"]),
@@ -138,7 +142,7 @@ extension OneServerAtATime {
                     try? FileManager.default.removeItem(atPath: broken)
                     try FileManager.default.copyItem(atPath: service.store, toPath: broken)
                     do {
-                        let database = try Database(path: broken, access: .readWrite)
+                        let database = try Database(path: broken, access: .readWrite, pages: .sealed)
                         try database.execute(sql)
                         #expect(database.changes > 0, "\(sql)")
                     }

@@ -7,13 +7,13 @@ extension Service {
 
     /// Changes the store with SQL, while no server has it.
     func change(_ sql: String) throws {
-        let database = try Database(path: store, access: .readWrite)
+        let database = try Database(path: store, access: .readWrite, pages: .sealed)
         try database.execute(sql)
     }
 
     /// The first column of a query's rows as text; a server may have the store.
     func query(_ sql: String) throws -> [String] {
-        let database = try Database(path: store, access: .readOnly, busyTimeout: 10_000)
+        let database = try Database(path: store, access: .readOnly, busyTimeout: 10_000, pages: .sealed)
         let statement = try database.prepare(sql)
         var rows: [String] = []
         while try statement.step() { rows.append(statement.text(at: 0)) }

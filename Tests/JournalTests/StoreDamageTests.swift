@@ -1,0 +1,344 @@
+import Glibc
+import Journal
+import SQLite
+import Testing
+
+/// Whatever happens to the bytes of a store, by accident: it has no effect, or it is named. It is never a fresh start, never
+/// a shorter past, and nothing false is served.
+@Suite(.timeLimit(.minutes(10))) struct StoreDamageTests {
+    let directory = TemporaryDirectory()
+    var path: String { directory.file("store") }
+
+    /// FERMATA_SOAK=10 is a thousand flips between starts and as many while the store is open.
+    private static let rounds = 100 * (getenv("FERMATA_SOAK").flatMap { Int32(String(cString: $0)) }.map(Int.init) ?? 1)
+
+    /// Everything that a journal says.
+    private struct Truth: Equatable {
+        var events: [EventRow] = []
+        var runs: [JournalRunID: RunRow] = [:]
+        var listed: [RunRow] = []
+        var requests: [RequestRow] = []
+        var asks: [AskRow] = []
+        var agents: [AgentRow] = []
+        var snapshots: [SnapshotRow] = []
+
+        /// - Parameter ids: of the runs and requests that are asked for.
+        init(_ reader: JournalReader, runs ids: Range<UInt64>, requests numbers: Range<UInt64>) throws {
+            events = try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max)
+            var byRun: [EventRow] = []
+            for number in ids {
+                let id = Samples.run(number)
+                if let row = try reader.run(id) { runs[id] = row }
+                byRun += try reader.events(of: id, after: 0, maxBytes: .max, maxCount: .max)
+                if let snapshot = try reader.snapshot(of: id) { snapshots.append(snapshot) }
+            }
+            guard byRun.sorted(by: { $0.offset < $1.offset }) == events else { throw Contradiction() }
+            listed = try reader.runs(RunFilter(statuses: [1, 2]), order: .newestFirst, after: nil, limit: 1000)
+            listed += try reader.activeRuns()
+            for number in numbers {
+                if let row = try reader.request(Samples.request(number).id) { requests.append(row) }
+            }
+            asks = try reader.openAsks(of: nil, after: nil, limit: 1000)
+            agents = try reader.agents(after: nil, limit: 1000)
+        }
+    }
+
+    private struct Contradiction: Error {}
+
+    private static let runs: Range<UInt64> = 0..<12
+    private static let requests: Range<UInt64> = 0..<60
+
+    /// A store with a bit of everything, of which half is in its log, as a kill leaves it.
+    private func make() throws -> (files: [String: [UInt8]], truth: Truth) {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for round in Self.requests {
+            let run = Samples.run(round % 10)
+            var batch = samples.batch(run, events: 3) { $0.active = round % 3 == 0 }
+            batch.events[1].body = [UInt8](repeating: UInt8(round), count: Int(round) * 250)
+            batch.requests = [Samples.request(round)]
+            batch.asks = [
+                AskRow(run: run, number: UInt32(round), open: round % 2 == 0, kind: 1, body: [7, 7], openedAt: 5, due: nil)
+            ]
+            batch.agents = [AgentRow(name: "agent \(round)", version: 1, at: 1, body: [9, 9])]
+            try writer.commit(batch)
+            if round % 10 == 0 { try writer.keep([SnapshotRow(run: run, seq: samples.seqs[run]!, format: 1, body: [3])]) }
+            if round == 30 { _ = try writer.checkpoint() }
+        }
+        let truth = try Truth(journal.openReader(), runs: Self.runs, requests: Self.requests)
+        var files: [String: [UInt8]] = [:]
+        for suffix in ["", "-wal", ".mark"] { files[suffix] = try bytes(of: path + suffix) }
+        return (files, truth)
+    }
+
+    private func put(_ files: [String: [UInt8]], at copy: String) throws {
+        for suffix in ["", "-wal", "-shm", ".mark", ".lock", ".reserve"] { unlink(copy + suffix) }
+        for (suffix, bytes) in files { try write(bytes, to: copy + suffix) }
+    }
+
+    /// What a server would do with the store: it starts, everything is read, something is written, all is read again.
+    ///
+    /// - Returns: whether the damage was named.
+    private func use(_ copy: String, _ truth: Truth, _ what: String) throws -> Bool {
+        do {
+            let journal = try SQLiteJournal(path: copy)
+            let reader = try journal.openReader()
+            let before = try Truth(reader, runs: Self.runs, requests: Self.requests)
+            #expect(before == truth, "\(what): something else is served")
+            let writer = try journal.openWriter()
+            var samples = Samples()
+            samples.offset = writer.lastOffset
+            try writer.commit(samples.batch(Samples.run(11), events: 1))
+            let after = try Truth(reader, runs: Self.runs, requests: Self.requests)
+            #expect(Array(after.events.dropLast()) == truth.events, "\(what): the past has changed")
+            try writer.end()
+            // The file alone.
+            for suffix in ["-wal", "-shm", ".mark"] { unlink(copy + suffix) }
+            let end = try Truth(
+                SQLiteJournal(path: copy).openReader(), runs: Self.runs, requests: Self.requests)
+            #expect(end == after, "\(what): the file alone is another store")
+            return false
+        } catch let error as JournalError {
+            #expect(
+                [.corrupt, .behindMark, .notADatabase, .notAStore, .newerSchema, .unreadable].contains(error.code),
+                "\(what): \(error)")
+            return true
+        }
+    }
+
+    @Test func aFlippedBitBetweenTwoStartsIsNamedOrHasNoEffect() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        var counts = [false: 0, true: 0]
+        for round in 0..<Self.rounds {
+            let suffix = round % 2 == 0 ? "" : "-wal"
+            var changed = files
+            let bit = Int.random(in: 0..<changed[suffix]!.count * 8)
+            changed[suffix]![bit / 8] ^= 1 << UInt8(bit % 8)
+            try put(changed, at: copy)
+            let isNamed = try use(copy, truth, "bit \(bit % 8) of byte \(bit / 8) of the \(suffix.isEmpty ? "store" : "log")")
+            counts[isNamed, default: 0] += 1
+        }
+        print("\(Self.rounds) flips between starts: \(counts[true]!) named, \(counts[false]!) without effect")
+        #expect(counts[true]! > 0)
+    }
+
+    /// The store is open while a bit of one of its files is flipped: it is read through another connection, whose cache
+    /// is empty, and written to; then it is left as a kill leaves it and opened again.
+    @Test func aFlippedBitWhileTheStoreIsOpenIsNamedOrHasNoEffect() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        var counts = [false: 0, true: 0]
+        for round in 0..<Self.rounds {
+            try put(files, at: copy)
+            let suffix = round % 2 == 0 ? "" : "-wal"
+            let bit = Int.random(in: 0..<files[suffix]!.count * 8)
+            let what = "bit \(bit % 8) of byte \(bit / 8) of the open \(suffix.isEmpty ? "store" : "log")"
+            var acknowledged = truth.events
+            var isNamed = false
+            do {
+                let journal = try SQLiteJournal(path: copy)
+                let writer = try journal.openWriter()
+                let file = open(copy + suffix, O_RDWR | O_CLOEXEC)
+                defer { close(file) }
+                var byte: UInt8 = 0
+                #expect(pread(file, &byte, 1, off_t(bit / 8)) == 1)
+                byte ^= 1 << UInt8(bit % 8)
+                #expect(pwrite(file, &byte, 1, off_t(bit / 8)) == 1)
+                let reader = try journal.openReader()
+                let before = try Truth(reader, runs: Self.runs, requests: Self.requests)
+                #expect(before == truth, "\(what): something else is served")
+                var samples = Samples()
+                samples.offset = writer.lastOffset
+                let batch = samples.batch(Samples.run(11), events: 1)
+                try writer.commit(batch)
+                acknowledged += batch.events
+            } catch let error as JournalError {
+                #expect(error.code == .corrupt || error.code == .unreadable, "\(what): \(error)")
+                isNamed = true
+            }
+            do {
+                let journal = try SQLiteJournal(path: copy)
+                let events = try journal.openReader().events(afterOffset: 0, maxBytes: .max, maxCount: .max)
+                #expect(events == acknowledged, "\(what): after a kill the past is another one")
+            } catch let error as JournalError {
+                #expect([.corrupt, .behindMark, .notADatabase, .unreadable].contains(error.code), "\(what): \(error)")
+                isNamed = true
+            }
+            counts[isNamed, default: 0] += 1
+        }
+        print("\(Self.rounds) flips in an open store: \(counts[true]!) named, \(counts[false]!) without effect")
+        #expect(counts[true]! > 0)
+    }
+
+    @Test func aCutIsNamedOrHasNoEffect() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        var named = 0
+        for round in 0..<Self.rounds / 5 {
+            let suffix = round % 2 == 0 ? "" : "-wal"
+            var changed = files
+            let count = Int.random(in: 0..<changed[suffix]!.count)
+            changed[suffix] = Array(changed[suffix]!.prefix(count))
+            try put(changed, at: copy)
+            if try use(copy, truth, "the \(suffix.isEmpty ? "store" : "log") cut to \(count)") { named += 1 }
+        }
+        print("\(Self.rounds / 5) cuts: \(named) named")
+        #expect(named > 0)
+    }
+
+    @Test func filesThatAreGoneEmptyOrAnotherStoresAreNamed() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        let other = directory.file("other")
+        do {
+            let writer = try SQLiteJournal(path: other).openWriter()
+            var samples = Samples()
+            for _ in 0..<100 { try writer.commit(samples.batch(Samples.run(1), events: 3)) }
+        }
+        for suffix in ["", "-wal"] {
+            for content in [nil, [], try bytes(of: other)] as [[UInt8]?] {
+                var changed = files
+                changed[suffix] = content
+                try put(changed, at: copy)
+                let what = "\(suffix.isEmpty ? "store" : "log") \(content.map { $0.isEmpty ? "emptied" : "replaced" } ?? "gone")"
+                #expect(try use(copy, truth, what), "\(what)")
+            }
+        }
+        // An older copy of the whole store, and a store from elsewhere, beside a mark that knows more.
+        var older = files
+        older["-wal"] = nil
+        try put(older, at: copy)
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
+        #expect(error?.code == .behindMark)
+        #expect(error?.message.contains("was known to reach event \(truth.events.count)") == true, "\(String(describing: error))")
+        // Only the mark is gone: nobody can tell.
+        var unmarked = files
+        unmarked[".mark"] = nil
+        try put(unmarked, at: copy)
+        #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
+        #expect(try StoreAcceptance.accept(store: copy, endingAt: UInt64(truth.events.count)) == nil)
+        #expect(try use(copy, truth, "accepted") == false)
+    }
+
+    @Test func aStoreWithTwoNamesIsRefused() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        try put(files, at: copy)
+        #expect(link(copy, directory.file("name")) == 0)
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
+        #expect(error?.code == .shared)
+        unlink(directory.file("name"))
+        #expect(try use(copy, truth, "one name again") == false)
+    }
+
+    /// What is done to the files of an open store is noticed before the next batch is written.
+    @Test(arguments: ["", "-wal"], ["gone", "replaced", "cut", "emptied", "linked"])
+    func anOpenStoreNoticesWhatIsDoneToItsFiles(_ suffix: String, _ deed: String) throws {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for _ in 0..<50 { try writer.commit(samples.batch(Samples.run(1))) }
+        _ = try writer.checkpoint()
+        for _ in 0..<50 { try writer.commit(samples.batch(Samples.run(1))) }
+        try writer.verifyFiles()
+        let file = path + suffix
+        switch deed {
+        case "gone": unlink(file)
+        case "replaced":
+            try write(try bytes(of: file), to: file + ".new")
+            #expect(rename(file + ".new", file) == 0)
+        case "cut": #expect(truncate(file, 4096) == 0)
+        case "emptied": #expect(truncate(file, 0) == 0)
+        default: #expect(link(file, directory.file("name")) == 0)
+        }
+        let error = #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
+        #expect(error?.code == .filesChanged && error?.message.contains(file) == true, "\(String(describing: error))")
+        #expect(!writer.isOpen)
+        #expect(throws: JournalError.self) { try writer.verifyFiles() }
+    }
+
+    /// The files that a commit does not touch are looked at as well, when that is asked for.
+    @Test(arguments: ["-shm", ".lock", ".mark"]) func theOtherFilesAreLookedAt(_ suffix: String) throws {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        try writer.verifyFiles()
+        unlink(path + suffix)
+        let error = #expect(throws: JournalError.self) { try writer.verifyFiles() }
+        #expect(error?.code == .filesChanged)
+    }
+
+    /// An orderly end leaves one file, which is the whole store wherever it is put; and so does a copy.
+    @Test func afterAnOrderlyEndTheFileAloneIsTheStore() throws {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for _ in 0..<50 { try writer.commit(samples.batch(Samples.run(1))) }
+        let reader = try journal.openReader()
+        let events = try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max)
+        let backup = directory.file("backup")
+        try write([], to: backup)
+        try StoreInspection(path: path).copy(to: backup) { _, _ in }
+        try writer.end()
+        #expect(try bytes(of: path + "-wal").isEmpty)
+        let copy = directory.file("copy")
+        try write(try bytes(of: path), to: copy)
+        for file in [copy, backup] {
+            let again = try SQLiteJournal(path: file)
+            #expect(try again.openReader().events(afterOffset: 0, maxBytes: .max, maxCount: .max) == events)
+            // While it is in use its file alone is no store.
+            try write(try bytes(of: file), to: directory.file("torn"))
+            let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: directory.file("torn")) }
+            #expect(error?.code == .behindMark)
+        }
+    }
+
+    /// Pages that were never used, freed and used again are sealed as well: large batches that go through the log before
+    /// they are committed, and copies of all pages.
+    @Test func everyPageIsSealedWhateverWasDoneToIt() throws {
+        var options = JournalOptions.fast
+        options.requestLimit = 50
+        let journal = try SQLiteJournal(path: path, options: options)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for round in 0..<400 as Range<UInt64> {
+            var batch = samples.batch(Samples.run(round % 5))
+            batch.requests = [RequestRow(
+                id: Samples.request(round).id, digest: [1], reply: [UInt8](repeating: 1, count: Int(round * 37 % 9000)), at: 1)]
+            try writer.commit(batch)
+            if round % 50 == 0 { _ = try writer.checkpoint() }
+        }
+        // More than the cache has: pages are written to the log, and written again, before the commit.
+        var large = samples.batch(Samples.run(6), events: 3000)
+        for index in large.events.indices { large.events[index].body = [UInt8](repeating: 5, count: 3000) }
+        try writer.commit(large)
+        #expect(try writer.forgetRequests(before: 2, limit: 40) > 0)
+        _ = try writer.checkpoint()
+        let inspection = try StoreInspection(path: path)
+        #expect(try inspection.integrityProblems(limit: 10).isEmpty)
+        let backup = directory.file("backup")
+        try write([], to: backup)
+        try inspection.copy(to: backup) { _, _ in }
+        #expect(try StoreInspection(path: backup).integrityProblems(limit: 10).isEmpty)
+        try writer.end()
+        let copy = try SQLiteJournal(path: backup).openReader()
+        #expect(try copy.events(afterOffset: 0, maxBytes: .max, maxCount: .max).count == Int(samples.offset))
+    }
+
+    /// frozen: the layout of a mark, an event's checksum, its chain, and a page's seal. A store of today is read by every
+    /// version to come.
+    @Test func theFormatsAreAsTheyWere() throws {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        try writer.commit(samples.batch(Samples.run(1)))
+        var rows: [String] = []
+        do {
+            let database = try Database(path: path, access: .readOnly)
+            let statement = try database.prepare("SELECT sum, chain FROM events ORDER BY offset")
+            while try statement.step() { rows.append("\(statement.int64(at: 0)) \(statement.int64(at: 1))") }
+        }
+        #expect(rows == ["?", "?"])
+    }
+}

@@ -1,0 +1,170 @@
+import FermataClient
+import FermataProtocol
+import Foundation
+import Testing
+
+/// The files of a running server, and of one between two starts: what happens to them is named, and nothing that was
+/// acknowledged is lost without a word.
+extension OneServerAtATime {
+    @Suite(.timeLimit(.minutes(3))) struct StoreLossTests {
+        private func finished(_ service: Service) async throws -> String {
+            let run = try await service.launch("") { $0.model = "mock/none" }
+            try await service.pause(run)
+            return run
+        }
+
+        /// - Returns: whether the command was acknowledged.
+        private func isAcknowledged(_ service: Service) async -> Bool {
+            let launch = FermataLaunch.with {
+                $0.requestID = UUID().uuidString.lowercased()
+                $0.task = "later"
+                $0.model = "mock/none"
+            }
+            return (try? await service.client.send(launch, timeout: .seconds(2))) != nil
+        }
+
+        @Test(
+            arguments: ["fermata.db", "fermata.db-wal"],
+            ["gone", "replaced", "cut", "emptied", "linked"])
+        func whatIsDoneToARunningServersFilesEndsItBeforeItAcknowledgesAnything(
+            _ name: String, _ deed: String
+        ) async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                let file = service.directory + "/" + name
+                switch deed {
+                case "gone": unlink(file)
+                case "replaced":
+                    try FileManager.default.copyItem(atPath: file, toPath: file + ".new")
+                    #expect(rename(file + ".new", file) == 0)
+                case "cut":
+                    let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+                    #expect(truncate(file, off_t(size / 2)) == 0)
+                case "emptied": #expect(truncate(file, 0) == 0)
+                default: #expect(link(file, service.directory + "/name") == 0)
+                }
+                #expect(await isAcknowledged(service) == false)
+                #expect(await service.process.exitCode() == 70)
+                #expect(service.serverLog.contains("nothing is acknowledged any more"))
+                #expect(service.serverLog.contains(name))
+            }
+        }
+
+        /// Nobody asks anything: the server looks by itself.
+        @Test func aServerThatIsAskedNothingLooksAtItsFilesEachSecond() async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                unlink(service.store)
+                #expect(await service.process.exitCode() == 70)
+                #expect(service.serverLog.contains("fermata.db is gone"))
+                // Its log and its mark are there: that is no place for a new store.
+                await #expect(throws: Service.Ended.self) { try await service.start() }
+                #expect(service.serverLog.contains("the store's file is missing or empty"))
+            }
+        }
+
+        @Test func aStoreWithoutItsLogIsRefusedWithBothNumbersUntilSomebodyAcceptsIt() async throws {
+            try await Service.run { service in
+                let run = try await finished(service)
+                try await service.ticks(3)
+                try await service.queue(50, in: run)
+                let last = try await service.client.send(FermataStats()).lastOffset
+                service.kill()
+                unlink(service.store + "-wal")
+                let ended = await #expect(throws: Service.Ended.self) { try await service.start() }
+                let log = ended?.log ?? ""
+                let match = try #require(log.firstMatch(of: #/ends at event (\d+), and was known to reach event (\d+)/#))
+                #expect(match.2 == String(last))
+                let check = try await service.cli("check")
+                #expect(check.code == 1 && check.output.contains("was known to reach event \(last)"))
+                let wrong = try await service.cli("accept", String(last))
+                #expect(wrong.code == 1)
+                let accepted = try await service.cli("accept", String(match.1))
+                #expect(accepted.code == 0, "\(accepted.output)")
+                try await service.start()
+                #expect(try await service.client.send(FermataStats()).lastOffset >= UInt64(match.1)!)
+            }
+        }
+
+        @Test func afterAnOrderlyEndTheFileAloneIsTheStore() async throws {
+            try await Service.run { service in
+                let run = try await finished(service)
+                try await service.queue(50, in: run)
+                let events = try await service.events(run)
+                #expect(await service.terminate() == 0)
+                let size = try FileManager.default.attributesOfItem(atPath: service.store + "-wal")[.size] as? Int
+                #expect(size == 0)
+                for suffix in ["-wal", "-shm", ".mark", ".lock"] { unlink(service.store + suffix) }
+                let check = try await service.cli("check")
+                #expect(check.code == 0, "\(check.output)")
+                try await service.start()
+                #expect(try await service.events(run) == events)
+            }
+        }
+
+        @Test(arguments: ["", "-wal", ".mark", "link", "hard", "other/../fermata.db"])
+        func aBackupOntoTheStoreItselfIsRefused(_ target: String) async throws {
+            try await Service.run { service in
+                let run = try await finished(service)
+                var file = service.store + target
+                if target == "link" { #expect(symlink(service.store, file) == 0) }
+                if target == "hard" {
+                    // Another directory's name for the same file; of the log, which a server may have linked.
+                    #expect(symlink(service.directory, service.directory + "/again") == 0)
+                    file = service.directory + "/again/fermata.db"
+                }
+                if target.hasPrefix("other") {
+                    try FileManager.default.createDirectory(atPath: service.directory + "/other", withIntermediateDirectories: false)
+                    file = service.directory + "/" + target
+                }
+                let backup = try await service.cli("backup", "--force", file)
+                #expect(backup.code == 1 && backup.output.contains("this is the store's own file"), "\(backup.output)")
+                try await service.queue(5, in: run)
+                let check = try await service.cli("check")
+                #expect(check.code == 0, "\(check.output)")
+            }
+        }
+
+        /// A disk of 24 MiB, which the log alone filled before: nearly all of it holds what is said, commands are refused
+        /// when it is full, and with a little room everything goes on.
+        @Test(.enabled(if: geteuid() == 0, "only the superuser mounts a small disk"))
+        func aSmallDiskIsFullOfTheStoreAndNotOfItsLog() async throws {
+            let directory = try Service.temporaryDirectory()
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            try await mount("tmpfs", "-t", "tmpfs", "-o", "size=24m", "none", directory)
+            defer { _ = umount2(directory, Int32(MNT_DETACH.rawValue)) }
+            let service = Service(directory: directory, environment: [:], arguments: [])
+            defer { service.kill() }
+            try await service.start()
+            let run = try await finished(service)
+            let text = String(repeating: "0123456789abcdef", count: 64)
+            var bytes = 0
+            while bytes < 32 << 20 {
+                do {
+                    try await service.send(run, text, .whenIdle)
+                    bytes += text.utf8.count
+                } catch ClientError.refused(let error) {
+                    #expect(error.code == "STORE_FULL")
+                    break
+                }
+            }
+            print("24 MiB were full after \(bytes >> 10) KiB of text")
+            #expect(bytes > 5 << 20)
+            #expect(service.process.isRunning)
+            let last = try await service.client.send(FermataStats()).lastOffset
+            #expect(await service.terminate() == 0)
+            try await service.start()
+            #expect(try await service.client.send(FermataStats()).lastOffset >= last)
+            let check = try await service.cli("check")
+            #expect(check.code == 0, "\(check.output)")
+        }
+
+        private func mount(_ what: String, _ arguments: String...) async throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/mount")
+            process.arguments = arguments
+            try process.run()
+            #expect(await process.exitCode() == 0, "\(what)")
+        }
+    }
+}
