@@ -133,8 +133,13 @@ let package = Package(
         .target(
             name: "RunAudit", dependencies: ["FermataCore", "FermataProtocol", protobuf], path: "Tests/RunAudit",
             swiftSettings: settings),
+        // Stores that earlier binaries left.
+        .target(
+            name: "GoldenStores", dependencies: ["FermataProtocol", protobuf], path: "Tests/GoldenStores",
+            swiftSettings: settings),
         .testTarget(
-            name: "FermataCoreTests", dependencies: ["FermataCore", "FermataProtocol", "RunAudit", protobuf],
+            name: "FermataCoreTests",
+            dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "RunAudit", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
         .testTarget(
@@ -146,8 +151,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "FermataCore", "FermataProtocol", "FermataClient", "MockModel", "ModelScript", "NNG", "RawServer",
-                "RunAudit", "SQLite", "fermata", "fermata-supervisor", protobuf,
+                "FermataCore", "FermataProtocol", "FermataClient", "GoldenStores", "MockModel", "ModelScript", "NNG",
+                "RawServer", "RunAudit", "SQLite", "fermata", "fermata-supervisor", protobuf,
             ]),
     ],
     swiftLanguageModes: [.v6]
