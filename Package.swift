@@ -141,7 +141,7 @@ let package = Package(
             name: "FermataCoreTests",
             dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "RunAudit", protobuf],
             swiftSettings: settings),
-        .testTarget(name: "ToolboxTests", dependencies: ["Toolbox"], swiftSettings: settings),
+        .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Toolbox"], swiftSettings: settings),
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),

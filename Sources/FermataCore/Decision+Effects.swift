@@ -69,10 +69,10 @@ extension Decision {
         }
     }
 
-    mutating func lose(_ effect: Effect) {
+    mutating func lose(_ effect: Effect, text: String) {
         guard run.wants(effect) || run.killing.contains(effect) else { return }
         switch effect {
-        case .model: cutModel(.byCrash, text: "")
+        case .model: cutModel(.byCrash, text: text)
         // Whoever has the call may still be at it: its lease begins anew.
         case .lease: break
         case .tool(let call, let attempt) where run.killing.contains(effect):

@@ -70,7 +70,7 @@ extension Run {
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
         case .leaseEnded(let call, let attempt): decision.endLease(call, attempt)
-        case .lost(let effect): decision.lose(effect)
+        case .lost(let effect, let text): decision.lose(effect, text: text)
         case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)
         }

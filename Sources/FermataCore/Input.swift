@@ -9,8 +9,9 @@ public enum Input: Sendable {
     case modelFailed(step: UInt32, attempt: UInt32, FermataFailure, text: String)
     /// A tool's end: its result, or for a call that was cut the news that no process of it is left.
     case toolEnded(call: UInt32, attempt: UInt32, ToolReply)
-    /// The service died while this effect was in flight.
-    case lost(Effect)
+    /// The service died while this effect was in flight; or it was cancelled for a command that was then not written.
+    /// `text`: what a model had sent by then, as far as anyone knows.
+    case lost(Effect, text: String = "")
     /// The lease of a worker's call has ended without a word from the worker.
     case leaseEnded(call: UInt32, attempt: UInt32)
     /// Time has passed: `Run.due` may be reached, and what waits may go on.
@@ -239,9 +240,10 @@ public struct Context {
     public var now: Int64
     /// False while the service ends: results are journaled, nothing starts.
     public var mayStart: Bool
-    /// What a model call in flight has sent so far.
+    /// What a model call in flight has sent so far. Asked for by a decision that cuts the call, and by no other: nothing
+    /// that comes later is published any more.
     public var textSoFar: (Effect) -> String
-    /// What an executing tool has written so far.
+    /// What an executing tool has written so far; taken as the text is.
     public var outputSoFar: (Effect) -> ToolReply
 
     public init(

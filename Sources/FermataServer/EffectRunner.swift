@@ -9,10 +9,11 @@ internal import Toolbox
 protocol EffectInFlight: Sendable {
     /// Ends it as soon as possible; its end still comes in. Idempotent, never blocks, any thread.
     func cancel()
-    /// What a model has sent so far.
-    var textSoFar: String { get }
-    /// What a tool has written so far.
-    var outputSoFar: ToolReply { get }
+    /// What a model has sent so far. What comes later is not published any more, so that what was published is always a
+    /// prefix of what was taken; it is kept, in case that what took it is not written. Never blocks.
+    func takeText() -> String
+    /// What a tool has written so far; taken as a model's text is.
+    func takeOutput() -> ToolReply
 }
 
 /// Starts effects and turns their ends into inputs.
@@ -111,8 +112,8 @@ final class EffectRunner: Sendable {
 
 private struct NothingInFlight: EffectInFlight {
     func cancel() {}
-    var textSoFar: String { "" }
-    var outputSoFar: ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
+    func takeText() -> String { "" }
+    func takeOutput() -> ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
 }
 
 /// An effect whose end is not in the journal yet, because the store is full.
@@ -121,15 +122,16 @@ struct EndedEffect: EffectInFlight {
 
     func cancel() {}
 
-    var textSoFar: String {
+    func takeText() -> String {
         switch input {
         case .modelAnswered(_, _, let reply): reply.text
         case .modelFailed(_, _, _, let text): text
+        case .lost(_, let text): text
         default: ""
         }
     }
 
-    var outputSoFar: ToolReply {
+    func takeOutput() -> ToolReply {
         if case .toolEnded(_, _, let reply) = input { reply } else { ToolReply(outcome: .callInterrupted, output: "") }
     }
 }
@@ -138,8 +140,8 @@ private struct ToolInFlight: EffectInFlight {
     let execution: any ToolExecution
 
     func cancel() { execution.cancel() }
-    var textSoFar: String { "" }
-    var outputSoFar: ToolReply { ToolReply(execution.outputSoFar, outcome: .callInterrupted) }
+    func takeText() -> String { "" }
+    func takeOutput() -> ToolReply { ToolReply(execution.takeOutput(), outcome: .callInterrupted) }
 }
 
 extension ToolReply {

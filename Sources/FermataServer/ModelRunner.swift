@@ -31,7 +31,7 @@ final class ModelRunner: Sendable {
         let stream = TextPublisher.Stream(run: run.id, step: step, call: 0, attempt: attempt)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
             text.end(stream)
-            onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, textSoFar: call.textSoFar))
+            onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, textSoFar: call.takeText()))
         }
         let form = catalogue.historyForm(of: run.model)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
@@ -68,8 +68,8 @@ final class ModelRunner: Sendable {
                 return try catalogue.start(
                     request, of: run.model, at: run.baseURL,
                     onText: { [text] piece in
-                        call.append(piece)
-                        text.append(piece, to: stream)
+                        // Kept first: what is published is in the journal, whoever takes the text meanwhile.
+                        if call.keep(piece) { text.append(piece, to: stream) }
                     }, onEnd: end)
             } catch {
                 end(.failure(error))
@@ -97,8 +97,9 @@ final class ModelRunner: Sendable {
                     calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
                     finishReason: answer.finishReason, usage: usage(answer.usage, of: run.model)))
         case .failure(let failure) where failure.kind == .cancelled:
-            // If the run still wants it (the store was too full to say otherwise), it is as good as lost.
-            return .lost(.model(step: step, attempt: attempt))
+            // If the run still wants it (the store was too full to say otherwise), it is as good as lost. What was
+            // published of it is journaled.
+            return .lost(.model(step: step, attempt: attempt), text: textSoFar)
         case .failure(let failure):
             // Its message may quote what the model's server was sent: that is in the journal.
             logger.warning(
@@ -172,6 +173,10 @@ extension ModelOptions {
 private final class ModelCallInFlight: EffectInFlight {
     private struct State {
         var text = ""
+        /// Nothing is published any more.
+        var isTaken = false
+        /// A piece did not fit: nothing is kept any more.
+        var isFull = false
         var call: (any ModelCall)?
         var isCancelled = false
     }
@@ -179,9 +184,16 @@ private final class ModelCallInFlight: EffectInFlight {
     private let state = Mutex(State())
 
     /// Keeps text up to the size that an event can carry; an answer beyond it fails at its end.
-    func append(_ piece: String) {
+    ///
+    /// - Returns: whether the piece is to be published.
+    func keep(_ piece: String) -> Bool {
         state.withLock { state in
-            if state.text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes { state.text += piece }
+            guard !state.isFull, state.text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes else {
+                state.isFull = true
+                return false
+            }
+            state.text += piece
+            return !state.isTaken
         }
     }
 
@@ -209,6 +221,12 @@ private final class ModelCallInFlight: EffectInFlight {
         }?.cancel()
     }
 
-    var textSoFar: String { state.withLock { $0.text } }
-    var outputSoFar: ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
+    func takeText() -> String {
+        state.withLock { state in
+            state.isTaken = true
+            return state.text
+        }
+    }
+
+    func takeOutput() -> ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
 }

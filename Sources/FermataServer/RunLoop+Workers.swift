@@ -28,8 +28,9 @@ extension RunLoop {
 
         // It ends when a commit has made it needless, not before: there is nothing outside to stop early.
         func cancel() {}
-        var textSoFar: String { "" }
-        var outputSoFar: ToolReply {
+        func takeText() -> String { "" }
+        // Nothing is shown after it: the loop itself takes it, and refuses what is said of a call that has ended.
+        func takeOutput() -> ToolReply {
             ToolReply(output.withLock { $0.output(repaired: false) }, outcome: .callInterrupted)
         }
 

@@ -305,8 +305,8 @@ final class RunLoop: @unchecked Sendable {
         let before = resident.current
         let context = Context(
             now: Clock.now, mayStart: ending == nil,
-            textSoFar: { resident.inFlight[$0]?.textSoFar ?? "" },
-            outputSoFar: { resident.inFlight[$0]?.outputSoFar ?? ToolReply(outcome: .callInterrupted, output: "") })
+            textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
+            outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
         var decision: Decision
         do {
             decision = try before.run.decide(input, context)

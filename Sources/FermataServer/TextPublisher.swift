@@ -19,7 +19,8 @@ final class TextPublisher: Sendable {
     }
 
     private struct State {
-        var pending: [(stream: Stream, text: String)] = []
+        var pending: [(stream: Stream, text: String, isCut: Bool)] = []
+        /// Of the last message of each stream, or of the gap after it.
         var numbers: [Stream: UInt64] = [:]
         /// Streams whose number is forgotten once what waits of them is out.
         var ended: Set<Stream> = []
@@ -30,7 +31,7 @@ final class TextPublisher: Sendable {
     private let socket: PublishSocket
     /// µs.
     private static let interval: UInt32 = 20_000
-    /// Text that waits beyond this many bytes is not published: the journal will have it.
+    /// Text that waits beyond this many bytes is not published: the journal will have it, and the numbers show a gap.
     private static let pendingLimit = 1 << 20
 
     init(socket: PublishSocket) {
@@ -48,10 +49,14 @@ final class TextPublisher: Sendable {
     func append(_ text: String, to stream: Stream) {
         let isFirst = state.withLock { state in
             if let last = state.pending.indices.last(where: { state.pending[$0].stream == stream }) {
-                if state.pending[last].text.utf8.count < TextPublisher.pendingLimit { state.pending[last].text += text }
+                if state.pending[last].text.utf8.count < TextPublisher.pendingLimit {
+                    state.pending[last].text += text
+                } else {
+                    state.pending[last].isCut = true
+                }
                 return false
             }
-            state.pending.append((stream, text))
+            state.pending.append((stream, text, false))
             return state.pending.count == 1
         }
         if isFirst { wakeUps.wake() }
@@ -71,8 +76,9 @@ final class TextPublisher: Sendable {
     private func flush() {
         let messages = state.withLock { state in
             let messages = state.pending.map { pending in
-                state.numbers[pending.stream, default: 0] += 1
-                return (pending.stream, pending.text, state.numbers[pending.stream]!)
+                let number = state.numbers[pending.stream, default: 0] + 1
+                state.numbers[pending.stream] = pending.isCut ? number + 1 : number
+                return (pending.stream, pending.text, number)
             }
             state.pending = []
             for stream in state.ended { state.numbers[stream] = nil }

@@ -3,13 +3,25 @@ import Synchronization
 /// A command's output on its way from bytes to text: secrets masked, UTF-8 repaired, head and tail kept for the result,
 /// and a live stream of bounded rate.
 ///
-/// Threads: any; `append` and `finish` come from the thread of `ToolProcesses`, `soFar` from wherever it is asked for.
+/// Once somebody has taken the output, nothing more is shown: everything that was ever shown is part of what was taken.
+/// What comes later is kept still, for a result that is written after all. In what was taken the middle may be missing,
+/// in what was shown parts may be; both say with a line how many bytes, and where both have a byte it is the same.
+///
+/// Threads: any. `append` and `finish` are called one after the other, `take` from wherever the output is wanted.
 final class CommandOutput: Sendable {
     private struct State: Sendable {
         var mask: SecretMask
         var repair = UTF8Repair()
         var kept: HeadAndTail
         var live = LiveRate()
+        var isTaken = false
+
+        /// - Returns: what was held back and belongs to the output if nothing follows, and the whole.
+        mutating func end() -> (rest: [UInt8], output: ToolOutput) {
+            let rest = repair.repair(mask.finish()) + repair.finish()
+            kept.append(rest)
+            return (rest, kept.output(repaired: repair.repaired))
+        }
     }
 
     private let state: Mutex<State>
@@ -19,29 +31,31 @@ final class CommandOutput: Sendable {
     }
 
     /// Takes bytes as the command wrote them; returns what is to be shown live, possibly nothing.
+    ///
+    /// The caller shows it after this: it is kept by then, whoever takes the output meanwhile.
     func append(_ bytes: UnsafeRawBufferPointer, at now: MonotonicTime) -> String {
         state.withLock { state in
             let text = state.repair.repair(state.mask.mask(bytes))
             state.kept.append(text)
-            return state.live.pass(text, at: now)
+            return state.isTaken ? "" : state.live.pass(text, at: now)
         }
     }
 
     /// The end of the output: what was held back and is to be shown live, and the whole.
     func finish() -> (live: String, output: ToolOutput) {
         state.withLock { state in
-            let text = state.repair.repair(state.mask.finish()) + state.repair.finish()
-            state.kept.append(text)
-            return (state.live.finish(text), state.kept.output(repaired: state.repair.repaired))
+            let (rest, output) = state.end()
+            return (state.isTaken ? "" : state.live.finish(rest), output)
         }
     }
 
-    /// What `finish` would give as output now; changes nothing.
-    var soFar: ToolOutput {
-        var copy = state.withLock { $0 }
-        let text = copy.repair.repair(copy.mask.finish()) + copy.repair.finish()
-        copy.kept.append(text)
-        return copy.kept.output(repaired: copy.repair.repaired)
+    /// What `finish` would give as output now. Nothing is shown any more after this.
+    func take() -> ToolOutput {
+        var copy = state.withLock { state in
+            state.isTaken = true
+            return state
+        }
+        return copy.end().output
     }
 }
 

@@ -125,7 +125,7 @@ private final class FileEditorExecution: ToolExecution {
 
     func end(_ output: ToolOutput) { state.withLock { $0 = .ended(output) } }
 
-    var outputSoFar: ToolOutput {
+    func takeOutput() -> ToolOutput {
         state.withLock { state in
             if case .ended(let output) = state { return output }
             // It may begin, and end, before whoever asks has cancelled it.

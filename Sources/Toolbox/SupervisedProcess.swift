@@ -8,8 +8,7 @@ struct SupervisedProcess {
     let supervisor: pid_t
     /// nil once closed: the supervisor's two processes have ended.
     private(set) var control: Int32?
-    /// nil once closed: no process writes to it any more.
-    private(set) var output: Int32?
+    let output: OutputPipe
     /// When time is up; nil when there is no limit or it has been reached.
     private(set) var deadline: MonotonicTime?
     /// When the supervisor is asked again to kill; nil while it has not been asked.
@@ -24,14 +23,14 @@ struct SupervisedProcess {
 
     init(
         _ process: ToolProcess, _ listener: ToolProcessListener, _ command: ToolCommand, _ started: StartedSupervisor,
-        at now: MonotonicTime
+        _ output: OutputPipe, at now: MonotonicTime
     ) {
         self.process = process
         self.listener = listener
         self.command = command
         supervisor = started.pid
         control = started.control
-        output = started.output
+        self.output = output
         deadline = command.timeout.map { now + $0 }
     }
 
@@ -94,26 +93,6 @@ struct SupervisedProcess {
         case .broken, .noneLeft:
             break
         }
-    }
-
-    /// Reads once what is there. False when there is no more: at the end, or, for now, if nothing was there.
-    mutating func readOutput(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        guard let output else { return false }
-        let count = read(output, buffer.baseAddress, buffer.count)
-        if count < 0 && errno == EINTR { return true }
-        if count < 0 && errno == EAGAIN { return false }
-        guard count > 0 else {
-            closeOutput()
-            return false
-        }
-        listener.onBytes(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        return true
-    }
-
-    /// At the end: also if somebody outside, to whom the command gave the descriptor, still holds it.
-    mutating func closeOutput() {
-        if let output { close(output) }
-        output = nil
     }
 
     /// How the command ended. Once the supervisor is gone.

@@ -116,7 +116,10 @@ private struct TerminalExecution: ToolExecution {
 
     func cancel() { processes.cancel(process) }
 
-    var outputSoFar: ToolOutput { output.soFar }
+    func takeOutput() -> ToolOutput {
+        process.drainOutput()
+        return output.take()
+    }
 }
 
 /// The arguments of one call. The caller has checked them against the schema; what is dangerous is checked again.

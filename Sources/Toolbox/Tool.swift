@@ -6,7 +6,8 @@ public protocol Tool: Sendable {
     ///
     /// Threads: callable from any thread, never blocks for longer than it takes to start a process. `onOutput` and
     /// `onEnd` are called one after the other, never at once, on a thread of the toolbox's (or, of a call that cannot
-    /// begin, before this returns); they must not block.
+    /// begin, before this returns; or, of what was still unread, on the thread that takes the output); they must not
+    /// block.
     ///
     /// - Parameters:
     ///   - onOutput: live output as it arrives, valid UTF-8, in order, never empty.
@@ -23,8 +24,9 @@ public protocol ToolExecution: Sendable {
     /// Kills every process of the call. Idempotent, never blocks, callable from any thread; the end comes by `onEnd`.
     func cancel()
 
-    /// What the call's result would be if its output ended now: same limit, head and tail kept. Any thread.
-    var outputSoFar: ToolOutput { get }
+    /// What the call's result would be if its output ended now: same limit, head and tail kept. What it writes later is
+    /// not shown by `onOutput` any more, so that all that was shown is part of this. Any thread, does not block.
+    func takeOutput() -> ToolOutput
 }
 
 /// What a tool is, as data: name, description, JSON Schema of its arguments as text.

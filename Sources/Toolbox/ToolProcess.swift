@@ -25,11 +25,12 @@ enum ToolProcessEnd: Sendable, Equatable {
     enum StopReason: Sendable { case cancelled, timedOut }
 }
 
-/// Who hears of a command. Both are called on the thread of `ToolProcesses` and released after the end.
+/// Who hears of a command. Both are released after the end.
 struct ToolProcessListener: Sendable {
-    /// The bytes are the callee's for the time of the call only.
+    /// On the thread of `ToolProcesses` or of whoever asks for the output so far, one call after the other. The bytes are
+    /// the callee's for the time of the call only.
     var onBytes: @Sendable (UnsafeRawBufferPointer) -> Void
-    /// Once, and last.
+    /// Once, and last, on the thread of `ToolProcesses`.
     var onEnd: @Sendable (ToolProcessEnd) -> Void
 }
 
@@ -41,6 +42,8 @@ final class ToolProcess: Sendable {
         /// Our end of the socket to the supervisor, and its process; valid from `started` until `ended`.
         var control: Int32?
         var supervisor: pid_t = 0
+        /// From `started` on.
+        var output: OutputPipe?
         var stopping: ToolProcessEnd.StopReason?
     }
 
@@ -68,8 +71,9 @@ final class ToolProcess: Sendable {
     var stopping: ToolProcessEnd.StopReason? { state.withLock { $0.stopping } }
 
     /// The supervisor runs. A stop that was asked for before then is passed on.
-    func started(control: Int32, supervisor: pid_t) {
+    func started(control: Int32, supervisor: pid_t, output: OutputPipe) {
         state.withLock { state in
+            state.output = output
             state.control = control
             state.supervisor = supervisor
             if state.stopping != nil { ToolProcess.kill(&state) }
@@ -80,6 +84,18 @@ final class ToolProcess: Sendable {
     func ended() {
         state.withLock { $0.control = nil }
     }
+
+    /// Reads what the command has written so far and nobody has read, as far as a pipe holds it by default. Does not
+    /// block: nothing that is written meanwhile is waited for. Any thread.
+    func drainOutput() {
+        guard let output = state.withLock({ $0.output }) else { return }
+        withUnsafeTemporaryAllocation(byteCount: ToolProcess.pipeBytes, alignment: 16) {
+            output.drain(atMost: ToolProcess.pipeBytes, into: $0)
+        }
+    }
+
+    /// Of a pipe that nobody has enlarged: https://man7.org/linux/man-pages/man7/pipe.7.html
+    private static let pipeBytes = 64 * 1024
 
     private static func kill(_ state: inout State) {
         guard let control = state.control else { return }

@@ -136,7 +136,7 @@ final class ToolProcessLoop: Sendable {
         add(wake.receive, .wake)
         for (number, process) in running.processes {
             if let control = process.control { add(control, .control(number)) }
-            if let output = process.output { add(output, .output(number)) }
+            if let output = process.output.number { add(output, .output(number)) }
         }
     }
 
@@ -187,8 +187,9 @@ final class ToolProcessLoop: Sendable {
         running.lastNumber += 1
         let number = running.lastNumber
         let now = MonotonicTime.now
-        process.started(control: started.control, supervisor: started.pid)
-        running.processes[number] = SupervisedProcess(process, order.listener, command, started, at: now)
+        let output = OutputPipe(started.output, onBytes: order.listener.onBytes)
+        process.started(control: started.control, supervisor: started.pid, output: output)
+        running.processes[number] = SupervisedProcess(process, order.listener, command, started, output, at: now)
         if process.stopping != nil { running.processes[number]?.watchStop(at: now) }
     }
 
@@ -198,19 +199,15 @@ final class ToolProcessLoop: Sendable {
             _ = recv(wake.receive, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         case .output(let number):
             // One read, then everybody else's turn.
-            _ = running.processes[number]?.readOutput(into: buffer)
+            _ = running.processes[number]?.output.read(into: buffer)
         case .control(let number):
             guard running.processes[number]?.readControl() == false else { return }
-            drain(number, &running, buffer)
+            // The last process is gone: what is in the pipe is the rest. It is closed also if somebody outside, to whom the
+            // command gave the descriptor, still holds it and writes.
+            running.processes[number]?.output.drain(atMost: .max, into: buffer)
+            running.processes[number]?.output.close()
             running.leaving.append(number)
         }
-    }
-
-    /// Reads what is in the pipe when the last process is gone. Bounded, because an outsider may hold it and write.
-    private func drain(_ number: UInt64, _ running: inout Running, _ buffer: UnsafeMutableRawBufferPointer) {
-        var left = 1024 * 1024
-        while left > 0, running.processes[number]?.readOutput(into: buffer) == true { left -= buffer.count }
-        running.processes[number]?.closeOutput()
     }
 
     private func finish(_ number: UInt64, _ running: inout Running) {

@@ -295,7 +295,7 @@ extension Simulation {
             "model \(step).\(attempt) fails, \(failure.retryable ? "retryable" : "for good")"
         case .toolEnded(let call, let attempt, _): "tool \(call).\(attempt) ends"
         case .leaseEnded(let call, let attempt): "lease \(call).\(attempt) ends"
-        case .lost(let effect): "lost \(effect)"
+        case .lost(let effect, _): "lost \(effect)"
         case .timePassed: "time"
         case .shutdown: "shutdown"
         }
@@ -310,7 +310,7 @@ extension Input {
             .model(step: step, attempt: attempt)
         case .toolEnded(let call, let attempt, _): .tool(call: call, attempt: attempt)
         case .leaseEnded(let call, let attempt): .lease(call: call, attempt: attempt)
-        case .lost(let effect): effect
+        case .lost(let effect, _): effect
         case .command, .timePassed, .shutdown: nil
         }
     }

@@ -7,16 +7,6 @@ import Testing
 /// The disk under a running server: no room for the store, and a disk that fails.
 extension OneServerAtATime {
     @Suite(.timeLimit(.minutes(2))) struct StoreFaultTests {
-        /// The kernel refuses writes beyond so many bytes of any file, as a quota does (`EFBIG`); nil: none.
-        private func limitFiles(of service: Service, to bytes: UInt64?) async throws {
-            let prlimit = Process()
-            prlimit.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
-            let limit = "--fsize=\(bytes.map(String.init) ?? "unlimited"):unlimited"
-            prlimit.arguments = ["--pid", String(service.process.processIdentifier), limit]
-            try prlimit.run()
-            #expect(await prlimit.exitCode() == 0)
-        }
-
         /// Race: a model call ends while the store is full. Its end is kept, and the run goes on when there is room.
         @Test func aFullStoreRefusesCommandsAndGoesOnWhenThereIsRoom() async throws {
             let script = #"""
@@ -33,7 +23,7 @@ extension OneServerAtATime {
                 let streaming = try await service.launch("stream")
                 await model.gates.awaited("rest")
 
-                try await limitFiles(of: service, to: 64 << 10)
+                try await service.limitFiles(to: 64 << 10)
                 var refused: FermataError?
                 for _ in 0..<200 where refused == nil {
                     do {
@@ -55,7 +45,7 @@ extension OneServerAtATime {
                 #expect(try await service.summary(streaming).status == .running)
                 #expect(service.process.isRunning)
 
-                try await limitFiles(of: service, to: nil)
+                try await service.limitFiles(to: nil)
                 #expect(try await service.wait(streaming, .finished).lastMessage == "one two three")
                 #expect(try await service.events(streaming).map(\.kindName).filter { $0 == "modelAnswered" }.count == 1)
                 let message = try await service.send(held, "after", .whenIdle).message

@@ -10,10 +10,35 @@ import Testing
         let output = CommandOutput(secrets: secrets, limit: limit)
         var live = ""
         for chunk in chunks { live += chunk.withUnsafeBytes { output.append($0, at: CommandOutputTests.now) } }
-        let soFar = output.soFar
         let end = output.finish()
-        #expect(soFar == end.output)
+        #expect(output.take() == end.output)
         return (live + end.live, end.output)
+    }
+
+    /// Race: a command writes on while its output is taken. Wherever that is, what was shown is what was taken begins
+    /// with, also of a character or a secret that comes in two parts; and what comes later is kept.
+    @Test func whatWasShownIsAPrefixOfWhatWasTaken() {
+        let text = "1 abcdefgh 2 ä€🎵 abcdefghij \u{0} z abcdefghXbcdefghX"
+        let bytes = Array(text.utf8) + [0xE2, 0x82, 0xFF] + Array("abcdef".utf8)
+        let secrets = ["abcdefgh", "abcdefghij", "bcdefghX"]
+        let (_, whole) = play([bytes], secrets: secrets)
+        for cut in 0...bytes.count {
+            for second in cut...bytes.count {
+                let output = CommandOutput(secrets: secrets, limit: 1000)
+                let append = { (part: ArraySlice<UInt8>) in
+                    part.withUnsafeBytes { output.append($0, at: CommandOutputTests.now) }
+                }
+                var shown = append(bytes[..<cut])
+                let taken = output.take()
+                #expect(taken.text.utf8.starts(with: shown.utf8))
+                shown += append(bytes[cut..<second]) + append(bytes[second...])
+                #expect(taken.text.utf8.starts(with: shown.utf8))
+                // A batch that cannot be written: what is taken again is more.
+                #expect(output.take().text.utf8.starts(with: shown.utf8))
+                let end = output.finish()
+                #expect(end.live.isEmpty && end.output == whole)
+            }
+        }
     }
 
     private func halves(_ bytes: [UInt8]) -> [[[UInt8]]] {

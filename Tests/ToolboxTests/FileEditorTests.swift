@@ -246,7 +246,7 @@ struct FileEditorTests {
         let result = await withCheckedContinuation { continuation in
             let json = FileEditorHarness.json("create", "file", ["file_text": "x"])
             let call = harness.start(json) { continuation.resume(returning: $0) }
-            #expect(call.outputSoFar.text.contains("view the file"))
+            #expect(call.takeOutput().text.contains("view the file"))
             call.cancel()
             call.cancel()
             #expect(release.write([1]))

@@ -1,4 +1,5 @@
 import Glibc
+import RawServer
 import Testing
 
 @testable import Toolbox
@@ -49,11 +50,36 @@ struct TerminalOutputTests {
         let call = (try TerminalHarness()).start("mkfifo f; printf 'a\\xe2\\x82'; cat f; printf '\\xacb'")
         await call.output(contains: "a")
         #expect(call.live == "a")
-        #expect(call.execution.outputSoFar == ToolOutput(text: "a\u{FFFD}", repaired: true))
+        #expect(call.execution.takeOutput() == ToolOutput(text: "a\u{FFFD}", repaired: true))
         call.execution.cancel()
         #expect(await call.result().output.text == "a\u{FFFD}")
         let whole = await (try TerminalHarness()).run("printf 'a\\xe2\\x82'; sleep 0.02; printf '\\xacb'")
         #expect(whole.output == ToolOutput(text: "a€b"))
+    }
+
+    /// Race: a command writes its last words, and is cut before the thread that reads them has its turn.
+    @Test func whatACommandHadWrittenIsInWhatIsTaken() async throws {
+        let harness = try TerminalHarness()
+        let (reached, held) = (Latch<Bool>(), Latch<Bool>())
+        let last = harness.start("mkfifo go told; echo ready; cat go; echo last words; echo > told; exec sleep 600")
+        await last.output(contains: "ready\n")
+        // The thread is held where it shows another command's output.
+        let other = harness.terminal.start(
+            ToolCall(argumentsJSON: #"{"command":"echo other; exec sleep 600"}"#, workspace: harness.workspace, state: ""),
+            onOutput: { _ in
+                reached.open(true)
+                held.waitBlocking()
+            }, onEnd: { _ in })
+        _ = await reached.value
+        defer { other.cancel() }
+        close(open(harness.workspace + "/go", O_WRONLY | O_CLOEXEC))
+        close(open(harness.workspace + "/told", O_RDONLY | O_CLOEXEC))
+        #expect(last.execution.takeOutput().text == "ready\nlast words\n")
+        last.execution.cancel()
+        held.open(true)
+        #expect(await last.result().output.text == "ready\nlast words\n")
+        // What was read by whoever took it was shown before it was taken.
+        #expect("ready\nlast words\n".hasPrefix(last.live))
     }
 
     @Test func closedOutputIsNoEnd() async throws {

@@ -1,6 +1,9 @@
+import FermataClient
 import FermataProtocol
+import Foundation
 import NNG
 import SQLite
+import Testing
 
 extension Service {
     var store: String { directory + "/fermata.db" }
@@ -30,6 +33,30 @@ extension Service {
             if rest == 0 { break }
         }
         withExtendedLifetime(socket) {}
+    }
+
+    /// The kernel refuses writes beyond so many bytes of any file, as a quota does (`EFBIG`); nil: none.
+    func limitFiles(to bytes: UInt64?) async throws {
+        let prlimit = Process()
+        prlimit.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        let limit = "--fsize=\(bytes.map(String.init) ?? "unlimited"):unlimited"
+        prlimit.arguments = ["--pid", String(process.processIdentifier), limit]
+        try prlimit.run()
+        #expect(await prlimit.exitCode() == 0)
+    }
+
+    /// Leaves no room in the store, whose log is longer than what is allowed then: sends to the run until one is refused.
+    func fillStore(by run: String) async throws {
+        try await limitFiles(to: 64 << 10)
+        for _ in 0..<200 {
+            do {
+                try await send(run, "more", .whenIdle)
+            } catch ClientError.refused(let error) {
+                #expect(error.code == "STORE_FULL")
+                return
+            }
+        }
+        Issue.record("the store does not become full")
     }
 
     /// Queues so many messages, as few requests as the protocol allows.
