@@ -10,7 +10,6 @@
 
 typedef int (*ccurl_prereq)(void *context, char *remote, char *local, int remote_port, int local_port);
 typedef size_t (*ccurl_bytes)(char *bytes, size_t size, size_t count, void *context);
-typedef int (*ccurl_seek)(void *context, curl_off_t offset, int origin);
 typedef int (*ccurl_socket)(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context);
 typedef int (*ccurl_timer)(CURLM *multi, long milliseconds, void *context);
 
@@ -36,10 +35,6 @@ static inline CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl
 
 static inline CURLcode ccurl_set_bytes_function(CURL *easy, CURLoption option, ccurl_bytes function) {
     return curl_easy_setopt(easy, option, function);
-}
-
-static inline CURLcode ccurl_set_seek_function(CURL *easy, ccurl_seek function) {
-    return curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, function);
 }
 
 static inline CURLcode ccurl_set_prereq_function(CURL *easy, ccurl_prereq function) {

@@ -23,7 +23,7 @@ public struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let tooLarge = Kind(rawValue: "tooLarge")
         /// What came is not HTTP/1.
         public static let notHTTP = Kind(rawValue: "notHTTP")
-        /// Failed after the connection was ready: closed early, reset, bad framing.
+        /// Failed after the connection was ready: closed early, reset, bad framing. The server may have acted.
         public static let transport = Kind(rawValue: "transport")
         /// The libcurl of this machine is too old or built without asynchronous name resolution, or has no resources.
         public static let library = Kind(rawValue: "library")
@@ -47,11 +47,19 @@ public struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
 extension CurlError {
     static let cancelled = CurlError(kind: .cancelled, message: "cancelled")
     static let closed = CurlError(kind: .closed, message: "the session is closed")
+    static let closedBeforeAnswer = CurlError(
+        kind: .transport,
+        message: "the kept connection was closed before a byte of the answer came; the request is not sent again")
 
     /// - Parameters:
     ///   - text: what curl wrote into the error buffer; empty where it wrote nothing.
     ///   - connected: whether the connection was ready.
     init(_ code: CURLcode, text: String, connected: Bool) {
+        // Curl wanted to send the body again: the same as a second request that it was not let send.
+        if code == CURLE_SEND_FAIL_REWIND {
+            self = .closedBeforeAnswer
+            return
+        }
         self.code = Int(code.rawValue)
         message = text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
         switch code {

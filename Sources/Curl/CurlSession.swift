@@ -5,6 +5,9 @@ internal import Synchronization
 /// Each transfer in flight has a TCP connection of its own (HTTP/1.1, no multiplexing); idle connections are kept and
 /// used again. Names are resolved on threads of libcurl's, so a slow name delays nobody else.
 ///
+/// A transfer writes one request at most: libcurl by itself would send it again where a kept connection is closed
+/// before the first byte of an answer. That is a failure of kind `transport` here, and the server may have acted.
+///
 /// Threads: every method may be called from any thread. All callbacks of all transfers of a session are made one after
 /// the other on its thread: they must not block, or every transfer waits.
 ///

@@ -26,6 +26,8 @@ final class EasyTransfer {
 
     private var head = ResponseHead()
     private var upload: Upload
+    /// Curl was let send the request: it is not let a second time.
+    private var wasSent = false
     private let errorText: UnsafeMutablePointer<CChar>
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private var isClosed = false
@@ -103,11 +105,24 @@ final class EasyTransfer {
 
     // MARK: What curl calls
 
-    fileprivate func connectionIsReady() {
-        // Again for a second attempt, when an idle connection turned out to be dead.
+    /// Called before each request that curl is about to write, with nothing of it written yet.
+    ///
+    /// Curl wants to write a second one when a connection that it had kept is closed before the first byte of an
+    /// answer, on another kept connection or a new one, up to five times; and for some answers (401, 417) with some
+    /// options. The server may have read and acted on the first: whether to try again is the caller's to decide. A
+    /// kept connection that is closed already when curl looks for one is replaced before this is called.
+    ///
+    /// - Returns: whether curl may write it.
+    fileprivate func connectionIsReady() -> Bool {
+        guard !wasSent else {
+            failure = .closedBeforeAnswer
+            return false
+        }
+        wasSent = true
         phase = .waiting
         phaseDeadline = MonotonicTime.now.advanced(by: start.request.timeouts.firstByte)
         onEarlierDeadline?(phaseDeadline)
+        return true
     }
 
     fileprivate func receive(headerLine line: UnsafeRawBufferPointer) -> Bool {
@@ -119,8 +134,6 @@ final class EasyTransfer {
             return false
         }
         if response == nil, head.isComplete, head.status >= 200 {
-            // Whoever answers has what it needs; a long body is not held while the answer streams.
-            upload.letGo()
             let response = CurlResponse(status: head.status, headers: head.headers)
             self.response = response
             start.onResponse(response, start.transfer)
@@ -156,8 +169,6 @@ final class EasyTransfer {
     }
 
     fileprivate func send(into buffer: UnsafeMutableRawBufferPointer) -> Int { upload.read(into: buffer) }
-
-    fileprivate func seekUpload(to offset: Int) -> Bool { upload.seek(to: offset) }
 
     // MARK: Options
 
@@ -223,8 +234,7 @@ final class EasyTransfer {
         try check(ccurl_set_pointer(easy, CURLOPT_PREREQDATA, context))
         try check(
             ccurl_set_prereq_function(easy) { context, _, _, _, _ in
-                EasyTransfer.from(context).connectionIsReady()
-                return CURL_PREREQFUNC_OK
+                EasyTransfer.from(context).connectionIsReady() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             })
         try check(ccurl_set_pointer(easy, CURLOPT_HEADERDATA, context))
         try check(
@@ -244,13 +254,7 @@ final class EasyTransfer {
                 let buffer = UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
                 return EasyTransfer.from(context).send(into: buffer)
             })
-        // Curl sends the body again when an idle connection turned out to be dead.
-        try check(ccurl_set_pointer(easy, CURLOPT_SEEKDATA, context))
-        try check(
-            ccurl_set_seek_function(easy) { context, offset, origin in
-                guard origin == SEEK_SET else { return CURL_SEEKFUNC_CANTSEEK }
-                return EasyTransfer.from(context).seekUpload(to: Int(offset)) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
-            })
+        // No CURLOPT_SEEKFUNCTION: a body cannot be read twice, so it cannot be sent twice.
     }
 
     /// Any other number than the bytes given makes curl end the transfer; all bytes given are never this many.

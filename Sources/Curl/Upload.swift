@@ -1,12 +1,11 @@
 internal import Glibc
 
-/// The position in a request body that is a list of segments.
+/// A request body that is a list of segments, read once from its beginning to its end; a segment goes when it is read.
 struct Upload {
-    private(set) var segments: [[UInt8]]
+    private var segments: [[UInt8]]
     let count: Int
     private var segment = 0
     private var offset = 0
-    private var isGone = false
 
     init(segments: [[UInt8]]) {
         self.segments = segments
@@ -25,31 +24,11 @@ struct Upload {
             copied += length
             offset += length
             if offset == segments[segment].count {
+                segments[segment] = []
                 segment += 1
                 offset = 0
             }
         }
         return copied
-    }
-
-    /// Drops the segments if all of them were read. There is no way back then, but to the end.
-    mutating func letGo() {
-        guard segment == segments.count else { return }
-        segments = []
-        segment = 0
-        isGone = true
-    }
-
-    /// - Returns: false when there is no such position, or not any more.
-    mutating func seek(to position: Int) -> Bool {
-        guard position >= 0, position <= count, !isGone || position == count else { return false }
-        if isGone { return true }
-        segment = 0
-        offset = position
-        while segment < segments.count, offset >= segments[segment].count {
-            offset -= segments[segment].count
-            segment += 1
-        }
-        return true
     }
 }

@@ -91,29 +91,6 @@ struct CurlSessionTests {
         #expect(server.connectionCount == 1)
     }
 
-    /// The race between the server closing an idle connection and a request on it: curl sends again, body and all.
-    @Test func sendsAgainWhenTheIdleConnectionWasDead() async throws {
-        let bodies = Latch<[UInt8]>()
-        let server = RawServer { connection, number in
-            if number == 0 {
-                _ = connection.readRequest()
-                connection.send(okHead + lastChunk)
-                // Closes when the second request is there: curl cannot have seen it before.
-                _ = connection.readRequest()
-            } else {
-                bodies.open(connection.readRequest()?.body ?? [])
-                connection.send(okHead + lastChunk)
-            }
-        }
-        defer { server.stop() }
-        let session = try CurlSession()
-        #expect(await Exchange(session, CurlRequest(url: server.url)).completion != nil)
-        let body = [Array("seg".utf8), Array("ments".utf8)]
-        let second = Exchange(session, CurlRequest(url: server.url, method: "POST", body: body))
-        #expect(await second.completion?.response.status == 200)
-        #expect(await bodies.value == Array("segments".utf8))
-    }
-
     @Test func doesNotFollowRedirects() async throws {
         let server = RawServer { connection, _ in
             _ = connection.readRequest()

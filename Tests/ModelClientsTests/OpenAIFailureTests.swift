@@ -223,4 +223,26 @@ struct OpenAIFailureTests {
         #expect(!failure.retryable)
         #expect(!failure.message.contains("secret"))
     }
+
+    /// Libcurl would send the request again by itself; here the run decides, and its journal says so.
+    @Test func aKeptConnectionThatClosesWithoutAnAnswer() async throws {
+        let requests = Guarded(0)
+        let server = RawServer { connection, _ in
+            for answers in [true, false] {
+                guard connection.readRequest() != nil else { return }
+                requests.withLock { $0 += 1 }
+                guard answers else { return }
+                connection.send(streamHead + chunk(textDelta("a") + finish("stop") + done) + lastChunk)
+            }
+        }
+        defer { server.stop() }
+        let chat = try OpenAIChat(baseURL: server.url + "/v1", key: "")
+        #expect(await OpenAICall(chat).answer?.text == "a")
+        let failure = try #require(await OpenAICall(chat).failure)
+        #expect(failure.kind == .brokenStream)
+        #expect(failure.retryable)
+        #expect(requests.withLock { $0 } == 2)
+        #expect(await OpenAICall(chat).answer?.text == "a")
+        #expect(requests.withLock { $0 } == 3)
+    }
 }
