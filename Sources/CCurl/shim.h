@@ -10,6 +10,7 @@
 
 typedef int (*ccurl_prereq)(void *context, char *remote, char *local, int remote_port, int local_port);
 typedef size_t (*ccurl_bytes)(char *bytes, size_t size, size_t count, void *context);
+typedef curl_socket_t (*ccurl_open_socket)(void *context, curlsocktype purpose, struct curl_sockaddr *address);
 typedef int (*ccurl_socket)(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context);
 typedef int (*ccurl_timer)(CURLM *multi, long milliseconds, void *context);
 
@@ -35,6 +36,10 @@ static inline CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl
 
 static inline CURLcode ccurl_set_bytes_function(CURL *easy, CURLoption option, ccurl_bytes function) {
     return curl_easy_setopt(easy, option, function);
+}
+
+static inline CURLcode ccurl_set_open_socket_function(CURL *easy, ccurl_open_socket function) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, function);
 }
 
 static inline CURLcode ccurl_set_prereq_function(CURL *easy, ccurl_prereq function) {

@@ -25,6 +25,9 @@ public struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let notHTTP = Kind(rawValue: "notHTTP")
         /// Failed after the connection was ready: closed early, reset, bad framing. The server may have acted.
         public static let transport = Kind(rawValue: "transport")
+        /// This process, or the machine, has no descriptor left (EMFILE, ENFILE): nothing was sent, and later there may be
+        /// some.
+        public static let descriptors = Kind(rawValue: "descriptors")
         /// The libcurl of this machine is too old or built without asynchronous name resolution, or has no resources.
         public static let library = Kind(rawValue: "library")
     }
@@ -50,6 +53,11 @@ extension CurlError {
     static let closedBeforeAnswer = CurlError(
         kind: .transport,
         message: "the kept connection was closed before a byte of the answer came; the request is not sent again")
+
+    /// - Parameter what: what needed one.
+    static func noDescriptors(_ what: String) -> CurlError {
+        CurlError(kind: .descriptors, message: "\(what): too many open descriptors in this process or on this machine")
+    }
 
     /// - Parameters:
     ///   - text: what curl wrote into the error buffer; empty where it wrote nothing.

@@ -17,11 +17,13 @@ public final class CurlSession: Sendable {
 
     /// Starts the session's thread.
     ///
+    /// - Parameter idleConnections: the most that may be kept open while nobody uses them; at least 1. Nil: as many as
+    ///   there are transfers, four times over.
     /// - Throws: `CurlError.Kind.library` when libcurl is older than 7.87, resolves names synchronously, or the process
     ///   has no descriptors or threads left.
-    public init() throws(CurlError) {
+    public init(idleConnections: Int? = nil) throws(CurlError) {
         if let problem = CurlLibrary.problem { throw problem }
-        let loop = try TransferLoop()
+        let loop = try TransferLoop(idleConnections: idleConnections)
         mailbox = loop.mailbox
         try Thread.start(named: "curl") { loop.run() }
     }
@@ -33,6 +35,8 @@ public final class CurlSession: Sendable {
     /// Starts a transfer; returns at once.
     ///
     /// - Parameters:
+    ///   - onConnected: when the connection is ready and the request begins to go out: from here on the transfer has one
+    ///     descriptor, before it may have had some more. Again if the connection turns out to be dead and is replaced.
     ///   - onResponse: once, when the head of the final response is complete; not if the transfer fails before. It gets
     ///     the transfer, as `onData` does, to cancel it even before `start` has returned.
     ///   - onData: a piece of the body as it arrived, never empty; the bytes are valid during the call only.
@@ -42,13 +46,15 @@ public final class CurlSession: Sendable {
     @discardableResult
     public func start(
         _ request: CurlRequest,
+        onConnected: @escaping @Sendable () -> Void = {},
         onResponse: @escaping @Sendable (CurlResponse, CurlTransfer) -> Void = { _, _ in },
         onData: @escaping @Sendable (UnsafeRawBufferPointer, CurlTransfer) -> Void = { _, _ in },
         onEnd: @escaping @Sendable (Result<CurlCompletion, CurlError>) -> Void
     ) -> CurlTransfer {
         let transfer = CurlTransfer(mailbox: mailbox)
         let start = Start(
-            transfer: transfer, request: request, onResponse: onResponse, onData: onData, onEnd: onEnd)
+            transfer: transfer, request: request, onConnected: onConnected, onResponse: onResponse, onData: onData,
+            onEnd: onEnd)
         if !mailbox.post(start) {
             // On a thread of its own: the caller may hold a lock that its onEnd takes.
             let refused: Void? = try? Thread.start(named: "curl") { onEnd(.failure(.closed)) }

@@ -31,6 +31,8 @@ final class EasyTransfer {
     private let errorText: UnsafeMutablePointer<CChar>
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private var isClosed = false
+    /// A socket could not be made because there are too many.
+    private var lacksDescriptors = false
 
     /// Makes the handle; nothing is sent yet.
     init(_ start: Start, now: MonotonicTime) throws(CurlError) {
@@ -73,6 +75,11 @@ final class EasyTransfer {
     func result(_ code: CURLcode) -> Result<CurlCompletion, CurlError> {
         if let failure { return .failure(failure) }
         guard code == CURLE_OK else {
+            // To curl it is a server that cannot be reached, or a name that nobody knows. Once the connection was ready
+            // none was needed any more.
+            if phase == .connecting, lacksDescriptors || code.mayMeanNoDescriptors && Descriptors.areExhausted() {
+                return .failure(.noDescriptors("no connection could be opened"))
+            }
             return .failure(CurlError(code, text: String(cString: errorText), connected: phase != .connecting))
         }
         guard let response else {
@@ -122,7 +129,15 @@ final class EasyTransfer {
         phase = .waiting
         phaseDeadline = MonotonicTime.now.advanced(by: start.request.timeouts.firstByte)
         onEarlierDeadline?(phaseDeadline)
+        start.onConnected()
         return true
+    }
+
+    /// As curl does it by itself, but the reason of a failure is remembered, and no child inherits it.
+    fileprivate func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
+        let descriptor = socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        if descriptor < 0 { lacksDescriptors = [EMFILE, ENFILE].contains(errno) }
+        return descriptor
     }
 
     fileprivate func receive(headerLine line: UnsafeRawBufferPointer) -> Bool {
@@ -236,6 +251,11 @@ final class EasyTransfer {
             ccurl_set_prereq_function(easy) { context, _, _, _, _ in
                 EasyTransfer.from(context).connectionIsReady() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             })
+        try check(ccurl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context))
+        try check(
+            ccurl_set_open_socket_function(easy) { context, _, address in
+                EasyTransfer.from(context).openSocket(address!.pointee)
+            })
         try check(ccurl_set_pointer(easy, CURLOPT_HEADERDATA, context))
         try check(
             ccurl_set_bytes_function(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
@@ -297,6 +317,16 @@ extension CurlRequest {
             return CurlError(kind: .invalidRequest, message: "\(shown) cannot be sent: not a header name and one line")
         }
         return nil
+    }
+}
+
+extension CURLcode {
+    /// What else needs one to connect: the resolver's thread and its files, the file of trusted certificates.
+    fileprivate var mayMeanNoDescriptors: Bool {
+        [
+            CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT,
+            CURLE_SSL_CACERT_BADFILE,
+        ].contains(self)
     }
 }
 

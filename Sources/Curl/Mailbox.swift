@@ -5,6 +5,7 @@ internal import Glibc
 struct Start: Sendable {
     let transfer: CurlTransfer
     var request: CurlRequest
+    let onConnected: @Sendable () -> Void
     let onResponse: @Sendable (CurlResponse, CurlTransfer) -> Void
     let onData: @Sendable (UnsafeRawBufferPointer, CurlTransfer) -> Void
     let onEnd: @Sendable (Result<CurlCompletion, CurlError>) -> Void
@@ -123,6 +124,7 @@ final class Mailbox: Sendable {
 
 extension CurlError {
     init(errno number: Int32, doing call: String) {
-        self.init(kind: .library, message: "\(call): \(String(cString: strerror(number)))")
+        let kind: Kind = [EMFILE, ENFILE].contains(number) ? .descriptors : .library
+        self.init(kind: kind, message: "\(call): \(String(cString: strerror(number)))")
     }
 }

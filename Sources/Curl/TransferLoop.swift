@@ -18,14 +18,17 @@ final class TransferLoop {
     /// No transfer's deadline is before this: deadlines that move on need no bookkeeping per piece received.
     private var earliestDeadline = MonotonicTime.never
 
-    init() throws(CurlError) {
+    init(idleConnections: Int? = nil) throws(CurlError) {
         let mailbox = try Mailbox()
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         if epoll < 0 { throw CurlError(errno: errno, doing: "epoll_create1") }
         guard let multi = curl_multi_init() else {
             Glibc.close(epoll)
+            if Descriptors.areExhausted() { throw CurlError.noDescriptors("curl_multi_init") }
             throw CurlError(kind: .library, message: "curl_multi_init: no memory or descriptors")
         }
+        // Those in use count as well, so this never holds up a transfer.
+        if let idleConnections { _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, max(1, idleConnections)) }
         self.mailbox = mailbox
         self.epoll = epoll
         self.multi = multi

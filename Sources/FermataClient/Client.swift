@@ -113,7 +113,7 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The same request may succeed later: the server may be back, or have less to do.
-    var isPassing: Bool {
+    public var isPassing: Bool {
         switch self {
         case .notRunning, .timedOut, .transport: true
         case .refused(let error): error.retryable

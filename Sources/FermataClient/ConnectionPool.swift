@@ -30,6 +30,7 @@ final class ConnectionPool: Sendable {
     private static let longestRest = Duration.seconds(30)
     /// The first time-out for the first word on a new connection; each further one is twice as long.
     private static let firstProof = Duration.milliseconds(500)
+    private static let pause = Duration.milliseconds(20)
     private static let hello = Frame(
         type: UInt16(FermataFrameType.hello.rawValue),
         body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
@@ -73,6 +74,11 @@ final class ConnectionPool: Sendable {
                 return socket
             } catch {
                 giveUp(socket)
+                if error == .connectionReset, left > Self.pause {
+                    // A server that is short of connections has closed this one before its first word was read.
+                    try? await Task.sleep(for: Self.pause)
+                    continue
+                }
                 guard error == .timedOut, patience < left else { throw error }
                 patience *= 2
             }

@@ -45,6 +45,13 @@ extension Control {
             $0.storeIsFull = counters.storeIsFull.current > 0
             $0.callOffers = UInt64(counters.callOffers.current)
             $0.leases = UInt64(max(0, counters.leases.current))
+            $0.effectsWaiting = UInt64(max(0, counters.effectsWaiting.current))
+            $0.effectDescriptors = UInt64(max(0, loop.effects.descriptorsTaken))
+            $0.effectDescriptorLimit = UInt64(loop.effects.descriptorCeiling)
+            $0.controlConnections = UInt64(counters.controlConnections.current)
+            $0.subscribers = UInt64(counters.subscribers.current)
+            $0.connectionsClosed = UInt64(counters.connectionsClosed.current)
+            $0.subscribersRefused = UInt64(counters.subscribersRefused.current)
         }
     }
 }

@@ -13,6 +13,14 @@ final class Counters: Sendable {
         func set(_ number: Int) { value.store(number, ordering: .relaxed) }
     }
 
+    /// A number that somebody else keeps.
+    final class Gauge: Sendable {
+        private let value = Mutex<@Sendable () -> Int>({ 0 })
+
+        var current: Int { value.withLock { $0 }() }
+        func follow(_ number: @escaping @Sendable () -> Int) { value.withLock { $0 = number } }
+    }
+
     /// Messages on the control socket, and those of them that have no reply yet, with their bytes.
     let requests = Count()
     let requestsInProgress = Count()
@@ -26,6 +34,14 @@ final class Counters: Sendable {
     let events = Count()
     let modelCalls = Count()
     let tools = Count()
+    /// Model calls and tools that wait for descriptors.
+    let effectsWaiting = Count()
+    /// Connections that are open: of the control socket, and of the other two.
+    let controlConnections = Gauge()
+    let subscribers = Gauge()
+    /// Idle ones of the control socket that were closed for newcomers, and newcomers of the others.
+    let connectionsClosed = Count()
+    let subscribersRefused = Count()
     let callOffers = Count()
     /// Calls that workers have.
     let leases = Count()

@@ -26,22 +26,73 @@ final class EffectRunner: Sendable {
     private let text: TextPublisher
     private let counters: Counters
     private let toolState: String
+    private let places: DescriptorPlaces
+    private let waiting: WaitingEffects
     private let removals = WorkThread("fermata-remove")
 
-    /// - Parameter toolState: absolute path of the directory in which each run has one for its tools' state.
-    init(models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters, toolState: String) {
+    /// - Parameters:
+    ///   - toolState: absolute path of the directory in which each run has one for its tools' state.
+    ///   - descriptors: that model calls and tools may have open together.
+    init(
+        models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters, toolState: String,
+        descriptors: Int
+    ) {
         self.models = models
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
         self.text = text
         self.counters = counters
         self.toolState = toolState
+        places = DescriptorPlaces(count: descriptors)
+        waiting = WaitingEffects(places)
     }
 
     /// Bytes of history that are kept for model calls to come.
     var historyBytes: Int { models.histories.byteCount }
 
+    /// Descriptors that effects have, or may have at once.
+    var descriptorsTaken: Int { places.taken }
+    var descriptorCeiling: Int { places.count }
+
+    /// - Parameter wake: is called when there are descriptors again for what waits for them: then the loop calls
+    ///   `startWaiting`. On any thread; must not block.
+    func whenDescriptorsAreFree(_ wake: @escaping @Sendable () -> Void) { places.whenFree(wake) }
+
+    /// Starts an effect, or has it wait for descriptors; its end comes in either case.
     func start(
         _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (Input) -> Void
+    ) -> any EffectInFlight {
+        let descriptors = descriptors(of: effect, in: shared.run)
+        if let lease = waiting.take(descriptors) { return begin(effect, of: shared, lease, onEnd: onEnd) }
+        counters.effectsWaiting.add()
+        let handle = WaitingEffect { [counters] in
+            counters.effectsWaiting.add(-1)
+            onEnd(effect.endBeforeItBegan)
+        }
+        waiting.append(
+            WaitingEffects.Entry(effect: effect, run: shared.id, descriptors: descriptors, handle: handle) {
+                [self] shared, lease in
+                counters.effectsWaiting.add(-1)
+                return begin(effect, of: shared, lease, onEnd: onEnd)
+            })
+        return handle
+    }
+
+    /// Starts what waits, as far as there are descriptors.
+    ///
+    /// - Parameter run: a run as it is now.
+    func startWaiting(_ run: (RunID) -> SharedRun?) { waiting.start(run) }
+
+    private func descriptors(of effect: Effect, in run: Run) -> Int {
+        switch effect {
+        case .model: models.needsConnection(run.model) ? DescriptorPlan.connecting : 1
+        case .tool(let number, _): run.call(number).flatMap { tools[$0.tool]?.descriptors } ?? 0
+        case .lease: preconditionFailure("leases are the loop's")
+        }
+    }
+
+    private func begin(
+        _ effect: Effect, of shared: SharedRun, _ lease: DescriptorPlaces.Lease,
+        onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
         let count =
             switch effect {
@@ -52,11 +103,13 @@ final class EffectRunner: Sendable {
         count.add()
         let ended: @Sendable (Input) -> Void = { input in
             count.add(-1)
+            lease.giveBack()
             onEnd(input)
         }
         switch effect {
         case .model(let step, let attempt):
-            return models.start(shared, step: step, attempt: attempt, onEnd: ended)
+            return models.start(
+                shared, step: step, attempt: attempt, onConnected: { lease.giveBack(keeping: 1) }, onEnd: ended)
         case .tool(let number, let attempt):
             return startTool(number, attempt: attempt, of: shared.run, onEnd: ended)
         case .lease: preconditionFailure("leases are the loop's")
@@ -107,6 +160,17 @@ final class EffectRunner: Sendable {
                 onEnd(.toolEnded(call: number, attempt: attempt, ToolReply(result)))
             })
         return ToolInFlight(execution: execution)
+    }
+}
+
+extension Effect {
+    /// How an effect ends that was cancelled while it waited.
+    fileprivate var endBeforeItBegan: Input {
+        switch self {
+        case .tool(let number, let attempt):
+            .toolEnded(call: number, attempt: attempt, ToolReply(outcome: .callInterrupted, output: ""))
+        case .model, .lease: .lost(self)
+        }
     }
 }
 

@@ -23,8 +23,13 @@ final class ModelRunner: Sendable {
         self.logger = logger
     }
 
+    /// Whether a call of this model has a connection, and not a script in this process.
+    func needsConnection(_ model: String) -> Bool { catalogue.historyForm(of: model) == .chat }
+
+    /// - Parameter onConnected: its connection is ready; on the client's thread, at most once.
     func start(
-        _ shared: SharedRun, step: UInt32, attempt: UInt32, onEnd: @escaping @Sendable (Input) -> Void
+        _ shared: SharedRun, step: UInt32, attempt: UInt32, onConnected: @escaping @Sendable () -> Void,
+        onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
         let run = shared.run
         let call = ModelCallInFlight()
@@ -35,12 +40,12 @@ final class ModelRunner: Sendable {
         }
         let form = catalogue.historyForm(of: run.model)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
-            begin(call, of: shared, history, stream, end)
+            begin(call, of: shared, history, stream, onConnected, end)
         } else {
             readers.run { [self] reader in
                 do {
                     let history = try histories.history(of: shared.run, in: form, from: reader)
-                    begin(call, of: shared, history, stream, end)
+                    begin(call, of: shared, history, stream, onConnected, end)
                 } catch {
                     logger.error(
                         "a transcript cannot be read", metadata: ["run": "\(shared.run.id)", "error": "\(error)"])
@@ -54,7 +59,7 @@ final class ModelRunner: Sendable {
 
     private func begin(
         _ call: ModelCallInFlight, of shared: SharedRun, _ history: ModelHistory, _ stream: TextPublisher.Stream,
-        _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+        _ onConnected: @escaping @Sendable () -> Void, _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let run = shared.run
         let request = ModelRequest(
@@ -62,7 +67,8 @@ final class ModelRunner: Sendable {
             tools: run.tools.map {
                 ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
             },
-            options: ModelOptions(run.modelOptions), conversation: run.id.description)
+            options: ModelOptions(run.modelOptions), conversation: run.id.description,
+            onConnected: onConnected)
         call.begin(end: end) {
             do throws(ModelFailure) {
                 return try catalogue.start(

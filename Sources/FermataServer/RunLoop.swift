@@ -120,6 +120,7 @@ final class RunLoop: @unchecked Sendable {
         nextOffset = writer.lastOffset + 1
         publisher.lastOffset = nextOffset - 1
         try accessTokens.load(from: reader)
+        effects.whenDescriptorsAreFree { [inbox] in inbox.wake() }
         try recover()
         startThread("fermata-loop") { self.main() }
     }
@@ -132,6 +133,7 @@ final class RunLoop: @unchecked Sendable {
             for item in items { handle(item) }
             handleTime()
             finishBatch()
+            if ending == nil { effects.startWaiting { residents[$0]?.current } }
             turns.add(1, ordering: .relaxed)
             if let ending, isDrained || Clock.monotonic >= ending.deadline {
                 waiters.endAll()

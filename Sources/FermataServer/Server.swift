@@ -34,6 +34,9 @@ public final class Server {
         self.configuration = configuration
         self.logger = logger
         Heap.givesLargeBlocksBack()
+        let plan = try DescriptorPlan(
+            limit: DescriptorPlan.currentLimit, hasWebhooks: !configuration.webhooks.isEmpty)
+        OpenAIChat.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
@@ -54,7 +57,7 @@ public final class Server {
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
         let accessTokens = AccessTokens(seal: seal)
-        let waiters = Waiters(limit: Configuration.waitingReads)
+        let waiters = Waiters(limit: min(Configuration.waitingReads, plan.waitingReads))
         let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
         loop = RunLoop(
             writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
@@ -64,10 +67,13 @@ public final class Server {
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
                     logger: logger),
                 tools: [terminal, fileEditor], text: textPublisher, counters: counters,
-                toolState: configuration.directory + "/toolstate"),
-            readers: readers, webhooks: Webhooks(configuration.webhooks, askTokens: AskTokens(seal: seal), logger: logger),
+                toolState: configuration.directory + "/toolstate", descriptors: plan.effects),
+            readers: readers,
+            webhooks: Webhooks(
+                configuration.webhooks, askTokens: AskTokens(seal: seal), descriptors: plan.webhooks, logger: logger),
             accessTokens: accessTokens, counters: counters, log: LogKeeper(journal, logger), logger: logger)
         let answers = WorkThread("fermata-answer")
+        let shortage = ShortageLog(plan, logger)
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
@@ -80,6 +86,10 @@ public final class Server {
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength,
+            limit: ConnectionLimit(count: plan.control) { _ in
+                counters.connectionsClosed.add()
+                shortage.say("a control connection that did nothing was closed for a newcomer")
+            },
             // Nobody waits for those replies any more, and their contexts are wanted.
             onDisconnect: { peer in
                 answers.run {
@@ -90,6 +100,10 @@ public final class Server {
         ) { request in
             desk.take(request)
         }
+        counters.controlConnections.follow { [weak control] in control?.connections ?? 0 }
+        counters.subscribers.follow { [weak events, weak text] in
+            (events?.connections ?? 0) + (text?.connections ?? 0)
+        }
         try loop.startWebhooks { try journal.openReader() }
         try loop.start()
         let uid = getuid()
@@ -98,8 +112,18 @@ public final class Server {
         do {
             try control.listen(configuration.controlURL, listening)
             if let url = configuration.localURL { try control.listen(url, listening) }
-            try events.listen(configuration.eventsURL, listening)
-            try text.listen(configuration.textURL, listening)
+            let subscribers = ListenOptions(filePermissions: 0o600) { [weak events, weak text] peer in
+                guard listening.accept?(peer) != false else { return false }
+                // Of this process are the watchdog's probes, which are closed in any case.
+                guard let events, let text, peer.process != getpid(),
+                    events.connections + text.connections >= plan.subscribers
+                else { return true }
+                counters.subscribersRefused.add()
+                shortage.say("a subscriber was turned away")
+                return false
+            }
+            try events.listen(configuration.eventsURL, subscribers)
+            try text.listen(configuration.textURL, subscribers)
         } catch {
             throw StartFailure("the sockets cannot be opened: \(error)")
         }

@@ -36,6 +36,7 @@ final class Admission: Sendable {
 
     /// - Returns: the origin that is to be told that it may read the answer, if the page is not the gateway's own.
     func admit(_ request: Request) throws(Failure) -> String? {
+        // There is exactly one: `ExactRequests`.
         guard let host = request.head.authority?.lowercased(), serves(host) else {
             throw Failure(
                 refusal: Refusal(
@@ -53,7 +54,7 @@ final class Admission: Sendable {
     }
 
     /// A name that was given without a port is served on every port.
-    private func serves(_ host: String) -> Bool {
+    func serves(_ host: String) -> Bool {
         hosts.withLock { hosts in
             if hosts.contains(host) { return true }
             guard let colon = host.lastIndex(of: ":"), host[host.index(after: colon)...].allSatisfy(\.isNumber) else {

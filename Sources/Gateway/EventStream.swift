@@ -13,7 +13,10 @@ struct EventStream: Sendable {
     /// Text that is handed on at once.
     private static let chunk = 64 << 10
 
-    private let client: Client
+    /// How long a stream that the server has no place for is tried again before its client is told to come back.
+    private static let patience = Duration.seconds(10)
+
+    private let client: GatedClient
     private let bell: EventBell
     /// Nil: of all.
     private let run: String?
@@ -22,10 +25,23 @@ struct EventStream: Sendable {
     /// What it has, or is taken to have, as an id.
     private let startID: UInt64
 
-    /// Finds where to begin.
+    /// Finds where to begin, for as long as it takes a server that has too much to do, or restarts.
     ///
-    /// - Throws: what the server refuses, before anything is sent.
-    init(_ request: Request, _ client: Client, _ bell: EventBell) async throws {
+    /// - Throws: what the server refuses, before anything is sent; one that `isPassing` after ten seconds.
+    static func open(_ request: Request, _ client: GatedClient, _ bell: EventBell) async throws -> EventStream {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            do {
+                return try await EventStream(request, client, bell)
+            } catch let error as ClientError where error.isPassing {
+                let pause = error.pause
+                guard ContinuousClock.now + pause < deadline else { throw error }
+                try await Task.sleep(for: pause)
+            }
+        }
+    }
+
+    private init(_ request: Request, _ client: GatedClient, _ bell: EventBell) async throws {
         self.client = client
         self.bell = bell
         let query = request.uri.queryParameters
@@ -54,7 +70,7 @@ struct EventStream: Sendable {
 
     /// The last event of the run that is not after an offset, found by halving: offsets grow as seqs do.
     private static func seq(
-        before offset: UInt64, _ last: UInt64, _ run: String, _ client: Client
+        before offset: UInt64, _ last: UInt64, _ run: String, _ client: GatedClient
     ) async throws -> UInt64 {
         var (low, high) = (UInt64(0), last)
         while low < high {
@@ -64,14 +80,14 @@ struct EventStream: Sendable {
         return low
     }
 
-    private static func offset(ofSeq seq: UInt64, _ run: String, _ client: Client) async throws -> UInt64 {
+    private static func offset(ofSeq seq: UInt64, _ run: String, _ client: GatedClient) async throws -> UInt64 {
         guard seq > 0 else { return 0 }
         return try await read(client, run, after: seq - 1, limit: 1).events.first?.offset ?? 0
     }
 
     private static func read(
-        _ client: Client, _ run: String?, after: UInt64, limit: UInt32
-    ) async throws(ClientError) -> FermataReadEventsReply {
+        _ client: GatedClient, _ run: String?, after: UInt64, limit: UInt32
+    ) async throws -> FermataReadEventsReply {
         try await client.send(
             FermataReadEvents.with {
                 $0.run = run ?? ""
@@ -96,14 +112,19 @@ struct EventStream: Sendable {
                 guard await rings.next() != nil else { return }
             }
             let page: FermataReadEventsReply
-            do throws(ClientError) {
+            do {
                 page = try await Self.read(client, run, after: position, limit: Self.pageLimit)
-            } catch {
+            } catch let error as ClientError {
                 if case .refused(let refusal) = error, !refusal.retryable {
                     return try await write("event: error\ndata: \(refusal.jsonString())\n\n")
                 }
-                // The server restarts, or has too much to do: the bell rings every second until it speaks again.
-                mayHaveMore = false
+                // The server restarts, or has too much to do. The client may have left meanwhile.
+                if .now - lastWrite > .seconds(9) {
+                    try await write(":\n\n")
+                    lastWrite = .now
+                }
+                try await Task.sleep(for: error.pause)
+                mayHaveMore = true
                 continue
             }
             var text = ""
@@ -127,5 +148,25 @@ struct EventStream: Sendable {
 extension Optional {
     fileprivate func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
         if let value = self { try await transform(value) } else { nil }
+    }
+}
+
+/// The server's client for streams, which are many and read at the same moments: so many of their requests are in
+/// progress at once that others find room, and the others wait for their turn here.
+struct GatedClient: Sendable {
+    let client: Client
+    let gate: Turnstile
+
+    func send<R: ControlRequest>(_ request: R) async throws -> R.Reply {
+        try await gate.pass { try await client.send(request, timeout: .seconds(10)) }
+    }
+}
+
+extension ClientError {
+    /// When to try again: as the server says, and not all at once.
+    fileprivate var pause: Duration {
+        var milliseconds: UInt32 = 500
+        if case .refused(let error) = self { milliseconds = min(max(error.retryAfterMs, 50), 2000) }
+        return .milliseconds(Int(UInt32.random(in: milliseconds...(2 * milliseconds))))
     }
 }

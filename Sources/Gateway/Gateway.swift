@@ -19,6 +19,8 @@ public final class Gateway: Sendable {
         public var hosts: [String] = []
         /// Origins of pages, other than its own, that may ask: `https://example.org`.
         public var origins: [String] = []
+        /// Connections at once; those beyond it wait.
+        public var connections = 1024
         /// False: whoever reaches it may do what the server lets the gateway's own process do.
         public var requiresToken = true
 
@@ -38,8 +40,6 @@ public final class Gateway: Sendable {
         public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
     }
 
-    /// Connections at once; those beyond it wait.
-    private static let maximumConnections = 1024
     /// For what is being answered when it ends.
     private static let patience = Duration.seconds(1)
 
@@ -67,13 +67,15 @@ public final class Gateway: Sendable {
             childChannelSetup: HTTP1Channel(
                 responder: { try await routes.respond(to: $0, $1, $2) },
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [OpenConnections.Entry(connections), MalformedRequests()],
+                    additionalChannelHandlers: [
+                        OpenConnections.Entry(connections), ExactRequests.Entry(routes.admission), MalformedRequests(),
+                    ],
                     idleTimeout: .seconds(30),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 routes.admission.listens(on: port)

@@ -35,6 +35,13 @@ enum Metrics {
         gauge("resident_bytes", "Resident memory of the server.", stats.residentBytes)
         gauge("open_descriptors", "Open descriptors of the server.", stats.descriptors)
         gauge("descriptor_limit", "The most that it may have.", stats.descriptorLimit)
+        gauge("effects_waiting", "Model calls and tools that wait for descriptors.", stats.effectsWaiting)
+        gauge("effect_descriptors", "Descriptors that model calls and tools have.", stats.effectDescriptors)
+        gauge("effect_descriptor_limit", "The most that they may have together.", stats.effectDescriptorLimit)
+        gauge("control_connections", "Connections of the control socket.", stats.controlConnections)
+        gauge("subscribers", "Connections of the event and text sockets.", stats.subscribers)
+        counter("connections_closed", "Idle control connections closed for newcomers.", stats.connectionsClosed)
+        counter("subscribers_refused", "Subscribers turned away for want of descriptors.", stats.subscribersRefused)
         return text
     }
 }

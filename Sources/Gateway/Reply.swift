@@ -46,6 +46,19 @@ struct Reply: Sendable {
         }
     }
 
+    /// Tells the reader of a stream to come back.
+    ///
+    /// To an EventSource any status but 200 is the end for ever. A stream that ends is what it connects to again, after
+    /// the time that the stream says, and with the last id that it had before.
+    static func comeBack(because error: ClientError) -> Reply {
+        let json = String(decoding: Reply(to: error).body, as: UTF8.self)
+        // Not all at once, again.
+        let text = "retry: \(Int.random(in: 2000...5000))\nevent: busy\ndata: \(json)\n\n"
+        var reply = Reply(200, type: "text/event-stream", Array(text.utf8))
+        reply.closes = true
+        return reply
+    }
+
     private static func status(of error: FermataError) -> Int {
         switch error.code {
         case ErrorCode.unauthenticated.name: return 401

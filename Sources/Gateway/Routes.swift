@@ -14,6 +14,8 @@ final class Routes: Sendable {
 
     let admission: Admission
     private let bell: EventBell
+    /// Of the server's 256 requests in progress, and of its connections, so many are streams' at most.
+    private let gate = Turnstile(places: 32)
 
     init(_ configuration: Gateway.Configuration, _ client: Client) {
         admission = Admission(configuration, client)
@@ -31,7 +33,12 @@ final class Routes: Sendable {
                 fields[.vary] = "Origin"
             }
             if request.method == .get, request.uri.path == "/v1/events" {
-                stream = try await EventStream(request, admission.client(for: request), bell)
+                let client = GatedClient(client: try admission.client(for: request), gate: gate)
+                do {
+                    stream = try await EventStream.open(request, client, bell)
+                } catch let error as ClientError where error.isPassing {
+                    reply = Reply.comeBack(because: error)
+                }
             } else {
                 if request.headers[.expect]?.lowercased() == "100-continue", request.method == .post {
                     try await writer.writeInformationalHead(HTTPResponse(status: .continue))

@@ -36,16 +36,20 @@ public struct ModelRequest: Sendable {
     public var options: ModelOptions
     /// Names the conversation: scripted models serve their turns in order per conversation.
     public var conversation: String
+    /// Called at most once, when the connection that the call needs is ready; on a thread of the client's, before any
+    /// other callback of the call. It must not block.
+    public var onConnected: @Sendable () -> Void
 
     public init(
         model: String, history: ModelHistory, tools: [ModelTool], options: ModelOptions = ModelOptions(),
-        conversation: String
+        conversation: String, onConnected: @escaping @Sendable () -> Void = {}
     ) {
         self.model = model
         self.history = history
         self.tools = tools
         self.options = options
         self.conversation = conversation
+        self.onConnected = onConnected
     }
 }
 
@@ -138,6 +142,8 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
         public static let cancelled = Kind(rawValue: "CANCELLED")
         /// No connection: name resolution, refused, TLS, connect time-out.
         public static let connect = Kind(rawValue: "CONNECT")
+        /// This machine has no descriptor left for the connection: nothing was sent.
+        public static let descriptors = Kind(rawValue: "DESCRIPTORS")
         /// The provider answered with an HTTP status of 400 or more, other than the ones named below.
         public static let httpStatus = Kind(rawValue: "HTTP_STATUS")
         /// 401 or 403: the key is missing or wrong; trying again will only repeat it.

@@ -7,6 +7,7 @@ extension ModelFailure {
         switch error.kind {
         case .cancelled, .closed: self.init(kind: .cancelled, message: "cancelled", retryable: false)
         case .invalidRequest, .library: self.init(kind: .connect, message: "\(error)", retryable: false)
+        case .descriptors: self.init(kind: .descriptors, message: "\(error)", retryable: true)
         case .connect, .connectTimeout: self.init(kind: .connect, message: "\(error)", retryable: true)
         case .firstByteTimeout, .silenceTimeout, .totalTimeout:
             self.init(kind: .silence, message: "the model's server: \(error)", retryable: true)

@@ -1,4 +1,5 @@
 internal import Curl
+internal import Synchronization
 
 /// A server of OpenAI-style chat completions, over HTTP, streaming
 /// ([reference](https://platform.openai.com/docs/api-reference/chat)).
@@ -24,7 +25,7 @@ public final class OpenAIChat: ModelClient {
     /// - Throws: `ModelFailure` of kind `connect` when libcurl cannot be used.
     public init(baseURL: String, key: String, silence: Duration = .seconds(120)) throws(ModelFailure) {
         do throws(CurlError) {
-            session = try OpenAIChat.sharedSession.get()
+            session = try OpenAIChat.sharedSession()
         } catch {
             throw ModelFailure(error)
         }
@@ -35,7 +36,21 @@ public final class OpenAIChat: ModelClient {
     }
 
     /// One thread for all servers, for as long as the process lives.
-    private static let sharedSession = Result { () throws(CurlError) in try CurlSession() }
+    private static let shared = Mutex<(session: CurlSession?, idleConnections: Int?)>((nil, nil))
+
+    /// Keeps at most so many connections open that no call uses, to all servers together. Before the first instance is
+    /// made; without it there may be as many as there were calls at once.
+    public static func limitIdleConnections(to count: Int) { shared.withLock { $0.idleConnections = count } }
+
+    /// One that could not be started, for want of descriptors, is tried again by the next instance.
+    private static func sharedSession() throws(CurlError) -> CurlSession {
+        try shared.withLock { (shared) throws(CurlError) in
+            if let session = shared.session { return session }
+            let session = try CurlSession(idleConnections: shared.idleConnections)
+            shared.session = session
+            return session
+        }
+    }
 
     public var historyForm: ModelHistory.Form { .chat }
 
@@ -56,6 +71,7 @@ public final class OpenAIChat: ModelClient {
                 url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request, outputLimit: outputLimit),
                 timeouts: timeouts,
                 maximumBodyBytes: OpenAIChat.maximumAnswerBytes),
+            onConnected: request.onConnected,
             onResponse: { response, _ in exchange.begin(response) },
             onData: { bytes, transfer in exchange.take(bytes, of: transfer) },
             onEnd: { exchange.end($0) })

@@ -42,24 +42,37 @@ final class Connections: Sendable {
         let dialer: UInt32
         var isOpen = false
         var isRefused = false
+        /// It is being closed to make room.
+        var isLeaving = false
+        /// Requests of it that have no answer yet.
+        var inProgress = 0
+        /// Counts the connections' beginnings and requests: the lowest is the one that is idle the longest.
+        var lastUse: UInt64 = 0
     }
 
     private struct State {
         var entries: [UInt32: Entry] = [:]
         var accepts: [UInt32: @Sendable (Peer) -> Bool] = [:]
+        var uses: UInt64 = 0
+        /// Open, and not leaving.
+        var staying = 0
     }
 
     private let state = Monitor(State())
     private let open = Atomic<Int>(0)
     private let onConnect: (@Sendable (Peer) -> Void)?
     private let onDisconnect: (@Sendable (Peer) -> Void)?
+    private let limit: ConnectionLimit?
 
+    /// - Parameter limit: of connections that are open at once.
     init(
         onConnect: (@Sendable (Peer) -> Void)? = nil,
-        onDisconnect: (@Sendable (Peer) -> Void)? = nil
+        onDisconnect: (@Sendable (Peer) -> Void)? = nil,
+        limit: ConnectionLimit? = nil
     ) {
         self.onConnect = onConnect
         self.onDisconnect = onDisconnect
+        self.limit = limit
     }
 
     /// Connections that are open now.
@@ -86,8 +99,23 @@ final class Connections: Sendable {
         state.withLock { _ = $0.accepts.removeValue(forKey: listener.id) }
     }
 
-    func peer(_ connection: UInt32) -> Peer {
-        state.withLock { $0.entries[connection]?.peer } ?? Peer(connection: connection)
+    /// A request of this connection begins.
+    func began(_ connection: UInt32) -> Peer {
+        state.withLock { state in
+            guard let index = state.entries.index(forKey: connection) else { return nil }
+            state.uses += 1
+            state.entries.values[index].lastUse = state.uses
+            state.entries.values[index].inProgress += 1
+            return state.entries.values[index].peer
+        } ?? Peer(connection: connection)
+    }
+
+    /// It has its answer, or will have none.
+    func ended(_ connection: UInt32) {
+        state.withLock { state in
+            guard let index = state.entries.index(forKey: connection) else { return }
+            state.entries.values[index].inProgress -= 1
+        }
     }
 
     /// The dialer that the open connection belongs to.
@@ -122,16 +150,24 @@ final class Connections: Sendable {
             if isSecond || accept?(peer) == false { nng_pipe_close(pipe) }
         case NNG_PIPE_EV_ADD_POST:
             // A connection can be gone before its own ADD_POST: then there is no entry any more, and it never was open.
-            let peer: Peer? = state.withLock { state in
-                guard state.entries[pipe.id] != nil else { return nil }
-                state.entries[pipe.id]!.isOpen = true
+            let (peer, leaving): (Peer?, Peer?) = state.withLock { state in
+                guard let index = state.entries.index(forKey: pipe.id) else { return (nil, nil) }
+                state.uses += 1
+                state.entries.values[index].isOpen = true
+                state.entries.values[index].lastUse = state.uses
+                state.staying += 1
                 open.add(1, ordering: .acquiringAndReleasing)
-                return state.entries[pipe.id]!.peer
+                return (state.entries.values[index].peer, makeRoom(in: &state, for: pipe.id))
             }
             if let peer { onConnect?(peer) }
+            if let leaving {
+                nng_pipe_close(nng_pipe(id: leaving.connection))
+                limit?.onClose(leaving)
+            }
         case NNG_PIPE_EV_REM_POST:
             let peer: Peer? = state.withLock { state in
                 guard let entry = state.entries.removeValue(forKey: pipe.id) else { return nil }
+                if entry.isOpen, !entry.isLeaving { state.staying -= 1 }
                 if entry.isOpen { open.subtract(1, ordering: .acquiringAndReleasing) }
                 // What came over a connection that was taken may be here already, though it never was said to be open.
                 return entry.isOpen || entry.listener > 0 ? entry.peer : nil
@@ -143,5 +179,32 @@ final class Connections: Sendable {
         default:
             break
         }
+    }
+
+    /// Chooses who leaves when there are too many: the one that is idle the longest; if all have a request in progress,
+    /// the newcomer.
+    private func makeRoom(in state: inout State, for newcomer: UInt32) -> Peer? {
+        guard let limit, state.staying > limit.count else { return nil }
+        let idle = state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving && $0.value.inProgress == 0 }
+            .filter { $0.key != newcomer }
+        let leaving = idle.min { $0.value.lastUse < $1.value.lastUse }?.key ?? newcomer
+        state.entries[leaving]!.isLeaving = true
+        state.staying -= 1
+        return state.entries[leaving]!.peer
+    }
+}
+
+/// How many connections a socket has at most, so that others can connect.
+///
+/// Beyond that each newcomer has one closed that does nothing, the one that is idle the longest: its client dials again
+/// when it needs it.
+public struct ConnectionLimit: Sendable {
+    public var count: Int
+    /// One is closed for it; on one of nng's threads, must not block.
+    public var onClose: @Sendable (Peer) -> Void
+
+    public init(count: Int, onClose: @escaping @Sendable (Peer) -> Void = { _ in }) {
+        self.count = max(1, count)
+        self.onClose = onClose
     }
 }

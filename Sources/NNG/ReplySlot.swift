@@ -106,6 +106,7 @@ final class ReplySlot: @unchecked Sendable {
                     nng_msg_free(message)
                 }
                 core.busy.subtract(1, ordering: .acquiringAndReleasing)
+                core.endpoint.connections.ended(state.connection)
                 receive(&state)
             case .parked, .handling:
                 assertionFailure("an operation ended that was not in progress")
@@ -115,7 +116,7 @@ final class ReplySlot: @unchecked Sendable {
         case .nothing: break
         case .request(let raw, let number):
             let message = Message(owning: raw)
-            let peer = core.endpoint.connections.peer(message.connection)
+            let peer = core.endpoint.connections.began(message.connection)
             core.onRequest(Request(body: message.bytes, peer: peer, slot: self, number: number))
         case .deaf(let connection): nng_pipe_close(nng_pipe(id: connection))
         }
@@ -142,6 +143,7 @@ final class ReplySlot: @unchecked Sendable {
         state.signal { state in
             guard state.phase == .handling(number) else { return }
             core.busy.subtract(1, ordering: .acquiringAndReleasing)
+            core.endpoint.connections.ended(state.connection)
             receive(&state)
         }
     }

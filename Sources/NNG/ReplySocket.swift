@@ -26,18 +26,20 @@ public final class ReplySocket: Sendable {
     ///     peer that asks again and again and does not read the answers has a context for so long, and not for ever.
     ///     While more than half of the contexts are busy it is a tenth of that, and the connection is closed: else a
     ///     few such peers would have all contexts, again and again.
+    ///   - limit: of connections; nil: as many as there are descriptors.
     ///   - onDisconnect: a connection is gone; as `onRequest`.
     ///   - onRequest: called on nng's threads, several at once. It must not block, nor open or close any socket.
     public init(
         contexts: Int,
         maximumMessageSize: Int,
         sendTimeout: Duration = .seconds(1),
+        limit: ConnectionLimit? = nil,
         onDisconnect: (@Sendable (Peer) -> Void)? = nil,
         onRequest: @escaping @Sendable (Request) -> Void
     ) throws(NNGError) {
         core = try ReplyCore(
             contexts: contexts, maximumMessageSize: maximumMessageSize, sendTimeout: sendTimeout,
-            connections: Connections(onDisconnect: onDisconnect), onRequest: onRequest)
+            connections: Connections(onDisconnect: onDisconnect, limit: limit), onRequest: onRequest)
     }
 
     deinit {

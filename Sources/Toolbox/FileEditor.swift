@@ -47,6 +47,10 @@ extension ToolDefinition {
 public struct FileEditor: Tool {
     public var definition: ToolDefinition { .fileEditor }
 
+    /// A directory for each component of a path of usual length, the file, its successor and what undo needs. Calls are
+    /// done one after the other: those that wait leave theirs to one that is deeper.
+    public var descriptors: Int { 8 }
+
     /// One job after the other, off the caller's thread: a file system may hang.
     private let work: DispatchQueue
     private let secrets: [String]

@@ -43,6 +43,9 @@ public struct Terminal: Tool {
 
     public var definition: ToolDefinition { .terminal }
 
+    /// The socket to the supervisor, and the pipe with the command's output.
+    public var descriptors: Int { 2 }
+
     private let processes: ToolProcesses
     private let environment: CommandEnvironment
     private let outputLimit: Int

@@ -2,6 +2,9 @@
 public protocol Tool: Sendable {
     var definition: ToolDefinition { get }
 
+    /// The most descriptors of this process that a call has open at once, but for the moment in which it starts.
+    var descriptors: Int { get }
+
     /// Executes one call.
     ///
     /// Threads: callable from any thread, never blocks for longer than it takes to start a process. `onOutput` and

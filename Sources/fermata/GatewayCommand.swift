@@ -48,6 +48,8 @@ struct GatewayCommand: AsyncParsableCommand {
             configuration.hosts = host
             configuration.origins = origin
             configuration.requiresToken = !noAuth
+            // Each takes one descriptor, and while it is answered one more for the connection to the server.
+            configuration.connections = min(configuration.connections, max(8, (Int(raiseDescriptorLimit()) - 64) / 2))
             gateway = try await Gateway.start(
                 configuration, client: Client(controlURL: settings["control"], token: try ServerOptions.token()))
         } catch let error as GatewayError {

@@ -46,6 +46,13 @@ struct Stats: AsyncParsableCommand {
             "\(Self.bytes(stats.storeBytes)), log \(Self.bytes(stats.logBytes))" + (stats.storeIsFull ? ", FULL" : ""))
         line("memory", Self.bytes(stats.residentBytes))
         line("descriptors", "\(stats.descriptors) of \(stats.descriptorLimit)")
+        line(
+            "for effects",
+            "\(stats.effectDescriptors) of \(stats.effectDescriptorLimit), \(stats.effectsWaiting) effects wait for some")
+        line(
+            "connections",
+            "\(stats.controlConnections) for control, \(stats.connectionsClosed) closed for newcomers; "
+                + "\(stats.subscribers) subscribers, \(stats.subscribersRefused) turned away")
     }
 
     private func section(_ name: String) { Terminal.output.write(Terminal.output.paint(name, nil, bold: true) + "\n") }

@@ -3037,6 +3037,48 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._webhooksDead = newValue}
   }
 
+  /// now: model calls and tools that wait for descriptors
+  public var effectsWaiting: UInt64 {
+    get {_storage._effectsWaiting}
+    set {_uniqueStorage()._effectsWaiting = newValue}
+  }
+
+  /// now: that model calls and tools have, or are granted
+  public var effectDescriptors: UInt64 {
+    get {_storage._effectDescriptors}
+    set {_uniqueStorage()._effectDescriptors = newValue}
+  }
+
+  /// the most that they may have together
+  public var effectDescriptorLimit: UInt64 {
+    get {_storage._effectDescriptorLimit}
+    set {_uniqueStorage()._effectDescriptorLimit = newValue}
+  }
+
+  /// now
+  public var controlConnections: UInt64 {
+    get {_storage._controlConnections}
+    set {_uniqueStorage()._controlConnections = newValue}
+  }
+
+  /// now: connections of the event and text sockets
+  public var subscribers: UInt64 {
+    get {_storage._subscribers}
+    set {_uniqueStorage()._subscribers = newValue}
+  }
+
+  /// idle connections of the control socket that were closed for newcomers
+  public var connectionsClosed: UInt64 {
+    get {_storage._connectionsClosed}
+    set {_uniqueStorage()._connectionsClosed = newValue}
+  }
+
+  /// on the event and text sockets, for want of descriptors
+  public var subscribersRefused: UInt64 {
+    get {_storage._subscribersRefused}
+    set {_uniqueStorage()._subscribersRefused = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -8113,7 +8155,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -8145,6 +8187,13 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _leases: UInt64 = 0
     var _webhooksPending: UInt64 = 0
     var _webhooksDead: UInt64 = 0
+    var _effectsWaiting: UInt64 = 0
+    var _effectDescriptors: UInt64 = 0
+    var _effectDescriptorLimit: UInt64 = 0
+    var _controlConnections: UInt64 = 0
+    var _subscribers: UInt64 = 0
+    var _connectionsClosed: UInt64 = 0
+    var _subscribersRefused: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -8184,6 +8233,13 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _leases = source._leases
       _webhooksPending = source._webhooksPending
       _webhooksDead = source._webhooksDead
+      _effectsWaiting = source._effectsWaiting
+      _effectDescriptors = source._effectDescriptors
+      _effectDescriptorLimit = source._effectDescriptorLimit
+      _controlConnections = source._controlConnections
+      _subscribers = source._subscribers
+      _connectionsClosed = source._connectionsClosed
+      _subscribersRefused = source._subscribersRefused
     }
   }
 
@@ -8231,6 +8287,13 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 27: try { try decoder.decodeSingularUInt64Field(value: &_storage._leases) }()
         case 28: try { try decoder.decodeSingularUInt64Field(value: &_storage._webhooksPending) }()
         case 29: try { try decoder.decodeSingularUInt64Field(value: &_storage._webhooksDead) }()
+        case 40: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectsWaiting) }()
+        case 41: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectDescriptors) }()
+        case 42: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectDescriptorLimit) }()
+        case 43: try { try decoder.decodeSingularUInt64Field(value: &_storage._controlConnections) }()
+        case 44: try { try decoder.decodeSingularUInt64Field(value: &_storage._subscribers) }()
+        case 45: try { try decoder.decodeSingularUInt64Field(value: &_storage._connectionsClosed) }()
+        case 46: try { try decoder.decodeSingularUInt64Field(value: &_storage._subscribersRefused) }()
         default: break
         }
       }
@@ -8326,6 +8389,27 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._webhooksDead != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._webhooksDead, fieldNumber: 29)
       }
+      if _storage._effectsWaiting != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._effectsWaiting, fieldNumber: 40)
+      }
+      if _storage._effectDescriptors != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._effectDescriptors, fieldNumber: 41)
+      }
+      if _storage._effectDescriptorLimit != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._effectDescriptorLimit, fieldNumber: 42)
+      }
+      if _storage._controlConnections != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._controlConnections, fieldNumber: 43)
+      }
+      if _storage._subscribers != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._subscribers, fieldNumber: 44)
+      }
+      if _storage._connectionsClosed != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._connectionsClosed, fieldNumber: 45)
+      }
+      if _storage._subscribersRefused != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._subscribersRefused, fieldNumber: 46)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -8364,6 +8448,13 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._leases != rhs_storage._leases {return false}
         if _storage._webhooksPending != rhs_storage._webhooksPending {return false}
         if _storage._webhooksDead != rhs_storage._webhooksDead {return false}
+        if _storage._effectsWaiting != rhs_storage._effectsWaiting {return false}
+        if _storage._effectDescriptors != rhs_storage._effectDescriptors {return false}
+        if _storage._effectDescriptorLimit != rhs_storage._effectDescriptorLimit {return false}
+        if _storage._controlConnections != rhs_storage._controlConnections {return false}
+        if _storage._subscribers != rhs_storage._subscribers {return false}
+        if _storage._connectionsClosed != rhs_storage._connectionsClosed {return false}
+        if _storage._subscribersRefused != rhs_storage._subscribersRefused {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -118,6 +118,11 @@ final class Uploads: @unchecked Sendable {
         if [ENOSPC, EDQUOT, EFBIG].contains(number) {
             return Refusal(.storeFull, "there is no room for the checkpoint")
         }
+        if [EMFILE, ENFILE].contains(number) {
+            return Refusal(
+                .overloaded, "the checkpoint cannot be \(verb): the process has too many open descriptors",
+                retryAfterMs: 1000)
+        }
         return Refusal(.internalError, "the checkpoint cannot be \(verb): \(String(cString: strerror(number)))")
     }
 }

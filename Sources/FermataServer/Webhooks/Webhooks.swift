@@ -29,6 +29,8 @@ final class Webhooks: @unchecked Sendable {
         /// When there may be something due, µs since 1970.
         var looksAt: Int64 = 0
         var isFailing = false
+        /// Since when it waits because all endpoints together have as many attempts as they may, µs.
+        var waitsSince: Int64?
 
         init(_ endpoint: WebhookEndpoint) { self.endpoint = endpoint }
     }
@@ -43,12 +45,17 @@ final class Webhooks: @unchecked Sendable {
     private let askTokens: AskTokens
     private let inbox = Inbox<Item>()
     private let logger: Logger
+    /// Attempts that all endpoints may have at once, for want of descriptors.
+    private let mostAttempts: Int
+    private var attempts = 0
     private var lanes: [String: Lane] = [:]
     private var session: CurlSession?
     private var reader: JournalReader?
     private var settle: @Sendable (OutboxOutcome) -> Void = { _ in }
 
-    init(_ endpoints: [WebhookEndpoint], askTokens: AskTokens, logger: Logger) {
+    /// - Parameter descriptors: that all attempts may have together; at least those of one, if there are endpoints.
+    init(_ endpoints: [WebhookEndpoint], askTokens: AskTokens, descriptors: Int, logger: Logger) {
+        mostAttempts = descriptors / DescriptorPlan.connecting
         messages = WebhookMessages(endpoints: endpoints)
         self.askTokens = askTokens
         self.logger = logger
@@ -64,7 +71,7 @@ final class Webhooks: @unchecked Sendable {
         settle: @escaping @Sendable (OutboxOutcome) -> Void
     ) throws {
         guard isWanted else { return }
-        session = try CurlSession()
+        session = try CurlSession(idleConnections: mostAttempts)
         self.settle = settle
         for endpoint in messages.endpoints { lanes[endpoint.name] = Lane(endpoint) }
         startThread("fermata-hooks") { [self] in
@@ -86,13 +93,18 @@ final class Webhooks: @unchecked Sendable {
 
     private func main() {
         while true {
-            for lane in lanes.values where lane.looksAt <= Clock.now { fill(lane) }
+            // Who waits the longest for the others' ends comes first.
+            let ready = lanes.values.filter { $0.looksAt <= Clock.now }
+            for lane in ready.sorted(by: { $0.waitsSince ?? .max < $1.waitsSince ?? .max }) { fill(lane) }
             let next = lanes.values.map(\.looksAt).min() ?? .max
             let sleep = min(max(0, next - Clock.now), Self.longestSleep)
             for item in inbox.take(until: Clock.monotonic + sleep, atMost: 1024) {
                 switch item {
                 case .written: for lane in lanes.values { lane.looksAt = 0 }
-                case .ended(let attempt): end(attempt)
+                case .ended(let attempt):
+                    attempts -= 1
+                    for lane in lanes.values where lane.waitsSince != nil { lane.looksAt = 0 }
+                    end(attempt)
                 case .settled(let outcomes):
                     for outcome in outcomes {
                         lanes[outcome.key.endpoint]?.inFlight.remove(outcome.key)
@@ -108,19 +120,31 @@ final class Webhooks: @unchecked Sendable {
 
     /// Starts what is due as far as there are places.
     private func fill(_ lane: Lane) {
-        guard let reader, lane.inFlight.count < Self.attemptsAtOnce else {
+        // Where descriptors are few, each endpoint still has its part of them.
+        let most = min(Self.attemptsAtOnce, max(1, mostAttempts / lanes.count))
+        guard let reader, lane.inFlight.count < most else {
             // The end of one looks again.
             lane.looksAt = .max
             return
         }
         let now = Clock.now
+        guard attempts < mostAttempts else {
+            lane.looksAt = .max
+            lane.waitsSince = lane.waitsSince ?? now
+            return
+        }
+        lane.waitsSince = nil
         do {
             // Those in flight are still due in the journal.
             let due = try reader.dueMessages(to: lane.endpoint.name, through: now, limit: Self.attemptsAtOnce)
-            for row in due where lane.inFlight.count < Self.attemptsAtOnce && lane.inFlight.insert(row.key).inserted {
+            for row in due where lane.inFlight.count < most {
+                guard attempts < mostAttempts else { break }
+                guard lane.inFlight.insert(row.key).inserted else { continue }
+                attempts += 1
                 start(row, lane.endpoint, reader)
             }
             lane.looksAt = try reader.nextMessageDue(to: lane.endpoint.name, after: now) ?? .max
+            if attempts == mostAttempts { lane.waitsSince = now }
         } catch { die(logger, "the journal cannot be read", error) }
     }
 

@@ -16,6 +16,15 @@ enum LimitChecks {
         if let stats, stats.descriptors * 10 > hard * 9 {
             return [.problem("descriptors", "\(text): nearly all", do: remedy)]
         }
+        if let stats, stats.effectsWaiting > 0 {
+            let waiting =
+                "\(stats.effectsWaiting) model calls and tools wait for the \(stats.effectDescriptorLimit) that are theirs"
+            return [.warning("descriptors", "\(text): \(waiting)", do: remedy)]
+        }
+        if let stats, stats.subscribersRefused > 0 {
+            let refused = "\(stats.subscribersRefused) times a subscriber was turned away"
+            return [.warning("descriptors", "\(text): \(refused)", do: remedy)]
+        }
         return [
             hard < 4096
                 ? .warning("descriptors", "\(text): few for many clients, models and tools", do: remedy)

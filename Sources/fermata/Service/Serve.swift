@@ -196,17 +196,6 @@ private func takeEnvironment() -> [String: String] {
     return environment
 }
 
-/// As many descriptors as the kernel lets the process have: each client, model call and tool takes some.
-///
-/// - Returns: how many that are.
-private func raiseDescriptorLimit() -> UInt64 {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return UInt64(limit.rlim_max)
-}
-
 private func warnOfFewDescriptors(_ limit: UInt64, _ logger: Logger) {
     guard limit < 4096 else { return }
     logger.warning(

@@ -1,0 +1,73 @@
+internal import Glibc
+
+/// How the descriptors that the kernel lets the process have are divided, once, at its start.
+///
+/// Without a plan whoever comes first takes them all: 229 streams left none for the connection of the client that wanted
+/// to interrupt them. So each kind of use has a ceiling of its own, and the ceilings together are less than the limit.
+///
+/// | use | descriptors | beyond its ceiling |
+/// |---|---|---|
+/// | the server itself: store, sockets, threads, what is open for a moment | `own` | – |
+/// | connections of the control socket | 1 each | the one that is idle the longest is closed |
+/// | connections of the event and text sockets | 1 each | newcomers are closed; they dial again |
+/// | a model call | 4 until its connection is ready, then 1 | it waits |
+/// | a tool's call | as its tool says | it waits |
+/// | an attempt to deliver a webhook | 4 | it waits |
+/// | idle connections to models' servers | 1 each | the oldest is closed |
+struct DescriptorPlan: Sendable, Equatable {
+    /// Of the process, as the kernel has it.
+    let limit: Int
+    let control: Int
+    let subscribers: Int
+    let effects: Int
+    let webhooks: Int
+    let idle: Int
+
+    /// Of a transfer whose connection is not ready: a name is being resolved (a thread's two, and the resolver's one), or
+    /// two addresses are tried.
+    static let connecting = 4
+    /// What a server has open that does nothing: 25, and 4 of the thread that makes model calls. A test counts them.
+    static let idleServer = 29
+    /// With webhooks: their reader's, and those of their thread.
+    static let ofWebhooks = 7
+    /// What is open for a moment: three probes of the watchdog with both ends, two more at the start of a tool than it
+    /// keeps, one that counts descriptors, and one for whatever a library opens.
+    static let margin = 10
+
+    /// Reads that may wait at once: some connections are always left that can be closed for a newcomer.
+    var waitingReads: Int { control * 3 / 4 }
+
+    private static let least = (control: 6, subscribers: 2, effects: 4, webhooks: 4, idle: 1)
+
+    /// - Throws: `StartFailure` if there are too few to work with.
+    init(limit: Int, hasWebhooks: Bool) throws(StartFailure) {
+        let own = Self.idleServer + Self.margin + (hasWebhooks ? Self.ofWebhooks : 0)
+        let (leastWebhooks, least) = (hasWebhooks ? Self.least.webhooks : 0, Self.least)
+        let needed = own + least.control + least.subscribers + least.effects + leastWebhooks + least.idle
+        guard limit >= needed else {
+            throw StartFailure(
+                """
+                the process may have \(limit) descriptors, and the service needs \(needed) at least: raise LimitNOFILE= \
+                or ulimit -Hn
+                """)
+        }
+        let rest = limit - own
+        self.limit = limit
+        control = max(least.control, rest / 4)
+        subscribers = max(least.subscribers, rest / 6)
+        webhooks = hasWebhooks ? min(max(leastWebhooks, rest / 12), Self.connecting * Self.mostAttempts) : 0
+        idle = min(max(least.idle, rest / 16), Self.mostIdle)
+        effects = rest - control - subscribers - webhooks - idle
+    }
+
+    /// Of webhooks, at once: more than this is of no use.
+    private static let mostAttempts = 256
+    private static let mostIdle = 512
+
+    /// Of the process; what is unlimited has so many for the arithmetic here.
+    static var currentLimit: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        return Int(min(limit.rlim_cur, 1 << 24))
+    }
+}
