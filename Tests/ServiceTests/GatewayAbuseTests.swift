@@ -94,5 +94,126 @@ extension OneServerAtATime {
                 }
             }
         }
+
+        /// RFC 9112, 3.2: one Host and no other, and a target that is a URL names this gateway as well.
+        @Test func requestsForSomebodyElse() async throws {
+            try await Service.run { service in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    let host = "127.0.0.1:\(gateway.port)"
+                    func head(_ target: String, _ hosts: [String], _ version: String = "1.1") -> String {
+                        "GET \(target) HTTP/\(version)\r\n" + hosts.map { "\($0)\r\n" }.joined() + "\r\n"
+                    }
+                    for (request, status, code) in [
+                        (head("/health", ["Host: \(host)", "Host: evil.example"]), 400, "WRONG_HOST"),
+                        (head("/health", ["Host: evil.example", "Host: \(host)"]), 400, "WRONG_HOST"),
+                        (head("/health", ["Host: \(host)", "hOST: \(host)"]), 400, "WRONG_HOST"),
+                        (head("/health", []), 400, "WRONG_HOST"), (head("/health", [], "1.0"), 400, "WRONG_HOST"),
+                        (head("/health", ["Host:"]), 403, "WRONG_HOST"),
+                        (head("/health", ["Host: \(host)/x"]), 403, "WRONG_HOST"),
+                        (head("/health", ["Host: user@\(host)"]), 403, "WRONG_HOST"),
+                        (head("/health", ["Host: evil.example"]), 403, "WRONG_HOST"),
+                        (head("http://evil.example/health", ["Host: \(host)"]), 400, "WRONG_HOST"),
+                        (head("HTTP://evil.example/health", ["Host: \(host)"]), 400, "WRONG_HOST"),
+                        (head("https://evil.example", ["Host: \(host)"]), 400, "WRONG_HOST"),
+                        (head("http://\(host)/health", ["Host: evil.example"]), 403, "WRONG_HOST"),
+                        (head("http://user@\(host)/health", ["Host: \(host)"]), 400, "BAD_MESSAGE"),
+                        (head("http:///health", ["Host: \(host)"]), 400, "BAD_MESSAGE"),
+                        (head("ftp://\(host)/health", ["Host: \(host)"]), 400, "BAD_MESSAGE"),
+                        (head("health", ["Host: \(host)"]), 400, "BAD_MESSAGE"),
+                        ("CONNECT evil.example:80 HTTP/1.1\r\nHost: \(host)\r\n\r\n", 400, "BAD_MESSAGE"),
+                    ] {
+                        let connection = try #require(HTTPConnection(port: gateway.port))
+                        await connection.write(request)
+                        let response = try #require(await connection.response(), "\(request)")
+                        #expect(response.status == status && response.code == code, "\(request) \(response)")
+                        if status == 400 { #expect(await connection.read().isEmpty, "\(request)") }
+                    }
+                    // A proxy's form of a request that is meant.
+                    for target in ["http://\(host)/health", "HTTP://LOCALHOST:\(gateway.port)/health", "/health"] {
+                        let connection = try #require(HTTPConnection(port: gateway.port))
+                        await connection.write(head(target, ["Host: \(host)"]))
+                        #expect(await connection.response()?.status == 200, "\(target)")
+                    }
+                    // Upgrades are not taken; the request is answered.
+                    let upgrade = try #require(HTTPConnection(port: gateway.port))
+                    await upgrade.write(
+                        head("/health", ["Host: \(host)", "Connection: Upgrade", "Upgrade: websocket"]))
+                    #expect(await upgrade.response()?.status == 200)
+                    #expect(try await gateway.post("Stats", token: token).status == 200)
+                }
+            }
+        }
+
+        /// What came before is answered; then the connection is over.
+        @Test func somethingElseAfterARequest() async throws {
+            try await Service.run { service in
+                let token = try await service.token(.operate)
+                try await RunningGateway.run(service) { gateway in
+                    let host = "Host: 127.0.0.1:\(gateway.port)\r\n"
+                    let health = "GET /health HTTP/1.1\r\n\(host)\r\n"
+                    let stats = "POST /v1/Stats HTTP/1.1\r\n\(host)Authorization: Bearer \(token)\r\n"
+                        + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+                    let twoHosts = "GET /health HTTP/1.1\r\n\(host)\(host)\r\n"
+                    for rest in ["GARBAGE\r\n\r\n", "\u{0}\u{1}\u{2}\u{3}", "GET / HTTP/9.9\r\n\r\n", twoHosts, "{}"] {
+                        for (valid, count) in [(health, 1), (stats, 1), (health + stats + health, 3)] {
+                            let connection = try #require(HTTPConnection(port: gateway.port))
+                            await connection.write(valid + rest)
+                            let text = await connection.read { _ in false }
+                            let heads = text.components(separatedBy: "HTTP/1.1 ").dropFirst().map { $0.prefix(3) }
+                            #expect(heads == Array(repeating: "200", count: count) + ["400"], "\(rest): \(text)")
+                            #expect(text.hasSuffix("}"))
+                        }
+                    }
+                    // One that was said to be the last is.
+                    let last = try #require(HTTPConnection(port: gateway.port))
+                    await last.write("GET /health HTTP/1.1\r\n\(host)Connection: close\r\n\r\nGARBAGE\r\n\r\n")
+                    #expect(await last.response()?.status == 200)
+                }
+            }
+        }
+
+        /// Members of the families by which two servers are made to read one stream of bytes in two ways.
+        @Test func requestsThatCanBeReadInTwoWays() async throws {
+            try await Service.run { service in
+                let token = try await service.token(.operate)
+                try await RunningGateway.run(service) { gateway in
+                    let start = "POST /v1/Stats HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
+                        + "Authorization: Bearer \(token)\r\nContent-Type: application/json\r\n"
+                    let long = String(repeating: "x", count: 64 << 10)
+                    for request in [
+                        start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+                        start + "Content-Length: 2, 2\r\n\r\n{}", start + "Content-Length: +2\r\n\r\n{}",
+                        start + "Content-Length: -2\r\n\r\n{}", start + "Content-Length: 0x2\r\n\r\n{}",
+                        start + "Content-Length: 99999999999999999999999999\r\n\r\n{}",
+                        start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding: chunked, identity\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding : chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+                        start + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n",
+                        start + "X-Folded: one\r\n two\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "X-Nul: a\u{0}b\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "X-Control: a\u{1}b\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "X-Return: a\rb\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "X Space: a\r\nContent-Length: 2\r\n\r\n{}", start + ": a\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "no colon\r\nContent-Length: 2\r\n\r\n{}",
+                        "GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n", "GET /\u{0} HTTP/1.1\r\nHost: x\r\n\r\n",
+                        "GET  /health HTTP/1.1 \r\nHost: x\r\n\r\n", "GET /health\r\n\r\n", "G\u{e9}T / HTTP/1.1\r\n\r\n",
+                        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                    ] {
+                        let connection = try #require(HTTPConnection(port: gateway.port))
+                        await connection.write(request)
+                        let response = await connection.response()
+                        #expect(response?.status == 400, "\(request.prefix(300)) \(String(describing: response))")
+                        #expect(["BAD_MESSAGE", "WRONG_HOST"].contains(response?.code ?? ""), "\(request.prefix(300))")
+                        #expect(await connection.read().isEmpty, "\(request.prefix(300))")
+                    }
+                    #expect(try await gateway.post("Stats", token: token).status == 200)
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,164 @@
+import FermataClient
+import FermataProtocol
+import Foundation
+import Testing
+
+extension OneServerAtATime {
+    /// Descriptors run out: work waits, and whoever wants to interrupt it does not.
+    @Suite(.timeLimit(.minutes(3))) struct DescriptorTests {
+        private static func script(_ directory: String) -> String {
+            #"""
+            [
+              {"match": "user: stream", "text": "one two three four", "gate": "end", "gate_after_tokens": 2},
+              {"match": "user: tool",
+               "tool_calls": [{"name": "terminal", "arguments": {"command": "read -r line < \#(directory)/go"}}]},
+              {"match": "user: work", "tool_calls": [{"name": "search", "arguments": {"q": "pears"}}]},
+              {"match": "", "text": "Done."}
+            ]
+            """#
+        }
+
+        /// A newcomer's command, over a connection that nobody has had before.
+        private func newcomer<R: ControlRequest>(_ service: Service, _ request: R) async throws -> R.Reply {
+            let start = ContinuousClock.now
+            let reply = try await Client(controlURL: service.client.controlURL).send(request, timeout: .seconds(5))
+            let taken = ContinuousClock.now - start
+            #expect(taken < .seconds(1), "\(R.self) took \(taken)")
+            return reply
+        }
+
+        private func runs(_ service: Service) async throws -> [FermataRunSummary] {
+            var all: [FermataRunSummary] = []
+            var after = ""
+            repeat {
+                let page = try await service.client.send(
+                    FermataListRuns.with {
+                        $0.limit = 1000
+                        $0.after = after
+                    })
+                all += page.runs
+                after = page.next
+            } while !after.isEmpty
+            return all
+        }
+
+        @Test(arguments: [64, 128, 256]) func whoInterruptsIsNeverShutOut(_ limit: Int) async throws {
+            let pipes = try Service.temporaryDirectory()
+            defer { try? FileManager.default.removeItem(atPath: pipes) }
+            let go = try Fifo(in: pipes, named: "go")
+            let receiver = WebhookReceiver { _, _ in .silence }
+            defer { receiver.stop() }
+            try await Service.run(descriptors: limit, script: Self.script(pipes), webhook: receiver.url) {
+                service, model in
+                let worker = Worker(client: service.client)
+                try await worker.register(Worker.spec())
+                var work: [String] = []
+                for _ in 0..<5 { work.append(try await Worker.launch(service) { $0.task = "work" }) }
+                let offers = try await service.client.offers(to: "worker-1", of: ["search"])
+                try await worker.start(offers[0], leaseMs: 600_000)
+                // More of each than could ever be open.
+                var streams: [String] = []
+                var tools: [String] = []
+                for _ in 0..<limit / 2 {
+                    streams.append(try await service.launch("stream"))
+                    tools.append(try await service.launch("tool"))
+                }
+                var peers: [RawControl] = []
+                for number in 0..<200 {
+                    guard let peer = RawControl(service) else { continue }
+                    peer.send(
+                        try [Frame(FermataGetRun.with {
+                            $0.run = work[0]
+                            $0.until = [.stopped]
+                            $0.waitMs = 25_000
+                        })], as: UInt32(number + 1))
+                    peers.append(peer)
+                }
+                for socket in ["events", "text"] {
+                    for _ in 0..<100 {
+                        let path = "\(service.directory)/\(socket).sock"
+                        if let peer = RawControl(path: path, handshake: [0, 0x53, 0x50, 0, 0, 0x21, 0, 0]) {
+                            peers.append(peer)
+                        }
+                    }
+                }
+                // Until nothing more can begin.
+                var stats = try await newcomer(service, FermataStats())
+                while stats.effectsWaiting < UInt64(limit / 4) || stats.modelCallsInFlight + stats.toolsExecuting == 0 {
+                    try await Task.sleep(for: .milliseconds(50))
+                    stats = try await newcomer(service, FermataStats())
+                }
+                print("\(limit): \(stats.descriptors) open, \(stats.modelCallsInFlight) model calls and "
+                    + "\(stats.toolsExecuting) tools, \(stats.effectsWaiting) wait, \(stats.controlConnections) control, "
+                    + "\(stats.subscribers) subscribers, \(stats.subscribersRefused) refused")
+                #expect(stats.descriptors < stats.descriptorLimit && stats.descriptorLimit == UInt64(limit))
+                #expect(stats.effectDescriptors <= stats.effectDescriptorLimit)
+                #expect(stats.subscribersRefused > 0 && stats.connectionsClosed > 0)
+                // One that streams, one that waits for its turn, and one whose tool does.
+                for run in [streams[0], streams.last!, tools.last!] {
+                    let reply = try await newcomer(service, FermataInterrupt.with { $0.run = run })
+                    #expect([.paused, .pausing].contains(reply.run.status), "\(reply.run.status)")
+                    try await service.wait(run, .paused)
+                }
+                _ = try await newcomer(service, FermataPause.with { $0.run = streams[1] })
+                _ = try await newcomer(service, FermataHello())
+                _ = try await newcomer(service, FermataStop.with { $0.run = streams[2] })
+                for run in try await runs(service) { #expect(run.status != .failed, "\(run.failure)") }
+                // What waited begins when there is room, and nothing is lost of it.
+                peers = []
+                model.gates.open("end")
+                for _ in tools { go.send() }
+                for run in streams.dropFirst(3).dropLast() + tools.dropLast() {
+                    try await service.wait(run, .finished, .failed)
+                }
+                for run in [streams[0], streams.last!, tools.last!] {
+                    try await service.resume(run)
+                    try await service.wait(run, .finished, .failed)
+                }
+                let end = try await service.client.send(FermataStats())
+                #expect(end.effectsWaiting == 0 && end.modelCallsInFlight == 0 && end.toolsExecuting == 0)
+                #expect(end.effectDescriptors == 0, "\(end.effectDescriptors)")
+                for run in try await runs(service) {
+                    #expect([.finished, .waiting, .paused, .stopped].contains(run.status), "\(run.task) \(run.status)")
+                    #expect(!work.contains(run.id) || run.status == .waiting)
+                }
+                #expect(!service.serverLog.contains("level=error"), "\(service.serverLog)")
+                #expect(service.process.isRunning)
+            }
+        }
+
+        @Test func tooFewToWorkWithAreRefusedAtTheStart() async throws {
+            let directory = try Service.temporaryDirectory()
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            let service = Service(directory: directory, environment: ["LLM_MODEL": "openai/mock"], arguments: [])
+            try service.limit(descriptors: 48)
+            do {
+                try await service.start()
+                service.kill()
+                Issue.record("it started")
+            } catch let end as Service.Ended {
+                #expect(end.code == 1)
+                #expect(end.log.contains("may have 48 descriptors, and the service needs "), "\(end.log)")
+                #expect(end.log.contains("LimitNOFILE="))
+            }
+        }
+
+        /// What the plan takes for the server itself is what it has open.
+        @Test func anIdleServerHasWhatThePlanSays() async throws {
+            let receiver = WebhookReceiver()
+            defer { receiver.stop() }
+            for webhook in [nil, receiver.url] {
+                try await Service.run(descriptors: 200, script: #"[{"text": "Done."}]"#, webhook: webhook) { service, _ in
+                    // The thread that makes model calls is there after the first, the one that moves the log after 2 s.
+                    try await service.wait(try await service.launch(), .finished)
+                    try await service.ticks(4)
+                    let stats = try await Client(controlURL: service.client.controlURL).send(FermataStats())
+                    let own = stats.descriptors - stats.controlConnections - stats.subscribers
+                    print("with \(webhook == nil ? "no" : "a") webhook: \(own) descriptors of its own")
+                    // One or two idle connections to the model and the endpoint are in it.
+                    #expect(own <= (webhook == nil ? 29 : 36) + 2)
+                }
+            }
+        }
+    }
+}
