@@ -126,7 +126,7 @@ let package = Package(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
-        .testTarget(name: "JournalTests", dependencies: ["Journal", "SQLite"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["CStoreSeals", "Journal", "SQLite"], swiftSettings: settings),
         .target(name: "RawServer", path: "Tests/RawServer", swiftSettings: settings),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "RawServer"], swiftSettings: settings),
         .testTarget(

@@ -1,3 +1,4 @@
+import CStoreSeals
 import Glibc
 import Journal
 import SQLite
@@ -82,17 +83,7 @@ import Testing
     /// - Returns: whether the damage was named.
     private func use(_ copy: String, _ truth: Truth, _ what: String) throws -> Bool {
         do {
-            let journal = try SQLiteJournal(path: copy)
-            let reader = try journal.openReader()
-            let before = try Truth(reader, runs: Self.runs, requests: Self.requests)
-            #expect(before == truth, "\(what): something else is served")
-            let writer = try journal.openWriter()
-            var samples = Samples()
-            samples.offset = writer.lastOffset
-            try writer.commit(samples.batch(Samples.run(11), events: 1))
-            let after = try Truth(reader, runs: Self.runs, requests: Self.requests)
-            #expect(Array(after.events.dropLast()) == truth.events, "\(what): the past has changed")
-            try writer.end()
+            let after = try serve(copy, truth, what)
             // The file alone.
             for suffix in ["-wal", "-shm", ".mark"] { unlink(copy + suffix) }
             let end = try Truth(
@@ -105,6 +96,21 @@ import Testing
                 "\(what): \(error)")
             return true
         }
+    }
+
+    private func serve(_ copy: String, _ truth: Truth, _ what: String) throws -> Truth {
+        let journal = try SQLiteJournal(path: copy)
+        let reader = try journal.openReader()
+        let before = try Truth(reader, runs: Self.runs, requests: Self.requests)
+        #expect(before == truth, "\(what): something else is served")
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        samples.offset = writer.lastOffset
+        try writer.commit(samples.batch(Samples.run(11), events: 1))
+        let after = try Truth(reader, runs: Self.runs, requests: Self.requests)
+        #expect(Array(after.events.dropLast()) == truth.events, "\(what): the past has changed")
+        try writer.end()
+        return after
     }
 
     @Test func aFlippedBitBetweenTwoStartsIsNamedOrHasNoEffect() throws {
@@ -162,7 +168,7 @@ import Testing
                 let journal = try SQLiteJournal(path: copy)
                 let events = try journal.openReader().events(afterOffset: 0, maxBytes: .max, maxCount: .max)
                 #expect(events == acknowledged, "\(what): after a kill the past is another one")
-            } catch let error as JournalError {
+            } catch {
                 #expect([.corrupt, .behindMark, .notADatabase, .unreadable].contains(error.code), "\(what): \(error)")
                 isNamed = true
             }
@@ -315,20 +321,27 @@ import Testing
         try writer.commit(large)
         #expect(try writer.forgetRequests(before: 2, limit: 40) > 0)
         _ = try writer.checkpoint()
-        let inspection = try StoreInspection(path: path)
-        #expect(try inspection.integrityProblems(limit: 10).isEmpty)
         let backup = directory.file("backup")
         try write([], to: backup)
-        try inspection.copy(to: backup) { _, _ in }
+        do {
+            let inspection = try StoreInspection(path: path)
+            #expect(try inspection.integrityProblems(limit: 10).isEmpty)
+            try inspection.copy(to: backup) { _, _ in }
+        }
         #expect(try StoreInspection(path: backup).integrityProblems(limit: 10).isEmpty)
         try writer.end()
         let copy = try SQLiteJournal(path: backup).openReader()
         #expect(try copy.events(afterOffset: 0, maxBytes: .max, maxCount: .max).count == Int(samples.offset))
     }
 
-    /// frozen: the layout of a mark, an event's checksum, its chain, and a page's seal. A store of today is read by every
+    /// frozen: an event's checksum and chain, a page's seal, and the layout of a mark. A store of today is read by every
     /// version to come.
     @Test func theFormatsAreAsTheyWere() throws {
+        #expect(store_seal_hash("abc", 3, 0) == 0x78AF_5F94_892F_3950)
+        #expect(store_seal_hash("abc", 3, 1) != store_seal_hash("abc", 3, 0))
+        let body: [UInt8] = [1, 2, 3]
+        let sum = store_seal_event(1, 0x0190_0000_0001_7000, 0x8000_0000_0000_0001, 1, 1000, 1, body, 3)
+        #expect(sum == 2_341_626_901_607_139_424 && store_seal_chain(0, sum) == 6_181_762_506_205_148_319)
         let journal = try SQLiteJournal(path: path)
         let writer = try journal.openWriter()
         var samples = Samples()
@@ -339,6 +352,23 @@ import Testing
             let statement = try database.prepare("SELECT sum, chain FROM events ORDER BY offset")
             while try statement.step() { rows.append("\(statement.int64(at: 0)) \(statement.int64(at: 1))") }
         }
-        #expect(rows == ["?", "?"])
+        #expect(rows == ["2341626901607139424 6181762506205148319", "-5326549446484072860 5720830266231896288"])
+
+        func word(_ bytes: some Collection<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+        let mark = try bytes(of: path + ".mark")
+        let places = [0, 512].map { Array(mark.dropFirst($0).prefix(88)) }.filter { $0.count == 88 && $0[0] != 0 }
+        let last = try #require(places.max { word($0[72..<80]) < word($1[72..<80]) })
+        #expect(String(decoding: last.prefix(8), as: UTF8.self) == "FrmtMark")
+        #expect(word(last[24..<32]) == 2 && word(last[32..<40]) == 5_720_830_266_231_896_288)
+        #expect(word(last[40..<48]) == 2 && word(last[48..<56]) == 5_720_830_266_231_896_288)
+        #expect(word(last[80..<88]) == store_seal_hash(last, 80, 0))
+
+        try writer.end()
+        let file = try bytes(of: path)
+        #expect(file[20] == 8 && file.count % 4096 == 0)
+        for page in 0..<file.count / 4096 {
+            let bytes = Array(file[page * 4096..<(page + 1) * 4096])
+            #expect(word(bytes[4088...]) == store_seal_hash(bytes, 4088, UInt64(page + 1)), "page \(page + 1)")
+        }
     }
 }

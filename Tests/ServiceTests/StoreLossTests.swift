@@ -132,7 +132,7 @@ extension OneServerAtATime {
             let directory = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: directory) }
             try await mount("tmpfs", "-t", "tmpfs", "-o", "size=24m", "none", directory)
-            defer { _ = umount2(directory, Int32(MNT_DETACH.rawValue)) }
+            defer { _ = umount2(directory, Int32(MNT_DETACH)) }
             let service = Service(directory: directory, environment: [:], arguments: [])
             defer { service.kill() }
             try await service.start()

@@ -90,6 +90,6 @@ final class WaitingEffect: EffectInFlight {
         state.withLock { if case .begun(let work) = $0 { work } else { nil } }
     }
 
-    var textSoFar: String { begun?.textSoFar ?? "" }
-    var outputSoFar: ToolReply { begun?.outputSoFar ?? ToolReply(outcome: .callInterrupted, output: "") }
+    func takeText() -> String { begun?.takeText() ?? "" }
+    func takeOutput() -> ToolReply { begun?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") }
 }
