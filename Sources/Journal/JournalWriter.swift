@@ -209,10 +209,10 @@ public final class JournalWriter: JournalWriting {
     }
 
     public func end() throws(JournalError) {
+        journal.reserve.release()
         try transaction { try database.execute("UPDATE store SET in_use = 0") }
         try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
         mark.isOnDisk(StoreMark.Point(offset: lastOffset, chain: chain))
-        journal.reserve.release()
         close()
     }
 }

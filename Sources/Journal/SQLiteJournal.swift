@@ -41,10 +41,13 @@ public final class SQLiteJournal: Journal {
         let (id, isInUse) = try check.identity()
         // First the mark: a store that is in use has one.
         let mark = try StoreMark(ofStore: path, id: id, known: known, at: end, durability: options.durability)
-        if !isInUse {
+        guard !isInUse else { return mark }
+        do {
             try database.execute("UPDATE store SET in_use = 1")
             // In the file itself, for whoever copies that alone.
             _ = try database.passiveCheckpoint()
+        } catch where error.code == .full {
+            // A full disk does not keep a server from starting, which is needed to read and to export.
         }
         return mark
     }

@@ -54,8 +54,9 @@ struct StoreCheck {
     }
 
     /// Looks at the end of the store, where a file that was cut or overwritten shows it first: the last event must be
-    /// found by its run and number as well, and be the last one of its run's row; the last events must have their
-    /// checksums and follow each other. A few pages, whatever the size.
+    /// found by its run and number as well, be the last one of its run's row, have its checksum and follow the one before
+    /// it. A few pages, whatever the size: what is wrong further back is found when it is read, and keeps the other runs
+    /// from nothing.
     ///
     /// - Returns: where the store ends.
     func verifyTail(version: Int64) throws -> StoreMark.Point {
@@ -75,24 +76,20 @@ struct StoreCheck {
             }
             tail.reset()
             guard version >= StoreSchema.firstSealed else { return StoreMark.Point(offset: UInt64(offset)) }
-            return try verifyChain(after: max(0, offset - 256))
+            return try verifyLast(UInt64(offset))
         }
     }
 
-    private func verifyChain(after offset: Int64) throws -> StoreMark.Point {
-        var point = StoreMark.Point(offset: UInt64(offset), chain: try chain(at: UInt64(offset)) ?? 0)
-        let rows = try database.prepare(
-            "SELECT \(Statement.eventColumns), chain FROM events WHERE offset > ?1 ORDER BY offset")
-        try rows.bind(offset, at: 1)
-        while try rows.step() {
-            let event: EventRow
-            do { event = try rows.eventRow() } catch { throw failure(.corrupt, "the store is damaged: \(error)") }
-            let chain = store_seal_chain(point.chain, event.sum)
-            guard event.offset == point.offset + 1, rows.uint64(bitPatternAt: 7) == chain else {
-                throw failure(
-                    .corrupt, "the store is damaged: the event at offset \(event.offset) does not follow the one before it")
-            }
-            point = StoreMark.Point(offset: event.offset, chain: chain)
+    private func verifyLast(_ offset: UInt64) throws -> StoreMark.Point {
+        let row = try database.prepare("SELECT \(Statement.eventColumns), chain FROM events WHERE offset = ?1")
+        try row.bind(Int64(offset), at: 1)
+        guard try row.step() else { throw failure(.corrupt, "the store is damaged: the last event is missing") }
+        let event: EventRow
+        do { event = try row.eventRow() } catch { throw failure(.corrupt, "the store is damaged: \(error)") }
+        let point = StoreMark.Point(offset: offset, chain: row.uint64(bitPatternAt: 7))
+        if let before = try chain(at: offset - 1), store_seal_chain(before, event.sum) != point.chain {
+            throw failure(
+                .corrupt, "the store is damaged: the event at offset \(offset) does not follow the one before it")
         }
         return point
     }
