@@ -67,8 +67,9 @@ extension SQLiteError {
         self.init(
             extendedCode: extendedCode,
             message: damage ?? String(cString: isOfThisCall ? sqlite3_errmsg(connection) : sqlite3_errstr(result)),
-            systemError: isOfThisCall ? connection.map { sqlite3_system_errno($0) } ?? 0 : 0,
-            sql: sql)
+            // Which statement came upon a damaged page says nothing of the damage.
+            systemError: isOfThisCall && damage == nil ? connection.map { sqlite3_system_errno($0) } ?? 0 : 0,
+            sql: damage == nil ? sql : nil)
     }
 
     /// The page that this thread was refused last; nil: there was none.

@@ -1,6 +1,7 @@
 import FermataProtocol
 import Foundation
 import MockModel
+import SQLite
 import Testing
 
 extension OneServerAtATime {
@@ -19,18 +20,10 @@ extension OneServerAtATime {
         }
 
         /// Runs a statement with another program's SQLite, which moves the log into the store's file when it closes.
-        private func sqlite(_ statement: String, in directory: String) async throws -> URL {
-            let store = URL(fileURLWithPath: directory + "/fermata.db")
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = [
-                "python3", "-c",
-                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]).fetchall(); c.commit(); c.close()",
-                store.path, statement,
-            ]
-            try process.run()
-            try #require(await process.exitCode() == 0)
-            return store
+        private func sqlite(_ statement: String, in directory: String) throws -> URL {
+            let store = directory + "/fermata.db"
+            try Database(path: store, access: .readWrite, pages: .sealed).execute(statement)
+            return URL(fileURLWithPath: store)
         }
 
         @Test func aDirectoryThatCannotBeMadeOrWritten() async throws {
@@ -64,7 +57,7 @@ extension OneServerAtATime {
             try await Service.run(script: "[]") { service, _ in
                 try await service.launch("")
                 #expect(await service.terminate() == 0)
-                let store = try await sqlite("PRAGMA user_version = 9999", in: service.directory)
+                let store = try sqlite("PRAGMA user_version = 9999", in: service.directory)
                 let bytes = try Data(contentsOf: store)
                 try await refused(service.directory, says: "newer Fermata: its schema is 9999")
                 #expect(try Data(contentsOf: store) == bytes)
@@ -75,7 +68,7 @@ extension OneServerAtATime {
             try await Service.run(script: "[]") { service, _ in
                 try await service.launch("")
                 #expect(await service.terminate() == 0)
-                let store = try await sqlite("SELECT count(*) FROM events", in: service.directory)
+                let store = try sqlite("SELECT count(*) FROM events", in: service.directory)
                 var bytes = try Data(contentsOf: store)
                 bytes.replaceSubrange(4096..<bytes.count, with: Data(repeating: 0xA5, count: bytes.count - 4096))
                 try bytes.write(to: store)
@@ -89,7 +82,7 @@ extension OneServerAtATime {
                 let damaged = try await service.launch("")
                 let whole = try await service.launch("")
                 #expect(await service.terminate() == 0)
-                _ = try await sqlite("UPDATE events SET body = x'FF' WHERE offset = 1", in: service.directory)
+                _ = try sqlite("UPDATE events SET body = x'FF' WHERE offset = 1", in: service.directory)
                 try await service.start()
                 try await service.refused(.internalError) { try await service.send(damaged, "hello") }
                 try await service.refused(.internalError) { _ = try await service.events(damaged) }
