@@ -17,8 +17,9 @@ final class CommandOutput: Sendable {
         var isTaken = false
 
         /// - Returns: what was held back and belongs to the output if nothing follows, and the whole.
-        mutating func end() -> (rest: [UInt8], output: ToolOutput) {
-            let rest = repair.repair(mask.finish()) + repair.finish()
+        mutating func end() -> (rest: ReplacedText, output: ToolOutput) {
+            var rest = repair.repair(mask.finish())
+            rest.append(repair.finish())
             kept.append(rest)
             return (rest, kept.output(repaired: repair.repaired))
         }
@@ -69,22 +70,22 @@ private struct LiveRate: Sendable {
     private var passed = 0
     private var omitted: UInt64 = 0
 
-    mutating func pass(_ text: [UInt8], at now: MonotonicTime) -> String {
+    mutating func pass(_ text: ReplacedText, at now: MonotonicTime) -> String {
         if now.nanoseconds - windowStart.nanoseconds >= LiveRate.window {
             windowStart = now
             passed = 0
         }
         guard passed < LiveRate.bytesPerWindow else {
-            omitted += UInt64(text.count)
+            omitted += UInt64(text.originalCount)
             return ""
         }
-        passed += text.count
+        passed += text.bytes.count
         return finish(text)
     }
 
     /// The text, after a line for what was left out before it.
-    mutating func finish(_ text: [UInt8]) -> String {
-        let text = String(decoding: text, as: UTF8.self)
+    mutating func finish(_ text: ReplacedText) -> String {
+        let text = String(decoding: text.bytes, as: UTF8.self)
         if omitted == 0 { return text }
         defer { omitted = 0 }
         return "\n" + HeadAndTail.mark(omitted: omitted) + text

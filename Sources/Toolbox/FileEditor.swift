@@ -31,6 +31,7 @@ extension ToolDefinition {
             },"required":["command","path"],"additionalProperties":false}
             """,
         idempotent: false,
+        reading: ("command", "view"),
         parallel: false
     )
 }
@@ -91,8 +92,8 @@ public struct FileEditor: Tool {
 
     private static func masked(_ text: String, _ secrets: [String]) -> String {
         var mask = SecretMask(secrets)
-        let bytes = Array(text.utf8).withUnsafeBytes { mask.mask($0) }
-        return String(decoding: bytes + mask.finish(), as: UTF8.self)
+        let bytes = Array(text.utf8).withUnsafeBytes { mask.mask($0) }.bytes
+        return String(decoding: bytes + mask.finish().bytes, as: UTF8.self)
     }
 }
 

@@ -15,18 +15,18 @@ struct SecretMask: Sendable {
     }
 
     /// What can be passed on after these bytes.
-    mutating func mask(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        if secrets.isEmpty { return Array(bytes) }
+    mutating func mask(_ bytes: UnsafeRawBufferPointer) -> ReplacedText {
+        if secrets.isEmpty { return ReplacedText(bytes: Array(bytes)) }
         held.append(contentsOf: bytes)
         return drain(isLast: false)
     }
 
     /// What was held back, at the end of the stream. A beginning of a secret that is long enough to be one is masked.
-    mutating func finish() -> [UInt8] { secrets.isEmpty ? [] : drain(isLast: true) }
+    mutating func finish() -> ReplacedText { secrets.isEmpty ? ReplacedText() : drain(isLast: true) }
 
-    private mutating func drain(isLast: Bool) -> [UInt8] {
-        var passed: [UInt8] = []
-        passed.reserveCapacity(held.count)
+    private mutating func drain(isLast: Bool) -> ReplacedText {
+        var passed = ReplacedText()
+        passed.bytes.reserveCapacity(held.count)
         let kept = held.withUnsafeBytes { bytes -> Int in
             var position = 0
             // The next place of each secret; searched again only once we are past it.
@@ -43,18 +43,18 @@ struct SecretMask: Sendable {
                 }
                 // A match inside what may be the beginning of a longer secret waits with it.
                 guard let match, isLast || match.start < open else { break }
-                passed.append(contentsOf: bytes[position..<match.start])
-                passed.append(contentsOf: SecretMask.replacement)
+                passed.bytes.append(contentsOf: bytes[position..<match.start])
+                passed.append(SecretMask.replacement, for: match.length)
                 position = match.start + match.length
                 if position > open { open = SecretMask.openEnd(of: bytes, from: position, secrets: secrets) }
             }
             open = max(open, position)
-            passed.append(contentsOf: bytes[position..<open])
+            passed.bytes.append(contentsOf: bytes[position..<open])
             guard isLast else { return open }
             if bytes.count - open >= CommandEnvironment.minimumSecretLength {
-                passed.append(contentsOf: SecretMask.replacement)
+                passed.append(SecretMask.replacement, for: bytes.count - open)
             } else {
-                passed.append(contentsOf: bytes[open...])
+                passed.bytes.append(contentsOf: bytes[open...])
             }
             return bytes.count
         }

@@ -33,20 +33,27 @@ public protocol ToolExecution: Sendable {
 }
 
 /// What a tool is, as data: name, description, JSON Schema of its arguments as text.
-public struct ToolDefinition: Sendable, Equatable {
+public struct ToolDefinition: Sendable {
     public var name: String
     public var description: String
     public var parametersJSON: String
-    /// A call may run again after a crash without harm.
+    /// Any call may run again after a crash without harm.
     public var idempotent: Bool
+    /// Calls that change nothing, of a tool of which others do: those with this text as this argument. They may run
+    /// again as well.
+    public var reading: (argument: String, value: String)?
     /// A call may run beside its neighbours in a step.
     public var parallel: Bool
 
-    public init(name: String, description: String, parametersJSON: String, idempotent: Bool, parallel: Bool) {
+    public init(
+        name: String, description: String, parametersJSON: String, idempotent: Bool,
+        reading: (argument: String, value: String)? = nil, parallel: Bool
+    ) {
         self.name = name
         self.description = description
         self.parametersJSON = parametersJSON
         self.idempotent = idempotent
+        self.reading = reading
         self.parallel = parallel
     }
 }

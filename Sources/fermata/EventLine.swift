@@ -82,6 +82,7 @@ struct EventLine {
         case .messageQueued(let message): message.text
         case .modelAnswered(let answer): answer.text
         case .modelCut(let cut): cut.text
+        case .modelFailed(let failed): failed.text
         case .callEnded(let ended): ended.output
         case .askOpened(let ask):
             [ask.question, ask.context, ask.arguments.isEmpty ? "" : "\(ask.tool) \(ask.arguments)"]

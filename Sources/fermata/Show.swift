@@ -56,6 +56,32 @@ struct Show: AsyncParsableCommand {
             line("worker", "waits for a worker that serves \(tool)\(note)")
         }
         if !summary.lastMessage.isEmpty { print("\n\(summary.lastMessage)") }
+        if let partial = try await partialText(of: summary) {
+            print("\nOf the answer that was not completed there is:\n\(partial)")
+        }
+    }
+
+    /// What had come of the run's last model call before it failed or was cut, if it was and if anything had.
+    private func partialText(of run: FermataRunSummary) async throws -> String? {
+        var text: String?
+        var read = FermataReadEvents.with {
+            $0.run = run.id
+            // Who has a hold, asks or messages after a failure has a few events after it; not thousands.
+            $0.after = run.lastSeq > 100 ? run.lastSeq - 100 : 0
+        }
+        while true {
+            let reply = try await server.client.send(read)
+            for event in reply.events {
+                switch event.kind {
+                case .modelFailed(let failed): text = failed.text
+                case .modelCut(let cut): text = cut.text
+                case .modelCalled, .modelAnswered: text = nil
+                default: break
+                }
+            }
+            guard reply.more, let last = reply.events.last else { return text?.isEmpty == false ? text : nil }
+            read.after = last.seq
+        }
     }
 
     private func line(_ name: String, _ value: String) { print("\(name.padding(to: 11))\(value)") }

@@ -66,6 +66,9 @@ final class TranscriptPrinter: Sendable {
             case .modelCut(let cut):
                 complete(cut.text, of: .model(step: cut.step, attempt: cut.attempt), &state)
                 line(event, withText: false, &state)
+            case .modelFailed(let failed):
+                complete(failed.text, of: .model(step: failed.step, attempt: failed.attempt), &state)
+                line(event, withText: false, &state)
             case .callEnded(let ended) where ended.attempt > 0:
                 complete(ended.output, of: .tool(call: ended.number, attempt: ended.attempt), &state)
                 line(event, withText: false, &state)

@@ -110,6 +110,50 @@ import Testing
         }
     }
 
+    /// Of the tool's own bytes, whatever stands for them: between the head that is shown and the tail.
+    @Test func whatIsLeftOutIsCountedInTheToolsBytes() {
+        /// The tool's bytes, and what is shown for them.
+        let pieces: [(own: [UInt8], shown: String)] = [
+            (Array("line\n".utf8), "line\n"), ([0xFF], "\u{FFFD}"), ([0xF0, 0x9F, 0x8E, 0x20], "\u{FFFD} "),
+            (Array("€".utf8), "€"), (Array("0123456789abcdef".utf8), "****"), ([0xE2, 0x82, 0x0A], "\u{FFFD}\n"),
+        ]
+        var random = SplitMix(state: 7)
+        for round in 0..<300 {
+            let limit = 64 + round
+            let chosen = (0..<200).map { _ in pieces.randomElement(using: &random)! }
+            let bytes = chosen.flatMap(\.own)
+            let cut = Int.random(in: 0...bytes.count, using: &random)
+            for chunks in [[bytes], bytes.map { [$0] }, [Array(bytes[..<cut]), Array(bytes[cut...])]] {
+                let (_, output) = play(chunks, secrets: ["0123456789abcdef"], limit: limit)
+                let parts = output.text.split(separator: "[… \(output.omittedBytes) bytes left out …]\n")
+                #expect(parts.count == 2 && output.repaired)
+                // The reference: each piece is where its first byte is shown. The head is a beginning of the text, but for
+                // a line break that may have been put there; the tail is an end.
+                let whole = chosen.map(\.shown).joined()
+                let isWhole = whole.utf8.starts(with: parts[0].utf8) && parts[0].utf8.count <= limit - limit / 2
+                let head = parts[0].utf8.count - (isWhole ? 0 : 1)
+                let tail = whole.utf8.count - parts[1].utf8.count
+                #expect(whole.hasSuffix(parts[1]) && head <= tail)
+                var (offset, omitted) = (0, 0)
+                for piece in chosen {
+                    for unit in units(piece) {
+                        if (head..<tail).contains(offset) { omitted += unit.own }
+                        offset += unit.shown
+                    }
+                }
+                #expect(output.omittedBytes == UInt64(omitted), "limit \(limit), \(chunks.count) chunks")
+            }
+        }
+    }
+
+    /// Of a piece what belongs together: a replacement stands for all of its bytes at its first, others each for themselves.
+    private func units(_ piece: (own: [UInt8], shown: String)) -> [(own: Int, shown: Int)] {
+        if piece.shown == "****" { return [(piece.own.count, 1)] + Array(repeating: (0, 1), count: 3) }
+        guard piece.shown.hasPrefix("\u{FFFD}") else { return piece.own.map { _ in (1, 1) } }
+        let rest = piece.shown.utf8.count - 3
+        return [(piece.own.count - rest, 1), (0, 1), (0, 1)] + Array(repeating: (1, 1), count: rest)
+    }
+
     @Test func liveOutputHasABoundedRate() {
         let output = CommandOutput(secrets: [], limit: 1000)
         let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
@@ -125,6 +169,11 @@ import Testing
         #expect(marks == 9)
         #expect(end.live == "\n[… \(96 * 65536) bytes left out …]\n")
         #expect(end.output.omittedBytes == 65_536_000 - 1000)
+        let broken = CommandOutput(secrets: [], limit: 1000)
+        for _ in 0..<10 {
+            _ = [UInt8](repeating: 0xFF, count: 200_000).withUnsafeBytes { broken.append($0, at: Self.now) }
+        }
+        #expect(broken.finish().live == "\n[… 1800000 bytes left out …]\n")
     }
 }
 
