@@ -35,6 +35,12 @@ extension Run {
         }
     }
 
+    /// Bytes of the texts in it, but for those of its tools: what makes one run larger than another.
+    public var textBytes: Int {
+        systemPrompt.utf8.count + lastMessage.utf8.count + calls.reduce(0) { $0 + $1.arguments.utf8.count }
+            + openAsks.reduce(0) { $0 + $1.opened.format.schema.utf8.count + $1.opened.defaultAnswer.utf8.count }
+    }
+
     /// The calls of the current step, for `GetRun`.
     public var callMessages: [FermataCall] {
         calls.map { call in

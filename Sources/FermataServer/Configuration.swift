@@ -81,8 +81,10 @@ public struct Configuration: Sendable {
     static let maximumTextBytes = 1 << 20
     /// The most that a model may answer at once, in bytes: its event has to fit into a message.
     static let maximumAnswerBytes = 2 << 20
-    /// Runs with nothing in flight that stay in memory because they were touched last.
-    static let recentRuns = 256
+    /// How long a run that nothing goes on of stays in memory after it was touched, µs, and the most that all of them may
+    /// have together, in bytes: after this they cost nothing, and before it no more than that.
+    static let recentRunTime: Int64 = 10_000_000
+    static let recentRunBytes = 4 << 20
 
     /// Encoded history that is kept for the next model calls of all runs together, in bytes.
     static let historyBytes = 64 << 20

@@ -99,6 +99,7 @@ extension RunLoop {
             due[id] = resident.current.due.map { max($0, Clock.now + 1_000_000) }
             keepLeases(of: resident, wanted: resident.current.wanted)
             if resident.current.seq == 0 { residents[id] = nil }
+            touch(id)
         }
         for (command, _) in done.commands {
             command.reply(.failure(.notWritten))
@@ -184,20 +185,6 @@ extension RunLoop {
         }
     }
 
-    /// A run with nothing in flight is rows and nothing else, but for the ones that were touched last.
-    private func evict() {
-        while recent.count > Configuration.recentRuns {
-            let oldest = recent.removeFirst()
-            guard let resident = residents[oldest.run], resident.touched == oldest.touched else { continue }
-            guard resident.inFlight.isEmpty, !resident.current.isActive else { continue }
-            staleSnapshots.leaves(resident.durable.run)
-            residents[oldest.run] = nil
-            due[oldest.run] = nil
-            published.remove(oldest.run)
-            effects.forget(oldest.run)
-        }
-    }
-
     /// Gives every run that had something in flight the news that it is lost, before anyone can ask.
     func recover() throws {
         for row in try reader.activeRuns() {
@@ -238,6 +225,7 @@ extension RunLoop {
             return nil
         }
         reside(loaded)
+        touch(id)
         return loaded.run
     }
 

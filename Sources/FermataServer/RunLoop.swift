@@ -81,9 +81,8 @@ final class RunLoop: @unchecked Sendable {
     var nextOffset: UInt64 = 1
     /// Times at which runs in memory want to be told that time has passed, µs since 1970; the journal has the others.
     var due: [RunID: Int64] = [:]
-    /// Residents with nothing in flight, in the order in which they were touched, some of them more than once.
-    var recent: [(run: RunID, touched: UInt64)] = []
-    var touches: UInt64 = 0
+    /// Residents that nothing goes on of.
+    var recent = RecentRuns()
     /// Ends of effects that a full store could not take; tried again with the next tick.
     var deferred: [Item] = []
     var staleSnapshots = StaleSnapshots()
@@ -381,12 +380,6 @@ final class RunLoop: @unchecked Sendable {
         residents[run.id] = resident
         due[run.id] = run.due
         published.set(resident.current)
-    }
-
-    func touch(_ id: RunID) {
-        touches += 1
-        residents[id]?.touched = touches
-        recent.append((id, touches))
     }
 
     /// A failure after which nobody knows what is true: the next start reads it from the journal.
