@@ -131,9 +131,13 @@ extension Client {
     /// Waits until a run has had one of these statuses, for as long as it takes, a restart of the server included.
     ///
     /// The answer is the run as it is then, which may have moved on already.
+    ///
+    /// - Parameter statuses: at least one.
+    /// - Throws: `refused` with `WRONG_STATUS` as soon as none of them can come any more: the run was stopped.
     public func wait(
         for statuses: [FermataStatus], run: String
     ) async throws(ClientError) -> FermataRunSummary {
+        precondition(!statuses.isEmpty, "a status to wait for is needed")
         let id = try await send(FermataGetRun.with { $0.run = run }).run.id
         let get = FermataGetRun.with {
             $0.run = id

@@ -137,8 +137,9 @@ extension ErrorCode {
 
     public static let wrongStatus = ErrorCode(
         name: "WRONG_STATUS", class: .state, retryable: false,
-        cause: "The command is not possible in the run's status, which the message names.",
-        remedy: "See the table of statuses and commands.")
+        cause: "The command is not possible in the run's status, which the message names; or the status that is waited for "
+            + "cannot come any more.",
+        remedy: "See the table of statuses and commands; do not wait any longer.")
     public static let stale = ErrorCode(
         name: "STALE", class: .state, retryable: false,
         cause: "The run has moved on since the if_seq that the command names.",

@@ -82,7 +82,7 @@ final class CallOffers: Sendable {
             switch ending {
             case .there(let reply): poll.complete(.success(reply))
             case .run, .events: answer(poll)
-            case .timedOut: poll.complete(.success([]))
+            case .never, .timedOut: poll.complete(.success([]))
             }
         }
         guard let waiter else {

@@ -35,7 +35,7 @@ extension Control {
                 // The loop has other things to do than to encode for as many as may wait.
                 answers.run { complete(Result { try self.reply(run, get, matched: true) }) }
             case .there(let reply): complete(.success(reply))
-            case .events, .timedOut: look(id, get, complete)
+            case .events, .never, .timedOut: look(id, get, complete)
             }
         }
         guard let number else {
@@ -49,12 +49,13 @@ extension Control {
             case .success(let bytes):
                 guard let reply = try? FermataGetRunReply(serializedBytes: bytes), reply.matched else { return }
                 waiters.finish(number, .there(bytes))
-            case .failure: waiters.finish(number, .timedOut)
+            // There is no such run, or none of the statuses can come: whoever waits is told.
+            case .failure: waiters.finish(number, .never)
             }
         }
     }
 
-    /// Answers with the run as it is now.
+    /// Answers with the run as it is now; refuses a wait for what cannot come any more.
     private func look(_ id: RunID, _ get: FermataGetRun, _ complete: @escaping Exchange.Completion) {
         if let known = published[id] {
             complete(Result { try reply(known.run, get, matched: get.until.contains(known.status)) })
@@ -78,16 +79,23 @@ extension Control {
                         throw Refusal(.noSuchRun, "there is no run \(id)")
                     }
                     let summary = try FermataRunSummary(serializedBytes: row.summary)
+                    let matched = get.until.contains(summary.status)
+                    if !matched, get.waitsInVain(canStillBe: summary.canStillBe) {
+                        throw Refusal.neverComes(get.until, after: summary.status)
+                    }
                     return try FermataGetRunReply.with {
                         $0.run = summary
-                        $0.matched = get.until.contains(summary.status)
+                        $0.matched = matched
                     }.serializedBytes()
                 })
         }
     }
 
     private func reply(_ run: Run, _ get: FermataGetRun, matched: Bool) throws -> [UInt8] {
-        try FermataGetRunReply.with {
+        if !matched, get.waitsInVain(canStillBe: run.canStillBe) {
+            throw Refusal.neverComes(get.until, after: run.status)
+        }
+        return try FermataGetRunReply.with {
             $0.run = run.summary
             $0.matched = matched
             if get.calls {
@@ -265,5 +273,22 @@ extension RunFilter {
         }
         if list.createdAfterAt != 0 { createdAfter = list.createdAfterAt }
         if list.createdBeforeAt != 0 { createdBefore = list.createdBeforeAt }
+    }
+}
+
+extension FermataGetRun {
+    /// Whether it waits, and for nothing that can come.
+    fileprivate func waitsInVain(canStillBe: (FermataStatus) -> Bool) -> Bool {
+        waitMs > 0 && !until.isEmpty && !until.contains(where: canStillBe)
+    }
+}
+
+extension Refusal {
+    /// A read waits for statuses that the run cannot come to have any more.
+    fileprivate static func neverComes(_ wanted: [FermataStatus], after now: FermataStatus) -> Refusal {
+        let names = wanted.map(\.protocolName).joined(separator: " or ")
+        return Refusal(
+            .wrongStatus, "the run is \(now.protocolName) and will never be \(names) any more",
+            details: ["status": now.protocolName])
     }
 }

@@ -13,6 +13,8 @@ final class Waiters: Sendable {
         case there([UInt8])
         /// Events were committed; read them.
         case events
+        /// The run can come to have none of the statuses any more.
+        case never
         case timedOut
     }
 
@@ -83,6 +85,7 @@ final class Waiters: Sendable {
         finish { waiter in
             switch waiter.condition {
             case .status(run.id, let wanted) where !wanted.isDisjoint(with: statuses): .run(run.run)
+            case .status(run.id, let wanted) where !wanted.contains(where: run.run.canStillBe): .never
             case .event(nil, _): .events
             case .event(run.id, let after) where run.seq > after: .events
             default: nil

@@ -29,7 +29,9 @@ struct Wait: AsyncParsableCommand {
 
             EXIT CODES
               0   the status is there; without --for: FINISHED
-              10  WAITING   11  PAUSED   12  FAILED   13  STOPPED   (without --for)
+              10  WAITING   11  PAUSED   12  FAILED   (without --for)
+              13  STOPPED; with --for too: then no other status can come any more
+              1   IDLE cannot come any more: the run has begun
 
             EXAMPLES
               fermata wait 01a1fd79 && echo done
@@ -46,7 +48,16 @@ struct Wait: AsyncParsableCommand {
         let wanted = statuses.isEmpty ? FermataStatus.atRest : statuses
         let progress = Progress(server.client, run: run, waitsFor: wanted.map(\.protocolName).joined(separator: ", "))
         defer { progress.end() }
-        let summary = try await server.client.wait(for: wanted, run: run)
+        let summary: FermataRunSummary
+        do throws(ClientError) {
+            summary = try await server.client.wait(for: wanted, run: run)
+        } catch {
+            progress.end()
+            guard case .refused(let refusal) = error, refusal.code == ErrorCode.wrongStatus.name else { throw error }
+            Failure.say(error.description)
+            let isStopped = refusal.details.contains { $0.key == "status" && $0.value == "STOPPED" }
+            throw ExitCode(isStopped ? Failure.code(for: .stopped) : Failure.refused)
+        }
         progress.end()
         if server.json { return try server.print(json: summary) }
         print("\(summary.id)  \(summary.status.protocolName)")

@@ -56,6 +56,10 @@ struct Send: AsyncParsableCommand {
                 progress.end()
                 Failure.say("the run was stopped before message \(reply.message) was delivered")
                 throw ExitCode(Failure.refused)
+            case .handedOff:
+                progress.end()
+                Failure.say("the run was handed off before message \(reply.message) was delivered; it may go on elsewhere")
+                throw ExitCode(Failure.refused)
             default: break
             }
         }

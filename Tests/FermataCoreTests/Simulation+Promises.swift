@@ -133,6 +133,19 @@ extension Simulation {
         }
     }
 
+    /// What cannot come any more does not come, and never again can.
+    func checkFuture(before: Run, after: Run) throws {
+        // Home again.
+        if before.isHandedOff, !after.isHandedOff { return }
+        for status in FermataStatus.allCases where !before.canStillBe(status) {
+            guard after.status != status, !after.canStillBe(status) else { throw Broken("\(status) came all the same") }
+        }
+        // A row of a list knows less, and claims no more.
+        for status in FermataStatus.allCases where after.canStillBe(status) && !after.summary.canStillBe(status) {
+            throw Broken("the summary denies that \(status) can come")
+        }
+    }
+
     private func isApprovalOfADeniedCall(_ ask: Auditor.Ask) -> Bool {
         guard ask.kind == .approval, let call = auditor.calls[ask.call] else { return false }
         return auditor.policy.gate(tool: call.tool, arguments: call.arguments) == .deny

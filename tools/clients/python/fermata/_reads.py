@@ -27,7 +27,7 @@ class Reads(Core):
         """One run; with ``calls`` also the calls of its current step and the messages not delivered yet.
 
         With ``until`` it waits at the server, at most ``wait`` seconds (25 is the most), until the run has had one of
-        these statuses; ``.matched`` says whether it had.
+        these statuses; ``.matched`` says whether it had. Refused as WRONG_STATUS when none of them can come any more.
         """
         message = pb.GetRun(run=run, until=until, wait_ms=round(wait * 1000), calls=calls)
         return self.request(message, pb.GetRunReply, timeout=self.timeout + wait)
@@ -38,6 +38,8 @@ class Reads(Core):
 
         The summary is the run's as it is then: it may have moved on already. A status that lasted for a moment only
         is not missed.
+
+        Raises ``FermataError`` with the code WRONG_STATUS as soon as none of them can come any more: the run was stopped.
         """
         if not statuses:
             raise ValueError("a status to wait for is needed")
