@@ -48,6 +48,9 @@ extension AgentWriting {
         if !tool.description_p.isEmpty { pairs.append(("description", text(tool.description_p))) }
         pairs.append(("parameters", parameters(tool.parameters)))
         if tool.idempotent { pairs.append(("idempotent", Node("true", .implicit, .plain))) }
+        if !tool.idempotentWhen.isEmpty {
+            pairs.append(("idempotent_when", Node(tool.idempotentWhen.map(condition), Tag(.seq), .block)))
+        }
         if tool.parallel { pairs.append(("parallel", Node("true", .implicit, .plain))) }
         return mapping(pairs)
     }
@@ -92,14 +95,16 @@ extension FermataPolicy {
     /// Values that conditions compare with, as reading a file spells them.
     mutating func spellEqualsAsFilesDo() {
         for tool in tools.indices {
-            for rule in tools[tool].rules.indices {
-                for when in tools[tool].rules[rule].when.indices {
-                    guard case .equals(let json) = tools[tool].rules[rule].when[when].test,
-                        let value = try? JSONValue(parsing: json)
-                    else { continue }
-                    tools[tool].rules[rule].when[when].equals = value.jsonText
-                }
-            }
+            for rule in tools[tool].rules.indices { tools[tool].rules[rule].when.spellEqualsAsFilesDo() }
+        }
+    }
+}
+
+extension [FermataCondition] {
+    mutating func spellEqualsAsFilesDo() {
+        for index in indices {
+            guard case .equals(let json) = self[index].test, let value = try? JSONValue(parsing: json) else { continue }
+            self[index].equals = value.jsonText
         }
     }
 }

@@ -12,7 +12,10 @@ extension AgentFile {
         if agent.policy == FermataPolicy() { agent.clearPolicy() }
         // Whoever wrote them: to a file they are the same.
         if agent.hasPolicy { agent.policy.spellEqualsAsFilesDo() }
-        for index in agent.workerTools.indices { agent.workerTools[index].byWorker = false }
+        for index in agent.workerTools.indices {
+            agent.workerTools[index].byWorker = false
+            agent.workerTools[index].idempotentWhen.spellEqualsAsFilesDo()
+        }
         // Block text is for people to read; where it would not come back as it was, quoted text does.
         for style in [Node.Scalar.Style.literal, .doubleQuoted] {
             if let text = write(agent, style), (try? parse(Array(text.utf8), file: "")) == agent { return text }

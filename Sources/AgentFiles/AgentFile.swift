@@ -82,5 +82,5 @@ enum AgentKeys {
     static let toolPolicy = ["rules", "gate", "when_unknown", "urgency", "deadline"]
     static let rule = ["when", "gate"]
     static let condition = ["pointer", "equals", "greater", "less", "matches"]
-    static let workerTool = ["name", "description", "parameters", "idempotent", "parallel"]
+    static let workerTool = ["name", "description", "parameters", "idempotent", "idempotent_when", "parallel"]
 }

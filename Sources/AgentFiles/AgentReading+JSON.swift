@@ -17,11 +17,17 @@ extension AgentReading {
             case "description": tool.description_p = text(value, key) ?? ""
             case "parameters": tool.parameters = parameters(value, key) ?? ""
             case "idempotent": tool.idempotent = bool(value, key)
+            case "idempotent_when": tool.idempotentWhen = conditions(value, key)
             case "parallel": tool.parallel = bool(value, key)
             default: break
             }
         }
         for key in ["\(parent).name", "\(parent).parameters"] where lines[key] == nil { note(key, "is missing") }
+        for problem in tool.idempotentWhen.problems {
+            // As those of a rule, whose field is `when`; what has no test is a mistake of the whole condition.
+            let field = problem.field.hasSuffix(".test") ? String(problem.field.dropLast(5)) : problem.field
+            note("\(parent).idempotent_\(field)", problem.rule)
+        }
         return tool
     }
 

@@ -44,12 +44,16 @@ extension AgentReading {
         var rule = FermataRule()
         for (key, value) in members(of: node, AgentKeys.rule, in: parent) {
             switch String(key.dropFirst(parent.count + 1)) {
-            case "when": rule.when = items(value, key, "conditions").map { condition($0.node, $0.key) }
+            case "when": rule.when = conditions(value, key)
             case "gate": rule.gate = word(value, key, PolicyWords.gates) ?? .unspecified
             default: break
             }
         }
         return rule
+    }
+
+    mutating func conditions(_ node: Node, _ key: String) -> [FermataCondition] {
+        items(node, key, "conditions").map { condition($0.node, $0.key) }
     }
 
     private mutating func condition(_ node: Node, _ parent: String) -> FermataCondition {

@@ -162,8 +162,12 @@ extension Decision {
     // MARK: - Unknown outcomes
 
     /// Nobody will say how the call has ended: it runs again if that does no harm.
+    ///
+    /// Whether it does is decided here and nowhere before: by what the tool was launched with, and by the arguments that
+    /// the call was started with, whoever wrote them. The event says what was decided; folding it asks no rule.
     mutating func lose(_ call: Run.Call) {
-        guard run.tools.first(where: { $0.name == call.tool })?.idempotent == true else { return endUnknown(call) }
+        let tool = run.tools.first { $0.name == call.tool }
+        guard tool?.isIdempotent(arguments: call.arguments) == true else { return endUnknown(call) }
         emit(
             .callLost(
                 .with {

@@ -105,6 +105,17 @@ extension FermataRule {
     }
 }
 
+extension FermataToolSpec {
+    /// Whether executing a call twice does what executing it once does. What cannot be told does not.
+    ///
+    /// - Parameter arguments: JSON text.
+    func isIdempotent(arguments: String) -> Bool {
+        if idempotent { return true }
+        guard !idempotentWhen.isEmpty, let arguments = try? JSONValue(parsing: arguments) else { return false }
+        return idempotentWhen.allSatisfy { $0.holds(for: arguments) == true }
+    }
+}
+
 extension [FermataCondition] {
     /// Everything that is wrong; empty if nothing is.
     public var problems: [FieldProblem] {

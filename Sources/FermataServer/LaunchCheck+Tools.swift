@@ -13,6 +13,14 @@ extension LaunchCheck {
                 $0.parameters = tool.parametersJSON
                 $0.idempotent = tool.idempotent
                 $0.parallel = tool.parallel
+                if let reading = tool.reading {
+                    $0.idempotentWhen = [
+                        .with {
+                            $0.pointer = "/\(reading.argument)"
+                            $0.equals = JSONValue.string(reading.value).jsonText
+                        }
+                    ]
+                }
             }
         }
     }
@@ -34,6 +42,11 @@ extension LaunchCheck {
                 throw Refusal(
                     .invalidArgument, "\(field).parameters is not a schema: \(error.code.rawValue)",
                     details: ["field": "\(field).parameters"])
+            }
+            if let problem = spec.idempotentWhen.problems.first {
+                // As the conditions of a policy's rule are told of, whose field is `when`.
+                throw Refusal(
+                    FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(field))
             }
             var spec = spec
             spec.byWorker = true
@@ -82,7 +95,10 @@ extension LaunchCheck {
 
     /// The event that begins a run has all its tools, and has to fit into a message.
     private static func checkSize(_ specs: [FermataToolSpec], field: String) throws(Refusal) {
-        let bytes = specs.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count }
+        let bytes = specs.reduce(0) { sum, spec in
+            let conditions = spec.idempotentWhen.isEmpty ? 0 : (try? spec.serializedBytes() as [UInt8])?.count ?? 0
+            return sum + spec.description_p.utf8.count + spec.parameters.utf8.count + conditions
+        }
         guard bytes <= Configuration.maximumToolBytes else {
             throw Refusal(
                 .invalidArgument, "\(field) has more than \(Configuration.maximumToolBytes) bytes",

@@ -13,7 +13,7 @@ struct AgentCommand: AsyncParsableCommand {
             A file has a name, and if wanted description, model, model_options (temperature, top_p, max_output_tokens, \
             seed, reasoning_effort, stop), system_prompt, tools, model_attempts, limits (max_steps, max_cost_usd, \
             max_repeats), policy (as in fermata help policy) and worker_tools (tools that workers serve: name, \
-            description, parameters, idempotent, parallel). \
+            description, parameters, idempotent, idempotent_when (conditions as in a policy), parallel). \
             A run keeps the agent that it was launched with, whatever is stored later.
 
             EXAMPLES

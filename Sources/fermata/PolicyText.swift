@@ -20,7 +20,7 @@ extension FermataGate {
 }
 
 extension FermataCondition {
-    fileprivate var text: String {
+    var text: String {
         let place = pointer.isEmpty ? "all of it" : pointer
         return switch test {
         case .equals(let json): "\(place) = \(json)"

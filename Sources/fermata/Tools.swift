@@ -42,7 +42,10 @@ extension FermataRegisteredTool {
     }
 
     fileprivate var flags: [String] {
-        (spec.idempotent ? ["idempotent"] : []) + (spec.parallel ? ["parallel"] : [])
+        (spec.idempotent ? ["idempotent"] : [])
+            + (spec.idempotentWhen.isEmpty
+                ? [] : ["idempotent if " + spec.idempotentWhen.map(\.text).joined(separator: " and ")])
+            + (spec.parallel ? ["parallel"] : [])
             + (spec.description_p.isEmpty ? [] : [spec.description_p.oneLine(60)])
     }
 }

@@ -24,6 +24,9 @@ struct WorkerToolTests {
                   additionalProperties: false
                 idempotent: true
               - {name: ping, parameters: "{\\"type\\": \\"object\\"}", parallel: true}
+              - name: store
+                parameters: {type: object}
+                idempotent_when: [{pointer: /mode, equals: read}, {pointer: /depth, less: 3}, {matches: "^a"}]
             """)
         #expect(agent.limits.maxRepeats == 3)
         #expect(
@@ -42,6 +45,14 @@ struct WorkerToolTests {
                     $0.name = "ping"
                     $0.parameters = #"{"type": "object"}"#
                     $0.parallel = true
+                },
+                .with {
+                    $0.name = "store"
+                    $0.parameters = #"{"type":"object"}"#
+                    $0.idempotentWhen = [
+                        .with { ($0.pointer, $0.equals) = ("/mode", #""read""#) },
+                        .with { ($0.pointer, $0.less) = ("/depth", 3) }, .with { $0.matches = "^a" },
+                    ]
                 },
             ])
         let text = AgentFile.text(of: agent)
@@ -71,6 +82,9 @@ struct WorkerToolTests {
         ("worker_tools: [{name: t, parameters: {pattern: a}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
         ("worker_tools: [{name: t, parameters: 'no JSON'}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
         ("worker_tools: [{name: t, parameters: {type: 2001-01-01}}]", "a.yaml:2: worker_tools[0].parameters.type: must be text"),
+        ("worker_tools: [{name: t, parameters: {}, idempotent_when: read}]", "a.yaml:2: worker_tools[0].idempotent_when: must be a list"),
+        ("worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: mode, equals: 1}]}]", "a.yaml:2: worker_tools[0].idempotent_when[0].pointer: must be a JSON pointer"),
+        ("worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: /mode}]}]", "a.yaml:2: worker_tools[0].idempotent_when[0]: must be one of"),
         ("worker_tools: [{name: t, parameter: {}}]", "a.yaml:2: worker_tools[0].parameter: is not known; did you mean"),
         ("limits: {max_repeats: 1}", "a.yaml:2: limits.max_repeats: must be at least 2"),
     ])

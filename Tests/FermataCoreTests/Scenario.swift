@@ -55,13 +55,15 @@ struct Scenario {
     ]
 
     static func tool(
-        _ name: String, requires field: String, idempotent: Bool = false, parallel: Bool = false, byWorker: Bool = false
+        _ name: String, requires field: String, idempotent: Bool = false, idempotentWhen: FermataCondition...,
+        parallel: Bool = false, byWorker: Bool = false
     ) -> FermataToolSpec {
         .with {
             $0.name = name
             $0.byWorker = byWorker
             $0.parameters = #"{"type":"object","properties":{"\#(field)":{"type":"string"}},"required":["\#(field)"]}"#
             $0.idempotent = idempotent
+            $0.idempotentWhen = idempotentWhen
             $0.parallel = parallel
         }
     }

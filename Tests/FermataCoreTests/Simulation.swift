@@ -33,11 +33,12 @@ struct Simulation {
     }
 
     static let tools = [
-        Scenario.tool("terminal", requires: "command"),
+        Scenario.tool("terminal", requires: "command", idempotentWhen: .at("/command", .equals(#""y""#))),
         Scenario.tool("read", requires: "path", idempotent: true),
         Scenario.tool("search", requires: "text", parallel: true),
         Scenario.tool("look", requires: "text", idempotent: true, parallel: true),
-        Scenario.tool("deploy", requires: "target", byWorker: true),
+        Scenario.tool(
+            "deploy", requires: "target", idempotentWhen: .at("/target", .equals(#""x""#)), byWorker: true),
         Scenario.tool("fetch", requires: "url", idempotent: true, parallel: true, byWorker: true),
     ]
 
@@ -229,6 +230,7 @@ struct Simulation {
         if let effect = input.ended, !run.begun.contains(effect), decision.events.contains(where: \.ends) {
             throw Broken("the end of an attempt that is not current changed something")
         }
+        try checkFuture(before: run, after: decision.run)
         run = decision.run
         journal += decision.events
         if !isEnding { outside.formUnion(run.wanted) }

@@ -48,7 +48,7 @@ extension Auditor {
             try require(call.number == UInt32(calls.count + 1), "call \(call.number) is out of order")
             let tool = tools[call.tool]
             calls[call.number] = Call(
-                tool: call.tool, isParallel: tool?.parallel ?? false, isIdempotent: tool?.idempotent ?? false,
+                tool: call.tool, isParallel: tool?.parallel ?? false, spec: tool ?? .init(),
                 isByWorker: tool?.byWorker ?? false, arguments: call.arguments)
         }
         current = answer.calls.map(\.number)
@@ -77,7 +77,7 @@ extension Auditor {
     }
 
     private func mayRunAgain(_ number: UInt32) -> Bool {
-        calls[number]!.isIdempotent || asks.values.contains { $0.call == number && $0.verdict == .runAgain }
+        calls[number]!.mayStartAgain || asks.values.contains { $0.call == number && $0.verdict == .runAgain }
     }
 
     mutating func read(_ edited: FermataCallEdited) throws {

@@ -51,7 +51,9 @@ public struct Auditor {
     public struct Call {
         public let tool: String
         public let isParallel: Bool
-        public let isIdempotent: Bool
+        let spec: FermataToolSpec
+        /// It was lost when that did no harm: it may start again, also with arguments that were edited since.
+        var mayStartAgain = false
         public let isByWorker: Bool
         public internal(set) var arguments: String
         /// The arguments that a person let run.
@@ -66,6 +68,22 @@ public struct Auditor {
         public internal(set) var outcome = FermataCallOutcome.unspecified
         public internal(set) var ask: UInt32?
         public var isOpen: Bool { ends == 0 }
+
+        /// By its tool or its arguments.
+        var isIdempotent: Bool {
+            if spec.idempotent || spec.idempotentWhen.isEmpty { return spec.idempotent }
+            // As a policy is sure of what it denies.
+            let policy = FermataPolicy.with {
+                $0.tools = [
+                    .with {
+                        $0.tool = tool
+                        $0.rules = [.with { ($0.when, $0.gate) = (spec.idempotentWhen, .deny) }]
+                        $0.gate = .allow
+                    }
+                ]
+            }
+            return policy.gate(tool: tool, arguments: arguments) == .deny
+        }
     }
 
     public struct Ask {
@@ -200,6 +218,7 @@ public struct Auditor {
             try require(calls[lost.number]!.starts == lost.attempt, "lost as another attempt")
             try require(calls[lost.number]!.isIdempotent, "call \(lost.number) would run again, and it must not")
             calls[lost.number]!.isExecuting = false
+            calls[lost.number]!.mayStartAgain = true
         case .callEnded(let ended): try read(ended)
         case .callGone(let gone):
             try require(

@@ -2610,7 +2610,8 @@ public nonisolated struct FermataGetRun: Sendable {
 
   public var run: String = String()
 
-  /// wait until the run has had one of these; empty: answer at once
+  /// Wait until the run has had one of these; empty: answer at once. Refused as WRONG_STATUS, at once or as soon as it
+  /// is so, if none of them can come any more.
   public var until: [FermataStatus] = []
 
   /// at most Hello's max_wait_ms
@@ -4172,7 +4173,7 @@ public nonisolated struct FermataToolSpec: Sendable {
   /// JSON Schema, as text
   public var parameters: String = String()
 
-  /// executing it twice does what executing it once does
+  /// executing it twice does what executing it once does, whatever its arguments are
   public var idempotent: Bool = false
 
   /// it may execute beside its neighbours that may as well
@@ -4180,6 +4181,10 @@ public nonisolated struct FermataToolSpec: Sendable {
 
   /// a worker executes it, not the server
   public var byWorker: Bool = false
+
+  /// Also of a tool that is not idempotent, calls to whose arguments all of these certainly apply are: reads, above all.
+  /// None: no call is for its arguments' sake.
+  public var idempotentWhen: [FermataCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4494,8 +4499,8 @@ public nonisolated struct FermataCallGone: Sendable {
   public init() {}
 }
 
-/// The service died while the call executed, or its worker was not heard of any more, and its tool may run again: it
-/// will be started anew.
+/// The service died while the call executed, or its worker was not heard of any more, and the call may run again, by its
+/// tool and its arguments: it will be started anew.
 public nonisolated struct FermataCallLost: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -10323,7 +10328,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToolSpec"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0\u{3}by_worker\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0\u{3}by_worker\0\u{3}idempotent_when\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10337,6 +10342,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 4: try { try decoder.decodeSingularBoolField(value: &self.idempotent) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.parallel) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.byWorker) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.idempotentWhen) }()
       default: break
       }
     }
@@ -10361,6 +10367,9 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.byWorker != false {
       try visitor.visitSingularBoolField(value: self.byWorker, fieldNumber: 6)
     }
+    if !self.idempotentWhen.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.idempotentWhen, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -10371,6 +10380,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.idempotent != rhs.idempotent {return false}
     if lhs.parallel != rhs.parallel {return false}
     if lhs.byWorker != rhs.byWorker {return false}
+    if lhs.idempotentWhen != rhs.idempotentWhen {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -13,10 +13,12 @@ import socket
 import threading
 import time
 import uuid
-from typing import Any, Callable, Dict, List, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar, Union, overload
 
+from . import _names as names
 from . import fermata_pb2 as pb
 from ._call import CurrentCall, Pause, ToolError, _current
+from ._core import built
 from ._schema import arguments_from, schema_of_parameters
 from ._waiting import Cancelled, Waker, wait
 from ._client import Client
@@ -49,8 +51,8 @@ class Worker:
         worker.run()
 
     ``threads`` is how many calls it executes at once. ``lease`` is, in seconds, after how much silence of this worker
-    its calls are taken from it: then a call of an idempotent tool goes to another worker, and of any other people are
-    asked what became of it.
+    its calls are taken from it: then an idempotent call goes to another worker, and of any other people are asked what
+    became of it.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Worker:
         name: Optional[str] = None,
         description: Optional[str] = None,
         idempotent: bool = False,
+        idempotent_when: Iterable[names.Condition] = (),
         parallel: bool = False,
     ) -> Callable[[Function], Function]: ...
 
@@ -86,6 +89,7 @@ class Worker:
         name: Optional[str] = None,
         description: Optional[str] = None,
         idempotent: bool = False,
+        idempotent_when: Iterable[names.Condition] = (),
         parallel: bool = False,
     ) -> Union[Function, Callable[[Function], Function]]:
         """Makes a function a tool; a decorator, with or without arguments.
@@ -95,8 +99,9 @@ class Worker:
         call's result: text as it is, anything else as JSON. An exception is an error that the model is told;
         ``fermata.Pause`` asks people. The function may be ``async``.
 
-        ``idempotent``: executing it twice does what executing it once does. ``parallel``: it may execute beside other
-        calls of the same step that may as well.
+        ``idempotent``: executing it twice does what executing it once does. ``idempotent_when``: it does for calls to
+        whose arguments all these conditions apply, for example ``[{"pointer": "/mode", "equals": '"read"'}]``.
+        ``parallel``: it may execute beside other calls of the same step that may as well.
 
         Raises ``TypeError`` for a parameter that JSON has no value for.
         """
@@ -107,6 +112,7 @@ class Worker:
                 description=inspect.cleandoc(description or function.__doc__ or ""),
                 parameters=json.dumps(schema_of_parameters(function), ensure_ascii=False),
                 idempotent=idempotent,
+                idempotent_when=[c for c in (built(s, pb.Condition) for s in idempotent_when) if c],
                 parallel=parallel,
                 by_worker=True,
             )

@@ -1714,20 +1714,22 @@ class ToolPolicy(_message.Message):
     def __init__(self, tool: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ..., gate: _Optional[_Union[Gate, str]] = ..., when_unknown: _Optional[_Union[WhenUnknown, str]] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class ToolSpec(_message.Message):
-    __slots__ = ["by_worker", "description", "idempotent", "name", "parallel", "parameters"]
+    __slots__ = ["by_worker", "description", "idempotent", "idempotent_when", "name", "parallel", "parameters"]
     BY_WORKER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENT_WHEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     by_worker: bool
     description: str
     idempotent: bool
+    idempotent_when: _containers.RepeatedCompositeFieldContainer[Condition]
     name: str
     parallel: bool
     parameters: str
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ..., idempotent_when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ["cached_input_tokens", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens"]
