@@ -56,12 +56,13 @@ let package = Package(
         .systemLibrary(name: "CCurl"),
         // Digests and message authentication of the system's libcrypto: it costs no build time (swift-crypto: a minute).
         .systemLibrary(name: "COpenSSL"),
+        .target(name: "Threads", swiftSettings: serviceSettings),
         // Checksums of a store's pages and events, in C because SQLite calls it for each page. XXH3 is libxxhash's, which
         // Debian has as a header: twelve times as fast as SHA-256, and its results are fixed.
         .target(name: "CStoreSeals", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite", "CStoreSeals"], swiftSettings: settings),
-        .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(name: "Curl", dependencies: ["CCurl", "Threads"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
         .target(
@@ -76,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "fermata-supervisor",
             linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
-        .target(name: "Toolbox", dependencies: ["fermata-supervisor"], swiftSettings: settings),
+        .target(name: "Toolbox", dependencies: ["Threads", "fermata-supervisor"], swiftSettings: settings),
         .target(name: "ModelScript", swiftSettings: settings),
         .target(name: "ModelClients", dependencies: ["Curl", "ModelScript"], swiftSettings: settings),
         .target(
@@ -109,8 +110,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Toolbox", protobuf,
-                logging,
+                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Threads", "Toolbox",
+                protobuf, logging,
             ],
             swiftSettings: serviceSettings),
         .executableTarget(
@@ -121,6 +122,10 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: settings, linkerSettings: interposing),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
+        .testTarget(
+            name: "FermataServerTests", dependencies: ["FermataCore", "FermataProtocol", "FermataServer"],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),

@@ -16,7 +16,9 @@ final class EasyTransfer {
     private(set) var phase = Phase.connecting
     /// When the current phase has lasted too long. Moves only forward, except when `connecting` ends.
     private(set) var phaseDeadline: MonotonicTime
-    let totalDeadline: MonotonicTime
+    private(set) var totalDeadline: MonotonicTime
+    /// Curl's own limit for it, which it measures by itself.
+    private var connectLimit: Duration
     private(set) var response: CurlResponse?
     private(set) var bodyBytes = 0
     /// Why a callback told curl to give up; curl's own error is then only "write error".
@@ -45,6 +47,7 @@ final class EasyTransfer {
         upload = Upload(segments: start.request.body ?? [])
         phaseDeadline = now.advanced(by: start.request.timeouts.connect)
         totalDeadline = start.request.timeouts.total.map { now.advanced(by: $0) } ?? .never
+        connectLimit = start.request.timeouts.connect
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         let context = Unmanaged.passRetained(self).toOpaque()
@@ -89,6 +92,15 @@ final class EasyTransfer {
         _ = ccurl_get_long(easy, CURLINFO_NUM_CONNECTS, &connections)
         return .success(
             CurlCompletion(response: response, bodyBytes: bodyBytes, connectionWasReused: connections == 0))
+    }
+
+    /// Time that no limit is to count: nobody was there to see what came.
+    func postpone(by time: Duration) {
+        phaseDeadline = phaseDeadline.advanced(by: time)
+        totalDeadline = totalDeadline.advanced(by: time)
+        guard phase == .connecting else { return }
+        connectLimit += time
+        _ = ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, connectLimit.wholeMilliseconds)
     }
 
     /// Which limit has passed.

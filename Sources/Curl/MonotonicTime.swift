@@ -12,6 +12,9 @@ struct MonotonicTime: Comparable {
         return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
+    /// Up to 292 years.
+    var signedNanoseconds: Int64 { Int64(clamping: nanoseconds) }
+
     static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
 
     /// Saturates: a limit of many years is no limit. A negative duration is zero.

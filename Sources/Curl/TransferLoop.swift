@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import Threads
 
 /// The session's thread: one multi handle, one epoll.
 ///
@@ -17,6 +18,12 @@ final class TransferLoop {
     private var curlTimer = MonotonicTime.never
     /// No transfer's deadline is before this: deadlines that move on need no bookkeeping per piece received.
     private var earliestDeadline = MonotonicTime.never
+    /// The wake-up was read while timers were served: what it told of is still to be taken.
+    private var hasCommands = false
+    private var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.signedNanoseconds)
+    private let events: UnsafeMutablePointer<epoll_event>
+    /// Few per turn: between two events lie some 6 µs, and a cancel is looked at once per turn.
+    private static let eventsAtOnce = 16
 
     init(idleConnections: Int? = nil) throws(CurlError) {
         let mailbox = try Mailbox()
@@ -32,6 +39,7 @@ final class TransferLoop {
         self.mailbox = mailbox
         self.epoll = epoll
         self.multi = multi
+        events = .allocate(capacity: TransferLoop.eventsAtOnce)
         watch(mailbox.wakeDescriptor, EPOLLIN.rawValue)
         // Unretained: the loop outlives its multi handle, which it frees in `deinit`.
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -54,37 +62,46 @@ final class TransferLoop {
         // Closes the idle connections; there are no others.
         curl_multi_cleanup(multi)
         Glibc.close(epoll)
+        events.deallocate()
     }
 
     /// The thread's body: returns when the session is closed.
     func run() {
         mailbox.begin()
-        // Few per turn: between two events lie some 6 µs, and a cancel is looked at once per turn.
-        let capacity = 16
-        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
-        defer { events.deallocate() }
         while takeCommands() {
             serveTimers()
             let now = MonotonicTime.now
             let wake = min(curlTimer, earliestDeadline)
-            let sleep = wake == .never ? -1 : wake.milliseconds(since: now, atMost: 60_000)
-            let count = epoll_wait(epoll, events, Int32(capacity), sleep)
-            for event in UnsafeBufferPointer(start: events, count: Int(max(0, count))) {
-                if event.data.fd == mailbox.wakeDescriptor {
-                    mailbox.clearWake()
-                } else {
-                    act(on: event.data.fd, curlEvents(event.events))
-                }
-            }
-            collectEnds()
+            let sleep = hasCommands ? 0 : wake == .never ? -1 : wake.milliseconds(since: now, atMost: 60_000)
+            let end = sleep < 0 ? MonotonicTime.never : now.advanced(by: .milliseconds(Int64(sleep)))
+            standstill.sleeps(until: end.signedNanoseconds, now: now.signedNanoseconds)
+            serveSockets(within: sleep)
         }
         mailbox.end()
+    }
+
+    /// - Returns: how many had something to say; at most so many as are taken at once.
+    @discardableResult
+    private func serveSockets(within milliseconds: Int32) -> Int {
+        let count = max(0, Int(epoll_wait(epoll, events, Int32(TransferLoop.eventsAtOnce), milliseconds)))
+        standstill.woke(now: MonotonicTime.now.signedNanoseconds)
+        for event in UnsafeBufferPointer(start: events, count: count) {
+            if event.data.fd == mailbox.wakeDescriptor {
+                mailbox.clearWake()
+                hasCommands = true
+            } else {
+                act(on: event.data.fd, curlEvents(event.events))
+            }
+        }
+        collectEnds()
+        return count
     }
 
     // MARK: Commands
 
     /// - Returns: false when the session is closed and every transfer has ended.
     private func takeCommands() -> Bool {
+        hasCommands = false
         let contents = mailbox.take()
         // An end's callback may have posted more; the loop comes back without sleeping, for the eventfd is readable.
         for transfer in contents.cancels { end(live[ObjectIdentifier(transfer)], .failure(.cancelled)) }
@@ -154,6 +171,12 @@ final class TransferLoop {
 
     private func serveTimers() {
         var now = MonotonicTime.now
+        let lost = standstill.look(now: now.signedNanoseconds)
+        if lost > 0 {
+            // The time in which nobody read is no time of silence, nor any other that a peer has to answer for.
+            for transfer in live.values { transfer.postpone(by: .nanoseconds(lost)) }
+            earliestDeadline = live.values.reduce(.never) { min($0, $1.phaseDeadline, $1.totalDeadline) }
+        }
         if curlTimer <= now {
             // Curl sets it anew when it is called.
             curlTimer = .never
@@ -162,6 +185,14 @@ final class TransferLoop {
             now = MonotonicTime.now
         }
         guard earliestDeadline <= now else { return }
+        // What has come is read before anybody is said to be silent: each socket once, level-triggered.
+        var unread = live.count + 1
+        while unread > 0 {
+            let served = serveSockets(within: 0)
+            if served < TransferLoop.eventsAtOnce { break }
+            unread -= served
+        }
+        now = MonotonicTime.now
         earliestDeadline = .never
         for transfer in Array(live.values) {
             if let error = transfer.timeout(at: now) {

@@ -29,14 +29,17 @@ public final class Client: Sendable {
         } ?? []
     }
 
+    /// A time-out that comes so much late tells that this process was stopped, and nothing of the server.
+    private static let standstill = Duration.milliseconds(500)
+
     /// A client of the same server, over the same connections, that presents this token. An empty one is nobody's: it
     /// may send only what brings a token of its own along, as an answer to an ask may.
     public func presenting(token: String) -> Client { Client(controlURL, connections, token) }
 
     /// Sends one request and waits for its reply.
     ///
-    /// A command without a request id gets one. If the connection breaks, the request is sent once more: the server
-    /// knows the id and acts once.
+    /// A command without a request id gets one. If the connection breaks, or this process was stopped until after the
+    /// time-out, the request is sent once more: the server knows the id and acts once.
     ///
     /// - Parameter timeout: for the reply; waiting reads need longer than what they ask for.
     public func send<R: ControlRequest>(_ request: R, timeout: Duration = .seconds(30)) async throws(ClientError)
@@ -51,9 +54,10 @@ public final class Client: Sendable {
         do { body = try request.serializedBytes() } catch { throw .badReply("the request cannot be encoded: \(error)") }
         let message = auth + Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
         let reply: [UInt8]
+        let begin = ContinuousClock.now
         do {
             reply = try await connections.exchange(message, timeout: timeout)
-        } catch .connectionReset {
+        } catch where error == .connectionReset || error == .timedOut && .now - begin > timeout + Self.standstill {
             do {
                 reply = try await connections.exchange(message, timeout: timeout)
             } catch {

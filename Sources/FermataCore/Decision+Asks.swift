@@ -17,7 +17,7 @@ extension Decision {
                     $0.urgency = question.urgency == .unspecified ? .normal : question.urgency
                     if kind == .question { $0.format = question.format }
                     if question.deadlineMs > 0, question.atDeadline != .never, question.atDeadline != .unspecified {
-                        $0.deadlineAt = context.at + Int64(question.deadlineMs) * 1000
+                        $0.deadlineAt = context.at(after: Int64(question.deadlineMs) * 1000)
                         $0.atDeadline = question.atDeadline
                         $0.defaultAnswer = question.defaultAnswer
                     }
@@ -44,7 +44,7 @@ extension Decision {
 
     mutating func answer(_ answer: AskAnswer) throws(Refusal) {
         let ask = try openAsk(of: answer)
-        if let deadline = ask.deadline, deadline <= context.at {
+        if let deadline = ask.deadline, deadline <= context.now - context.patience {
             throw Refusal(.expired, "the deadline of ask \(ask.number) has passed")
         }
         switch ask.kind {
@@ -214,9 +214,9 @@ extension Decision {
     /// Everything whose time has come, in the order of the times.
     mutating func passTime() {
         while !run.isStopped {
-            let ask = run.openAsks.filter { $0.deadline.map { $0 <= context.at } ?? false }
+            let ask = run.openAsks.filter { $0.deadline.map { $0 <= context.now } ?? false }
                 .min { $0.deadline! < $1.deadline! }
-            let hold = run.hold.flatMap { $0.resumeAt > 0 && $0.resumeAt <= context.at ? $0.resumeAt : nil }
+            let hold = run.holdEnd.flatMap { $0 <= context.now ? $0 : nil }
             switch (ask, hold) {
             case (nil, nil): return
             case (let ask?, nil): expire(ask)

@@ -154,9 +154,9 @@ extension Decision {
     }
 
     /// The worker was not heard of in time.
-    mutating func endLease(_ number: UInt32, _ attempt: UInt32) {
+    mutating func endLease(_ number: UInt32, _ attempt: UInt32, output: String) {
         guard run.wants(.lease(call: number, attempt: attempt)), let call = run.call(number) else { return }
-        lose(call)
+        lose(call, output: output)
     }
 
     // MARK: - Unknown outcomes
@@ -165,28 +165,33 @@ extension Decision {
     ///
     /// Whether it does is decided here and nowhere before: by what the tool was launched with, and by the arguments that
     /// the call was started with, whoever wrote them. The event says what was decided; folding it asks no rule.
-    mutating func lose(_ call: Run.Call) {
+    ///
+    /// - Parameter output: what is known of the tool's output.
+    mutating func lose(_ call: Run.Call, output: String) {
         let tool = run.tools.first { $0.name == call.tool }
-        guard tool?.isIdempotent(arguments: call.arguments) == true else { return endUnknown(call) }
+        guard tool?.isIdempotent(arguments: call.arguments) == true else { return endUnknown(call, output: output) }
         emit(
             .callLost(
                 .with {
                     $0.number = call.number
                     $0.attempt = call.attempt
+                    $0.output = output
                 }))
     }
 
     /// Nobody knows whether it happened: people are asked, or the model is told.
-    mutating func endUnknown(_ call: Run.Call) {
+    mutating func endUnknown(_ call: Run.Call, output: String = "") {
         let policy = run.policy.of(call.tool)?.whenUnknown ?? .unspecified
         guard policy == .askPeople || policy == .unspecified && call.isByWorker else {
             return end(
-                call.number, attempt: call.attempt, ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome))
+                call.number, attempt: call.attempt,
+                ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome(outputSoFar: output)))
         }
         open(
             .outcome,
             .with {
                 $0.question = "Nobody knows whether \(call.tool) was executed. What is to become of the call?"
+                $0.context = output.isEmpty ? "" : "What it had written when its worker was heard of last:\n" + output
                 $0.urgency = run.policy.of(call.tool)?.urgency ?? .normal
             }, of: call, showsArguments: true)
     }

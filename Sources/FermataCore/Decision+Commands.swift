@@ -77,7 +77,7 @@ extension Decision {
     private mutating func hold(
         _ cause: FermataHoldCause, _ terms: HoldTerms, _ context: Context
     ) throws(Refusal) {
-        if let resumeAt = terms.resumeAt, resumeAt <= context.now {
+        if let resumeAt = terms.resumeAt, resumeAt <= context.now + context.lead {
             throw Refusal(.invalidArgument, "resume_at is not in the future", details: ["field": "resume_at"])
         }
         emit(

@@ -37,7 +37,7 @@ extension Decision {
         }
     }
 
-    mutating func fail(_ failure: FermataFailure, text: String, now: Int64) {
+    mutating func fail(_ failure: FermataFailure, text: String) {
         let isLast = !failure.retryable || run.failedAttempts + 1 >= run.modelAttempts
         let delay = max(
             min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
@@ -49,7 +49,7 @@ extension Decision {
                     $0.attempt = run.attempt
                     $0.text = text
                     $0.failure = failure
-                    $0.nextAttemptAt = isLast ? 0 : now + delay * 1000
+                    $0.nextAttemptAt = isLast ? 0 : context.at(after: delay * 1000)
                 }))
     }
 
@@ -82,7 +82,7 @@ extension Decision {
                         $0.number = call
                         $0.attempt = attempt
                     }))
-        case .tool(let number, _): if let call = run.call(number) { lose(call) }
+        case .tool(let number, _): if let call = run.call(number) { lose(call, output: "") }
         }
     }
 
@@ -173,6 +173,8 @@ public enum Marker {
     public static let unknownOutcome =
         "[Whatever executed this call was lost before it could tell how the call ended. Its outcome is unknown: "
         + "it may have happened, in part or not at all. Check before you do it again.]"
+    public static func unknownOutcome(outputSoFar: String) -> String { note(unknownOutcome, after: outputSoFar) }
+
     public static let superseded = "[Not executed: superseded by a message from the operator.]"
     public static let cancelled = "[Not executed: the run was stopped.]"
     public static let denied = "[Not executed: the policy of this run forbids it.]"
@@ -193,12 +195,17 @@ public enum Marker {
     public static func interruptedAtWorker(outputSoFar: String) -> String {
         let note = "[Interrupted by the operator: the worker that executed the call was told to stop. "
             + "Its effects may have gone on.]"
-        return outputSoFar.isEmpty ? note : outputSoFar + (outputSoFar.hasSuffix("\n") ? "" : "\n") + note
+        return Self.note(note, after: outputSoFar)
     }
 
     public static func interrupted(outputSoFar: String, _ cause: FermataCutCause = .byInterrupt) -> String {
         let origin = cause == .byShutdown ? "a shutdown of the service" : "the operator"
         let note = "[Interrupted by \(origin): the tool and all its processes were killed.]"
-        return outputSoFar.isEmpty ? note : outputSoFar + (outputSoFar.hasSuffix("\n") ? "" : "\n") + note
+        return Self.note(note, after: outputSoFar)
+    }
+
+    /// On a line of its own.
+    private static func note(_ note: String, after output: String) -> String {
+        output.isEmpty ? note : output + (output.hasSuffix("\n") ? "" : "\n") + note
     }
 }

@@ -18,15 +18,26 @@ public struct Decision: Sendable {
 
     /// The part of the context that every event needs.
     struct Now: Sendable {
+        /// What events are stamped with, µs since 1970.
         let at: Int64
+        /// What waits are measured by, µs of the steady clock.
+        let now: Int64
+        /// How far the clock of those who read events is ahead of it.
+        let lead: Int64
         let by: String
         let reason: String
+        let patience: Int64
+
+        /// When so much time has passed, as events tell it.
+        func at(after microseconds: Int64) -> Int64 { now + lead + microseconds }
     }
 
-    init(run: Run, at: Int64, provenance: Provenance?) {
+    init(run: Run, _ context: Context, provenance: Provenance?) {
         self.run = run
-        // `at` never decreases, whatever the clock does.
-        context = Now(at: max(at, run.updatedAt), by: provenance?.by ?? "", reason: provenance?.reason ?? "")
+        // `at` never decreases, whatever the clock does; and no wait is measured by it.
+        self.context = Now(
+            at: max(context.now + context.lead, run.updatedAt), now: context.now, lead: context.lead,
+            by: provenance?.by ?? "", reason: provenance?.reason ?? "", patience: context.patience)
     }
 
     /// Records one event and folds it in.
@@ -38,6 +49,7 @@ public struct Decision: Sendable {
             $0.run = run.id.description
             $0.seq = run.seq + 1
             $0.at = context.at
+            $0.clockLead = context.lead
             if isCommanded {
                 $0.by = context.by
                 $0.reason = context.reason
@@ -52,7 +64,7 @@ public struct Decision: Sendable {
 extension Run {
     /// Turns an input into events, or refuses it; changes nothing itself.
     public func decide(_ input: Input, _ context: Context) throws(Refusal) -> Decision {
-        var decision = Decision(run: self, at: context.now, provenance: input.provenance)
+        var decision = Decision(run: self, context, provenance: input.provenance)
         switch input {
         case .command(let request, let provenance):
             if let expected = provenance.ifSeq, expected != seq {
@@ -66,10 +78,10 @@ extension Run {
             decision.answer(reply)
         case .modelFailed(let step, let attempt, let failure, let text):
             guard wants(.model(step: step, attempt: attempt)) else { return decision }
-            decision.fail(failure, text: text, now: context.now)
+            decision.fail(failure, text: text)
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
-        case .leaseEnded(let call, let attempt): decision.endLease(call, attempt)
+        case .leaseEnded(let call, let attempt, let output): decision.endLease(call, attempt, output: output)
         case .lost(let effect, let text): decision.lose(effect, text: text)
         case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)

@@ -12,8 +12,8 @@ public enum Input: Sendable {
     /// The service died while this effect was in flight; or it was cancelled for a command that was then not written.
     /// `text`: what a model had sent by then, as far as anyone knows.
     case lost(Effect, text: String = "")
-    /// The lease of a worker's call has ended without a word from the worker.
-    case leaseEnded(call: UInt32, attempt: UInt32)
+    /// The lease of a worker's call has ended without a word from the worker; before it had sent this output.
+    case leaseEnded(call: UInt32, attempt: UInt32, output: String = "")
     /// Time has passed: `Run.due` may be reached, and what waits may go on.
     case timePassed
     /// The service ends: what is in flight is cut as by an interrupt, without a hold.
@@ -163,7 +163,8 @@ public struct ForkTerms: Sendable, Equatable {
 
 /// How a hold may lift other than by a command on its run.
 public struct HoldTerms: Sendable, Equatable {
-    /// µs since 1970; nil: never by itself.
+    /// µs since 1970, as the clock is now; nil: never by itself. The hold lasts as long as it is until then: whoever sets
+    /// the clock makes it neither longer nor shorter.
     public var resumeAt: Int64?
     /// SHA-256 of the token that lifts it; empty: none does.
     public var tokenDigest: [UInt8]
@@ -236,10 +237,15 @@ public struct ToolReply: Sendable, Equatable {
 
 /// What a decision may know besides the run and the input.
 public struct Context {
-    /// µs since 1970.
+    /// µs of the steady clock, which is never set: what waits are measured by. It is near the time since 1970.
     public var now: Int64
+    /// How far the clock that people have is ahead of the steady clock, µs; 0 unless somebody has set it.
+    public var lead: Int64
     /// False while the service ends: results are journaled, nothing starts.
     public var mayStart: Bool
+    /// µs: for how long the service has just stood still. What was sent meanwhile is decided now, so a deadline that
+    /// passed meanwhile refuses no answer yet.
+    public var patience: Int64
     /// What a model call in flight has sent so far. Asked for by a decision that cuts the call, and by no other: nothing
     /// that comes later is published any more.
     public var textSoFar: (Effect) -> String
@@ -247,12 +253,14 @@ public struct Context {
     public var outputSoFar: (Effect) -> ToolReply
 
     public init(
-        now: Int64, mayStart: Bool = true,
+        now: Int64, lead: Int64 = 0, mayStart: Bool = true, patience: Int64 = 0,
         textSoFar: @escaping (Effect) -> String = { _ in "" },
         outputSoFar: @escaping (Effect) -> ToolReply = { _ in ToolReply(outcome: .callInterrupted, output: "") }
     ) {
         self.now = now
+        self.lead = lead
         self.mayStart = mayStart
+        self.patience = patience
         self.textSoFar = textSoFar
         self.outputSoFar = outputSoFar
     }

@@ -21,7 +21,7 @@ extension Run {
             // Nobody cut it on purpose: it will be made again.
             stepIsUnanswered = cut.cause == .byCrash || cut.cause == .byMove
             if !stepIsUnanswered { failedAttempts = 0 }
-        case .modelFailed(let failed): apply(failed)
+        case .modelFailed(let failed): apply(failed, lead: event.clockLead)
         case .callStarted(let started):
             update(started.number) {
                 $0.state = .started
@@ -33,7 +33,7 @@ extension Run {
         case .callGone(let gone): killing.removeAll { $0 == .tool(call: gone.number, attempt: gone.attempt) }
         case .askOpened(let ask):
             askCount = max(askCount, ask.number)
-            openAsks.append(OpenAsk(ask))
+            openAsks.append(OpenAsk(ask, lead: event.clockLead))
             update(ask.call) {
                 $0.state = .asking
                 $0.ask = ask.number
@@ -67,6 +67,7 @@ extension Run {
                 $0.hasToken_p = !held.tokenSha256.isEmpty
                 $0.seq = event.seq
             }
+            holdLead = event.clockLead
             holdTokenDigest = Array(held.tokenSha256)
             if nextAttemptAt != nil { modelCall = .none }
         case .holdLifted: lift()
@@ -96,6 +97,7 @@ extension Run {
             if isHandedOff { isStopped = false }
             isHandedOff = false
             arrive(in: imported.workspace, isOwn: imported.ownWorkspace)
+            measureWaits(lead: event.clockLead)
         case nil: break
         }
     }
@@ -125,6 +127,15 @@ extension Run {
         }
         holdTokenDigest = []
         hold?.hasToken_p = false
+    }
+
+    /// Waits were measured by another server's steady clock: from now on they are by this one's, and end when they were
+    /// said to.
+    private mutating func measureWaits(lead: Int64) {
+        holdLead = lead
+        for index in openAsks.indices { openAsks[index].lead = lead }
+        if let until = nextAttemptAt { modelCall = .waiting(until: until &+ attemptLead &- lead) }
+        attemptLead = lead
     }
 
     /// The limits begin to count anew.
@@ -185,7 +196,7 @@ extension Run {
         callCount = max(callCount, answer.calls.map(\.number).max() ?? 0)
     }
 
-    private mutating func apply(_ failed: FermataModelFailed) {
+    private mutating func apply(_ failed: FermataModelFailed, lead: Int64) {
         stepIsUnanswered = true
         failedAttempts += 1
         countUnpricedModelCall()
@@ -193,7 +204,8 @@ extension Run {
             modelCall = .none
             turn = .failed(failed.failure)
         } else {
-            modelCall = hold == nil ? .waiting(until: failed.nextAttemptAt) : .none
+            modelCall = hold == nil ? .waiting(until: failed.nextAttemptAt &- lead) : .none
+            attemptLead = lead
         }
     }
 

@@ -9,7 +9,9 @@ extension Run {
     public func problem(withNext event: FermataEvent) -> String? {
         guard event.run == id.description else { return "it is another run's" }
         guard event.seq == seq + 1 else { return "its number is \(event.seq) where \(seq + 1) is next" }
-        guard Run.isTime(event.at), event.at >= updatedAt else { return "its time is not possible" }
+        guard Run.isTime(event.at), event.at >= updatedAt, Run.isTime(event.clockLead.magnitude) else {
+            return "its time is not possible"
+        }
         guard let kind = event.kind else { return "it is of a kind that is not known" }
         if case .launched = kind {
             guard seq == 0 else { return "the run is launched a second time" }
@@ -20,7 +22,7 @@ extension Run {
     }
 
     /// Up to the year 2255: sums with durations stay far from where numbers end.
-    private static func isTime(_ time: Int64) -> Bool { (0...1 << 53).contains(time) }
+    private static func isTime(_ time: some BinaryInteger) -> Bool { (0...1 << 53).contains(time) }
 
     private func problem(with kind: FermataEvent.OneOf_Kind) -> String? {
         switch kind {

@@ -21,7 +21,7 @@ extension Run {
             $0.usage = usage
             $0.workspace = workspace
             $0.task = task
-            $0.nextAttemptAt = nextAttemptAt ?? 0
+            $0.nextAttemptAt = nextAttemptAt.map { $0 &+ attemptLead } ?? 0
             $0.openCalls = UInt32(calls.count { $0.state != .ended })
             $0.labels = labels
             if inherited != .init() { $0.inherited = inherited }

@@ -37,6 +37,8 @@ public struct Run: Sendable, Equatable {
     public internal(set) var limits = FermataLimits()
 
     public internal(set) var hold: FermataHold?
+    /// How far the clock that `hold` has its times of was ahead of the steady clock, µs.
+    var holdLead: Int64 = 0
     /// SHA-256 of the token that lifts the hold; empty if there is none.
     var holdTokenDigest: [UInt8] = []
     public internal(set) var isStopped = false
@@ -48,6 +50,8 @@ public struct Run: Sendable, Equatable {
     /// The turn has failed before its first model call: whoever was asked about a limit ended it.
     var failedBeforeFirstStep = false
     var modelCall = ModelCallState.none
+    /// How far the clock that the next attempt's time was told by was ahead of the steady clock, µs.
+    var attemptLead: Int64 = 0
     public internal(set) var step: UInt32 = 0
     var attempt: UInt32 = 0
     /// The step's model call has ended without an answer and will be made again as the next attempt of the step.
@@ -103,7 +107,7 @@ public struct Run: Sendable, Equatable {
     enum ModelCallState: Sendable, Equatable {
         case none
         case inFlight
-        /// Between two attempts; the next is made at this time, µs since 1970.
+        /// Between two attempts; the next is made at this time, µs of the steady clock.
         case waiting(until: Int64)
     }
 
@@ -144,8 +148,11 @@ public struct Run: Sendable, Equatable {
     /// An ask that has no answer. Its question and context stay in the journal.
     struct OpenAsk: Sendable, Equatable {
         let opened: FermataAskOpened
+        /// How far the clock that the deadline was told by was ahead of the steady clock, µs.
+        var lead: Int64
 
-        init(_ opened: FermataAskOpened) {
+        init(_ opened: FermataAskOpened, lead: Int64 = 0) {
+            self.lead = lead
             var opened = opened
             opened.question = ""
             opened.context = ""
@@ -156,8 +163,8 @@ public struct Run: Sendable, Equatable {
         var number: UInt32 { opened.number }
         var call: UInt32 { opened.call }
         var kind: FermataAskKind { opened.kind }
-        /// µs since 1970; nil: none.
-        var deadline: Int64? { opened.deadlineAt > 0 ? opened.deadlineAt : nil }
+        /// µs of the steady clock; nil: none.
+        var deadline: Int64? { opened.deadlineAt > 0 ? opened.deadlineAt &- lead : nil }
     }
 
     struct QueuedMessage: Sendable, Equatable {
@@ -224,16 +231,19 @@ extension Run {
     /// Whether every call that waits for an answer has its open ask: between the events of one decision it may not.
     var isWhole: Bool { calls.count { $0.state == .asking } == openAsks.count { $0.call > 0 } }
 
-    /// When the run wants to be told that time has passed, µs since 1970.
+    /// When the run wants to be told that time has passed, µs of the steady clock.
     public var due: Int64? {
         if isStopped { return nil }
         var times = openAsks.compactMap(\.deadline)
-        if let hold, hold.resumeAt > 0 { times.append(hold.resumeAt) }
+        if let holdEnd { times.append(holdEnd) }
         if let nextAttemptAt { times.append(nextAttemptAt) }
         return times.min()
     }
 
-    /// While it waits between two attempts of a model call, µs since 1970.
+    /// When the hold lifts itself, µs of the steady clock; nil: never.
+    var holdEnd: Int64? { hold.flatMap { $0.resumeAt > 0 ? $0.resumeAt &- holdLead : nil } }
+
+    /// While it waits between two attempts of a model call, µs of the steady clock.
     var nextAttemptAt: Int64? { if case .waiting(let until) = modelCall { until } else { nil } }
 
     /// The status is derived: the first that applies.

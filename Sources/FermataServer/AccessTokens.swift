@@ -13,7 +13,23 @@ internal import Synchronization
 final class AccessTokens: Sendable {
     private static let kind = TokenSeal.Kind(prefix: "fac_", domain: "fermata access", length: 16)
     private let seal: TokenSeal
-    private let rows = Mutex<[String: TokenRow]>([:])
+    private let rows = Mutex<[String: Known]>([:])
+
+    private struct Known {
+        let row: TokenRow
+        /// When it expires, µs of the steady clock: setting the clock makes it valid neither longer nor shorter. After a
+        /// start it is what the clock says then, and at most the whole of its time.
+        let end: Int64?
+
+        init(_ row: TokenRow) {
+            self.row = row
+            end = row.expiresAt.map { Clock.steady + min($0 - Clock.now, $0 - row.createdAt) }
+        }
+
+        init(_ row: TokenRow, end: Int64?) {
+            (self.row, self.end) = (row, end)
+        }
+    }
 
     init(seal: TokenSeal) { self.seal = seal }
 
@@ -31,14 +47,19 @@ final class AccessTokens: Sendable {
     /// These are in the journal now.
     func note(_ rows: [TokenRow]) {
         guard !rows.isEmpty else { return }
-        self.rows.withLock { known in for row in rows { known[row.id] = row } }
+        self.rows.withLock { known in
+            for row in rows {
+                // A token's time is measured from when it was first seen, also when it is revoked.
+                known[row.id] = known[row.id].map { Known(row, end: $0.end) } ?? Known(row)
+            }
+        }
     }
 
-    subscript(_ id: String) -> TokenRow? { rows.withLock { $0[id] } }
+    subscript(_ id: String) -> TokenRow? { rows.withLock { $0[id]?.row } }
 
     /// A page in the order of ids, which is that of their making.
     func page(after id: String, limit: Int) -> [TokenRow] {
-        let later = rows.withLock { $0.values.filter { $0.id > id } }
+        let later = rows.withLock { $0.values.map(\.row).filter { $0.id > id } }
         return Array(later.sorted { $0.id < $1.id }.prefix(limit))
     }
 
@@ -53,16 +74,17 @@ final class AccessTokens: Sendable {
         let row = seal.unseal(secret, as: Self.kind).flatMap { RunID(bytes: $0.bytes) }.flatMap { self[$0.description] }
         let isRight = isEqualInConstantTime(presented, row?.sha256 ?? [UInt8](repeating: 0, count: 32))
         guard let row, isRight else { return nil }
-        return Self.grant(row)
+        return grant(of: row.id)
     }
 
     /// As it was granted, if it still is.
-    func renewed(_ grant: Access.Grant) -> Access.Grant? { self[grant.id].flatMap(Self.grant) }
+    func renewed(_ grant: Access.Grant) -> Access.Grant? { self.grant(of: grant.id) }
 
-    private static func grant(_ row: TokenRow) -> Access.Grant? {
-        guard row.revokedAt == nil, row.expiresAt.map({ $0 > Clock.now }) ?? true,
-            let scope = FermataScope(rawValue: Int(row.scope))
+    private func grant(of id: String) -> Access.Grant? {
+        guard let known = rows.withLock({ $0[id] }), known.row.revokedAt == nil,
+            known.end.map({ $0 > Clock.steady }) ?? true, let scope = FermataScope(rawValue: Int(known.row.scope))
         else { return nil }
+        let row = known.row
         return Access.Grant(id: row.id, name: row.name, scope: scope)
     }
 }

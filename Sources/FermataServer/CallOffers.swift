@@ -38,7 +38,7 @@ final class CallOffers: Sendable {
         var reserved: [ReadyCallKey: Reservation] = [:]
         /// All reservations are as long, so the first that was made ends first. µs of the monotonic clock.
         var expiries: [(until: Int64, call: ReadyCallKey)] = []
-        /// When a worker last asked for a tool's calls, µs since 1970.
+        /// When a worker last asked for a tool's calls, µs of the steady clock.
         var polledAt: [String: Int64] = [:]
         /// Tools that may have a call for someone who waits.
         var changed: Set<String> = []
@@ -96,19 +96,21 @@ final class CallOffers: Sendable {
 
     /// Whether a worker asks for the tool's calls, or did a moment ago.
     func isServed(_ tool: String) -> Bool {
-        guard let last = polledAt(tool) else { return false }
-        return Clock.now - last < Self.isServedFor
+        guard let last = lastPoll(of: tool) else { return false }
+        return Clock.steady - last < Self.isServedFor
     }
 
     /// When a worker last asked for the tool's calls, µs since 1970; nil: not since the server's start.
-    func polledAt(_ tool: String) -> Int64? {
+    func polledAt(_ tool: String) -> Int64? { lastPoll(of: tool).map { $0 + Clock.lead } }
+
+    private func lastPoll(of tool: String) -> Int64? {
         state.withLock { state in
-            state.waiting.values.contains { $0.poll.tools.contains(tool) } ? Clock.now : state.polledAt[tool]
+            state.waiting.values.contains { $0.poll.tools.contains(tool) } ? Clock.steady : state.polledAt[tool]
         }
     }
 
     private func note(_ tools: Set<String>) {
-        let now = Clock.now
+        let now = Clock.steady
         state.withLock { state in
             if state.polledAt.count > Self.rememberedTools {
                 state.polledAt = state.polledAt.filter { now - $0.value < Self.isServedFor }
@@ -149,6 +151,13 @@ final class CallOffers: Sendable {
 
     /// When the first reservation ends, µs of the monotonic clock.
     var nextExpiry: Int64? { state.withLock { $0.expiries.first?.until } }
+
+    /// Begins all reservations anew: whoever started a call meanwhile was not heard.
+    func beginAnew(now: Int64) {
+        state.withLock { state in
+            for index in state.expiries.indices { state.expiries[index].until = now + Self.reservation }
+        }
+    }
 
     /// What was offered and not started in time is offered to others.
     func expire(now: Int64) {

@@ -73,6 +73,12 @@ public struct Configuration: Sendable {
     static let uploadBytes = 512 << 20
     static let uploadParts: UInt32 = 4096
     static let uploadPatience: Int64 = 600_000_000
+    /// By how much a turn of the loop may be late, µs, and by how much before everybody's time begins anew.
+    static let lateness: Int64 = 10_000
+    static let standstill: Int64 = 250_000
+    /// How long what was sent meanwhile may take until it is here, µs, after a turn that was late or a standstill.
+    static let shortHearing: Int64 = 50_000
+    static let hearing: Int64 = 250_000
     /// Inputs that the loop decides before it commits.
     static let batchLimit = 1024
     /// The most that `by` and `reason` may have, each, and all labels together, in bytes.

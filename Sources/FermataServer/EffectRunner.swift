@@ -196,7 +196,11 @@ struct EndedEffect: EffectInFlight {
     }
 
     func takeOutput() -> ToolReply {
-        if case .toolEnded(_, _, let reply) = input { reply } else { ToolReply(outcome: .callInterrupted, output: "") }
+        switch input {
+        case .toolEnded(_, _, let reply): reply
+        case .leaseEnded(_, _, let output): ToolReply(outcome: .callInterrupted, output: output)
+        default: ToolReply(outcome: .callInterrupted, output: "")
+        }
     }
 }
 

@@ -96,6 +96,9 @@ extension FermataEvent {
         case .callEnded(var ended):
             ended.output = ""
             small.kind = .callEnded(ended)
+        case .callLost(var lost):
+            lost.output = ""
+            small.kind = .callLost(lost)
         case .askOpened(var ask):
             ask.question = ""
             ask.context = ""

@@ -5,28 +5,60 @@ internal import FermataProtocol
 ///
 /// Threads: the loop's.
 struct Leases {
-    /// Ends, µs of the monotonic clock.
-    private var ends: [RunID: [Effect: Int64]] = [:]
+    /// µs, of the monotonic clock.
+    private struct Lease {
+        var end: Int64
+        /// How long it was given for.
+        let length: Int64
+        /// By how much its end may be moved before it is extended: a loop that is late in every turn must end it, too.
+        var spare: Int64
+    }
+
+    private var leases: [RunID: [Effect: Lease]] = [:]
     private(set) var count = 0
     /// Not later than the first end; nil if there is none. It lags behind when a lease is extended: a needless look at
     /// the clock is cheaper than an order kept among all.
     private(set) var nextEnd: Int64?
 
-    func effects(of run: RunID) -> Dictionary<Effect, Int64>.Keys? { ends[run]?.keys }
+    func effects(of run: RunID) -> [Effect] { leases[run].map { Array($0.keys) } ?? [] }
 
-    func isKept(_ effect: Effect, of run: RunID) -> Bool { ends[run]?[effect] != nil }
+    func isKept(_ effect: Effect, of run: RunID) -> Bool { leases[run]?[effect] != nil }
 
-    /// Begins a lease, or moves its end.
-    mutating func give(_ effect: Effect, of run: RunID, until end: Int64) {
-        if ends[run, default: [:]].updateValue(end, forKey: effect) == nil { count += 1 }
-        nextEnd = min(nextEnd ?? end, end)
+    /// Begins a lease of so many µs, or begins it anew.
+    mutating func give(_ effect: Effect, of run: RunID, for length: Int64, now: Int64) {
+        let lease = Lease(end: now + length, length: length, spare: length)
+        if leases[run, default: [:]].updateValue(lease, forKey: effect) == nil { count += 1 }
+        nextEnd = min(nextEnd ?? lease.end, lease.end)
+    }
+
+    /// Begins all of them anew: whoever extended one meanwhile was not heard.
+    mutating func beginAnew(now: Int64) {
+        nextEnd = nil
+        for (run, effects) in leases {
+            for (effect, lease) in effects {
+                let end = now + lease.length
+                leases[run]?[effect]?.end = end
+                nextEnd = min(nextEnd ?? end, end)
+            }
+        }
+    }
+
+    /// Ends none before this time: whoever has just extended one may not have been heard yet.
+    mutating func hear(until time: Int64) {
+        guard let nextEnd, nextEnd < time else { return }
+        for (run, effects) in leases {
+            for (effect, lease) in effects where lease.end < time && time - lease.end <= lease.spare {
+                leases[run]?[effect]?.spare -= time - lease.end
+                leases[run]?[effect]?.end = time
+            }
+        }
     }
 
     mutating func end(_ effect: Effect, of run: RunID) {
-        guard ends[run]?.removeValue(forKey: effect) != nil else { return }
+        guard leases[run]?.removeValue(forKey: effect) != nil else { return }
         count -= 1
-        if ends[run]?.isEmpty == true { ends[run] = nil }
-        if ends.isEmpty { nextEnd = nil }
+        if leases[run]?.isEmpty == true { leases[run] = nil }
+        if leases.isEmpty { nextEnd = nil }
     }
 
     /// Ends all whose time has come, and says which, in the order of their ends.
@@ -34,8 +66,9 @@ struct Leases {
         guard let nextEnd, nextEnd <= now else { return [] }
         var passed: [(run: RunID, effect: Effect, end: Int64)] = []
         var first: Int64?
-        for (run, ends) in ends {
-            for (effect, end) in ends {
+        for (run, leases) in leases {
+            for (effect, lease) in leases {
+                let end = lease.end
                 if end <= now { passed.append((run, effect, end)) } else { first = min(first ?? end, end) }
             }
         }

@@ -56,7 +56,7 @@ extension RunLoop {
             // It may rest on what this turn of the loop writes.
             return batch.replies.append { request.reply(.failure($0 ? refusal! : .notWritten)) }
         }
-        leases.give(effect, of: request.run, until: Clock.monotonic + request.lease)
+        leases.give(effect, of: request.run, for: request.lease, now: Clock.monotonic)
         if !request.output.isEmpty {
             (resident.inFlight[effect] as? Lease)?.append(request.output)
             effects.show(request.output, of: resident.run, call: request.call, attempt: request.attempt)
@@ -67,7 +67,7 @@ extension RunLoop {
 
     /// A worker takes a call: what it has to know to execute it.
     func describe(_ call: UInt32, attempt: UInt32, lease: Int64, of run: Run, in reply: inout FermataCommandReply) {
-        leases.give(.lease(call: call, attempt: attempt), of: run.id, until: Clock.monotonic + lease)
+        leases.give(.lease(call: call, attempt: attempt), of: run.id, for: lease, now: Clock.monotonic)
         counters.leases.set(leases.count)
         reply.leaseUntil = Clock.now + lease
         reply.workspace = run.workspace
@@ -78,7 +78,7 @@ extension RunLoop {
     /// wanted and unknown begins anew, after a restart above all.
     func keepLeases(of resident: Resident, wanted: Set<Effect>) {
         let id = resident.current.id
-        for effect in leases.effects(of: id).map(Array.init) ?? [] where !wanted.contains(effect) {
+        for effect in leases.effects(of: id) where !wanted.contains(effect) {
             leases.end(effect, of: id)
             resident.inFlight[effect] = nil
             effects.endOutput(of: effect, of: resident.run)
@@ -86,7 +86,7 @@ extension RunLoop {
         for effect in wanted {
             guard case .lease = effect, resident.inFlight[effect] == nil else { continue }
             if !leases.isKept(effect, of: id) {
-                leases.give(effect, of: id, until: Clock.monotonic + Configuration.defaultLease)
+                leases.give(effect, of: id, for: Configuration.defaultLease, now: Clock.monotonic)
             }
             resident.inFlight[effect] = Lease()
         }
@@ -97,7 +97,8 @@ extension RunLoop {
     func endLeases(now: Int64) {
         for (run, effect) in leases.endPassed(now: now) {
             guard case .lease(let call, let attempt) = effect else { continue }
-            handle(.effectEnded(run, effect, .leaseEnded(call: call, attempt: attempt)))
+            let output = residents[run]?.inFlight[effect]?.takeOutput().output ?? ""
+            handle(.effectEnded(run, effect, .leaseEnded(call: call, attempt: attempt, output: output)))
         }
     }
 

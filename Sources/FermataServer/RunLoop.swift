@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 internal import Journal
 internal import Logging
 internal import Synchronization
+internal import Threads
 
 /// The one loop through which every run changes: take, decide, cancel, commit, answer, publish, reconcile.
 ///
@@ -69,6 +70,7 @@ final class RunLoop: @unchecked Sendable {
     let accessTokens: AccessTokens
     let counters: Counters
     let log: LogKeeper
+    let clockFile: ClockFile
     let logger: Logger
     let answering = WorkThread("fermata-reply")
 
@@ -79,7 +81,8 @@ final class RunLoop: @unchecked Sendable {
     /// What the journal has of the requests that this turn took; nil: nothing. Of others it has to be asked.
     private var lookedUp: [RequestID: Repeat?] = [:]
     var nextOffset: UInt64 = 1
-    /// Times at which runs in memory want to be told that time has passed, µs since 1970; the journal has the others.
+    /// Times at which runs in memory want to be told that time has passed, µs of the steady clock; the journal has the
+    /// others.
     var due: [RunID: Int64] = [:]
     /// Residents that nothing goes on of.
     var recent = RecentRuns()
@@ -90,6 +93,16 @@ final class RunLoop: @unchecked Sendable {
     /// Runs that were found damaged in the store.
     var unreadable: Set<RunID> = []
     var nextTick: Int64 = 0
+    /// `nextOffset` when the clock's file was written.
+    var offsetAtTick: UInt64 = 0
+    var standstill = Standstill(tolerance: Configuration.lateness, now: Clock.monotonic)
+    /// Until then what was sent while the loop stood still is on its way here, and no time of a run's is told, µs of the
+    /// monotonic clock.
+    var hearsUntil: Int64 = 0
+    /// For how long it stood still.
+    var stoodStill: Int64 = 0
+    /// When it was late last, µs of the monotonic clock.
+    var wasLateAt: Int64 = 0
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
     /// How often the loop has turned; read by other threads.
     let turns = Atomic<UInt64>(0)
@@ -97,7 +110,7 @@ final class RunLoop: @unchecked Sendable {
     init(
         writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
         offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
-        accessTokens: AccessTokens, counters: Counters, log: LogKeeper, logger: Logger
+        accessTokens: AccessTokens, counters: Counters, log: LogKeeper, clockFile: ClockFile, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -111,6 +124,7 @@ final class RunLoop: @unchecked Sendable {
         self.accessTokens = accessTokens
         self.counters = counters
         self.log = log
+        self.clockFile = clockFile
         self.logger = logger
     }
 
@@ -127,12 +141,18 @@ final class RunLoop: @unchecked Sendable {
     private func main() {
         while true {
             let deadline = nextDeadline()
+            standstill.sleeps(until: deadline, now: Clock.monotonic)
             let items = inbox.take(until: deadline, atMost: Configuration.batchLimit)
+            standstill.woke(now: Clock.monotonic)
+            noteStandstill()
+            lookAtClock()
             lookUpRequests(of: items)
             for item in items { handle(item) }
             handleTime()
             finishBatch()
             if ending == nil { effects.startWaiting { residents[$0]?.current } }
+            // After what this turn brought them.
+            waiters.expire(now: Clock.monotonic)
             turns.add(1, ordering: .relaxed)
             if let ending, isDrained || Clock.monotonic >= ending.deadline {
                 waiters.endAll()
@@ -145,39 +165,6 @@ final class RunLoop: @unchecked Sendable {
     }
 
     private var isDrained: Bool { residents.values.allSatisfy { $0.inFlight.isEmpty } && parked.isEmpty }
-
-    private func nextDeadline() -> Int64 {
-        let monotonic = Clock.monotonic
-        var deadline = nextTick
-        if ending == nil, let first = due.values.min() { deadline = min(deadline, monotonic + max(0, first - Clock.now)) }
-        for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd] {
-            if let first { deadline = min(deadline, first) }
-        }
-        if let ending { deadline = min(deadline, ending.deadline) }
-        return deadline
-    }
-
-    private func handleTime() {
-        let now = Clock.now
-        if ending == nil {
-            for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
-        }
-        let monotonic = Clock.monotonic
-        waiters.expire(now: monotonic)
-        offers.expire(now: monotonic)
-        if ending == nil { endLeases(now: monotonic) }
-        guard monotonic >= nextTick else { return }
-        nextTick = monotonic + 1_000_000
-        publisher.tick(now: now)
-        wakeDueRuns(through: now)
-        verifyStoreFiles()
-        writeSnapshots()
-        forgetRequests(before: now - 24 * 3600 * 1_000_000)
-        forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)
-        let again = deferred
-        deferred = []
-        for item in again { handle(item) }
-    }
 
     // MARK: - Take and decide
 
@@ -305,7 +292,8 @@ final class RunLoop: @unchecked Sendable {
         guard let resident = residents[id] else { return }
         let before = resident.current
         let context = Context(
-            now: Clock.now, mayStart: ending == nil,
+            now: Clock.steady, lead: Clock.lead, mayStart: ending == nil,
+            patience: Clock.monotonic < hearsUntil ? stoodStill : 0,
             textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
             outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
         var decision: Decision
@@ -340,7 +328,7 @@ final class RunLoop: @unchecked Sendable {
             change = StatusChange(before: statusBefore, after: after)
             batch.statusChanges.append(change!)
         }
-        batch.outbox += webhooks.messages.rows(of: events, change, run: after.run)
+        batch.outbox += webhooks.messages.rows(of: events, change, run: after.run, now: Clock.steady)
         due[after.id] = after.due
     }
 

@@ -59,8 +59,10 @@ public final class Server {
         let accessTokens = AccessTokens(seal: seal)
         let waiters = Waiters(limit: min(Configuration.waitingReads, plan.waitingReads))
         let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
+        let reader = try journal.openReader()
+        let clockFile = try ClockFile(path: configuration.directory + "/clock", reader)
         loop = RunLoop(
-            writer: try journal.openWriter(), reader: try journal.openReader(), published: published, waiters: waiters,
+            writer: try journal.openWriter(), reader: reader, published: published, waiters: waiters,
             offers: offers, publisher: EventPublisher(socket: events, instance: instance),
             effects: EffectRunner(
                 models: ModelRunner(
@@ -71,7 +73,8 @@ public final class Server {
             readers: readers,
             webhooks: Webhooks(
                 configuration.webhooks, askTokens: AskTokens(seal: seal), descriptors: plan.webhooks, logger: logger),
-            accessTokens: accessTokens, counters: counters, log: LogKeeper(journal, logger), logger: logger)
+            accessTokens: accessTokens, counters: counters, log: LogKeeper(journal, logger), clockFile: clockFile,
+            logger: logger)
         let answers = WorkThread("fermata-answer")
         let shortage = ShortageLog(plan, logger)
         let handler = Control(

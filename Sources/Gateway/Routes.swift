@@ -9,8 +9,8 @@ internal import SwiftProtobuf
 final class Routes: Sendable {
     /// A body has to fit into one message of the control socket, with what goes before it.
     static let largestBody = Frame.maximumMessageLength - 4096
-    /// A body that has not come by then does not come; an answer that has not been taken by then is not taken.
-    static let patience = TimeAmount.seconds(60)
+    /// Seconds. A body that has not come by then does not come; an answer that has not been taken by then is not taken.
+    static let patience = 60
 
     let admission: Admission
     private let bell: EventBell
@@ -166,9 +166,16 @@ final class Routes: Sendable {
 }
 
 extension Channel {
-    /// Closes the channel then, unless the task is cancelled before.
-    fileprivate func closing(after time: TimeAmount) -> Scheduled<Void> {
-        eventLoop.scheduleTask(in: time) { self.close(mode: .all, promise: nil) }
+    /// Closes the channel after so many seconds, unless the task is cancelled before. They are counted one by one: time
+    /// in which this process was stopped is one of them at most.
+    fileprivate func closing(after seconds: Int) -> RepeatedTask {
+        let passed = NIOLoopBoundBox.makeBoxSendingValue(0, eventLoop: eventLoop)
+        return eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { task in
+            passed.value += 1
+            guard passed.value >= seconds else { return }
+            task.cancel()
+            self.close(mode: .all, promise: nil)
+        }
     }
 }
 

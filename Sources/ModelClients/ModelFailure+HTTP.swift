@@ -19,8 +19,10 @@ extension ModelFailure {
     /// A response with a status other than 2xx.
     static func refused(_ response: CurlResponse, body: [UInt8], key: String) -> ModelFailure {
         var failure = refused(status: response.status, ChatError(body: body), key: key)
+        // A date is the server's: what time it is there it says itself, and our clock may be another.
+        let now = response.header("Date").flatMap(HTTPDate.seconds) ?? Int64(time(nil))
         failure.retryAfterMilliseconds = response.header("Retry-After").flatMap {
-            retryAfterMilliseconds($0, now: Int64(time(nil)))
+            retryAfterMilliseconds($0, now: now)
         }
         return failure
     }

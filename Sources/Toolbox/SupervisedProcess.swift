@@ -40,6 +40,9 @@ struct SupervisedProcess {
         return nextKill.map { min($0, deadline) } ?? deadline
     }
 
+    /// Time that its limit is not to count.
+    mutating func postpone(by time: Duration) { deadline = deadline.map { $0 + time } }
+
     mutating func expire(at now: MonotonicTime) {
         if let deadline, deadline <= now {
             self.deadline = nil

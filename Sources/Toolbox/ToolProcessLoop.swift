@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Threads
 
 /// The thread of `ToolProcesses`: starts commands, reads what they write and what their supervisors report, watches the
 /// clock, tells ends. It blocks in poll(2) and, for as long as a start takes, in posix_spawn.
@@ -106,17 +107,26 @@ final class ToolProcessLoop: Sendable {
         var sources: [Source] = []
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
         defer { buffer.deallocate() }
+        var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.nanoseconds)
         while true {
             takeInbox(&running)
             if running.isClosed && running.processes.isEmpty { return }
             collect(running, &descriptors, &sources)
-            let ready = poll(&descriptors, nfds_t(descriptors.count), patience(running))
+            let asleep = MonotonicTime.now
+            let patience = patience(running, at: asleep)
+            standstill.sleeps(
+                until: patience < 0 ? .max : (asleep + .milliseconds(Int64(patience))).nanoseconds, now: asleep.nanoseconds)
+            let ready = poll(&descriptors, nfds_t(descriptors.count), patience)
+            standstill.woke(now: MonotonicTime.now.nanoseconds)
             if ready > 0 {
                 for (descriptor, source) in zip(descriptors, sources) where descriptor.revents != 0 {
                     handle(source, &running, buffer)
                 }
             }
             let now = MonotonicTime.now
+            // A command's time limit does not count while nobody was there to hear of its end; it may have stood still too.
+            let lost = standstill.look(now: now.nanoseconds)
+            if lost > 0 { for number in running.processes.keys { running.processes[number]?.postpone(by: .nanoseconds(lost)) } }
             for (number, process) in running.processes where process.due.map({ $0 <= now }) ?? false {
                 running.processes[number]?.expire(at: now)
             }
@@ -140,11 +150,11 @@ final class ToolProcessLoop: Sendable {
         }
     }
 
-    private func patience(_ running: Running) -> Int32 {
+    private func patience(_ running: Running, at now: MonotonicTime) -> Int32 {
         // The socket is closed a few microseconds before the kernel lets the supervisor be reaped.
         if !running.leaving.isEmpty { return 1 }
         guard let due = running.processes.values.lazy.compactMap(\.due).min() else { return -1 }
-        return due.milliseconds(after: .now)
+        return due.milliseconds(after: now)
     }
 
     private func takeInbox(_ running: inout Running) {

@@ -18,6 +18,10 @@ struct Scenario {
     private(set) var message: UInt32 = 0
 
     var now: Int64 = 1_000_000
+    /// How far people's clock is ahead of that.
+    var lead: Int64 = 0
+    /// For how long the service stood still.
+    var patience: Int64 = 0
     /// False while the service ends.
     var mayStart = true
     /// What a model call in flight has sent so far, and what a tool has written so far.
@@ -74,7 +78,7 @@ struct Scenario {
     mutating func decide(_ input: Input, sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
         let (text, output) = (partialText, partialOutput)
         let context = Context(
-            now: now, mayStart: mayStart, textSoFar: { _ in text },
+            now: now, lead: lead, mayStart: mayStart, patience: patience, textSoFar: { _ in text },
             outputSoFar: { _ in ToolReply(outcome: .callInterrupted, output: output) })
         let decision = try run.decide(input, context)
         let again = try run.decide(input, context)

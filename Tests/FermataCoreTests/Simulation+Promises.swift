@@ -28,7 +28,7 @@ extension Simulation {
             }
         case .expired:
             guard case .answer(let answer) = request, let ask = auditor.asks[answer.ask],
-                ask.isExpired || ask.deadline > 0 && ask.deadline <= now || ask.deadline <= run.updatedAt
+                ask.isExpired || ask.deadline > 0 && ask.deadline <= now
             else { throw Broken("expired, and it is not") }
         case .invalidAnswer:
             guard case .answer(let answer) = request, auditor.asks[answer.ask]?.isOpen == true else {

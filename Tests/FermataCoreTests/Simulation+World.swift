@@ -49,7 +49,7 @@ extension Simulation {
 
     private mutating func randomTerms() -> HoldTerms {
         HoldTerms(
-            resumeAt: random.chance(30) ? now + Int64(1 + random.below(20)) * 1_000_000 : nil,
+            resumeAt: random.chance(30) ? now + lead + Int64(1 + random.below(20)) * 1_000_000 : nil,
             tokenDigest: random.chance(30) ? [random.pick([1, 2])] : [])
     }
 

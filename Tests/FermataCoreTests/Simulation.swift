@@ -18,7 +18,10 @@ struct Simulation {
     let isTraced: Bool
     var random: SplitMix64
     var auditor: Auditor
-    var now: Int64 = 1_000_000_000
+    /// The steady clock.
+    var now: Int64 = 1_700_000_000_000_000
+    /// How far people's clock, which is set now and then, is ahead of it.
+    var lead: Int64 = 0
     /// Effects that are going on outside, wanted or not: a cancelled one goes on until its end has come in.
     var outside: Set<Effect> = []
     /// Calls that workers have, or think that they have.
@@ -68,7 +71,8 @@ struct Simulation {
     }
 
     mutating func playOne() throws {
-        now += Int64(random.below(3_000_000)) - 200_000
+        now += Int64(random.below(2_800_000))
+        if random.chance(3) { lead = random.pick([0, 1, -3600, 3600, -31_536_000, 31_536_000]) * 1_000_000 }
         switch random.below(102) {
         case 0..<40: try command(randomRequest())
         case 40..<84: try endSomething()
@@ -195,7 +199,7 @@ struct Simulation {
 
     private func context(for input: Input) -> Context {
         Context(
-            now: now, mayStart: !isEnding, textSoFar: Simulation.text(of:),
+            now: now, lead: lead, mayStart: !isEnding, textSoFar: Simulation.text(of:),
             outputSoFar: { ToolReply(outcome: .callInterrupted, output: Simulation.text(of: $0)) })
     }
 
@@ -296,7 +300,7 @@ extension Simulation {
         case .modelFailed(let step, let attempt, let failure, _):
             "model \(step).\(attempt) fails, \(failure.retryable ? "retryable" : "for good")"
         case .toolEnded(let call, let attempt, _): "tool \(call).\(attempt) ends"
-        case .leaseEnded(let call, let attempt): "lease \(call).\(attempt) ends"
+        case .leaseEnded(let call, let attempt, _): "lease \(call).\(attempt) ends"
         case .lost(let effect, _): "lost \(effect)"
         case .timePassed: "time"
         case .shutdown: "shutdown"
@@ -311,7 +315,7 @@ extension Input {
         case .modelAnswered(let step, let attempt, _), .modelFailed(let step, let attempt, _, _):
             .model(step: step, attempt: attempt)
         case .toolEnded(let call, let attempt, _): .tool(call: call, attempt: attempt)
-        case .leaseEnded(let call, let attempt): .lease(call: call, attempt: attempt)
+        case .leaseEnded(let call, let attempt, _): .lease(call: call, attempt: attempt)
         case .lost(let effect, _): effect
         case .command, .timePassed, .shutdown: nil
         }

@@ -42,7 +42,9 @@ import Testing
                 isParallel: isOdd, isByWorker: !isOdd)
         ]
         run.killing = [.tool(call: number, attempt: number), .model(step: number, attempt: number)]
-        run.openAsks = [Run.OpenAsk(.with { $0.number = number })]
+        run.openAsks = [Run.OpenAsk(.with { $0.number = number }, lead: -Int64(number))]
+        run.holdLead = Int64(number)
+        run.attemptLead = -Int64(number)
         run.unansweredAsks = [number, 0]
         run.expiredAsks = [number]
         run.queue = [Run.QueuedMessage(number: number, delivery: isOdd ? .now : .whenIdle)]
@@ -146,6 +148,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 4: 3511a9cfcb8848c1")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 5: df8920a75c46a016")
     }
 }

@@ -21,7 +21,7 @@ extension Auditor {
             calls[ask.call]!.isExecuting = false
             if ask.kind == .approval { calls[ask.call]!.isGated = true }
         }
-        asks[ask.number] = Ask(call: ask.call, kind: ask.kind, arguments: ask.arguments, deadline: ask.deadlineAt)
+        asks[ask.number] = Ask(call: ask.call, kind: ask.kind, arguments: ask.arguments, shown: ask.deadlineAt, lead: lead)
     }
 
     private func readCall(of ask: FermataAskOpened) throws {
@@ -56,7 +56,10 @@ extension Auditor {
             throw Broken("ask \(answer.number) is answered, and it is not open")
         }
         try require(
-            ask.deadline == 0 || (ask.deadline <= at) == (answer.via == .viaDeadline), "ask \(answer.number) had expired")
+            ask.shown == 0 || answer.via == .viaDeadline || isStampedLate || ask.deadline > steady,
+            "ask \(answer.number) had expired")
+        try require(
+            answer.via != .viaDeadline || ask.shown > 0 && ask.deadline <= steady, "ask \(answer.number) had not expired")
         let verdicts: [FermataVerdict] =
             switch ask.kind {
             case .approval: [.approve, .edit, .reject]
@@ -90,7 +93,7 @@ extension Auditor {
         guard let ask = asks[closed.number], ask.isOpen else {
             throw Broken("ask \(closed.number) is closed, and it is not open")
         }
-        try require(!closed.expired || ask.deadline > 0 && ask.deadline <= at, "ask \(closed.number) had not expired")
+        try require(!closed.expired || ask.shown > 0 && ask.deadline <= steady, "ask \(closed.number) had not expired")
         asks[closed.number]!.isClosed = true
         asks[closed.number]!.isExpired = closed.expired
         if ask.call > 0 { owed = ask.call }

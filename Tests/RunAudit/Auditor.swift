@@ -32,10 +32,18 @@ public struct Auditor {
     var failedBeforeFirstStep = false
     /// The last model call failed or was lost: the next one is another attempt of the same step.
     var isTriedAgain = false
-    /// When the next attempt is made, while the run waits for it.
+    /// When the next attempt is made, while the run waits for it, µs of the steady clock.
     var nextAttemptAt: Int64?
-    /// When the hold lifts itself; 0: never.
+    /// When the hold lifts itself, µs of the steady clock; 0: never.
     var resumeAt: Int64 = 0
+    /// How far the clock of the last event, of the last attempt's and of the hold's was ahead of the steady clock.
+    var lead: Int64 = 0
+    var attemptLead: Int64 = 0
+    var holdLead: Int64 = 0
+    /// The last event has the time of the one before it, which may be later than its own.
+    var isStampedLate = false
+    /// Not before the last event, µs of the steady clock.
+    var steady: Int64 { at - lead }
     /// Calls of the current step, in order.
     var current: [UInt32] = []
     var killing: Set<Effect> = []
@@ -90,8 +98,12 @@ public struct Auditor {
         public let call: UInt32
         public let kind: FermataAskKind
         public let arguments: String
-        /// µs since 1970; 0: none.
-        public let deadline: Int64
+        /// µs since 1970, as it was shown; 0: none.
+        let shown: Int64
+        /// How far the clock that it was shown by was ahead of the steady one.
+        var lead: Int64
+        /// µs of the steady clock; 0: none.
+        public var deadline: Int64 { shown == 0 ? 0 : shown - lead }
         public internal(set) var answers = 0
         public internal(set) var verdict = FermataVerdict.unspecified
         public internal(set) var isClosed = false
@@ -135,7 +147,7 @@ public struct Auditor {
     /// When the run wants to be told that time has passed.
     public var due: Int64? {
         if isStopped { return nil }
-        let deadlines = asks.values.filter { $0.isOpen && $0.deadline > 0 }.map(\.deadline)
+        let deadlines = asks.values.filter { $0.isOpen && $0.shown > 0 }.map(\.deadline)
         return (deadlines + (hold && resumeAt > 0 ? [resumeAt] : []) + (nextAttemptAt.map { [$0] } ?? [])).min()
     }
 
@@ -182,7 +194,9 @@ public struct Auditor {
         try require(
             !isStopped || event.name == "callGone" || event.name == "imported", "\(event.name) after the run was stopped")
         seq = event.seq
+        isStampedLate = event.at == at
         at = event.at
+        lead = event.clockLead
         transcript.append(event)
         try pay(event)
         if isArriving, !["modelCut", "held", "holdLifted", "callGone", "callEnded", "askOpened"].contains(event.name) {
@@ -210,7 +224,8 @@ public struct Auditor {
         case .modelFailed(let failed):
             try endModel(failed.step, failed.attempt)
             turn = failed.nextAttemptAt == 0 ? .failed : .active
-            nextAttemptAt = failed.nextAttemptAt > 0 && !hold ? failed.nextAttemptAt : nil
+            nextAttemptAt = failed.nextAttemptAt > 0 && !hold ? failed.nextAttemptAt - lead : nil
+            attemptLead = lead
             isTriedAgain = true
         case .callStarted(let started): try read(started)
         case .callLost(let lost):
@@ -229,12 +244,13 @@ public struct Auditor {
         case .callEdited(let edited): try read(edited)
         case .held(let held):
             hold = true
-            resumeAt = held.resumeAt
+            resumeAt = held.resumeAt == 0 ? 0 : held.resumeAt - lead
+            holdLead = lead
             nextAttemptAt = nil
             isToHold = false
         case .holdLifted(let lifted):
             try require(hold, "lifted, and there was no hold")
-            try require(lifted.cause != .byTime || resumeAt > 0 && resumeAt <= at, "lifted before its time")
+            try require(lifted.cause != .byTime || resumeAt > 0 && resumeAt <= steady, "lifted before its time")
             hold = false
         case .limitReached: throw Broken("a limit that nobody was asked about")
         case .retried:
@@ -262,6 +278,11 @@ public struct Auditor {
             for number in calls.keys { calls[number]!.approved = nil }
             isToHold = false
         case .imported:
+            // Measured by this server's clock from now on.
+            if resumeAt != 0 { resumeAt += holdLead - lead }
+            if let next = nextAttemptAt { nextAttemptAt = next + attemptLead - lead }
+            (holdLead, attemptLead) = (lead, lead)
+            for number in asks.keys { asks[number]!.lead = lead }
             if isHandedOff { isStopped = false }
             isHandedOff = false
             isArriving = true

@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 4
+    public static let snapshotFormat: Int32 = 5
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -109,6 +109,9 @@ extension SnapshotRun {
         lastFingerprint = run.lastFingerprint
         repeats = run.repeats
         failedBeforeFirstStep = run.failedBeforeFirstStep
+        holdLead = run.holdLead
+        attemptLead = run.attemptLead
+        askLeads = run.openAsks.map(\.lead)
     }
 }
 
@@ -151,7 +154,8 @@ extension Run {
         calls = state.calls.map(Call.init)
         killing = state.killing.compactMap(Effect.init)
         guard killing.count == state.killing.count else { return nil }
-        openAsks = state.openAsks.map(OpenAsk.init)
+        guard state.askLeads.count == state.openAsks.count else { return nil }
+        openAsks = zip(state.openAsks, state.askLeads).map { OpenAsk($0, lead: $1) }
         unansweredAsks = state.unansweredAsks
         expiredAsks = state.expiredAsks
         queue = state.queue.map { QueuedMessage(number: $0.number, delivery: $0.delivery) }
@@ -175,6 +179,8 @@ extension Run {
         lastFingerprint = state.lastFingerprint
         repeats = state.repeats
         failedBeforeFirstStep = state.failedBeforeFirstStep
+        holdLead = state.holdLead
+        attemptLead = state.attemptLead
     }
 }
 

@@ -3902,6 +3902,12 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     set {_uniqueStorage()._reason = newValue}
   }
 
+  /// µs that the clock of `at` and of all times in this event was ahead of the server's steady
+  public var clockLead: Int64 {
+    get {_storage._clockLead}
+    set {_uniqueStorage()._clockLead = newValue}
+  }
+
   public var kind: OneOf_Kind? {
     get {return _storage._kind}
     set {_uniqueStorage()._kind = newValue}
@@ -4509,6 +4515,9 @@ public nonisolated struct FermataCallLost: Sendable {
   public var number: UInt32 = 0
 
   public var attempt: UInt32 = 0
+
+  /// what its worker had sent of the tool's output; the model is not shown it
+  public var output: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -9751,7 +9760,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Event"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{2}\u{9}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0\u{3}call_edited\0\u{3}policy_set\0\u{3}limits_set\0\u{3}model_set\0\u{3}hold_at_set\0\u{3}handed_off\0\u{1}forked\0\u{1}imported\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{3}clock_lead\0\u{2}\u{8}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0\u{3}call_edited\0\u{3}policy_set\0\u{3}limits_set\0\u{3}model_set\0\u{3}hold_at_set\0\u{3}handed_off\0\u{1}forked\0\u{1}imported\0")
 
   fileprivate class _StorageClass {
     var _run: String = String()
@@ -9761,6 +9770,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _truncated: Bool = false
     var _by: String = String()
     var _reason: String = String()
+    var _clockLead: Int64 = 0
     var _kind: FermataEvent.OneOf_Kind?
 
       // This property is used as the initial default value for new instances of the type.
@@ -9779,6 +9789,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _truncated = source._truncated
       _by = source._by
       _reason = source._reason
+      _clockLead = source._clockLead
       _kind = source._kind
     }
   }
@@ -9805,6 +9816,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 5: try { try decoder.decodeSingularBoolField(value: &_storage._truncated) }()
         case 6: try { try decoder.decodeSingularStringField(value: &_storage._by) }()
         case 7: try { try decoder.decodeSingularStringField(value: &_storage._reason) }()
+        case 8: try { try decoder.decodeSingularSInt64Field(value: &_storage._clockLead) }()
         case 16: try {
           var v: FermataLaunched?
           var hadOneofValue = false
@@ -10189,6 +10201,9 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._reason.isEmpty {
         try visitor.visitSingularStringField(value: _storage._reason, fieldNumber: 7)
       }
+      if _storage._clockLead != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._clockLead, fieldNumber: 8)
+      }
       switch _storage._kind {
       case .launched?: try {
         guard case .launched(let v)? = _storage._kind else { preconditionFailure() }
@@ -10316,6 +10331,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._truncated != rhs_storage._truncated {return false}
         if _storage._by != rhs_storage._by {return false}
         if _storage._reason != rhs_storage._reason {return false}
+        if _storage._clockLead != rhs_storage._clockLead {return false}
         if _storage._kind != rhs_storage._kind {return false}
         return true
       }
@@ -10999,7 +11015,7 @@ nonisolated extension FermataCallGone: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataCallLost: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CallLost"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0\u{1}output\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11009,6 +11025,7 @@ nonisolated extension FermataCallLost: SwiftProtobuf.Message, SwiftProtobuf._Mes
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.output) }()
       default: break
       }
     }
@@ -11021,12 +11038,16 @@ nonisolated extension FermataCallLost: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.attempt != 0 {
       try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
     }
+    if !self.output.isEmpty {
+      try visitor.visitSingularStringField(value: self.output, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataCallLost, rhs: FermataCallLost) -> Bool {
     if lhs.number != rhs.number {return false}
     if lhs.attempt != rhs.attempt {return false}
+    if lhs.output != rhs.output {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -27,11 +27,12 @@ final class Uploads: @unchecked Sendable {
 
     /// Takes a part; the one that came last may come again.
     func take(_ part: FermataImport, of id: RequestID) throws(Refusal) -> Upload {
+        // A part that is here has come, however late it is decided.
+        uploads[id]?.touched = Clock.monotonic
         forgetOld()
         let text = Array(part.text.utf8)
         let digest = sha256(text)
         if let upload = uploads[id] {
-            upload.touched = Clock.monotonic
             if part.part == upload.part, digest == upload.lastPart { return upload }
             if part.part == upload.part + 1 {
                 try append(text, digest, to: upload)

@@ -23,7 +23,7 @@ struct WebhookAttempt: Sendable {
     private static let leastAge: Int64 = 3600 * 1_000_000
     private static let longestRetryAfter: Int64 = 24 * 3600 * 1_000_000
 
-    /// - Parameter now: µs since 1970.
+    /// - Parameter now: µs of the steady clock, as all times of the outbox.
     func result(retries: [Duration], now: Int64) -> OutboxOutcome.Result {
         var asked: Int64 = 0
         switch ending {

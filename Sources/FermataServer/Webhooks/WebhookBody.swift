@@ -35,11 +35,14 @@ struct WebhookBody {
             throw Missing(description: "a message of kind \(row.key.kind)")
         }
         var (type, data): (String, [UInt8])
+        /// When it happened, µs since 1970; the row's own time is the steady clock's.
+        let at: Int64
         // A checkpoint ends where the input's events end: between them a run is nothing that could go on.
         var last = row.key.seq
         switch kind {
         case .status:
-            (type, data) = ("run.status", try FermataStatusChanged(serializedBytes: row.body).jsonUTF8Bytes())
+            let change = try FermataStatusChanged(serializedBytes: row.body)
+            (type, data, at) = ("run.status", try change.jsonUTF8Bytes(), change.run.updatedAt)
             id = "\(run)/\(row.key.seq)/status"
         case .ask:
             let events = try reader.events(
@@ -48,14 +51,15 @@ struct WebhookBody {
                 throw Missing(description: "event \(row.key.seq) of run \(run) is not there")
             }
             (type, data) = try Self.ask(event, of: run, reader, answerURL)
+            at = event.at
             id = "\(run)/\(row.key.seq)"
             if row.body.count == 8 { last = UInt64(bytes: row.body) }
         }
         if withCheckpoint {
             data.removeLast()
-            data += try Self.checkpoint(of: run, through: last, at: row.at, reader) + Array("}".utf8)
+            data += try Self.checkpoint(of: run, through: last, at: at, reader) + Array("}".utf8)
         }
-        bytes = Array(#"{"type":"\#(type)","timestamp":"\#(Self.text(row.at))","data":"#.utf8) + data + Array("}".utf8)
+        bytes = Array(#"{"type":"\#(type)","timestamp":"\#(Self.text(at))","data":"#.utf8) + data + Array("}".utf8)
     }
 
     private static func ask(

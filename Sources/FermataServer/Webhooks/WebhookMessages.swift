@@ -16,23 +16,25 @@ struct WebhookMessages: Sendable {
     /// The messages of one input's events, to be written with them. Events that were copied from another journal make
     /// none: they happened elsewhere.
     ///
-    /// - Parameter change: of the run's status, from before the input to after it; nil if it stayed.
-    func rows(of events: [FermataEvent], _ change: StatusChange?, run: Run) -> [OutboxRow] {
+    /// - Parameters:
+    ///   - change: of the run's status, from before the input to after it; nil if it stayed.
+    ///   - now: µs of the steady clock: they are due at once, whatever their events are stamped with.
+    func rows(of events: [FermataEvent], _ change: StatusChange?, run: Run, now: Int64) -> [OutboxRow] {
         guard !endpoints.isEmpty else { return [] }
         var rows: [OutboxRow] = []
         for endpoint in endpoints where endpoint.agents.isEmpty || endpoint.agents.contains(run.agent) {
-            func add(_ seq: UInt64, _ kind: Kind, at: Int64, _ body: [UInt8]) {
+            func add(_ seq: UInt64, _ kind: Kind, _ body: [UInt8]) {
                 let key = OutboxKey(endpoint: endpoint.name, run: run.id.journaled, seq: seq, kind: kind.rawValue)
-                rows.append(OutboxRow(key: key, at: at, body: body))
+                rows.append(OutboxRow(key: key, at: now, body: body))
             }
             if endpoint.wantsAsks {
                 let last = (events.last?.seq ?? 0).bytes
-                for event in events where event.isOfAsk { add(event.seq, .ask, at: event.at, last) }
+                for event in events where event.isOfAsk { add(event.seq, .ask, last) }
             }
             if endpoint.wantsStatuses, let change, let last = events.last,
                 endpoint.statuses.isEmpty || endpoint.statuses.contains(change.after.status)
             {
-                add(last.seq, .status, at: last.at, Self.body(of: change))
+                add(last.seq, .status, Self.body(of: change))
             }
         }
         return rows

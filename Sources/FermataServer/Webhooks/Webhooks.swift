@@ -26,7 +26,7 @@ final class Webhooks: @unchecked Sendable {
         let endpoint: WebhookEndpoint
         /// From the start of an attempt until its outcome is written.
         var inFlight: Set<OutboxKey> = []
-        /// When there may be something due, µs since 1970.
+        /// When there may be something due, µs of the steady clock.
         var looksAt: Int64 = 0
         var isFailing = false
         /// Since when it waits because all endpoints together have as many attempts as they may, µs.
@@ -37,7 +37,7 @@ final class Webhooks: @unchecked Sendable {
 
     /// Attempts that one endpoint may have at once.
     private static let attemptsAtOnce = 8
-    /// The clock may be set: times are looked at again after so long, in µs.
+    /// The machine may sleep, while threads' clock stands: times are looked at again after so long, in µs.
     private static let longestSleep: Int64 = 60 * 1_000_000
     private static let userAgent = "fermata/\(Server.version)"
 
@@ -94,10 +94,10 @@ final class Webhooks: @unchecked Sendable {
     private func main() {
         while true {
             // Who waits the longest for the others' ends comes first.
-            let ready = lanes.values.filter { $0.looksAt <= Clock.now }
+            let ready = lanes.values.filter { $0.looksAt <= Clock.steady }
             for lane in ready.sorted(by: { $0.waitsSince ?? .max < $1.waitsSince ?? .max }) { fill(lane) }
             let next = lanes.values.map(\.looksAt).min() ?? .max
-            let sleep = min(max(0, next - Clock.now), Self.longestSleep)
+            let sleep = min(max(0, next - Clock.steady), Self.longestSleep)
             for item in inbox.take(until: Clock.monotonic + sleep, atMost: 1024) {
                 switch item {
                 case .written: for lane in lanes.values { lane.looksAt = 0 }
@@ -127,7 +127,7 @@ final class Webhooks: @unchecked Sendable {
             lane.looksAt = .max
             return
         }
-        let now = Clock.now
+        let now = Clock.steady
         guard attempts < mostAttempts else {
             lane.looksAt = .max
             lane.waitsSince = lane.waitsSince ?? now
@@ -164,6 +164,7 @@ final class Webhooks: @unchecked Sendable {
             inbox.put(.ended(WebhookAttempt(row: row, ending: .missing)))
             return
         }
+        // By it the receiver tells an old message from a new one: it is people's.
         let timestamp = Clock.now / 1_000_000
         let request = CurlRequest(
             url: endpoint.url, method: "POST",
@@ -205,7 +206,7 @@ final class Webhooks: @unchecked Sendable {
 
     private func end(_ attempt: WebhookAttempt) {
         guard let lane = lanes[attempt.row.key.endpoint] else { return }
-        let result = attempt.result(retries: lane.endpoint.retries, now: Clock.now)
+        let result = attempt.result(retries: lane.endpoint.retries, now: Clock.steady)
         say(attempt, result, lane)
         settle(OutboxOutcome(key: attempt.row.key, result: result))
     }

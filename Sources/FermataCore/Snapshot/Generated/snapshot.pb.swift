@@ -398,6 +398,23 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._failedBeforeFirstStep = newValue}
   }
 
+  /// How far the clock of these times was ahead of the steady clock.
+  var holdLead: Int64 {
+    get {_storage._holdLead}
+    set {_uniqueStorage()._holdLead = newValue}
+  }
+
+  var attemptLead: Int64 {
+    get {_storage._attemptLead}
+    set {_uniqueStorage()._attemptLead = newValue}
+  }
+
+  /// of each of open_asks
+  var askLeads: [Int64] {
+    get {_storage._askLeads}
+    set {_uniqueStorage()._askLeads = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -535,7 +552,7 @@ nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -588,6 +605,9 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _repeats: UInt32 = 0
     var _expiredAsks: [UInt32] = []
     var _failedBeforeFirstStep: Bool = false
+    var _holdLead: Int64 = 0
+    var _attemptLead: Int64 = 0
+    var _askLeads: [Int64] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -648,6 +668,9 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _repeats = source._repeats
       _expiredAsks = source._expiredAsks
       _failedBeforeFirstStep = source._failedBeforeFirstStep
+      _holdLead = source._holdLead
+      _attemptLead = source._attemptLead
+      _askLeads = source._askLeads
     }
   }
 
@@ -716,6 +739,9 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 48: try { try decoder.decodeSingularUInt32Field(value: &_storage._repeats) }()
         case 49: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._expiredAsks) }()
         case 50: try { try decoder.decodeSingularBoolField(value: &_storage._failedBeforeFirstStep) }()
+        case 51: try { try decoder.decodeSingularSInt64Field(value: &_storage._holdLead) }()
+        case 52: try { try decoder.decodeSingularSInt64Field(value: &_storage._attemptLead) }()
+        case 53: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._askLeads) }()
         default: break
         }
       }
@@ -878,6 +904,15 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._failedBeforeFirstStep != false {
         try visitor.visitSingularBoolField(value: _storage._failedBeforeFirstStep, fieldNumber: 50)
       }
+      if _storage._holdLead != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._holdLead, fieldNumber: 51)
+      }
+      if _storage._attemptLead != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._attemptLead, fieldNumber: 52)
+      }
+      if !_storage._askLeads.isEmpty {
+        try visitor.visitPackedSInt64Field(value: _storage._askLeads, fieldNumber: 53)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -937,6 +972,9 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._repeats != rhs_storage._repeats {return false}
         if _storage._expiredAsks != rhs_storage._expiredAsks {return false}
         if _storage._failedBeforeFirstStep != rhs_storage._failedBeforeFirstStep {return false}
+        if _storage._holdLead != rhs_storage._holdLead {return false}
+        if _storage._attemptLead != rhs_storage._attemptLead {return false}
+        if _storage._askLeads != rhs_storage._askLeads {return false}
         return true
       }
       if !storagesAreEqual {return false}

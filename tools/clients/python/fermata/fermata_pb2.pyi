@@ -380,12 +380,14 @@ class CallGone(_message.Message):
     def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class CallLost(_message.Message):
-    __slots__ = ["attempt", "number"]
+    __slots__ = ["attempt", "number", "output"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     number: int
-    def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+    output: str
+    def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ..., output: _Optional[str] = ...) -> None: ...
 
 class CallOffer(_message.Message):
     __slots__ = ["arguments", "attempt", "call", "run", "tool", "workspace"]
@@ -535,7 +537,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., retryable: bool = ..., retry_after_ms: _Optional[int] = ..., details: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., **kwargs) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ["ask_answered", "ask_closed", "ask_opened", "at", "by", "call_edited", "call_ended", "call_gone", "call_lost", "call_started", "forked", "handed_off", "held", "hold_at_set", "hold_lifted", "imported", "launched", "limit_reached", "limits_set", "message_queued", "message_withdrawn", "model_answered", "model_called", "model_cut", "model_failed", "model_set", "offset", "policy_set", "reason", "retried", "run", "seq", "stopped", "truncated"]
+    __slots__ = ["ask_answered", "ask_closed", "ask_opened", "at", "by", "call_edited", "call_ended", "call_gone", "call_lost", "call_started", "clock_lead", "forked", "handed_off", "held", "hold_at_set", "hold_lifted", "imported", "launched", "limit_reached", "limits_set", "message_queued", "message_withdrawn", "model_answered", "model_called", "model_cut", "model_failed", "model_set", "offset", "policy_set", "reason", "retried", "run", "seq", "stopped", "truncated"]
     ASK_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     ASK_CLOSED_FIELD_NUMBER: _ClassVar[int]
     ASK_OPENED_FIELD_NUMBER: _ClassVar[int]
@@ -546,6 +548,7 @@ class Event(_message.Message):
     CALL_GONE_FIELD_NUMBER: _ClassVar[int]
     CALL_LOST_FIELD_NUMBER: _ClassVar[int]
     CALL_STARTED_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_LEAD_FIELD_NUMBER: _ClassVar[int]
     FORKED_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
@@ -580,6 +583,7 @@ class Event(_message.Message):
     call_gone: CallGone
     call_lost: CallLost
     call_started: CallStarted
+    clock_lead: int
     forked: Forked
     handed_off: HandedOff
     held: Held
@@ -604,7 +608,7 @@ class Event(_message.Message):
     seq: int
     stopped: Stopped
     truncated: bool
-    def __init__(self, run: _Optional[str] = ..., seq: _Optional[int] = ..., offset: _Optional[int] = ..., at: _Optional[int] = ..., truncated: bool = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., launched: _Optional[_Union[Launched, _Mapping]] = ..., message_queued: _Optional[_Union[MessageQueued, _Mapping]] = ..., message_withdrawn: _Optional[_Union[MessageWithdrawn, _Mapping]] = ..., model_called: _Optional[_Union[ModelCalled, _Mapping]] = ..., model_answered: _Optional[_Union[ModelAnswered, _Mapping]] = ..., model_cut: _Optional[_Union[ModelCut, _Mapping]] = ..., model_failed: _Optional[_Union[ModelFailed, _Mapping]] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., call_gone: _Optional[_Union[CallGone, _Mapping]] = ..., ask_opened: _Optional[_Union[AskOpened, _Mapping]] = ..., ask_answered: _Optional[_Union[AskAnswered, _Mapping]] = ..., ask_closed: _Optional[_Union[AskClosed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., hold_lifted: _Optional[_Union[HoldLifted, _Mapping]] = ..., retried: _Optional[_Union[Retried, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ..., call_lost: _Optional[_Union[CallLost, _Mapping]] = ..., limit_reached: _Optional[_Union[LimitReached, _Mapping]] = ..., call_edited: _Optional[_Union[CallEdited, _Mapping]] = ..., policy_set: _Optional[_Union[PolicySet, _Mapping]] = ..., limits_set: _Optional[_Union[LimitsSet, _Mapping]] = ..., model_set: _Optional[_Union[ModelSet, _Mapping]] = ..., hold_at_set: _Optional[_Union[HoldAtSet, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., imported: _Optional[_Union[Imported, _Mapping]] = ...) -> None: ...
+    def __init__(self, run: _Optional[str] = ..., seq: _Optional[int] = ..., offset: _Optional[int] = ..., at: _Optional[int] = ..., truncated: bool = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., clock_lead: _Optional[int] = ..., launched: _Optional[_Union[Launched, _Mapping]] = ..., message_queued: _Optional[_Union[MessageQueued, _Mapping]] = ..., message_withdrawn: _Optional[_Union[MessageWithdrawn, _Mapping]] = ..., model_called: _Optional[_Union[ModelCalled, _Mapping]] = ..., model_answered: _Optional[_Union[ModelAnswered, _Mapping]] = ..., model_cut: _Optional[_Union[ModelCut, _Mapping]] = ..., model_failed: _Optional[_Union[ModelFailed, _Mapping]] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., call_gone: _Optional[_Union[CallGone, _Mapping]] = ..., ask_opened: _Optional[_Union[AskOpened, _Mapping]] = ..., ask_answered: _Optional[_Union[AskAnswered, _Mapping]] = ..., ask_closed: _Optional[_Union[AskClosed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., hold_lifted: _Optional[_Union[HoldLifted, _Mapping]] = ..., retried: _Optional[_Union[Retried, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ..., call_lost: _Optional[_Union[CallLost, _Mapping]] = ..., limit_reached: _Optional[_Union[LimitReached, _Mapping]] = ..., call_edited: _Optional[_Union[CallEdited, _Mapping]] = ..., policy_set: _Optional[_Union[PolicySet, _Mapping]] = ..., limits_set: _Optional[_Union[LimitsSet, _Mapping]] = ..., model_set: _Optional[_Union[ModelSet, _Mapping]] = ..., hold_at_set: _Optional[_Union[HoldAtSet, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., imported: _Optional[_Union[Imported, _Mapping]] = ...) -> None: ...
 
 class Export(_message.Message):
     __slots__ = ["after", "by", "handoff", "if_seq", "reason", "request_id", "run"]

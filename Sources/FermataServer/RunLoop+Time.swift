@@ -1,0 +1,76 @@
+internal import FermataCore
+internal import Logging
+internal import Threads
+
+/// When the loop turns without an input, and what it does then.
+extension RunLoop {
+    func nextDeadline() -> Int64 {
+        let monotonic = Clock.monotonic
+        var deadline = nextTick
+        if ending == nil, let first = due.values.min() {
+            deadline = min(deadline, max(hearsUntil, monotonic + max(0, first - Clock.steady)))
+        }
+        for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd] {
+            if let first { deadline = min(deadline, first) }
+        }
+        if let ending { deadline = min(deadline, ending.deadline) }
+        return deadline
+    }
+
+    func handleTime() {
+        let now = Clock.steady
+        let monotonic = Clock.monotonic
+        let isHearing = monotonic < hearsUntil
+        if ending == nil, !isHearing {
+            for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
+        }
+        offers.expire(now: monotonic)
+        if ending == nil { endLeases(now: monotonic) }
+        guard monotonic >= nextTick else { return }
+        nextTick = monotonic + 1_000_000
+        publisher.tick(now: Clock.now)
+        if nextOffset != offsetAtTick {
+            // The steady clock is never again before anything that is in the journal.
+            clockFile.write()
+            offsetAtTick = nextOffset
+        }
+        if !isHearing { wakeDueRuns(through: now) }
+        verifyStoreFiles()
+        writeSnapshots()
+        forgetRequests(before: now - 24 * 3600 * 1_000_000)
+        forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)
+        let again = deferred
+        deferred = []
+        for item in again { handle(item) }
+    }
+
+    /// People's clock may be set: what is stamped follows, and no wait ends sooner or later.
+    func lookAtClock() {
+        guard let change = Clock.lookAtLead() else { return }
+        logger.warning("the clock was set", metadata: ["by_ms": "\(change / 1000)"])
+        clockFile.write()
+    }
+
+    /// Whoever was not heard because nobody listened is not judged by it: leases begin anew, and times of runs are told
+    /// when what waits in the sockets has had time to come in. Nor is anybody by a turn that is only late, which may be
+    /// the end of a stop in the loop's sleep; but a loop that is late in every turn tells the time all the same.
+    func noteStandstill() {
+        let now = Clock.monotonic
+        let lost = standstill.look(now: now)
+        guard lost > 0 else { return }
+        let isLong = lost >= Configuration.standstill
+        let hearing = isLong ? Configuration.hearing : Configuration.shortHearing
+        if lost >= 1_000_000 { logger.warning("the service stood still", metadata: ["ms": "\(lost / 1000)"]) }
+        if isLong {
+            leases.beginAnew(now: now)
+            offers.beginAnew(now: now)
+            ending?.deadline += lost
+        } else {
+            leases.hear(until: now + hearing)
+        }
+        guard isLong || now - wasLateAt > 1_000_000 else { return }
+        wasLateAt = now
+        stoodStill = hearsUntil > now ? stoodStill + lost : lost
+        hearsUntil = now + hearing
+    }
+}
