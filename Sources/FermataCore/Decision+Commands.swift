@@ -84,7 +84,7 @@ extension Decision {
             .held(
                 .with {
                     $0.cause = cause
-                    $0.resumeAt = terms.resumeAt ?? 0
+                    $0.resumeAt = terms.resumeAt ?? terms.resumeAfter.map { self.context.at(after: $0) } ?? 0
                     $0.tokenSha256 = .init(terms.tokenDigest)
                 }), isCommanded: true)
     }

@@ -166,11 +166,14 @@ public struct HoldTerms: Sendable, Equatable {
     /// µs since 1970, as the clock is now; nil: never by itself. The hold lasts as long as it is until then: whoever sets
     /// the clock makes it neither longer nor shorter.
     public var resumeAt: Int64?
+    /// In place of it: after so many µs.
+    public var resumeAfter: Int64?
     /// SHA-256 of the token that lifts it; empty: none does.
     public var tokenDigest: [UInt8]
 
-    public init(resumeAt: Int64? = nil, tokenDigest: [UInt8] = []) {
+    public init(resumeAt: Int64? = nil, resumeAfter: Int64? = nil, tokenDigest: [UInt8] = []) {
         self.resumeAt = resumeAt
+        self.resumeAfter = resumeAfter
         self.tokenDigest = tokenDigest
     }
 }

@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 /// A command that puts a run on hold.
 private protocol HoldCommand: RunCommand {
     var resumeAt: Int64 { get }
+    var resumeAfterMs: UInt64 { get }
     var resumeToken: Bool { get }
 }
 
@@ -30,18 +31,28 @@ extension Control {
         guard command.resumeAt >= 0 else {
             throw Refusal(.invalidArgument, "resume_at is not in the future", details: ["field": "resume_at"])
         }
-        let resumeAt = command.resumeAt == 0 ? nil : command.resumeAt
+        guard command.resumeAfterMs == 0 || command.resumeAt == 0, command.resumeAfterMs <= Self.longestHoldMs else {
+            throw Refusal(
+                .invalidArgument, "resume_after_ms is more than a hundred years, or there is a resume_at as well",
+                details: ["field": "resume_after_ms"])
+        }
+        let terms = HoldTerms(
+            resumeAt: command.resumeAt == 0 ? nil : command.resumeAt,
+            resumeAfter: command.resumeAfterMs == 0 ? nil : Int64(command.resumeAfterMs) * 1000)
         guard command.resumeToken, let requestID = RequestID(command.requestID) else {
-            return try onRun(command, request(HoldTerms(resumeAt: resumeAt)), exchange, complete)
+            return try onRun(command, request(terms), exchange, complete)
         }
         try onRun(
             command,
-            { [tokens] run in
-                let token = tokens.token(run: run, request: requestID)
-                return request(HoldTerms(resumeAt: resumeAt, tokenDigest: ResumeTokens.digest(of: token)))
+            { [tokens, terms] run in
+                var terms = terms
+                terms.tokenDigest = ResumeTokens.digest(of: tokens.token(run: run, request: requestID))
+                return request(terms)
             }, exchange
         ) { [tokens] result in complete(result.map { tokens.adding(to: $0, request: requestID) }) }
     }
+
+    private static let longestHoldMs: UInt64 = 100 * 366 * 24 * 3_600_000
 
     func resume(_ resume: FermataResume, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
         if !resume.text.isEmpty { try check(text: resume.text, field: "text") }

@@ -59,18 +59,17 @@ extension RunLoop {
         let lost = standstill.look(now: now)
         guard lost > 0 else { return }
         let isLong = lost >= Configuration.standstill
-        let hearing = isLong ? Configuration.hearing : Configuration.shortHearing
         if lost >= 1_000_000 { logger.warning("the service stood still", metadata: ["ms": "\(lost / 1000)"]) }
         if isLong {
             leases.beginAnew(now: now)
             offers.beginAnew(now: now)
             ending?.deadline += lost
         } else {
-            leases.hear(until: now + hearing)
+            leases.hear(until: now + Configuration.standstill)
         }
         guard isLong || now - wasLateAt > 1_000_000 else { return }
         wasLateAt = now
         stoodStill = hearsUntil > now ? stoodStill + lost : lost
-        hearsUntil = now + hearing
+        hearsUntil = now + (isLong ? Configuration.hearing : Configuration.shortHearing)
     }
 }

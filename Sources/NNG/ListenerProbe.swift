@@ -29,14 +29,15 @@ public enum ListenerProbe {
         case foreign
     }
 
-    /// Probes once. Blocks the calling thread for at most `timeout`.
+    /// Probes once. Blocks the calling thread for at most `timeout`, not counting a time in which the process
+    /// was stopped.
     ///
     /// A probe that gives up before the handshake is complete would itself end a listener of nng before 1.6 that is
     /// only slow: give it a second.
     ///
     /// - Throws: `addressInvalid`, `permissionDenied`, `tooManyFiles`: this process could not ask.
     public static func probe(path: String, expecting kind: Kind, timeout: Duration) throws(NNGError) -> Outcome {
-        var deadline = Deadline(after: timeout)
+        var patience = Patience(timeout)
         let (descriptor, failure) = SocketFile.connect(path, type: SOCK_STREAM)
         defer { if descriptor >= 0 { close(descriptor) } }
         switch failure {
@@ -51,7 +52,7 @@ public enum ListenerProbe {
         guard send(descriptor, ours, ours.count, Int32(MSG_NOSIGNAL)) == ours.count else { return .unresponsive }
         var theirs: [UInt8] = []
         while theirs.count < ours.count {
-            switch read(descriptor, atMost: ours.count - theirs.count, until: &deadline) {
+            switch read(descriptor, atMost: ours.count - theirs.count, with: &patience) {
             case .bytes(let bytes): theirs += bytes
             case .end, .nothing: return .unresponsive
             }
@@ -59,11 +60,31 @@ public enum ListenerProbe {
         let expected = [0, 0x53, 0x50, 0, UInt8(kind.number >> 8), UInt8(kind.number & 0xff), 0, 0]
         guard theirs == expected else { return .foreign }
         while true {
-            switch read(descriptor, atMost: 256, until: &deadline) {
+            switch read(descriptor, atMost: 256, with: &patience) {
             case .end: return .alive
             case .nothing: return .unresponsive
             case .bytes: return .foreign
             }
+        }
+    }
+
+    /// For how long an answer is waited for, in slices: of a slice that took longer than it was to take, because the
+    /// process was stopped, only so much counts. Its own listener was stopped with it, and is not dead for that.
+    private struct Patience {
+        /// ms.
+        static let slice: Int32 = 50
+
+        /// ns.
+        private var left: Int64
+        private var known = Deadline.now()
+
+        init(_ timeout: Duration) { left = Deadline(after: timeout).remainingNanoseconds }
+
+        mutating func lasts() -> Bool {
+            let now = Deadline.now()
+            left -= min(now - known, 2 * Int64(Patience.slice) * 1_000_000)
+            known = now
+            return left > 0
         }
     }
 
@@ -73,7 +94,7 @@ public enum ListenerProbe {
         case nothing
     }
 
-    private static func read(_ descriptor: Int32, atMost count: Int, until deadline: inout Deadline) -> Read {
+    private static func read(_ descriptor: Int32, atMost count: Int, with patience: inout Patience) -> Read {
         var buffer = [UInt8](repeating: 0, count: count)
         while true {
             let length = recv(descriptor, &buffer, count, 0)
@@ -82,13 +103,9 @@ public enum ListenerProbe {
             switch errno {
             case EINTR: continue
             case EAGAIN:
-                if deadline.hasPassed { return .nothing }
+                guard patience.lasts() else { return .nothing }
                 var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-                let (asked, asleep) = (deadline.remainingMilliseconds, Deadline.now())
-                poll(&wanted, 1, asked)
-                // A process that was stopped does not take its own listener, which was stopped with it, for dead.
-                let late = Deadline.now() - asleep - Int64(asked) * 1_000_000
-                if late > 50_000_000 { deadline.postpone(by: late) }
+                poll(&wanted, 1, Patience.slice)
             default: return .end
             }
         }

@@ -58,7 +58,7 @@ final class Monitor<State>: @unchecked Sendable {
 
 /// A moment of the monotonic clock by which something must be done.
 struct Deadline: Sendable {
-    private var nanoseconds: Int64
+    private let nanoseconds: Int64
 
     /// `timeout` from now; negative is now, and too large is in 292 years' time at the latest.
     init(after timeout: Duration) {
@@ -70,11 +70,6 @@ struct Deadline: Sendable {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
-    mutating func postpone(by time: Int64) {
-        let (end, overflow) = nanoseconds.addingReportingOverflow(time)
-        nanoseconds = overflow ? Int64.max : end
     }
 
     var remainingNanoseconds: Int64 { max(0, nanoseconds - Self.now()) }

@@ -7,6 +7,7 @@ internal import SwiftProtobuf
 /// What Pause and Interrupt have in common: they set a hold.
 protocol HoldCommand: RunCommand {
     var resumeAt: Int64 { get set }
+    var resumeAfterMs: UInt64 { get set }
     var resumeToken: Bool { get set }
 }
 
@@ -34,7 +35,9 @@ struct HoldOptions: ParsableArguments {
     }
 
     func fill(_ command: inout some HoldCommand) {
-        command.resumeAt = until ?? period.map { TimeArgument.now + $0 } ?? 0
+        command.resumeAt = until ?? 0
+        // A length is one by whatever clock; less than a millisecond is one.
+        command.resumeAfterMs = period.map { UInt64(max(1, $0 / 1000)) } ?? 0
         command.resumeToken = token
     }
 

@@ -91,8 +91,11 @@ extension OneServerAtATime {
                 let late = try await service.launch("late")
                 let tool = try await service.launch("tool")
                 try await service.event(tool) { if case .callStarted = $0 { true } else { false } }
-                let endless = try await service.launch("endless")
-                try await Published.of(service) { await $0.wait(for: endless) }
+                let endless = try await Published.of(service) { published in
+                    let run = try await service.launch("endless")
+                    await published.wait(for: run)
+                    return run
+                }
                 let waiting = Task { try await service.wait(stream, .finished, .failed) }
                 let nextOffer = Task { try await Worker(client: service.client, name: "worker-2").offer() }
 

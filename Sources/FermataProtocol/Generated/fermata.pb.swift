@@ -1454,6 +1454,9 @@ public nonisolated struct FermataPause: Sendable {
   /// give a token that lifts this hold, once
   public var resumeToken: Bool = false
 
+  /// in place of resume_at: how long after the command it does; 0: see there
+  public var resumeAfterMs: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1488,6 +1491,9 @@ public nonisolated struct FermataInterrupt: Sendable {
 
   /// give a token that lifts this hold, once
   public var resumeToken: Bool = false
+
+  /// in place of resume_at: how long after the command it does; 0: see there
+  public var resumeAfterMs: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5452,7 +5458,7 @@ nonisolated extension FermataWithdraw: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Pause"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0\u{3}resume_after_ms\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5467,6 +5473,7 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.resumeToken) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.resumeAfterMs) }()
       default: break
       }
     }
@@ -5497,6 +5504,9 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
     }
     if self.resumeToken != false {
       try visitor.visitSingularBoolField(value: self.resumeToken, fieldNumber: 7)
+    }
+    if self.resumeAfterMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.resumeAfterMs, fieldNumber: 8)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5509,6 +5519,7 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.run != rhs.run {return false}
     if lhs.resumeAt != rhs.resumeAt {return false}
     if lhs.resumeToken != rhs.resumeToken {return false}
+    if lhs.resumeAfterMs != rhs.resumeAfterMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5516,7 +5527,7 @@ nonisolated extension FermataPause: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Interrupt"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{3}resume_at\0\u{3}resume_token\0\u{3}resume_after_ms\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5531,6 +5542,7 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.resumeToken) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.resumeAfterMs) }()
       default: break
       }
     }
@@ -5562,6 +5574,9 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.resumeToken != false {
       try visitor.visitSingularBoolField(value: self.resumeToken, fieldNumber: 7)
     }
+    if self.resumeAfterMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.resumeAfterMs, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5573,6 +5588,7 @@ nonisolated extension FermataInterrupt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.run != rhs.run {return false}
     if lhs.resumeAt != rhs.resumeAt {return false}
     if lhs.resumeToken != rhs.resumeToken {return false}
+    if lhs.resumeAfterMs != rhs.resumeAfterMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -92,6 +92,7 @@ class RunCommands(Core):
         run: str,
         *,
         resume_at: Optional[Moment] = None,
+        resume_after_ms: int = 0,
         resume_token: bool = False,
         by: Optional[str] = None,
         reason: str = "",
@@ -102,6 +103,7 @@ class RunCommands(Core):
         message = pb.Pause(
             run=run,
             resume_at=micros(resume_at),
+            resume_after_ms=resume_after_ms,
             resume_token=resume_token,
             if_seq=if_seq,
             **self._new(by, reason, request_id),
@@ -113,6 +115,7 @@ class RunCommands(Core):
         run: str,
         *,
         resume_at: Optional[Moment] = None,
+        resume_after_ms: int = 0,
         resume_token: bool = False,
         by: Optional[str] = None,
         reason: str = "",
@@ -123,6 +126,7 @@ class RunCommands(Core):
         message = pb.Interrupt(
             run=run,
             resume_at=micros(resume_at),
+            resume_after_ms=resume_after_ms,
             resume_token=resume_token,
             if_seq=if_seq,
             **self._new(by, reason, request_id),

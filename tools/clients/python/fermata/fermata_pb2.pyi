@@ -878,11 +878,12 @@ class Imported(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., workspace: _Optional[str] = ..., own_workspace: bool = ...) -> None: ...
 
 class Interrupt(_message.Message):
-    __slots__ = ["by", "if_seq", "reason", "request_id", "resume_at", "resume_token", "run"]
+    __slots__ = ["by", "if_seq", "reason", "request_id", "resume_after_ms", "resume_at", "resume_token", "run"]
     BY_FIELD_NUMBER: _ClassVar[int]
     IF_SEQ_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUME_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     RESUME_AT_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -890,10 +891,11 @@ class Interrupt(_message.Message):
     if_seq: int
     reason: str
     request_id: str
+    resume_after_ms: int
     resume_at: int
     resume_token: bool
     run: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., resume_at: _Optional[int] = ..., resume_token: bool = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., resume_at: _Optional[int] = ..., resume_token: bool = ..., resume_after_ms: _Optional[int] = ...) -> None: ...
 
 class LabelEntry(_message.Message):
     __slots__ = ["key", "value"]
@@ -1180,11 +1182,12 @@ class ModelSet(_message.Message):
     def __init__(self, model: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
 
 class Pause(_message.Message):
-    __slots__ = ["by", "if_seq", "reason", "request_id", "resume_at", "resume_token", "run"]
+    __slots__ = ["by", "if_seq", "reason", "request_id", "resume_after_ms", "resume_at", "resume_token", "run"]
     BY_FIELD_NUMBER: _ClassVar[int]
     IF_SEQ_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUME_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     RESUME_AT_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -1192,10 +1195,11 @@ class Pause(_message.Message):
     if_seq: int
     reason: str
     request_id: str
+    resume_after_ms: int
     resume_at: int
     resume_token: bool
     run: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., resume_at: _Optional[int] = ..., resume_token: bool = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., resume_at: _Optional[int] = ..., resume_token: bool = ..., resume_after_ms: _Optional[int] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ["tools"]
