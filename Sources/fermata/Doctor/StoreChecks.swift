@@ -36,7 +36,7 @@ enum StoreChecks {
             findings.append(
                 .problem(
                     "clock", "the last event is of \(TimeArgument.text(last)), which is yet to come",
-                    do: "set the clock: times of holds and deadlines go by it"))
+                    do: "set the clock: events are stamped by it"))
         } else {
             findings.append(.ok("clock", "\(TimeArgument.text(TimeArgument.now)), after the last event"))
         }
