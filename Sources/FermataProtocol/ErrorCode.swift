@@ -235,20 +235,34 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(code): \(message)" }
 
+    /// In bytes: what names something that was sent, or an error of a library, does not become as long as that.
+    private static let longestMessage = 2048
+    private static let longestDetail = 512
+
     /// The reply's body.
     public var asMessage: FermataError {
         .with {
             $0.code = code.name
             $0.class = code.class.name
-            $0.message = message
+            $0.message = message.cut(to: Self.longestMessage)
             $0.retryable = code.retryable
             $0.retryAfterMs = retryAfterMs
             $0.details = details.sorted { $0.key < $1.key }.map { detail in
                 .with {
                     $0.key = detail.key
-                    $0.value = detail.value
+                    $0.value = detail.value.cut(to: Self.longestDetail)
                 }
             }
         }
+    }
+}
+
+extension String {
+    /// The text, or so many bytes of its beginning, whole characters of Unicode, and an ellipsis.
+    fileprivate func cut(to most: Int) -> String {
+        guard utf8.count > most else { return self }
+        var end = utf8.index(startIndex, offsetBy: most - 3)
+        while UTF8.isContinuation(utf8[end]) { end = utf8.index(before: end) }
+        return String(self[..<end]) + "…"
     }
 }

@@ -59,6 +59,12 @@ final class Control: Sendable {
                     details: ["version": String(Frame.currentVersion)])
             }
             guard frame.flags == 0 else { throw Refusal(.unsupported, "the frame's flags are \(frame.flags), not 0") }
+            // Before anything is made of it.
+            if let type = FermataFrameType(rawValue: Int(frame.type)),
+                let problem = FieldLimits.problem(in: frame.body, of: type)
+            {
+                throw Refusal(problem)
+            }
             if frame.type == UInt16(FermataFrameType.auth.rawValue) {
                 return try authenticate(message(FermataAuth.self, in: frame), exchange, complete)
             }
