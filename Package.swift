@@ -60,6 +60,8 @@ let package = Package(
         // Checksums of a store's pages and events, in C because SQLite calls it for each page. XXH3 is libxxhash's, which
         // Debian has as a header: twelve times as fast as SHA-256, and its results are fixed.
         .target(name: "CStoreSeals", cSettings: [.unsafeFlags(["-O2"])]),
+        // What of processes Swift does not import; no library.
+        .systemLibrary(name: "CProcess"),
         .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite", "CStoreSeals"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl", "Threads"], swiftSettings: settings),
@@ -77,7 +79,7 @@ let package = Package(
         .executableTarget(
             name: "fermata-supervisor",
             linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
-        .target(name: "Toolbox", dependencies: ["Threads", "fermata-supervisor"], swiftSettings: settings),
+        .target(name: "Toolbox", dependencies: ["CProcess", "Threads", "fermata-supervisor"], swiftSettings: settings),
         .target(name: "ModelScript", swiftSettings: settings),
         .target(name: "ModelClients", dependencies: ["Curl", "ModelScript"], swiftSettings: settings),
         .target(

@@ -50,7 +50,8 @@ public final class Server {
         let textPublisher = TextPublisher(socket: text)
         let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence)
         let terminal = Terminal(
-            processes: try ToolProcesses(supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor),
+            processes: try ToolProcesses(
+                supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: true),
             environment: configuration.environment)
         let fileEditor = FileEditor(environment: configuration.environment)
         let published = PublishedRuns()

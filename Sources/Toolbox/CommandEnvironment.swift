@@ -11,7 +11,7 @@ struct CommandEnvironment: Sendable {
     private static let secretSuffixes = ["_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD"]
 
     /// `BASH_ENV` and `ENV` name files that a shell would run before the command.
-    private static let dropped: Set<String> = ["PWD", "OLDPWD", "BASH_ENV", "ENV", "SHLVL", "_"]
+    private static let dropped: Set<String> = ["PWD", "OLDPWD", "BASH_ENV", "ENV", "SHLVL", "_", Orphans.variable]
 
     /// - Parameter inherited: the service's environment. Names are judged without regard to case.
     init(inheriting inherited: [String: String]) {

@@ -14,6 +14,16 @@ struct SupervisedProcess {
     /// When the supervisor is asked again to kill; nil while it has not been asked.
     private(set) var nextKill: MonotonicTime?
 
+    /// The supervisor's second process, from when it is told.
+    private(set) var keeper: pid_t?
+    /// The supervisor said that no descendant is left.
+    private(set) var isAccountedFor = false
+    /// When it is looked again whether all that is left of the command has ended, and how often it was looked.
+    private(set) var nextLook: MonotonicTime?
+    private var looks = 0
+    private var foundOrphans = false
+    private var unknown: [pid_t] = []
+
     private var ended: (status: Int32, killed: Bool)?
     private var failure: String?
 
@@ -93,17 +103,41 @@ struct SupervisedProcess {
             ended = (status, killed)
             // What it left behind has its own short time; the limit was for the command.
             deadline = nil
-        case .broken, .noneLeft:
-            break
+        case .keeper(let number): keeper = number
+        case .noneLeft: isAccountedFor = true
+        case .broken: break
         }
+    }
+
+    mutating func lookAgain(at now: MonotonicTime) { nextLook = now + .milliseconds(1) }
+
+    /// A look at what is left of the command without its supervisor.
+    ///
+    /// - Returns: whether that was the last: nothing of it is left, as far as can be known.
+    mutating func take(_ look: Orphans.Look, at now: MonotonicTime) -> Bool {
+        looks += 1
+        if look.left > 0 { foundOrphans = true }
+        unknown = look.unknown
+        // In the moment of its end a process has no mark any more: what is unknown is looked at again.
+        guard look.left > 0 || !unknown.isEmpty && looks < 50 else { return true }
+        nextLook = now + .milliseconds(looks < 64 ? 1 : looks < 256 ? 10 : 100)
+        return false
     }
 
     /// How the command ended. Once the supervisor is gone.
     var end: ToolProcessEnd {
         if let failure { return .failed(failure) }
+        guard unknown.isEmpty else {
+            let numbers = unknown.prefix(8).map { "\($0)" }.joined(separator: ", ")
+            return .failed(
+                "The supervisor of this command was killed, and it is not known whether all that the command started has "
+                    + "ended: process \(numbers) may be of it.")
+        }
         guard let ended else {
             if let reason = process.stopping { return .stopped(reason, code: nil) }
-            return .failed("The supervisor of this command was killed; the command was ended with it.")
+            return .failed(
+                "The supervisor of this command was killed; the command was ended with it"
+                    + (foundOrphans ? ", and so was what it had left running." : "."))
         }
         let code = SupervisedProcess.exitCode(ofStatus: ended.status)
         // The supervisor is the arbiter: a command that ended before a kill reached it was not stopped.

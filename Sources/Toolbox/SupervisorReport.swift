@@ -1,5 +1,7 @@
 /// What a supervisor says on its control socket: `struct report` of fermata-supervisor/report.h.
 enum SupervisorReport: Equatable {
+    /// The number of the supervisor's second process.
+    case keeper(Int32)
     /// The command could not be started.
     case failed(step: Step, code: Int32)
     /// The command itself has ended. `killed`: a kill had been asked for before.
@@ -23,6 +25,7 @@ enum SupervisorReport: Equatable {
         let value = bytes.loadUnaligned(fromByteOffset: 4, as: Int32.self)
         let detail = bytes.loadUnaligned(fromByteOffset: 8, as: Int32.self)
         switch UnicodeScalar(UInt32(bitPattern: bytes.loadUnaligned(as: Int32.self))) {
+        case "P": self = .keeper(value)
         case "F":
             guard let step = Step(rawValue: detail) else { return nil }
             self = .failed(step: step, code: value)

@@ -26,7 +26,8 @@ extension ToolDefinition {
 /// The built-in tool `terminal`: `bash --noprofile --norc -c COMMAND` in the run's workspace.
 ///
 /// The workspace is created, with its parents, mode 0700, if it is missing. Standard input is /dev/null. The
-/// environment is the service's, with `TERM=dumb`, `FERMATA=1`, `PWD`, without variables whose names end in `_API_KEY`,
+/// environment is the service's, with `TERM=dumb`, `FERMATA=1`, `PWD`, `FERMATA_COMMAND` (by which a command's processes
+/// are known when its supervisors were killed), without variables whose names end in `_API_KEY`,
 /// `_TOKEN`, `_SECRET` or `_PASSWORD`; their values, if 8 bytes or longer, are `****` in the output. Set-user-id
 /// programs (sudo) run without their privilege: what belongs to another user could not be killed.
 ///

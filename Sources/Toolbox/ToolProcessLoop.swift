@@ -34,9 +34,13 @@ final class ToolProcessLoop: Sendable {
     /// A byte written to one end wakes the thread, which polls the other. Closed by `deinit`: the thread holds this.
     private let wake: (send: Int32, receive: Int32)
 
-    init(supervisor: String, options: [String]) throws(ToolProcessError) {
+    /// Nil: what is left of commands whose supervisors were killed is the first process's.
+    private let orphans: Orphans?
+
+    init(supervisor: String, options: [String], adoptsOrphans: Bool) throws(ToolProcessError) {
         self.supervisor = supervisor
         self.options = options
+        orphans = adoptsOrphans ? Orphans() : nil
         wake = try SupervisorSpawn.socketPair(SOCK_STREAM)
     }
 
@@ -99,6 +103,12 @@ final class ToolProcessLoop: Sendable {
         /// Supervisors that have closed their socket on their way out and were not yet to be reaped.
         var leaving: [UInt64] = []
         var isClosed = false
+        var nextReap = MonotonicTime.now
+
+        /// Every process of every supervisor that is not known to have ended.
+        var supervisors: Set<pid_t> {
+            Set(processes.values.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
+        }
     }
 
     private func run() {
@@ -133,6 +143,7 @@ final class ToolProcessLoop: Sendable {
             let leaving = running.leaving
             running.leaving = []
             for number in leaving { finish(number, &running) }
+            reapOthers(&running, now)
         }
     }
 
@@ -152,9 +163,10 @@ final class ToolProcessLoop: Sendable {
 
     private func patience(_ running: Running, at now: MonotonicTime) -> Int32 {
         // The socket is closed a few microseconds before the kernel lets the supervisor be reaped.
-        if !running.leaving.isEmpty { return 1 }
-        guard let due = running.processes.values.lazy.compactMap(\.due).min() else { return -1 }
-        return due.milliseconds(after: now)
+        var times = running.leaving.map { running.processes[$0]?.nextLook ?? now + .milliseconds(1) }
+        times += running.processes.values.lazy.compactMap(\.due)
+        if orphans?.isFirst == true { times.append(running.nextReap) }
+        return times.min()?.milliseconds(after: now) ?? -1
     }
 
     private func takeInbox(_ running: inout Running) {
@@ -182,11 +194,14 @@ final class ToolProcessLoop: Sendable {
         let process = order.process
         if running.isClosed { process.stop(.cancelled) }
         if let reason = process.stopping { return order.listener.onEnd(.stopped(reason, code: nil)) }
-        let command: ToolCommand
+        var command: ToolCommand
         switch order.what {
         case .execute(let asked): command = asked
         case .refuse(let reason): return order.listener.onEnd(.failed(reason))
         }
+        running.lastNumber += 1
+        let number = running.lastNumber
+        if let orphans { command.environment.append(orphans.mark(of: number)) }
         let started: StartedSupervisor
         do throws(ToolProcessError) {
             try RunDirectory.create(command.directory)
@@ -194,8 +209,6 @@ final class ToolProcessLoop: Sendable {
         } catch {
             return order.listener.onEnd(.failed(error.description))
         }
-        running.lastNumber += 1
-        let number = running.lastNumber
         let now = MonotonicTime.now
         let output = OutputPipe(started.output, onBytes: order.listener.onBytes)
         process.started(control: started.control, supervisor: started.pid, output: output)
@@ -222,10 +235,38 @@ final class ToolProcessLoop: Sendable {
 
     private func finish(_ number: UInt64, _ running: inout Running) {
         guard let process = running.processes[number] else { return }
-        var status: Int32 = 0
-        // Somebody else may have reaped it (ECHILD): gone is gone.
-        if waitpid(process.supervisor, &status, WNOHANG) == 0 { return running.leaving.append(number) }
-        running.processes[number] = nil
-        process.listener.onEnd(process.end)
+        let now = MonotonicTime.now
+        if let nextLook = process.nextLook, nextLook > now { return running.leaving.append(number) }
+        if process.nextLook == nil {
+            var status: Int32 = 0
+            // Somebody else may have reaped it (ECHILD): gone is gone.
+            if waitpid(process.supervisor, &status, WNOHANG) == 0 { return running.leaving.append(number) }
+        }
+        if let orphans, !isAllGone(number, orphans, &running, now) { return running.leaving.append(number) }
+        let ended = running.processes.removeValue(forKey: number)!
+        ended.listener.onEnd(ended.end)
+    }
+
+    /// Kills what is left of a command whose supervisor has ended without having done so.
+    private func isAllGone(
+        _ number: UInt64, _ orphans: Orphans, _ running: inout Running, _ now: MonotonicTime
+    ) -> Bool {
+        guard let process = running.processes[number] else { return true }
+        let others = running.processes.filter { $0.key != number }.values
+        let known = Set(others.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
+        // When the first process of a supervisor was killed, the second is a child of ours, and may need a moment to end.
+        if let keeper = process.keeper, !known.contains(keeper), waitpid(keeper, nil, WNOHANG) == 0 {
+            running.processes[number]!.lookAgain(at: now)
+            return false
+        }
+        if process.isAccountedFor { return true }
+        return running.processes[number]!.take(orphans.kill(except: known), at: now)
+    }
+
+    /// Where everybody's orphans come, somebody has to reap them.
+    private func reapOthers(_ running: inout Running, _ now: MonotonicTime) {
+        guard let orphans, orphans.isFirst, running.nextReap <= now else { return }
+        running.nextReap = now + .seconds(1)
+        orphans.reapOthers(except: running.supervisors)
     }
 }

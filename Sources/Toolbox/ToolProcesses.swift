@@ -11,18 +11,23 @@ import Synchronization
 public final class ToolProcesses: Sendable {
     private let loop: ToolProcessLoop
 
-    /// - Parameter supervisor: absolute path of the program `fermata-supervisor`.
+    /// - Parameters:
+    ///   - supervisor: absolute path of the program `fermata-supervisor`.
+    ///   - adoptsOrphans: makes this process a child subreaper: what commands leave behind whose supervisors were killed
+    ///     as well becomes its child, and is killed. Only for a process that starts no others, nor waits for any.
     /// - Throws: if that is not an executable file, or the system has no descriptor or thread left.
-    public convenience init(supervisor: String = ToolProcesses.defaultSupervisor) throws(ToolProcessError) {
-        try self.init(supervisor: supervisor, options: [])
+    public convenience init(
+        supervisor: String = ToolProcesses.defaultSupervisor, adoptsOrphans: Bool = false
+    ) throws(ToolProcessError) {
+        try self.init(supervisor: supervisor, options: [], adoptsOrphans: adoptsOrphans)
     }
 
     /// - Parameter options: of the supervisor itself, for tests.
-    init(supervisor: String, options: [String]) throws(ToolProcessError) {
+    init(supervisor: String, options: [String], adoptsOrphans: Bool = false) throws(ToolProcessError) {
         guard access(supervisor, X_OK) == 0 else {
             throw ToolProcessError(code: errno, what: "The program \(supervisor), which runs commands, cannot be used")
         }
-        loop = try ToolProcessLoop(supervisor: supervisor, options: options)
+        loop = try ToolProcessLoop(supervisor: supervisor, options: options, adoptsOrphans: adoptsOrphans)
         try loop.startThread()
     }
 

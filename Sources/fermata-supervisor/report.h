@@ -12,6 +12,8 @@ enum { KILL = 'K' };
 /// What the supervisor sends: one of these, in the machine's own byte order (both ends are one build on one machine).
 /// Toolbox/SupervisorReport.swift reads them.
 enum report_kind {
+    /// The second process of the supervisor, which keeps the command: value is its number.
+    REPORT_KEEPER = 'P',
     /// The command could not be started: value is errno, detail the step (`enum start_step`).
     REPORT_FAILED = 'F',
     /// The command itself has ended: value is its wait status, detail is 1 if a kill had been asked for before.
