@@ -1,6 +1,7 @@
 import FermataClient
 import FermataProtocol
 import Foundation
+import RawServer
 import Synchronization
 import Testing
 
@@ -155,6 +156,77 @@ extension OneServerAtATime {
                     }
                     let posted = try await gateway.request("POST", "/v1/events", token: token)
                     #expect(posted.status == 405 && posted.fields["allow"] == "GET")
+                }
+            }
+        }
+
+        /// Reads the stream as a browser does until it has an event of this run: connects again when a stream ends, and
+        /// gives up for ever at any status but 200.
+        private func read(_ gateway: RunningGateway, _ token: String, begun: Guarded<Int>, run: Guarded<String>) async -> Int {
+            var lastID = ""
+            var isCounted = false
+            while true {
+                guard var source = await EventSource(gateway, token: token, lastID: lastID) else { return 0 }
+                while let messages = await source.next() {
+                    if source.status != 0, source.status != 200 { return source.status }
+                    lastID = source.lastID
+                    if !isCounted, !lastID.isEmpty {
+                        isCounted = true
+                        begun.withLock { $0 += 1 }
+                    }
+                    let wanted = run.withLock { $0 }
+                    if !wanted.isEmpty, messages.contains(where: { $0.data.contains(wanted) }) { return 200 }
+                }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+
+        /// Several hundred come at once; an EventSource that is answered anything but 200 does not come back.
+        @Test(arguments: [0, 80]) func hundredsOfReadersAtOnceAllGetEvents(_ descriptors: Int) async throws {
+            func check(_ service: Service) async throws {
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    let begun = Guarded(0)
+                    let run = Guarded("")
+                    let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                        for _ in 0..<400 {
+                            group.addTask { await read(gateway, token, begun: begun, run: run) }
+                        }
+                        for _ in 0..<600 where begun.withLock({ $0 }) < 400 {
+                            try await Task.sleep(for: .milliseconds(100))
+                        }
+                        let id = try await service.launch("") { $0.task = "" }
+                        run.withLock { $0 = id }
+                        try await service.pause(id)
+                        return try await group.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
+                    }
+                    #expect(statuses == [200: 400], "\(descriptors): \(statuses)")
+                }
+            }
+            if descriptors > 0 {
+                try await Service.run(descriptors: descriptors, script: "[]") { service, _ in try await check(service) }
+            } else {
+                try await Service.run(script: "[]") { service, _ in try await check(service) }
+            }
+        }
+
+        /// Who must be turned away is told when to come back, in the way that an EventSource heeds.
+        @Test func aReaderThatFindsNoServerIsToldToComeBack() async throws {
+            try await Service.run(script: "[]") { service, _ in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    service.kill()
+                    let response = try await gateway.request("GET", "/v1/events", token: token)
+                    #expect(response.status == 200 && response.fields["content-type"] == "text/event-stream")
+                    #expect(response.fields["connection"] == "close")
+                    let lines = response.body.split(separator: "\n")
+                    #expect(lines.count == 3 && lines[1] == "event: busy", "\(lines)")
+                    #expect((2000...5000).contains(Int(lines[0].dropFirst("retry: ".count)) ?? 0), "\(lines)")
+                    #expect(lines[2].hasPrefix("data: {") && lines[2].contains("UNREACHABLE"), "\(lines)")
+                    try await service.start()
+                    var source = try #require(await EventSource(gateway, token: token))
+                    while source.lastID.isEmpty { _ = try #require(await source.next()) }
+                    #expect(source.status == 200)
                 }
             }
         }
