@@ -188,6 +188,8 @@ extension OneServerAtATime {
                 try await RunningGateway.run(service) { gateway in
                     let begun = Guarded(0)
                     let run = Guarded("")
+                    // Of the gateway its readers need the port only, which never changes.
+                    nonisolated(unsafe) let gateway = gateway
                     let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                         for _ in 0..<400 {
                             group.addTask { await read(gateway, token, begun: begun, run: run) }
