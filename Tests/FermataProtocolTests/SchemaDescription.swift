@@ -49,6 +49,7 @@ struct SchemaDescription {
         case .uint64: return [Sample(bytes: ones, json: String(UInt64.max))]
         case .int32: return [Sample(bytes: ones, json: -1)]
         case .int64: return [Sample(bytes: ones, json: "-1")]
+        case .sint64: return [Sample(bytes: ones, json: String(Int64.min))]
         case .bool: return [Sample(bytes: ones, json: true)]
         case .string: return [Sample(bytes: Self.tag(field, 2) + [2, 0xC3, 0xA9], json: "é")]
         case .bytes: return [Sample(bytes: Self.tag(field, 2) + [2, 0xC3, 0xA9], json: "w6k=")]
@@ -85,7 +86,7 @@ struct SchemaDescription {
         switch type {
         case .string, .bytes: ""
         case .bool: false
-        case .int64, .uint64: "0"
+        case .int64, .sint64, .uint64: "0"
         default: 0
         }
     }

@@ -16,6 +16,7 @@ extension OneServerAtATime {
             [
               {"match": "user: settle", "text": "Settled."},
               {"match": "user: stream", "text": "\#(words)", "tokens_per_second": 20000},
+              {"match": "user: slow", "text": "\#(words)", "tokens_per_second": 200},
               {"match": "user: seq", "tool_calls": [{"name": "terminal", "arguments":
                 {"command": "exec seq -f %09.0f 1 999999999"}}]},
               {"match": "user: loop", "tool_calls": [{"name": "terminal", "arguments":
@@ -130,7 +131,7 @@ extension OneServerAtATime {
                     let full = try await service.launch("")
                     try await service.pause(full)
                     try await service.queue(200, in: full)
-                    let streaming = try await service.launch("stream")
+                    let streaming = try await service.launch("slow")
                     let chatty = try await service.launch("loop")
                     await published.wait(for: streaming, bytes: 1000)
                     await published.wait(for: chatty, call: 1, bytes: 1000)
