@@ -79,9 +79,12 @@ let package = Package(
         .executableTarget(
             name: "fermata-supervisor",
             linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
-        .target(name: "Toolbox", dependencies: ["CProcess", "Threads", "fermata-supervisor"], swiftSettings: settings),
+        // What nobody outside may be shown, and how it is found.
+        .target(name: "Secrets", swiftSettings: settings),
+        .target(
+            name: "Toolbox", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"], swiftSettings: settings),
         .target(name: "ModelScript", swiftSettings: settings),
-        .target(name: "ModelClients", dependencies: ["Curl", "ModelScript"], swiftSettings: settings),
+        .target(name: "ModelClients", dependencies: ["Curl", "ModelScript", "Secrets"], swiftSettings: settings),
         .target(
             name: "MockModel",
             dependencies: [
@@ -112,7 +115,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Threads", "Toolbox",
+                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Secrets", "Threads",
+                "Toolbox",
                 protobuf, logging,
             ],
             swiftSettings: serviceSettings),
@@ -150,12 +154,13 @@ let package = Package(
             name: "FermataCoreTests",
             dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "RunAudit", protobuf],
             swiftSettings: settings),
-        .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Toolbox"], swiftSettings: settings),
+        .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
+        .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Secrets", "Toolbox"], swiftSettings: settings),
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
-        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript", "RawServer"], swiftSettings: settings),
+        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript", "RawServer", "Secrets"], swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ServiceTests",

@@ -1,4 +1,6 @@
 public import ModelClients
+internal import Secrets
+internal import Toolbox
 
 /// What a server is started with.
 public struct Configuration: Sendable {
@@ -10,8 +12,10 @@ public struct Configuration: Sendable {
     public var durability: Durability = .full
     /// Values of LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and of the providers' own variables.
     public var models: ModelEnvironment
-    /// What tools inherit, less the secrets in it, which are masked in their output.
+    /// What tools inherit, less the secrets in it.
     public var environment: [String: String]
+    /// Other values than those of `models` and `environment` that nobody outside may be shown.
+    public var secrets: [String] = []
     public var prices: Prices
     /// How long a model's server may send nothing, before its first byte and between two.
     public var modelSilence: Duration = .seconds(120)
@@ -35,6 +39,11 @@ public struct Configuration: Sendable {
         models = ModelEnvironment(environment)
         self.environment = environment
         self.prices = prices
+    }
+
+    /// What is masked in everything that comes from outside: from models and their servers, tools and workers.
+    var allSecrets: SecretTable {
+        SecretTable(CommandEnvironment(inheriting: environment).secrets + models.secrets + secrets)
     }
 
     /// Contexts of the control socket: requests in progress at once.

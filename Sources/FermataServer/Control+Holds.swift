@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import ModelClients
 internal import SwiftProtobuf
 
 /// A command that puts a run on hold.
@@ -90,6 +91,12 @@ extension Control {
         }
         guard resume.model.utf8.count <= 1024, resume.baseURL.utf8.count <= 1024 else {
             throw Refusal(.invalidArgument, "model and base_url have at most 1024 bytes", details: ["field": "model"])
+        }
+        guard !ModelTarget.hasCredentials(resume.baseURL) else {
+            throw Refusal(
+                .invalidArgument,
+                "base_url has a user or a password, which would stay in the journal: LLM_BASE_URL can have them",
+                details: ["field": "base_url"])
         }
         try launches.catalogue.check(resume.model, at: resume.baseURL)
         return .with {

@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import Secrets
 internal import SwiftProtobuf
 
 /// Tools that workers serve, and their calls.
@@ -16,7 +17,7 @@ extension Control {
             guard !register.tools.isEmpty else {
                 throw Refusal(.invalidArgument, "tools is empty", details: ["field": "tools"])
             }
-            tools = try launches.workerTools(register.tools, field: "tools")
+            tools = try launches.workerTools(register.tools.map { $0.masked(by: secrets) }, field: "tools")
         } catch let refusal as Refusal {
             return refuse(register, refusal, complete)
         }
@@ -109,7 +110,7 @@ extension Control {
     ) throws {
         do {
             try check(worker: done.worker)
-            let result = try Control.result(done)
+            let result = try Control.result(done).masked(by: secrets)
             try onRun(
                 done,
                 .completeCall(call: done.call, attempt: done.attempt, worker: done.worker, result), exchange, complete)
@@ -181,5 +182,35 @@ extension Control {
             throw Refusal(
                 .invalidArgument, "none of result, error and pause is set", details: ["field": "outcome"])
         }
+    }
+}
+
+/// What workers say may repeat what they were told or know: a key that the service has as well.
+extension WorkerResult {
+    fileprivate func masked(by secrets: SecretTable) -> WorkerResult {
+        if secrets.isEmpty { return self }
+        switch self {
+        case .result(let text): return .result(secrets.masked(text))
+        case .failure(let text): return .failure(secrets.masked(text))
+        case .pause(var question):
+            question.question = secrets.masked(question.question)
+            question.context = secrets.masked(question.context)
+            question.defaultAnswer = secrets.masked(question.defaultAnswer)
+            if question.hasFormat {
+                question.format.schema = secrets.masked(question.format.schema)
+                question.format.choices = question.format.choices.map(secrets.masked)
+            }
+            return .pause(question)
+        }
+    }
+}
+
+extension FermataToolSpec {
+    fileprivate func masked(by secrets: SecretTable) -> FermataToolSpec {
+        if secrets.isEmpty { return self }
+        var spec = self
+        spec.description_p = secrets.masked(description_p)
+        spec.parameters = secrets.masked(parameters)
+        return spec
     }
 }

@@ -2,6 +2,7 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Logging
+internal import Secrets
 internal import SwiftProtobuf
 
 /// What the control socket does with each frame: commands go to the loop, reads to the published copy or to the
@@ -18,6 +19,8 @@ final class Control: Sendable {
     let tokens: ResumeTokens
     let askTokens: AskTokens
     let accessTokens: AccessTokens
+    /// What is masked in everything that workers send.
+    let secrets: SecretTable
     let hello: FermataHelloReply
     let counters: Counters
     let storePath: String
@@ -31,8 +34,8 @@ final class Control: Sendable {
 
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, offers: CallOffers,
-        launches: LaunchCheck, seal: TokenSeal, accessTokens: AccessTokens, hello: FermataHelloReply,
-        counters: Counters, answers: WorkThread, storePath: String
+        launches: LaunchCheck, seal: TokenSeal, accessTokens: AccessTokens, secrets: SecretTable,
+        hello: FermataHelloReply, counters: Counters, answers: WorkThread, storePath: String
     ) {
         self.loop = loop
         self.readers = readers
@@ -43,6 +46,7 @@ final class Control: Sendable {
         tokens = ResumeTokens(seal: seal)
         askTokens = AskTokens(seal: seal)
         self.accessTokens = accessTokens
+        self.secrets = secrets
         self.hello = hello
         self.counters = counters
         self.answers = answers

@@ -2,6 +2,7 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Foundation
 internal import ModelClients
+internal import Secrets
 internal import Synchronization
 internal import Toolbox
 
@@ -24,6 +25,8 @@ final class EffectRunner: Sendable {
     private let models: ModelRunner
     private let tools: [String: any Tool]
     private let text: TextPublisher
+    /// What is masked in what workers say of their tools' output.
+    let secrets: SecretTable
     private let counters: Counters
     private let toolState: String
     private let places: DescriptorPlaces
@@ -34,12 +37,13 @@ final class EffectRunner: Sendable {
     ///   - toolState: absolute path of the directory in which each run has one for its tools' state.
     ///   - descriptors: that model calls and tools may have open together.
     init(
-        models: ModelRunner, tools: [any Tool], text: TextPublisher, counters: Counters, toolState: String,
-        descriptors: Int
+        models: ModelRunner, tools: [any Tool], text: TextPublisher, secrets: SecretTable, counters: Counters,
+        toolState: String, descriptors: Int
     ) {
         self.models = models
         self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
         self.text = text
+        self.secrets = secrets
         self.counters = counters
         self.toolState = toolState
         places = DescriptorPlaces(count: descriptors)

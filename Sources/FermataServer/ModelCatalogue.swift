@@ -1,17 +1,20 @@
 internal import FermataProtocol
 internal import ModelClients
+internal import Secrets
 internal import Synchronization
 
 /// Which client answers for a model's name: clients live as long as the server.
 final class ModelCatalogue: Sendable {
     private let environment: ModelEnvironment
     private let silence: Duration
+    private let secrets: SecretTable
     private let scripted: ScriptedModel
     private let chats = Mutex<[ModelTarget.Endpoint: OpenAIChat]>([:])
 
-    init(_ environment: ModelEnvironment, silence: Duration) {
+    init(_ environment: ModelEnvironment, silence: Duration, secrets: SecretTable) {
         self.environment = environment
         self.silence = silence
+        self.secrets = secrets
         scripted = ScriptedModel(silenceLimit: silence)
     }
 
@@ -63,7 +66,7 @@ final class ModelCatalogue: Sendable {
     private func chat(_ endpoint: ModelTarget.Endpoint) throws(ModelFailure) -> OpenAIChat {
         try chats.withLock { (chats) throws(ModelFailure) in
             if let chat = chats[endpoint] { return chat }
-            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key, silence: silence)
+            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key, silence: silence, secrets: secrets)
             chats[endpoint] = chat
             return chat
         }

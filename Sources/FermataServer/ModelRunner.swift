@@ -4,6 +4,7 @@ internal import SwiftProtobuf
 internal import Journal
 internal import Logging
 internal import ModelClients
+internal import Secrets
 internal import Synchronization
 
 /// Makes model calls: reads the transcript, asks the model, counts what it cost.
@@ -12,14 +13,20 @@ final class ModelRunner: Sendable {
     private let prices: Prices
     private let readers: ReaderPool
     private let text: TextPublisher
+    private let secrets: SecretTable
     private let logger: Logger
     let histories = Histories(budget: Configuration.historyBytes)
 
-    init(catalogue: ModelCatalogue, prices: Prices, readers: ReaderPool, text: TextPublisher, logger: Logger) {
+    /// - Parameter secrets: what is masked in everything that comes from models and their servers.
+    init(
+        catalogue: ModelCatalogue, prices: Prices, readers: ReaderPool, text: TextPublisher, secrets: SecretTable,
+        logger: Logger
+    ) {
         self.catalogue = catalogue
         self.prices = prices
         self.readers = readers
         self.text = text
+        self.secrets = secrets
         self.logger = logger
     }
 
@@ -32,9 +39,11 @@ final class ModelRunner: Sendable {
         onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
         let run = shared.run
-        let call = ModelCallInFlight()
+        let call = ModelCallInFlight(secrets)
         let stream = TextPublisher.Stream(run: run.id, step: step, call: 0, attempt: attempt)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
+            let rest = call.finish()
+            if !rest.isEmpty { text.append(rest, to: stream) }
             text.end(stream)
             onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, textSoFar: call.takeText()))
         }
@@ -75,7 +84,8 @@ final class ModelRunner: Sendable {
                     request, of: run.model, at: run.baseURL,
                     onText: { [text] piece in
                         // Kept first: what is published is in the journal, whoever takes the text meanwhile.
-                        if call.keep(piece) { text.append(piece, to: stream) }
+                        let piece = call.keep(piece)
+                        if !piece.isEmpty { text.append(piece, to: stream) }
                     }, onEnd: end)
             } catch {
                 end(.failure(error))
@@ -87,7 +97,7 @@ final class ModelRunner: Sendable {
     private func input(
         for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, textSoFar: String
     ) -> Input {
-        switch result {
+        switch result.map({ $0.masked(by: secrets) }) {
         case .success(let answer) where answer.size > Configuration.maximumAnswerBytes:
             return .modelFailed(
                 step: step, attempt: attempt,
@@ -119,7 +129,7 @@ final class ModelRunner: Sendable {
                 step: step, attempt: attempt,
                 .with {
                     $0.kind = failure.kind.rawValue
-                    $0.message = failure.message
+                    $0.message = secrets.masked(failure.message)
                     $0.httpStatus = UInt32(failure.httpStatus ?? 0)
                     $0.retryable = failure.retryable
                     $0.retryAfterMs = failure.retryAfterMilliseconds ?? 0
@@ -152,6 +162,19 @@ extension Run {
 }
 
 extension ModelAnswer {
+    /// As text it is what was published of it: how it was cut makes no difference.
+    fileprivate func masked(by secrets: SecretTable) -> ModelAnswer {
+        if secrets.isEmpty { return self }
+        var answer = self
+        answer.text = secrets.masked(text)
+        answer.finishReason = secrets.masked(finishReason)
+        answer.calls = calls.map { call in
+            ModelToolCall(
+                id: secrets.masked(call.id), name: secrets.masked(call.name), arguments: secrets.masked(call.arguments))
+        }
+        return answer
+    }
+
     /// Bytes of everything that the model wrote.
     fileprivate var size: Int {
         calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
@@ -179,27 +202,46 @@ extension ModelOptions {
 private final class ModelCallInFlight: EffectInFlight {
     private struct State {
         var text = ""
+        var mask: SecretMask
         /// Nothing is published any more.
         var isTaken = false
         /// A piece did not fit: nothing is kept any more.
         var isFull = false
         var call: (any ModelCall)?
         var isCancelled = false
+
+        /// - Returns: what is to be published of it.
+        mutating func keep(_ piece: String) -> String {
+            guard !isFull, text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes else {
+                isFull = true
+                return ""
+            }
+            text += piece
+            return isTaken ? "" : piece
+        }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    init(_ secrets: SecretTable) { state = Mutex(State(mask: SecretMask(secrets))) }
 
     /// Keeps text up to the size that an event can carry; an answer beyond it fails at its end.
     ///
-    /// - Returns: whether the piece is to be published.
-    func keep(_ piece: String) -> Bool {
+    /// - Returns: what is to be published of it: without secrets, and without what may be the beginning of one.
+    func keep(_ piece: String) -> String {
         state.withLock { state in
-            guard !state.isFull, state.text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes else {
-                state.isFull = true
-                return false
-            }
-            state.text += piece
-            return !state.isTaken
+            let piece: String = state.mask.mask(piece)
+            return state.keep(piece)
+        }
+    }
+
+    /// No more text comes.
+    ///
+    /// - Returns: what was held back and is to be published still.
+    func finish() -> String {
+        state.withLock { state in
+            let rest: String = state.mask.finish()
+            return state.keep(rest)
         }
     }
 
@@ -230,7 +272,10 @@ private final class ModelCallInFlight: EffectInFlight {
     func takeText() -> String {
         state.withLock { state in
             state.isTaken = true
-            return state.text
+            var copy = state
+            let rest: String = copy.mask.finish()
+            _ = copy.keep(rest)
+            return copy.text
         }
     }
 

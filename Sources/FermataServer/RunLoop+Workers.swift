@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import Secrets
 internal import SwiftProtobuf
 internal import Synchronization
 internal import Toolbox
@@ -24,17 +25,33 @@ extension RunLoop {
     /// What is in flight here of a call that a worker has: its lease, which the loop keeps, and what the worker has
     /// said of the tool's output.
     private final class Lease: EffectInFlight {
-        private let output = Mutex(HeadAndTail(limit: Configuration.workerOutputBytes))
+        private struct State {
+            var mask: SecretMask
+            var kept = HeadAndTail(limit: Configuration.workerOutputBytes)
+        }
+
+        private let state: Mutex<State>
+
+        init(_ secrets: SecretTable) { state = Mutex(State(mask: SecretMask(secrets))) }
 
         // It ends when a commit has made it needless, not before: there is nothing outside to stop early.
         func cancel() {}
         func takeText() -> String { "" }
         // Nothing is shown after it: the loop itself takes it, and refuses what is said of a call that has ended.
         func takeOutput() -> ToolReply {
-            ToolReply(output.withLock { $0.output(repaired: false) }, outcome: .callInterrupted)
+            var copy = state.withLock { $0 }
+            copy.kept.append(copy.mask.finish())
+            return ToolReply(copy.kept.output(repaired: false), outcome: .callInterrupted)
         }
 
-        func append(_ text: String) { output.withLock { $0.append(Array(text.utf8)) } }
+        /// - Returns: what is to be shown: without secrets, and without what may be the beginning of one.
+        func append(_ text: String) -> String {
+            state.withLock { state in
+                let text: String = state.mask.mask(text)
+                state.kept.append(Array(text.utf8))
+                return text
+            }
+        }
     }
 
     func handle(_ request: Extension) {
@@ -58,8 +75,8 @@ extension RunLoop {
         }
         leases.give(effect, of: request.run, for: request.lease, now: Clock.monotonic)
         if !request.output.isEmpty {
-            (resident.inFlight[effect] as? Lease)?.append(request.output)
-            effects.show(request.output, of: resident.run, call: request.call, attempt: request.attempt)
+            let output = (resident.inFlight[effect] as? Lease)?.append(request.output) ?? ""
+            if !output.isEmpty { effects.show(output, of: resident.run, call: request.call, attempt: request.attempt) }
         }
         let reply = FermataExtendCallReply.with { $0.leaseUntil = Clock.now + request.lease }
         batch.replies.append { request.reply($0 ? .success(try! reply.serializedBytes()) : .failure(.notWritten)) }
@@ -88,7 +105,7 @@ extension RunLoop {
             if !leases.isKept(effect, of: id) {
                 leases.give(effect, of: id, for: Configuration.defaultLease, now: Clock.monotonic)
             }
-            resident.inFlight[effect] = Lease()
+            resident.inFlight[effect] = Lease(effects.secrets)
         }
         counters.leases.set(leases.count)
     }

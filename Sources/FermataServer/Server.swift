@@ -48,12 +48,13 @@ public final class Server {
         events = try PublishSocket()
         text = try PublishSocket()
         let textPublisher = TextPublisher(socket: text)
-        let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence)
+        let secrets = configuration.allSecrets
+        let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
         let terminal = Terminal(
             processes: try ToolProcesses(
                 supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: true),
-            environment: configuration.environment)
-        let fileEditor = FileEditor(environment: configuration.environment)
+            environment: configuration.environment, secrets: secrets)
+        let fileEditor = FileEditor(secrets: secrets)
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
@@ -68,8 +69,8 @@ public final class Server {
             effects: EffectRunner(
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
-                    logger: logger),
-                tools: [terminal, fileEditor], text: textPublisher, counters: counters,
+                    secrets: secrets, logger: logger),
+                tools: [terminal, fileEditor], text: textPublisher, secrets: secrets, counters: counters,
                 toolState: configuration.directory + "/toolstate", descriptors: plan.effects),
             readers: readers,
             webhooks: Webhooks(
@@ -84,7 +85,7 @@ public final class Server {
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
-            seal: seal, accessTokens: accessTokens,
+            seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }

@@ -1,11 +1,12 @@
 internal import Curl
 internal import FoundationEssentials
+internal import Secrets
 
 /// One request's answer as it comes in: bytes to events, events to an answer, and one end.
 final class ChatExchange: @unchecked Sendable {
     // Sendable: every method is called in callbacks of one transfer, which come one after the other on the session's
     // thread; the session's mailbox orders them after `init`.
-    private let key: String
+    private let secrets: SecretTable
     private let onText: @Sendable (String) -> Void
     private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     private let decoder = JSONDecoder()
@@ -20,10 +21,10 @@ final class ChatExchange: @unchecked Sendable {
     private static let maximumErrorBytes = 64 << 10
 
     init(
-        key: String, onText: @escaping @Sendable (String) -> Void,
+        secrets: SecretTable, onText: @escaping @Sendable (String) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
-        self.key = key
+        self.secrets = secrets
         self.onText = onText
         self.onEnd = onEnd
     }
@@ -63,7 +64,7 @@ final class ChatExchange: @unchecked Sendable {
             return
         }
         let response = try ChatResponse(json: event, with: decoder)
-        if let error = response.error { throw .refused(status: nil, error, key: key) }
+        if let error = response.error { throw .refused(status: nil, error, without: secrets) }
         let piece = answer.add(response)
         if !piece.isEmpty { onText(piece) }
     }
@@ -80,7 +81,7 @@ final class ChatExchange: @unchecked Sendable {
             guard let response else {
                 throw ModelFailure(kind: .badResponse, message: "no response came", retryable: true)
             }
-            guard response.isSuccess else { throw .refused(response, body: body, key: key) }
+            guard response.isSuccess else { throw .refused(response, body: body, without: secrets) }
             if !isStream { try takeWholeAnswer() }
             end(.success(try answer.finish()))
         } catch {
@@ -91,7 +92,7 @@ final class ChatExchange: @unchecked Sendable {
     /// A server that does not stream sends one JSON document.
     private func takeWholeAnswer() throws(ModelFailure) {
         let whole = try ChatResponse(json: body, with: decoder)
-        if let error = whole.error { throw .refused(status: nil, error, key: key) }
+        if let error = whole.error { throw .refused(status: nil, error, without: secrets) }
         guard whole.choices?.first?.message != nil else {
             throw ModelFailure(
                 kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)

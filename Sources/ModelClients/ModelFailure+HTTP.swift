@@ -1,5 +1,6 @@
 internal import Curl
 internal import Glibc
+internal import Secrets
 
 extension ModelFailure {
     /// A failure of the transport.
@@ -17,8 +18,8 @@ extension ModelFailure {
     }
 
     /// A response with a status other than 2xx.
-    static func refused(_ response: CurlResponse, body: [UInt8], key: String) -> ModelFailure {
-        var failure = refused(status: response.status, ChatError(body: body), key: key)
+    static func refused(_ response: CurlResponse, body: [UInt8], without secrets: SecretTable) -> ModelFailure {
+        var failure = refused(status: response.status, ChatError(body: body), without: secrets)
         // A date is the server's: what time it is there it says itself, and our clock may be another.
         let now = response.header("Date").flatMap(HTTPDate.seconds) ?? Int64(time(nil))
         failure.retryAfterMilliseconds = response.header("Retry-After").flatMap {
@@ -27,11 +28,11 @@ extension ModelFailure {
         return failure
     }
 
-    /// What a provider says no to, by its status and its code; the text is shortened and never shows the key.
+    /// What a provider says no to, by its status and its code; the text is shortened and shows no secret.
     ///
     /// - Parameter status: nil when the response was 200 and the error is in it.
-    static func refused(status: Int?, _ error: ChatError?, key: String) -> ModelFailure {
-        let text = shown(error?.message ?? "", without: key)
+    static func refused(status: Int?, _ error: ChatError?, without secrets: SecretTable) -> ModelFailure {
+        let text = shown(error?.message ?? "", without: secrets)
         let prefix = status.map { "HTTP \($0)" } ?? "the model's server reported an error"
         let message = text.isEmpty ? prefix : "\(prefix): \(text)"
         let codes = error?.codes ?? []
@@ -59,13 +60,10 @@ extension ModelFailure {
             .contains { text.contains($0) }
     }
 
-    /// One line of at most 300 characters, without the key and without what a terminal would act on.
-    private static func shown(_ text: String, without key: String) -> String {
-        var text = text
-        if key.count >= 4 {
-            text = text.split(separator: key, omittingEmptySubsequences: false).joined(separator: "****")
-        }
-        let line = text.unicodeScalars.split { $0.value < 0x20 || 0x7F...0x9F ~= $0.value }.map { String($0) }
+    /// One line of at most 300 characters, without what a terminal would act on. What is masked is masked before: half
+    /// of a key would not be found.
+    private static func shown(_ text: String, without secrets: SecretTable) -> String {
+        let line = secrets.masked(text).unicodeScalars.split { $0.value < 0x20 || 0x7F...0x9F ~= $0.value }.map { String($0) }
         return String(line.joined(separator: " ").prefix(300))
     }
 

@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+
 /// A model as its users write it, `provider/model` as LiteLLM has it, resolved to what answers for it.
 public enum ModelTarget: Sendable, Equatable {
     /// A script in a file, played in process: `mock/FILE`.
@@ -19,13 +21,36 @@ public enum ModelTarget: Sendable, Equatable {
         }
     }
 
-    /// A URL may hold a user and a password.
-    static func withoutCredentials(_ url: String) -> String {
+    /// The password of a URL that has one, and user and password together as HTTP's Basic authentication sends them.
+    static func credentials(of url: String) -> [String] {
+        guard let (text, _) = divided(url) else { return [] }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(decoded)
+        guard parts.count == 2 else { return [] }
+        return [String(decoding: parts[1], as: UTF8.self), Data(parts[0] + [58] + parts[1]).base64EncodedString()]
+    }
+
+    /// With its percent-encoded bytes as they are meant.
+    private static func decoded(_ text: Substring) -> [UInt8] {
+        let pieces = text.split(separator: "%", omittingEmptySubsequences: false)
+        return Array((pieces.first ?? "").utf8)
+            + pieces.dropFirst().flatMap { piece in
+                guard piece.utf8.count >= 2, let byte = UInt8(piece.prefix(2), radix: 16) else { return Array("%\(piece)".utf8) }
+                return [byte] + piece.utf8.dropFirst(2)
+            }
+    }
+
+    /// Whether a URL holds a user or a password.
+    public static func hasCredentials(_ url: String) -> Bool { divided(url) != nil }
+
+    static func withoutCredentials(_ url: String) -> String { divided(url)?.url ?? url }
+
+    /// The user and password of a URL that has them, and the URL without them.
+    private static func divided(_ url: String) -> (credentials: Substring, url: String)? {
         let parts = url.split(separator: "://", maxSplits: 1)
         guard parts.count == 2, let at = parts[1].prefix(while: { $0 != "/" && $0 != "?" }).lastIndex(of: "@") else {
-            return url
+            return nil
         }
-        return parts[0] + "://" + url[url.index(after: at)...]
+        return (parts[1][..<at], parts[0] + "://" + url[url.index(after: at)...])
     }
 }
 
@@ -62,6 +87,12 @@ public struct ModelEnvironment: Sendable {
         let names = Set(["LLM_MODEL", "LLM_BASE_URL", "LLM_API_KEY"] + known)
         // A key out of a file often ends with a line break. Empty is as good as not set.
         self.variables = variables.filter { names.contains($0.key) }.mapValues(\.trimmed).filter { !$0.value.isEmpty }
+    }
+
+    /// Everything in it that nobody outside may be shown: keys, and what addresses have of passwords, also as it is sent.
+    public var secrets: [String] {
+        let keys = Set(["LLM_API_KEY"] + ModelProvider.all.flatMap(\.keyVariables))
+        return variables.flatMap { name, value in keys.contains(name) ? [value] : ModelTarget.credentials(of: value) }
     }
 
     /// LLM_MODEL; empty if there is none.

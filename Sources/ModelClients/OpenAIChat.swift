@@ -1,4 +1,5 @@
 internal import Curl
+public import Secrets
 internal import Synchronization
 
 /// A server of OpenAI-style chat completions, over HTTP, streaming
@@ -13,6 +14,7 @@ public final class OpenAIChat: ModelClient {
     private let session: CurlSession
     private let url: String
     private let key: String
+    private let secrets: SecretTable
     private let timeouts: CurlTimeouts
     private let outputLimit: ChatRequestBody.OutputLimitName
     /// Bytes of one answer that are accepted, its framing included.
@@ -22,8 +24,11 @@ public final class OpenAIChat: ModelClient {
     ///   - baseURL: without `/chat/completions`.
     ///   - key: empty: none is sent.
     ///   - silence: how long nothing may come, before the first byte and between two.
+    ///   - secrets: what failures do not show; nil: the key.
     /// - Throws: `ModelFailure` of kind `connect` when libcurl cannot be used.
-    public init(baseURL: String, key: String, silence: Duration = .seconds(120)) throws(ModelFailure) {
+    public init(baseURL: String, key: String, silence: Duration = .seconds(120), secrets: SecretTable? = nil)
+        throws(ModelFailure)
+    {
         do throws(CurlError) {
             session = try OpenAIChat.sharedSession()
         } catch {
@@ -31,6 +36,7 @@ public final class OpenAIChat: ModelClient {
         }
         url = baseURL + (baseURL.hasSuffix("/") ? "" : "/") + "chat/completions"
         self.key = key
+        self.secrets = secrets ?? SecretTable([key])
         outputLimit = baseURL.contains("://api.openai.com/") ? .maxCompletionTokens : .maxTokens
         timeouts = CurlTimeouts(connect: .seconds(30), firstByte: silence, silence: silence)
     }
@@ -65,7 +71,7 @@ public final class OpenAIChat: ModelClient {
             (name: "X-Conversation", value: request.conversation),
         ]
         if !key.isEmpty { headers.append((name: "Authorization", value: "Bearer \(key)")) }
-        let exchange = ChatExchange(key: key, onText: onText, onEnd: onEnd)
+        let exchange = ChatExchange(secrets: secrets, onText: onText, onEnd: onEnd)
         let transfer = session.start(
             CurlRequest(
                 url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request, outputLimit: outputLimit),

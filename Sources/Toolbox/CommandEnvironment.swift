@@ -1,12 +1,9 @@
 /// What a command sees of the service's environment, and what it must not print.
-struct CommandEnvironment: Sendable {
+public struct CommandEnvironment: Sendable {
     /// `NAME=value`, sorted, without `PWD`.
     let variables: [String]
-    /// Values that were left out and are masked in output. Short ones are left out but not masked: a password "test"
-    /// would make every output unreadable, and hides nothing.
-    let secrets: [String]
-
-    static let minimumSecretLength = 8
+    /// Values that were left out.
+    public let secrets: [String]
 
     private static let secretSuffixes = ["_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD"]
 
@@ -14,7 +11,7 @@ struct CommandEnvironment: Sendable {
     private static let dropped: Set<String> = ["PWD", "OLDPWD", "BASH_ENV", "ENV", "SHLVL", "_", Orphans.variable]
 
     /// - Parameter inherited: the service's environment. Names are judged without regard to case.
-    init(inheriting inherited: [String: String]) {
+    public init(inheriting inherited: [String: String]) {
         var variables = inherited.filter { name, value in
             !CommandEnvironment.dropped.contains(name) && !CommandEnvironment.isSecret(name)
                 && !name.utf8.contains(0) && !value.utf8.contains(0)
@@ -22,8 +19,7 @@ struct CommandEnvironment: Sendable {
         variables["TERM"] = "dumb"
         variables["FERMATA"] = "1"
         self.variables = variables.map { "\($0.key)=\($0.value)" }.sorted()
-        secrets = inherited.filter { CommandEnvironment.isSecret($0.key) }.map(\.value)
-            .filter { $0.utf8.count >= CommandEnvironment.minimumSecretLength }.sorted()
+        secrets = inherited.filter { CommandEnvironment.isSecret($0.key) }.map(\.value).sorted()
     }
 
     static func isSecret(_ name: String) -> Bool {

@@ -1,3 +1,4 @@
+internal import Secrets
 import Synchronization
 
 /// A command's output on its way from bytes to text: secrets masked, UTF-8 repaired, head and tail kept for the result,
@@ -18,7 +19,7 @@ final class CommandOutput: Sendable {
 
         /// - Returns: what was held back and belongs to the output if nothing follows, and the whole.
         mutating func end() -> (rest: ReplacedText, output: ToolOutput) {
-            var rest = repair.repair(mask.finish())
+            var rest = repair.repair(mask.replacingRest())
             rest.append(repair.finish())
             kept.append(rest)
             return (rest, kept.output(repaired: repair.repaired))
@@ -27,7 +28,7 @@ final class CommandOutput: Sendable {
 
     private let state: Mutex<State>
 
-    init(secrets: [String], limit: Int) {
+    init(secrets: SecretTable, limit: Int) {
         state = Mutex(State(mask: SecretMask(secrets), kept: HeadAndTail(limit: limit)))
     }
 
@@ -36,7 +37,7 @@ final class CommandOutput: Sendable {
     /// The caller shows it after this: it is kept by then, whoever takes the output meanwhile.
     func append(_ bytes: UnsafeRawBufferPointer, at now: MonotonicTime) -> String {
         state.withLock { state in
-            let text = state.repair.repair(state.mask.mask(bytes))
+            let text = state.repair.repair(state.mask.replacing(bytes))
             state.kept.append(text)
             return state.isTaken ? "" : state.live.pass(text, at: now)
         }
@@ -89,5 +90,19 @@ private struct LiveRate: Sendable {
         if omitted == 0 { return text }
         defer { omitted = 0 }
         return "\n" + HeadAndTail.mark(omitted: omitted) + text
+    }
+}
+
+extension SecretMask {
+    fileprivate mutating func replacing(_ bytes: UnsafeRawBufferPointer) -> ReplacedText {
+        var text = ReplacedText()
+        text.bytes = mask(bytes) { text.replacements.append(Replacement(offset: $0, count: $1, originalCount: $2)) }
+        return text
+    }
+
+    fileprivate mutating func replacingRest() -> ReplacedText {
+        var text = ReplacedText()
+        text.bytes = finish { text.replacements.append(Replacement(offset: $0, count: $1, originalCount: $2)) }
+        return text
     }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 import FoundationEssentials
+public import Secrets
 import Synchronization
 
 extension ToolDefinition {
@@ -41,7 +42,7 @@ extension ToolDefinition {
 ///
 /// A file is written whole or not at all, keeps its owner, mode and kind of line ends, and is made anew: other names of
 /// it (hard links) keep the old content. Extended attributes are not kept. What undo needs is in `ToolCall.state`.
-/// Values of the environment's secrets are `****` in results, as in those of `Terminal`.
+/// Secrets are `****` in results, as in those of `Terminal`.
 ///
 /// Ends: `finished`; `failed`, saying why in words for the model, and then nothing was changed; `cancelled` before it
 /// began. Once begun, a call goes on to its end, which takes milliseconds.
@@ -54,16 +55,16 @@ public struct FileEditor: Tool {
 
     /// One job after the other, off the caller's thread: a file system may hang.
     private let work: DispatchQueue
-    private let secrets: [String]
+    private let secrets: SecretTable
 
-    /// - Parameter environment: the service's own, for its secrets; nil takes it as it is now.
-    public init(environment: [String: String]? = nil) { 
-        self.init(environment: environment, work: DispatchQueue(label: "fermata-files"))
+    /// - Parameter secrets: what is `****` in results.
+    public init(secrets: SecretTable = .none) {
+        self.init(secrets: secrets, work: DispatchQueue(label: "fermata-files"))
     }
 
-    init(environment: [String: String]?, work: DispatchQueue) {
+    init(secrets: SecretTable, work: DispatchQueue) {
+        self.secrets = secrets
         self.work = work
-        secrets = CommandEnvironment(inheriting: environment ?? ProcessInfo.processInfo.environment).secrets
     }
 
     public func start(
@@ -80,20 +81,14 @@ public struct FileEditor: Tool {
         return execution
     }
 
-    private static func result(of call: ToolCall, _ secrets: [String]) -> ToolResult {
+    private static func result(of call: ToolCall, _ secrets: SecretTable) -> ToolResult {
         do throws(FileRefusal) {
             let arguments = try FileEditorArguments(call.argumentsJSON)
             let text = try FileEditing(workspace: call.workspace, state: call.state).perform(arguments)
-            return ToolResult(outcome: .finished, output: ToolOutput(text: masked(text, secrets)))
+            return ToolResult(outcome: .finished, output: ToolOutput(text: secrets.masked(text)))
         } catch {
-            return ToolResult(outcome: .failed, output: ToolOutput(text: masked(error.text, secrets)))
+            return ToolResult(outcome: .failed, output: ToolOutput(text: secrets.masked(error.text)))
         }
-    }
-
-    private static func masked(_ text: String, _ secrets: [String]) -> String {
-        var mask = SecretMask(secrets)
-        let bytes = Array(text.utf8).withUnsafeBytes { mask.mask($0) }.bytes
-        return String(decoding: bytes + mask.finish().bytes, as: UTF8.self)
     }
 }
 

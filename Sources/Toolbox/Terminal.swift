@@ -1,4 +1,5 @@
 import FoundationEssentials
+public import Secrets
 
 extension ToolDefinition {
     /// What the model is told of `Terminal`.
@@ -49,18 +50,22 @@ public struct Terminal: Tool {
 
     private let processes: ToolProcesses
     private let environment: CommandEnvironment
+    private let secrets: SecretTable
     private let outputLimit: Int
 
     /// - Parameters:
     ///   - environment: the service's own; nil takes it as it is now.
+    ///   - secrets: what is `****` in output; nil: the environment's.
     ///   - outputLimit: bytes of output that are kept.
     public init(
         processes: ToolProcesses,
         environment: [String: String]? = nil,
+        secrets: SecretTable? = nil,
         outputLimit: Int = Terminal.defaultOutputLimit
     ) {
         self.processes = processes
         self.environment = CommandEnvironment(inheriting: environment ?? ProcessInfo.processInfo.environment)
+        self.secrets = secrets ?? SecretTable(self.environment.secrets)
         self.outputLimit = outputLimit
     }
 
@@ -69,7 +74,7 @@ public struct Terminal: Tool {
         onOutput: @escaping @Sendable (String) -> Void,
         onEnd: @escaping @Sendable (ToolResult) -> Void
     ) -> any ToolExecution {
-        let output = CommandOutput(secrets: environment.secrets, limit: outputLimit)
+        let output = CommandOutput(secrets: secrets, limit: outputLimit)
         let process = ToolProcess()
         let listener = ToolProcessListener(
             onBytes: { bytes in

@@ -1,3 +1,4 @@
+import Secrets
 import Testing
 
 @testable import Toolbox
@@ -7,7 +8,7 @@ import Testing
 
     /// The live text and the result of these chunks.
     private func play(_ chunks: [[UInt8]], secrets: [String] = [], limit: Int = 1000) -> (live: String, ToolOutput) {
-        let output = CommandOutput(secrets: secrets, limit: limit)
+        let output = CommandOutput(secrets: SecretTable(secrets), limit: limit)
         var live = ""
         for chunk in chunks { live += chunk.withUnsafeBytes { output.append($0, at: CommandOutputTests.now) } }
         let end = output.finish()
@@ -24,7 +25,7 @@ import Testing
         let (_, whole) = play([bytes], secrets: secrets)
         for cut in 0...bytes.count {
             for second in cut...bytes.count {
-                let output = CommandOutput(secrets: secrets, limit: 1000)
+                let output = CommandOutput(secrets: SecretTable(secrets), limit: 1000)
                 let append = { (part: ArraySlice<UInt8>) in
                     part.withUnsafeBytes { output.append($0, at: CommandOutputTests.now) }
                 }
@@ -48,9 +49,9 @@ import Testing
     @Test func secretsAreMaskedWhereverTheyAreCut() {
         let secrets = ["abcdefgh", "abcdefghij", "bcdefghX", "aaaaaaaab", "x\ny\nz\nzzz"]
         for (text, masked) in [
-            ("1 abcdefgh 2 abcdefghij 3", "1 **** 2 **** 3"), ("abcdefghi", "****i"), ("abcdefghX", "****X"),
+            ("1 abcdefgh 2 abcdefghij 3", "1 **** 2 **** 3"), ("abcdefghi.", "****i."), ("abcdefghi", "****"), ("abcdefghX", "****"), ("a%62cdefg%68", "****"),
             ("aaaaaaaaaaab", "aaa****"), ("abcdefghabcdefghij", "********"), ("x\ny\nz\nzzz", "****"),
-            ("abcdefg", "abcdefg"), ("abcdefg abcdefghi", "abcdefg ****i"), ("äabcdefghijä", "ä****ä"),
+            ("abcdefg", "abcdefg"), ("abcdefg abcdefghi", "abcdefg ****"), ("äabcdefghijä", "ä****ä"),
         ] {
             for chunks in halves(Array(text.utf8)) {
                 let (live, output) = play(chunks, secrets: secrets)
@@ -155,7 +156,7 @@ import Testing
     }
 
     @Test func liveOutputHasABoundedRate() {
-        let output = CommandOutput(secrets: [], limit: 1000)
+        let output = CommandOutput(secrets: .none, limit: 1000)
         let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
         var live = 0
         var marks = 0
@@ -169,7 +170,7 @@ import Testing
         #expect(marks == 9)
         #expect(end.live == "\n[… \(96 * 65536) bytes left out …]\n")
         #expect(end.output.omittedBytes == 65_536_000 - 1000)
-        let broken = CommandOutput(secrets: [], limit: 1000)
+        let broken = CommandOutput(secrets: .none, limit: 1000)
         for _ in 0..<10 {
             _ = [UInt8](repeating: 0xFF, count: 20_000).withUnsafeBytes { broken.append($0, at: Self.now) }
         }

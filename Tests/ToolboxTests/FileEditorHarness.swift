@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Secrets
 import Testing
 
 @testable import Toolbox
@@ -13,13 +14,13 @@ final class FileEditorHarness: Sendable {
     let work = DispatchQueue(label: "files")
     private let editor: FileEditor
 
-    init(environment: [String: String] = [:]) {
+    init(secrets: [String] = []) {
         var template = Array("/tmp/fermata-files-XXXXXX".utf8CString)
         precondition(mkdtemp(&template) != nil)
         base = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         workspace = base + "/workspace"
         outside = base + "/outside"
-        editor = FileEditor(environment: environment, work: work)
+        editor = FileEditor(secrets: SecretTable(secrets), work: work)
         mkdir(workspace, 0o700)
         mkdir(outside, 0o700)
     }

@@ -208,7 +208,7 @@ struct FileEditorTests {
     }
 
     @Test func secretsAreMaskedInResults() async throws {
-        let harness = FileEditorHarness(environment: ["LLM_API_KEY": "sk-0123456789"])
+        let harness = FileEditorHarness(secrets: ["sk-0123456789"])
         harness.put("key = sk-0123456789\nother = 1\n", in: ".env")
         #expect(await harness.edit("view", ".env") == "     1\tkey = ****\n     2\tother = 1\n")
         #expect(await harness.edit("insert", ".env", ["insert_line": 0, "insert_text": "#"]).contains("key = ****\n"))

@@ -142,8 +142,7 @@ struct Serve: ParsableCommand {
             logger.warning("everybody can read the key's file", metadata: ["path": "\(keyFile.path)"])
         }
         var environment = environment
-        // So that it is masked in what tools put out; they need not be told where it is.
-        environment["LLM_API_KEY"] = models["LLM_API_KEY"]
+        // Tools need not be told where the key is.
         for name in [
             "LLM_API_KEY_FILE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID",
         ] {
@@ -158,11 +157,11 @@ struct Serve: ParsableCommand {
         configuration.eventsURL = settings["events"]
         configuration.textURL = settings["text"]
         configuration.modelSilence = .seconds(Int(settings["model-silence"]) ?? 120)
-        for (number, webhook) in settings.webhooks.enumerated() {
+        for webhook in settings.webhooks {
             let secret = try webhook.secretText(environment)
             configuration.webhooks.append(try webhook.endpoint(secret: secret))
-            // So that it is masked in what tools put out.
-            configuration.environment["FERMATA_WEBHOOK_\(number)_SECRET"] = secret
+            // With and without what Standard Webhooks puts before it.
+            configuration.secrets += [secret, String(secret.dropFirst("whsec_".count))]
         }
         configuration.durability = settings["durability"] == "normal" ? .normal : .full
         return configuration
