@@ -123,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "fermata",
             dependencies: [
-                "AgentFiles", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript",
+                "AgentFiles", "FermataCore", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript",
                 "MockModel", "Curl", "Gateway", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -72,6 +72,10 @@ extension Decision {
 }
 
 extension Run {
+    /// Its cost has a limit, and nobody can tell whether that is reached. Calls that were cut or failed are not counted:
+    /// people cut them, and attempts have a limit of their own.
+    var costIsUntold: Bool { limits.hasMaxCostNanoUsd && untoldCosts > 0 }
+
     /// Why people are to be asked before the next model call is made; nil if it may be made.
     var limitReached: (kind: FermataAskKind, question: String)? {
         // Another attempt of a step that was counted.
@@ -83,6 +87,14 @@ extension Run {
         }
         if limits.hasMaxCostNanoUsd, usage.costNanoUsd - grantedCost >= limits.maxCostNanoUsd {
             return (.budget, "The run has cost what its limit allows before someone looks at it. May it go on?")
+        }
+        if costIsUntold {
+            return (
+                .budget,
+                "The run has a limit on its cost, and what \(untoldCosts) of its model calls cost cannot be told: "
+                    + "the model has no price here, or its server did not say what was used. May it go on? RAISE lets it, "
+                    + "until the next such call; a budget without a limit on the cost lets it for good."
+            )
         }
         if limits.hasMaxRepeats, turn == .active, fingerprint != 0, fingerprint == lastFingerprint,
             repeats + 1 >= limits.maxRepeats

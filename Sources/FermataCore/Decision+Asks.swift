@@ -152,7 +152,8 @@ extension Decision {
         _ verdict: FermataVerdict, _ when: [FermataCondition], _ ask: Run.OpenAsk
     ) throws(Refusal) -> FermataRule {
         guard verdict != .edit else { throw invalid("an edit cannot be made sticky", ask) }
-        if let problem = when.problems.first { throw invalid("sticky.\(problem)", ask) }
+        let tool = run.tools.first { $0.name == ask.opened.tool }
+        if let problem = when.problems.first ?? tool.flatMap(when.idle) { throw invalid("sticky.\(problem)", ask) }
         guard (run.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
             throw invalid("the policy has 100 rules for the tool already: set one anew", ask)
         }
@@ -186,6 +187,11 @@ extension Decision {
             if let problem = answer.limits.problems.first { throw invalid("limits.\(problem)", ask) }
             var raised = run
             raised.limits = answer.limits.over(run.limits)
+            guard !raised.costIsUntold else {
+                throw invalid(
+                    "what the run has cost cannot be told, so that no limit on it can be looked at: RAISE without limits, "
+                        + "or set a budget without max_cost_nano_usd", ask)
+            }
             guard raised.limitReached?.kind != .budget else {
                 throw invalid("these limits are reached already", ask)
             }

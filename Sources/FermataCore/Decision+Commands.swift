@@ -13,12 +13,12 @@ extension Decision {
         case .withdraw(let number): try withdraw(number)
         case .pause(let terms): try pause(terms, context)
         case .interrupt(let terms): try interrupt(terms, context)
-        case .resume(let terms): try resume(terms)
+        case .resume(let terms): try resume(terms, context)
         case .stop: stop(context)
         case .answer(let answer): try self.answer(answer)
         case .decideCall(let decision): try decideCall(decision)
-        case .setPolicy(let policy): try setPolicy(policy)
-        case .setLimits(let limits): try setLimits(limits)
+        case .setPolicy(let policy): try setPolicy(policy, context)
+        case .setLimits(let limits): try setLimits(limits, context)
         case .handOff: try handOff()
         case .startCall(let call, let attempt, let worker): try startCall(call, attempt, worker)
         case .completeCall(let call, let attempt, let worker, let result):
@@ -89,7 +89,7 @@ extension Decision {
                 }), isCommanded: true)
     }
 
-    private mutating func resume(_ terms: ResumeTerms) throws(Refusal) {
+    private mutating func resume(_ terms: ResumeTerms, _ context: Context) throws(Refusal) {
         if !terms.tokenDigest.isEmpty, run.hold == nil || run.holdTokenDigest != terms.tokenDigest {
             throw Refusal(.tokenUsed, "the hold that the token lifts is not there any more")
         }
@@ -97,6 +97,7 @@ extension Decision {
         if terms.text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
         let isFailed = run.status == .failed
         if let model = terms.model, model.model != run.model || model.baseURL != run.baseURL {
+            try check(run.limits, of: model.model, field: "model", context)
             emit(.modelSet(model), isCommanded: true)
         }
         if terms.holdAt != .unspecified, terms.holdAt != run.holdAt {
@@ -119,18 +120,27 @@ extension Decision {
         emit(.stopped(.init()), isCommanded: true)
     }
 
-    private mutating func setPolicy(_ policy: FermataPolicy) throws(Refusal) {
+    private mutating func setPolicy(_ policy: FermataPolicy, _ context: Context) throws(Refusal) {
         try refuse("set policy", in: .stopped)
+        if let problem = policy.idle(tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy) {
+            throw Refusal(problem.inside("policy"))
+        }
         if policy != run.policy { emit(.policySet(.with { $0.policy = policy }), isCommanded: true) }
     }
 
-    private mutating func setLimits(_ limits: FermataLimits) throws(Refusal) {
+    private mutating func setLimits(_ limits: FermataLimits, _ context: Context) throws(Refusal) {
         try refuse("set budget", in: .stopped)
         guard limits != run.limits else { return }
+        try check(limits, of: run.model, field: "limits.max_cost_nano_usd", context)
         emit(.limitsSet(.with { $0.limits = limits }), isCommanded: true)
         for ask in run.openAsks where ask.isAboutTheTurn && run.limitReached?.kind != ask.kind {
             close(ask, .unspecified)
         }
+    }
+
+    /// - Throws: INVALID_ARGUMENT if there is a limit on the cost, and what the model costs is not known here.
+    private func check(_ limits: FermataLimits, of model: String, field: String, _ context: Context) throws(Refusal) {
+        if limits.hasMaxCostNanoUsd, context.surroundings?.hasPrice(model) == false { throw Refusal.noPrice(of: model, field: field) }
     }
 
     /// What a message of delivery `NOW` does to the calls chosen before the model has seen it.

@@ -238,6 +238,15 @@ public struct ToolReply: Sendable, Equatable {
     }
 }
 
+/// What is known where a run is decided about, and is not part of it. It decides what is refused at the door, and
+/// nothing that follows from an event.
+public protocol RunSurroundings: AnyObject {
+    /// Whether a run could have a tool of this name.
+    func isTool(_ name: String) -> Bool
+    /// Whether it is known what a model costs.
+    func hasPrice(_ model: String) -> Bool
+}
+
 /// What a decision may know besides the run and the input.
 public struct Context {
     /// µs of the steady clock, which is never set: what waits are measured by. It is near the time since 1970.
@@ -254,6 +263,8 @@ public struct Context {
     public var textSoFar: (Effect) -> String
     /// What an executing tool has written so far; taken as the text is.
     public var outputSoFar: (Effect) -> ToolReply
+    /// What whoever decides knows besides; nil: of no other tool, and of every model what it costs.
+    public var surroundings: (any RunSurroundings)?
 
     public init(
         now: Int64, lead: Int64 = 0, mayStart: Bool = true, patience: Int64 = 0,

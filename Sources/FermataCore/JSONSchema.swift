@@ -6,23 +6,23 @@
 /// `default`, `examples`, `format`, `$schema`, `$id`, `$comment`, `deprecated`, `readOnly`, `writeOnly`. Anything else
 /// is an error when the schema is parsed: a condition that is not checked must not look as if it were.
 public struct JSONSchema: Sendable {
-    fileprivate enum ValueType: String, CaseIterable {
+    enum ValueType: String, CaseIterable {
         case null, boolean, integer, number, string, array, object
     }
 
-    fileprivate var types: Set<ValueType>?
-    fileprivate var allowed: [JSONValue]?
-    fileprivate var properties: [String: JSONSchema] = [:]
-    fileprivate var required: [String] = []
-    fileprivate var allowsOtherProperties = true
+    var types: Set<ValueType>?
+    var allowed: [JSONValue]?
+    var properties: [String: JSONSchema] = [:]
+    var required: [String] = []
+    var allowsOtherProperties = true
     /// One element, or none: a struct cannot hold itself otherwise.
-    fileprivate var items: [JSONSchema] = []
-    fileprivate var minItems = 0
-    fileprivate var maxItems = Int.max
-    fileprivate var minLength = 0
-    fileprivate var maxLength = Int.max
-    fileprivate var minimum: JSONValue?
-    fileprivate var maximum: JSONValue?
+    var items: [JSONSchema] = []
+    var minItems = 0
+    var maxItems = Int.max
+    var minLength = 0
+    var maxLength = Int.max
+    var minimum: JSONValue?
+    var maximum: JSONValue?
 
     public init(parsing text: String) throws(JSONSchemaError) {
         let value: JSONValue
@@ -229,7 +229,7 @@ extension JSONSchema.ValueType {
         }
     }
 
-    fileprivate var withArticle: String {
+    var withArticle: String {
         switch self {
         case .null: "null"
         case .integer, .array, .object: "an " + rawValue
@@ -239,7 +239,7 @@ extension JSONSchema.ValueType {
 }
 
 extension JSONValue {
-    fileprivate var integerValue: Int128? {
+    var integerValue: Int128? {
         switch self {
         case .integer(let integer): integer
         case .number(let number): Int128(exactly: number)
@@ -262,7 +262,7 @@ extension JSONValue {
     }
 
     /// For values of a schema, in messages.
-    fileprivate var text: String {
+    var text: String {
         switch self {
         case .null: "null"
         case .bool(let bool): "\(bool)"

@@ -15,6 +15,9 @@ extension FermataQuestion {
         if deadlineMs == 0, atDeadline == .rejectIt || atDeadline == .default {
             return FieldProblem(field: "deadline_ms", rule: "must be given for something to happen then")
         }
+        if atDeadline == .unspecified, deadlineMs > 0 || !defaultAnswer.isEmpty {
+            return FieldProblem(field: "at_deadline", rule: "must say what happens at the deadline: NEVER, REJECT_IT or DEFAULT")
+        }
         guard atDeadline == .default else { return nil }
         return format.accepts(defaultAnswer)
             ? nil : FieldProblem(field: "default_answer", rule: "must be \(format.shape)")

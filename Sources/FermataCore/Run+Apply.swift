@@ -90,6 +90,7 @@ extension Run {
             source = forked.source
             // What the source has cost is not this run's to account for.
             grantedCost = usage.costNanoUsd
+            untoldCosts = 0
             // It was the source's call that someone let run, once.
             for index in calls.indices { calls[index].isApproved = false }
             arrive(in: forked.workspace, isOwn: forked.ownWorkspace)
@@ -142,6 +143,7 @@ extension Run {
     private mutating func grantMore() {
         stepsOfTurn = 0
         grantedCost = usage.costNanoUsd
+        untoldCosts = 0
         repeats = 0
     }
 
@@ -181,6 +183,7 @@ extension Run {
         turn = answer.calls.isEmpty ? .ended : .active
         if !answer.text.isEmpty { lastMessage = answer.text.prefix(utf8Bytes: Run.lastMessageBytes) }
         usage.add(answer.usage)
+        if answer.usage.callsOfUnknownCost > 0 { untoldCosts = untoldCosts.saturatingSum(1) }
         calls = answer.calls.map { selected in
             let tool = tools.first { $0.name == selected.tool }
             var call = Call(

@@ -80,6 +80,8 @@ public struct Run: Sendable, Equatable {
     var stepsOfTurn: UInt32 = 0
     /// What the run had cost when someone last let it cost more.
     var grantedCost: Int64 = 0
+    /// Answers of models since someone last let the run cost more, of which nobody can tell what they cost.
+    var untoldCosts: UInt32 = 0
     /// Part of `usage`: what it had cost when it came from elsewhere.
     var inherited = FermataUsage()
     /// Of what the current step chose and got, and of the step before it; 0: nothing was chosen.

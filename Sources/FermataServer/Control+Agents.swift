@@ -74,8 +74,4 @@ extension Control {
 
 extension Refusal {
     fileprivate static let noSuchAgent = Refusal(.noSuchAgent, "no agent is stored under this name")
-
-    init(_ problem: FieldProblem) {
-        self.init(.invalidArgument, problem.description, details: ["field": problem.field])
-    }
 }

@@ -264,7 +264,12 @@ extension RunFilter {
     fileprivate init(_ list: FermataListRuns) throws(Refusal) {
         self.init()
         if !list.status.isEmpty { statuses = Set(list.status.map { Int32($0.rawValue) }) }
-        if !list.agent.isEmpty { agent = list.agent }
+        if !list.agent.isEmpty {
+            guard FermataAgent.isName(list.agent) else {
+                throw Refusal(.invalidArgument, "agent is not a name that an agent can have", details: ["field": "agent"])
+            }
+            agent = list.agent
+        }
         if !list.parent.isEmpty {
             guard let id = RunID(list.parent) else {
                 throw Refusal(.invalidArgument, "parent is not the id of a run", details: ["field": "parent"])

@@ -54,16 +54,19 @@ extension Control {
 
     /// Reads those of these tools that are registered.
     func withTools(
-        named names: [String], _ body: @escaping @Sendable (Result<[FermataToolSpec], Refusal>) -> Void
+        named names: [String], _ body: @escaping @Sendable (Result<RegisteredTools, Refusal>) -> Void
     ) {
-        guard !names.isEmpty else { return body(.success([])) }
+        guard !names.isEmpty else { return body(.success(RegisteredTools())) }
         readers.lookUp { reader in
             body(Result { try Control.tools(named: names, reader) })
         }
     }
 
-    static func tools(named names: [String], _ reader: JournalReader) throws -> [FermataToolSpec] {
-        try names.compactMap { try reader.tool($0) }.map { try FermataRegisteredTool($0).spec }
+    static func tools(named names: [String], _ reader: JournalReader) throws -> RegisteredTools {
+        var found = RegisteredTools()
+        found.specs = try names.compactMap { try reader.tool($0) }.map { try FermataRegisteredTool($0).spec }
+        if found.specs.count < names.count { found.others = try reader.tools(after: nil, limit: 64).map(\.name) }
+        return found
     }
 
     // MARK: - Calls

@@ -53,6 +53,12 @@ final class EffectRunner: Sendable {
     /// Bytes of history that are kept for model calls to come.
     var historyBytes: Int { models.histories.byteCount }
 
+    /// Whether it is known what a model costs.
+    func hasPrice(_ model: String) -> Bool { models.hasPrice(model) }
+
+    /// Whether a tool of this name is built in.
+    func isBuiltIn(_ tool: String) -> Bool { tools[tool] != nil || tool == Run.askHuman }
+
     /// Descriptors that effects have, or may have at once.
     var descriptorsTaken: Int { places.taken }
     var descriptorCeiling: Int { places.count }

@@ -1,29 +1,11 @@
 internal import FermataCore
-internal import FermataProtocol
+public import FermataProtocol
 internal import SwiftProtobuf
 internal import Toolbox
 
 /// Which tools a run has: built-in ones, and those that workers serve.
 extension LaunchCheck {
-    var builtIn: [FermataToolSpec] {
-        tools.map { tool in
-            .with {
-                $0.name = tool.name
-                $0.description_p = tool.description
-                $0.parameters = tool.parametersJSON
-                $0.idempotent = tool.idempotent
-                $0.parallel = tool.parallel
-                if let reading = tool.reading {
-                    $0.idempotentWhen = [
-                        .with {
-                            $0.pointer = "/\(reading.argument)"
-                            $0.equals = JSONValue.string(reading.value).jsonText
-                        }
-                    ]
-                }
-            }
-        }
-    }
+    var builtIn: [FermataToolSpec] { tools.map(FermataToolSpec.init) }
 
     /// Checks tools that workers serve.
     ///
@@ -56,21 +38,21 @@ extension LaunchCheck {
         return checked
     }
 
-    /// Names that are neither built in nor explained where they are named: only the registered tools can have them.
+    /// Names, in lists of tools and in policies, that are neither built in nor explained where they are named: only the
+    /// registered tools can have them.
     func toolsToLookUp(_ launch: FermataLaunch, from agent: FermataAgent?) -> [String] {
         let known = Set(tools.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
         let names = launch.tools.isEmpty ? agent?.tools ?? [] : launch.tools
-        return Set(names.prefix(Self.maximumNames)).subtracting(known).filter(FermataAgent.isName)
+        let guarded = (launch.policy.tools.prefix(256) + (agent?.policy.tools.prefix(256) ?? [])).map(\.tool)
+        return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName)
     }
 
     /// The tools that are named: built-in ones first. Where none is, all that are built in or explained there. What the
     /// launch explains comes before what the agent does, and this before what is registered.
     func chosenTools(
-        _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: [FermataToolSpec]
+        _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
     ) throws(Refusal) -> [FermataToolSpec] {
-        let own = try workerTools(launch.workerTools, field: "worker_tools")
-        let agents = try workerTools(agent.workerTools, field: "agent.worker_tools")
-        let inline = own + agents.filter { spec in !own.contains { $0.name == spec.name } }
+        let inline = try inlineTools(launch, agent)
         let names = launch.tools.isEmpty ? agent.tools : launch.tools
         guard names.count <= Self.maximumNames else {
             throw Refusal(
@@ -78,17 +60,38 @@ extension LaunchCheck {
         }
         guard !names.isEmpty else { return builtIn + inline }
         let wanted = Set(names)
-        let known = builtIn + inline + registered.filter { spec in !inline.contains { $0.name == spec.name } }
-        let chosen = known.filter { wanted.contains($0.name) }
-        guard chosen.count == wanted.count else {
-            let builtIn = tools.map(\.name).joined(separator: ", ")
-            throw Refusal(
-                .invalidArgument,
-                "tools names one that does not exist; there are \(builtIn), and those that workers have registered",
-                details: ["field": "tools"])
+        let known = try knownTools(launch, agent, registered)
+        if let unknown = names.first(where: { name in !known.contains { $0.name == name } }) {
+            throw Refusal(.noSuchTool(unknown, among: known.map(\.name) + registered.others, field: "tools"))
         }
+        let chosen = known.filter { wanted.contains($0.name) }
         try Self.checkSize(chosen, field: "tools")
         return chosen
+    }
+
+    /// All tools that a launch can name, of each name one.
+    func knownTools(
+        _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
+    ) throws(Refusal) -> [FermataToolSpec] {
+        let inline = try inlineTools(launch, agent)
+        return builtIn + inline + registered.specs.filter { spec in !inline.contains { $0.name == spec.name } }
+    }
+
+    private func inlineTools(_ launch: FermataLaunch, _ agent: FermataAgent) throws(Refusal) -> [FermataToolSpec] {
+        let own = try workerTools(launch.workerTools, field: "worker_tools")
+        let agents = try workerTools(agent.workerTools, field: "agent.worker_tools")
+        return own + agents.filter { spec in !own.contains { $0.name == spec.name } }
+    }
+
+    /// - Parameter other: a policy whose tools are not looked at: this one says nothing of them.
+    /// - Throws: INVALID_ARGUMENT for a policy of which something can never act.
+    func check(
+        _ policy: FermataPolicy, field: String, _ known: [FermataToolSpec], _ registered: RegisteredTools,
+        but other: FermataPolicy = .init()
+    ) throws(Refusal) {
+        let old = FermataPolicy.with { $0.tools = policy.tools.filter { other.of($0.tool) != nil } }
+        guard let problem = policy.idle(tools: known, others: registered.others, old: old) else { return }
+        throw Refusal(problem.inside(field))
     }
 
     private static let maximumNames = 1024
@@ -103,6 +106,36 @@ extension LaunchCheck {
             throw Refusal(
                 .invalidArgument, "\(field) has more than \(Configuration.maximumToolBytes) bytes",
                 details: ["field": field])
+        }
+    }
+}
+
+/// What is known of tools that workers have registered.
+struct RegisteredTools: Sendable {
+    /// Those that were looked up and found.
+    var specs: [FermataToolSpec] = []
+    /// Where one was not found, the names of some others: one of them may have been meant.
+    var others: [String] = []
+}
+
+extension FermataToolSpec {
+    /// The tools that every server has.
+    public static let builtIn = [ToolDefinition.terminal, .fileEditor, .askHuman].map(FermataToolSpec.init)
+
+    init(_ tool: ToolDefinition) {
+        self.init()
+        name = tool.name
+        description_p = tool.description
+        parameters = tool.parametersJSON
+        idempotent = tool.idempotent
+        parallel = tool.parallel
+        if let reading = tool.reading {
+            idempotentWhen = [
+                .with {
+                    $0.pointer = "/\(reading.argument)"
+                    $0.equals = JSONValue.string(reading.value).jsonText
+                }
+            ]
         }
     }
 }

@@ -9,6 +9,7 @@ internal import Toolbox
 struct LaunchCheck: Sendable {
     let defaultModel: String
     let catalogue: ModelCatalogue
+    let prices: Prices
     let tools: [ToolDefinition]
     /// Where runs get a workspace that ask for none.
     let workspaces: String
@@ -17,7 +18,7 @@ struct LaunchCheck: Sendable {
     ///   - stored: the agent that the command names; nil if it names none.
     ///   - registered: those of `toolsToLookUp` that are registered.
     func launched(
-        _ launch: FermataLaunch, from stored: FermataStoredAgent?, registered: [FermataToolSpec], as id: RunID
+        _ launch: FermataLaunch, from stored: FermataStoredAgent?, registered: RegisteredTools, as id: RunID
     ) throws(Refusal) -> FermataLaunched {
         let agent = stored?.agent ?? FermataAgent()
         let model = [launch.model, agent.model, defaultModel].first { !$0.isEmpty } ?? ""
@@ -44,6 +45,14 @@ struct LaunchCheck: Sendable {
             + launch.policy.problems.map { $0.inside("policy") }
         if let problem = problems.first { throw Refusal(problem) }
         let chosen = try chosenTools(launch, agent, registered)
+        let known = try knownTools(launch, agent, registered)
+        try check(launch.policy, field: "policy", known, registered)
+        // What the launch says of a tool takes the place of what the agent does.
+        try check(agent.policy, field: "agent.policy", known, registered, but: launch.policy)
+        let limits = launch.limits.over(agent.limits)
+        if limits.hasMaxCostNanoUsd, !prices.has(model) {
+            throw Refusal.noPrice(of: model, field: "limits.max_cost_nano_usd")
+        }
         try checkWorkspace(launch.workspace)
         let prompt = [launch.systemPrompt, agent.systemPrompt, Configuration.builtInPrompt].first { !$0.isEmpty } ?? ""
         return .with {
@@ -51,7 +60,7 @@ struct LaunchCheck: Sendable {
             $0.agentVersion = stored?.version ?? 0
             $0.model = model
             $0.modelOptions = launch.modelOptions.over(agent.modelOptions)
-            $0.limits = launch.limits.over(agent.limits)
+            $0.limits = limits
             $0.systemPrompt = prompt
             $0.tools = chosen
             $0.workspace = launch.workspace.isEmpty ? ownWorkspace(of: id) : launch.workspace
@@ -64,11 +73,18 @@ struct LaunchCheck: Sendable {
         }
     }
 
-    /// What only a server knows of an agent: its model and its tools.
-    func check(_ agent: FermataAgent, registered: [FermataToolSpec]) throws(Refusal) {
-        if !agent.model.isEmpty { try catalogue.check(agent.model) }
+    /// What only a server knows of an agent: its model, what that costs, and its tools. Without a model of its own what
+    /// it costs is looked at when it is launched.
+    func check(_ agent: FermataAgent, registered: RegisteredTools) throws(Refusal) {
+        if !agent.model.isEmpty {
+            try catalogue.check(agent.model)
+            if agent.limits.hasMaxCostNanoUsd, !prices.has(agent.model) {
+                throw Refusal.noPrice(of: agent.model, field: "agent.limits.max_cost_nano_usd")
+            }
+        }
         _ = try chosenTools(.init(), agent, registered)
         if let problem = agent.policy.problems.first { throw Refusal(problem.inside("agent.policy")) }
+        try check(agent.policy, field: "agent.policy", knownTools(.init(), agent, registered), registered)
     }
 
     /// Where a run works that was given no directory; made when it is needed first.

@@ -30,6 +30,9 @@ final class ModelRunner: Sendable {
         self.logger = logger
     }
 
+    /// Whether it is known what a model costs.
+    func hasPrice(_ model: String) -> Bool { prices.has(model) }
+
     /// Whether a call of this model has a connection, and not a script in this process.
     func needsConnection(_ model: String) -> Bool { catalogue.historyForm(of: model) == .chat }
 

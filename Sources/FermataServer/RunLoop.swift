@@ -291,11 +291,12 @@ final class RunLoop: @unchecked Sendable {
     func decide(_ input: Input, run id: RunID, reply command: CommandItem?) {
         guard let resident = residents[id] else { return }
         let before = resident.current
-        let context = Context(
+        var context = Context(
             now: Clock.steady, lead: Clock.lead, mayStart: ending == nil,
             patience: Clock.monotonic < hearsUntil ? stoodStill : 0,
             textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
             outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
+        context.surroundings = self
         var decision: Decision
         do {
             decision = try before.run.decide(input, context)

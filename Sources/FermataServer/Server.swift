@@ -82,7 +82,7 @@ public final class Server {
         let handler = Control(
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
-                defaultModel: configuration.models.defaultModel, catalogue: catalogue,
+                defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
                 tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,

@@ -33,6 +33,18 @@ extension RunLoop {
     }
 }
 
+extension RunLoop: RunSurroundings {
+    func hasPrice(_ model: String) -> Bool { effects.hasPrice(model) }
+
+    /// Whether a run could have a tool of this name. Asked only of names that a run's own tools do not have.
+    func isTool(_ name: String) -> Bool {
+        if effects.isBuiltIn(name) || batch.tools[name] != nil { return true }
+        do {
+            return try writer.tool(name) != nil
+        } catch { fail("the journal cannot be read", error) }
+    }
+}
+
 extension ToolRow {
     init(_ tool: FermataRegisteredTool) {
         self.init(name: tool.spec.name, at: tool.registeredAt, body: try! tool.serializedBytes())

@@ -32,8 +32,18 @@ public struct Prices: Sendable {
             var output_per_million: Double
         }
         let entries: [String: Entry]
-        do { entries = try JSONDecoder().decode([String: Entry].self, from: json) } catch {
+        let keys: [String: [String: Double?]]
+        do {
+            entries = try JSONDecoder().decode([String: Entry].self, from: json)
+            keys = try JSONDecoder().decode([String: [String: Double?]].self, from: json)
+        } catch {
             throw PricesError(description: "not a file of prices: \(PricesError.text(error))")
+        }
+        let known: Set = ["input_per_million", "cached_input_per_million", "output_per_million"]
+        for (model, keys) in keys.sorted(by: { $0.key < $1.key }) {
+            guard let unknown = keys.keys.sorted().first(where: { !known.contains($0) }) else { continue }
+            let list = known.sorted().joined(separator: ", ")
+            throw PricesError(description: "'\(unknown)' of '\(model)' is unknown; known are \(list)")
         }
         var prices: [String: Price] = [:]
         for (name, entry) in entries {
@@ -51,14 +61,15 @@ public struct Prices: Sendable {
         self.prices = prices
     }
 
+    /// Whether it is known what a model costs, named as for `cost`.
+    public func has(_ model: String) -> Bool { price(of: model) != nil }
+
     /// Billionths of a dollar, rounded; nil if the model has no price.
     ///
     /// - Parameter model: as in a run. What has no entry by its whole name is looked up without its provider, and
     ///   without `openai/` it is OpenAI's.
     public func cost(model: String, usage: ModelUsage) -> Int64? {
-        let withoutProvider = model.split(separator: "/", maxSplits: 1).last.map(String.init) ?? model
-        let names = [model, withoutProvider] + (model == withoutProvider ? ["openai/" + model] : [])
-        guard let price = names.lazy.compactMap({ prices[$0] }).first else { return nil }
+        guard let price = price(of: model) else { return nil }
         // The counts are what the provider says: 128 bits hold whatever that is.
         let cached = min(usage.cachedInputTokens, usage.inputTokens)
         let cost =
@@ -66,6 +77,12 @@ public struct Prices: Sendable {
             + UInt128(cached) * UInt128(price.cachedInput)
             + UInt128(usage.outputTokens) * UInt128(price.output)
         return Int64(exactly: (cost + 500_000) / 1_000_000)
+    }
+
+    private func price(of model: String) -> Price? {
+        let withoutProvider = model.split(separator: "/", maxSplits: 1).last.map(String.init) ?? model
+        let names = [model, withoutProvider] + (model == withoutProvider ? ["openai/" + model] : [])
+        return names.lazy.compactMap { prices[$0] }.first
     }
 }
 

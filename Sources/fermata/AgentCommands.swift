@@ -47,8 +47,9 @@ struct AgentCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say what is wrong with agents' files, without a server.",
             discussion: """
-                A mistake is a line on standard error: FILE:LINE: KEY: what is wrong. Which models and tools there \
-                are, only a server knows: `fermata agent put` says that.
+                A mistake is a line on standard error: FILE:LINE: KEY: what is wrong. What only a server knows (which \
+                models there are and what they cost, which tools workers have registered) is a line as well, FILE: \
+                KEY: not judged, and no mistake: `fermata agent put` judges it.
 
                 EXAMPLES
                   fermata agent check reviewer.yaml
@@ -56,7 +57,19 @@ struct AgentCommand: AsyncParsableCommand {
                 """)
         @Argument(help: "The files.", completion: .file(extensions: ["yaml", "yml"])) var files: [String]
 
-        func run() async throws { _ = try AgentCommand.read(files) }
+        func run() async throws {
+            let agents = try AgentCommand.read(files)
+            var mistakes: [String] = []
+            var notes: [String] = []
+            for (file, agent) in zip(files, agents) {
+                let judgement = AgentJudgement(agent)
+                mistakes += judgement.mistakes.map { "\(file): \($0)" }
+                notes += judgement.unjudged.map { "\(file): \($0)" }
+            }
+            let text = (mistakes + notes).map { $0.harmless + "\n" }.joined()
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+            if !mistakes.isEmpty { throw ExitCode(Failure.refused) }
+        }
     }
 
     struct Put: AsyncParsableCommand {

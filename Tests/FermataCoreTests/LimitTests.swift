@@ -209,4 +209,34 @@ import Testing
         try scenario.crash()
         #expect(scenario.last.isEmpty && scenario.run.status == .waiting)
     }
+
+    /// What a model call cost cannot be told: with a limit on the cost people are asked, each time anew.
+    @Test func aCostThatCannotBeToldAsks() throws {
+        var scenario = try Scenario(task: "go", limits: cost(100))
+        func answer(_ call: UInt32, isTold: Bool) throws -> [String] {
+            try scenario.modelAnswers("", calls: [.read("\(call)")], isCostTold: isTold)
+            return try scenario.toolEnds(call)
+        }
+        #expect(try answer(1, isTold: true) == ["callEnded", "modelCalled"])
+        #expect(try answer(2, isTold: false) == ["callEnded", "askOpened"])
+        #expect(scenario.last.last?.askOpened.kind == .budget)
+        #expect(refusal { try scenario.answer(1, .raise, limits: cost(1000)) } == .invalidAnswer)
+        #expect(try scenario.answer(1, .raise) == ["askAnswered", "modelCalled"])
+        #expect(try answer(3, isTold: true) == ["callEnded", "modelCalled"])
+        #expect(try answer(4, isTold: false) == ["callEnded", "askOpened"])
+        // Calls that were cut are no answers, and a snapshot knows what was not told.
+        #expect(Run(id: scenario.run.id, snapshot: scenario.run.snapshot) == scenario.run)
+        #expect(try scenario.command(.setLimits(steps(50))) == ["limitsSet", "askClosed", "modelCalled"])
+        #expect(try answer(5, isTold: false) == ["callEnded", "modelCalled"])
+        // A limit that comes later looks at all of it.
+        try scenario.command(.setLimits(cost(100)))
+        #expect(try answer(6, isTold: true) == ["callEnded", "askOpened"])
+    }
+
+    @Test func aModelCallThatIsCutDoesNotAsk() throws {
+        var scenario = try Scenario(task: "go", limits: cost(100))
+        try scenario.command(.interrupt())
+        #expect(scenario.run.summary.usage.callsOfUnknownCost == 1)
+        #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
+    }
 }

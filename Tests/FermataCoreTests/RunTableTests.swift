@@ -313,7 +313,7 @@ import Testing
 
     /// Neither a policy nor limits change a status by themselves, but for a limit that is not reached any more.
     @Test(arguments: Place.allCases) func setPolicyAndBudget(_ place: Place) throws {
-        try check(.setPolicy(.asking("write")), in: place) { place.status == .stopped ? .refused : .to(place.status) }
+        try check(.setPolicy(.asking("look")), in: place) { place.status == .stopped ? .refused : .to(place.status) }
         try check(.setLimits(.with { $0.maxSteps = 9 }), in: place) {
             switch place {
             case .stopped, .stoppedKilling, .handedOff: .refused

@@ -115,12 +115,13 @@ struct Scenario {
     /// The model call in flight answers.
     @discardableResult
     mutating func modelAnswers(
-        _ text: String, calls: [ModelReply.Call] = [], costNanoUSD: Int64 = 0
+        _ text: String, calls: [ModelReply.Call] = [], costNanoUSD: Int64 = 0, isCostTold: Bool = true
     ) throws -> [String] {
         let (step, attempt) = try #require(modelInFlight)
         let usage = FermataUsage.with {
             $0.modelCalls = 1
             $0.costNanoUsd = costNanoUSD
+            if !isCostTold { $0.callsOfUnknownCost = 1 }
         }
         return try decide(
             .modelAnswered(step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage)))

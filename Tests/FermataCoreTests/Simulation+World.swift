@@ -86,7 +86,9 @@ extension Simulation {
         let names = ["terminal", "read", "search", "look", "deploy", "fetch", Run.askHuman]
         return .with {
             for name in names where random.chance(50) {
-                let field = random.pick(["command", "path", "text", "target", "url", "question", "nothing"])
+                // ask_human takes nothing else, and a condition on what is never there is refused.
+                let fields = ["command", "path", "text", "target", "url", "question", "nothing"]
+                let field = random.pick(name == Run.askHuman ? ["question", "context"] : fields)
                 var policy = FermataToolPolicy.of(name, random.pick([.allow, .ask, .ask, .ask, .deny]))
                 if random.chance(40) {
                     policy.rules = [.when(random.pick([.allow, .ask, .deny]), .at("/" + field, .equals("\"x\"")))]

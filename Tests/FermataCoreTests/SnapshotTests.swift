@@ -55,6 +55,7 @@ import Testing
         run.usage.costNanoUsd = Int64(number)
         run.stepsOfTurn = number
         run.grantedCost = Int64(number)
+        run.untoldCosts = number
         run.lastMessage = "last \(number)"
         run.task = "task \(number)"
         run.baseURL = "http://\(number)"
@@ -148,6 +149,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 5: df8920a75c46a016")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 6: b55c1f093d3989da")
     }
 }

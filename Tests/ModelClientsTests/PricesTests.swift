@@ -51,6 +51,7 @@ struct PricesTests {
     @Test func builtIn() {
         #expect(Prices.builtIn.cost(model: "openai/gpt-4o-mini", usage: usage(1_000_000, 0, 1_000_000)) == 750_000_000)
         #expect(Prices.builtIn.cost(model: "gpt-4o", usage: usage(1_000_000)) == 2_500_000_000)
+        #expect(Prices.builtIn.has("gpt-4o") && !Prices.builtIn.has("openai/nobody-knows"))
         #expect(Prices.builtIn.cost(model: "openai/nobody-knows", usage: usage(1)) == nil)
     }
 
@@ -60,6 +61,7 @@ struct PricesTests {
         #"{"m": {"input_per_million": -1, "output_per_million": 1}}"#,
         #"{"m": {"input_per_million": 1, "output_per_million": 1e300}}"#,
         #"{"m": {"input_per_million": 1, "cached_input_per_million": 2000000, "output_per_million": 1}}"#,
+        #"{"m": {"input_per_million": 1, "cached_input_per_milion": 2, "output_per_million": 1}}"#,
     ])
     func badFiles(json: String) throws {
         let error = try #require(throws: PricesError.self) { try prices(json) }

@@ -61,6 +61,7 @@ extension OneServerAtATime {
                     $0.tools = ["ask_human"]
                     $0.modelOptions.temperature = 0
                     $0.limits.maxCostNanoUsd = 5
+                    $0.model = "openai/gpt-4o"
                 }
                 let launched = try #require(try await service.events(run).first?.launched)
                 #expect(launched.systemPrompt == "Be brief." && launched.tools.map(\.name) == ["ask_human"])
@@ -130,7 +131,8 @@ extension OneServerAtATime {
                     } catch {
                         guard case ClientError.refused(let error) = error else { throw error }
                         #expect(error.details.first { $0.key == "field" }?.value == field, "\(error)")
-                        #expect(!error.message.contains("secret"))
+                        // Names of tools are shown, so that who mistyped one sees it; nothing else that was sent.
+                        #expect(!error.message.contains("secret") || field == "agent.tools" || field == "tools")
                     }
                 }
                 try await expect("agent.name") { $0.name = "secret name" }

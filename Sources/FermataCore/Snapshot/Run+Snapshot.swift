@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 5
+    public static let snapshotFormat: Int32 = 6
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -96,6 +96,7 @@ extension SnapshotRun {
         usage = run.usage
         stepsOfTurn = run.stepsOfTurn
         grantedCost = run.grantedCost
+        untoldCosts = run.untoldCosts
         lastMessage = run.lastMessage
         task = run.task
         baseURL = run.baseURL
@@ -166,6 +167,7 @@ extension Run {
         usage = state.usage
         stepsOfTurn = state.stepsOfTurn
         grantedCost = state.grantedCost
+        untoldCosts = state.untoldCosts
         lastMessage = state.lastMessage
         task = state.task
         baseURL = state.baseURL

@@ -78,7 +78,18 @@ final class Webhooks: @unchecked Sendable {
             do { reader = try openReader() } catch {
                 die(logger, "the journal cannot be opened for reading", error)
             }
+            warnOfUnknownAgents()
             main()
+        }
+    }
+
+    /// An agent may be stored later; but one whose name is mistyped never has a run.
+    private func warnOfUnknownAgents() {
+        for endpoint in messages.endpoints {
+            for agent in endpoint.agents.sorted() where agent != "default" && (try? reader?.agent(agent)) == .some(nil) {
+                logger.warning(
+                    "a webhook is for an agent that is not stored", metadata: ["endpoint": "\(endpoint.name)", "agent": "\(agent)"])
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import FermataProtocol
 internal import FermataServer
 internal import Foundation
 internal import Logging
@@ -92,6 +93,12 @@ struct Serve: ParsableCommand {
         let manager = ServiceManager(&environment)
         let logger = makeLogger(settings)
         warnOfFewDescriptors(raiseDescriptorLimit(), logger)
+        for name in settings.unknownVariables(environment) {
+            let near = nearest(to: name, among: Setting.variables)
+            logger.warning(
+                "a variable is no setting, and changes nothing",
+                metadata: ["variable": "\(name)", "near": near.map { "\($0)" } ?? "-"])
+        }
         func orEnd<Value>(_ code: Int32, _ body: () throws -> Value) throws -> Value {
             do { return try body() } catch {
                 if settings["log-format"] == "json" { logger.critical("\(error)") } else { Failure.say("\(error)") }

@@ -41,6 +41,10 @@ struct Setting: Sendable {
         Setting("log-format", "FERMATA_LOG_FORMAT", default: "text", mistake: oneOf("text", "json")),
     ]
 
+    /// Variables that a server or a client reads, besides the providers' own.
+    static let variables =
+        all.map(\.variable) + ["LLM_API_KEY", "FERMATA_CONFIG", "FERMATA_TOKEN", "FERMATA_TOKEN_FILE"]
+
     private static let url: @Sendable (String) -> String? = { value in
         ["ipc://", "tcp://", "tls+tcp://"].contains { value.hasPrefix($0) && value.count > $0.count }
             ? nil : "not a URL such as ipc:///run/fermata/control.sock"
@@ -133,6 +137,17 @@ struct Settings: Sendable {
         values["dir"] = Value(text: directory, origin: values["dir"]?.origin ?? .default)
         for name in ["control", "events", "text"] where values[name] == nil {
             values[name] = Value(text: "ipc://\(directory)/\(name).sock", origin: .default)
+        }
+    }
+
+    /// Variables that look like settings and are none: all that begin with `FERMATA_`, and of those that begin with
+    /// `LLM_`, which others have as well, those that are nearly one.
+    func unknownVariables(_ environment: [String: String]) -> [String] {
+        let secrets = webhooks.compactMap { if case .variable(let name) = $0.secret { name } else { nil } }
+        return environment.keys.sorted().filter { name in
+            guard !Setting.variables.contains(name), !secrets.contains(name) else { return false }
+            return name.hasPrefix("FERMATA_")
+                || name.hasPrefix("LLM_") && Setting.variables.contains { SettingsFile.areNear($0, name) }
         }
     }
 

@@ -415,6 +415,11 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._askLeads = newValue}
   }
 
+  var untoldCosts: UInt32 {
+    get {_storage._untoldCosts}
+    set {_uniqueStorage()._untoldCosts = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -552,7 +557,7 @@ nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0\u{3}untold_costs\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -608,6 +613,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _holdLead: Int64 = 0
     var _attemptLead: Int64 = 0
     var _askLeads: [Int64] = []
+    var _untoldCosts: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -671,6 +677,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _holdLead = source._holdLead
       _attemptLead = source._attemptLead
       _askLeads = source._askLeads
+      _untoldCosts = source._untoldCosts
     }
   }
 
@@ -742,6 +749,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 51: try { try decoder.decodeSingularSInt64Field(value: &_storage._holdLead) }()
         case 52: try { try decoder.decodeSingularSInt64Field(value: &_storage._attemptLead) }()
         case 53: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._askLeads) }()
+        case 54: try { try decoder.decodeSingularUInt32Field(value: &_storage._untoldCosts) }()
         default: break
         }
       }
@@ -913,6 +921,9 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._askLeads.isEmpty {
         try visitor.visitPackedSInt64Field(value: _storage._askLeads, fieldNumber: 53)
       }
+      if _storage._untoldCosts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._untoldCosts, fieldNumber: 54)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -975,6 +986,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._holdLead != rhs_storage._holdLead {return false}
         if _storage._attemptLead != rhs_storage._attemptLead {return false}
         if _storage._askLeads != rhs_storage._askLeads {return false}
+        if _storage._untoldCosts != rhs_storage._untoldCosts {return false}
         return true
       }
       if !storagesAreEqual {return false}

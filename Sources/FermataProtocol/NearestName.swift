@@ -1,7 +1,7 @@
 /// Which of some names a mistyped one was meant to be; nil if it is like none of them.
-func nearest(to name: String, among known: [String]) -> String? {
+public func nearest(to name: String, among known: [String]) -> String? {
     let typed = Array(name.lowercased().unicodeScalars.prefix(64))
-    let distances = known.map { (name: $0, distance: distance(typed, Array($0.unicodeScalars))) }
+    let distances = known.map { (name: $0, distance: distance(typed, Array($0.lowercased().unicodeScalars))) }
     guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
     // As many letters may be wrong as leave most of the name.
     return best.distance <= max(1, best.name.unicodeScalars.count / 3) ? best.name : nil

@@ -1,0 +1,87 @@
+public import FermataProtocol
+internal import SwiftProtobuf
+
+/// What of a policy can never act: a guard that cannot act is no guard, and whoever sets it is to hear so. It is looked
+/// at where a policy comes in and nowhere else: what is in a journal is folded as it is.
+extension FermataPolicy {
+    /// The first tool that does not exist, or condition that no call can fulfil.
+    ///
+    /// - Parameters:
+    ///   - tools: those that are known, with what they take.
+    ///   - others: names of some others, one of which may have been meant.
+    ///   - isTool: whether there is another one of this name.
+    ///   - old: what is set already: tools of which nothing changes are not looked at again.
+    public func idle(
+        tools known: [FermataToolSpec], others: [String] = [], isTool: (String) -> Bool = { _ in false },
+        old: FermataPolicy = .init()
+    ) -> FieldProblem? {
+        for (index, policy) in tools.enumerated() where old.of(policy.tool) != policy {
+            let field = "tools[\(index)]"
+            if let spec = known.first(where: { $0.name == policy.tool }) {
+                if let problem = policy.idle(for: spec) { return problem.inside(field) }
+            } else if !isTool(policy.tool) {
+                return .noSuchTool(policy.tool, among: known.map(\.name) + others, field: "\(field).tool")
+            }
+        }
+        return nil
+    }
+}
+
+extension FermataToolPolicy {
+    fileprivate func idle(for spec: FermataToolSpec) -> FieldProblem? {
+        for (index, rule) in rules.enumerated() {
+            if let problem = rule.when.idle(for: spec) { return problem.inside("rules[\(index)]") }
+        }
+        return nil
+    }
+}
+
+extension [FermataCondition] {
+    /// The first condition that no call of the tool can fulfil, because its arguments are never so.
+    public func idle(for spec: FermataToolSpec) -> FieldProblem? {
+        // One that cannot be used lets no call run.
+        guard !isEmpty, let schema = try? ParsedSchemas.shared.schema(spec.parameters) else { return nil }
+        for (index, condition) in enumerated() {
+            guard let problem = condition.idle(for: schema, of: spec.name) else { continue }
+            return problem.inside("when[\(index)]")
+        }
+        return nil
+    }
+}
+
+extension FermataCondition {
+    fileprivate func idle(for schema: JSONSchema, of tool: String) -> FieldProblem? {
+        switch schema.place(at: pointer) {
+        case .anything: return nil
+        case .nothing(let beside, let parent):
+            let name = String(pointer.split(separator: "/", omittingEmptySubsequences: false).last ?? "")
+            let hint = nearest(to: name, among: beside).map { "; did you mean \(parent)/\($0)?" } ?? ""
+            return FieldProblem(field: "pointer", rule: "points at nothing that \(tool) takes\(hint)")
+        case .value(let place):
+            switch test {
+            case .greater where !place.takes(.number, .integer):
+                return FieldProblem(field: "greater", rule: "can never hold: what is there is no number")
+            case .less where !place.takes(.number, .integer):
+                return FieldProblem(field: "less", rule: "can never hold: what is there is no number")
+            case .matches where !place.takes(.string):
+                return FieldProblem(field: "matches", rule: "can never hold: what is there is no text")
+            case .equals(let json):
+                guard let value = try? JSONValue(parsing: json), !place.validate(value).isEmpty else { return nil }
+                return FieldProblem(
+                    field: "equals", rule: "can never hold: \(tool) does not take this value there (a text is in quotes)")
+            case .greater, .less, .matches, nil: return nil
+            }
+        }
+    }
+}
+
+extension FieldProblem {
+    /// A name that no tool has: which there are, and which one was meant.
+    public static func noSuchTool(_ name: String, among known: [String], field: String) -> FieldProblem {
+        // Anything can be in what is no name.
+        let shown = FermataAgent.isName(name) ? "'\(name)', and there is no tool of this name" : "what no tool is called"
+        let hint = nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+        let list = known.prefix(32).joined(separator: ", ") + (known.count > 32 ? ", and \(known.count - 32) more" : "")
+        return FieldProblem(field: field, rule: "names \(shown)\(hint) (tools: \(list))")
+    }
+}

@@ -1,0 +1,42 @@
+internal import FermataCore
+internal import FermataProtocol
+internal import FermataServer
+internal import SwiftProtobuf
+
+/// What can be said of an agent's guards without a server, and what cannot.
+struct AgentJudgement {
+    /// `KEY: what is wrong`.
+    private(set) var mistakes: [String] = []
+    /// `KEY: not judged: why`.
+    private(set) var unjudged: [String] = []
+
+    init(_ agent: FermataAgent) {
+        let tools = FermataToolSpec.builtIn + agent.workerTools
+        let names = tools.map(\.name)
+        let listed = agent.tools.filter { !names.contains($0) }
+        if !agent.model.isEmpty { leave("model", "which models there are, only a server knows") }
+        if agent.limits.hasMaxCostNanoUsd {
+            let model = agent.model.isEmpty ? "the model that it is launched with" : agent.model
+            leave("limits.max_cost_usd", "whether \(model) has a price, only a server knows")
+        }
+        for name in listed { leave("tools", Self.unknown(name, among: names)) }
+        for policy in agent.policy.tools {
+            guard names.contains(policy.tool) else {
+                leave("policy.\(policy.tool)", Self.unknown(policy.tool, among: names + listed))
+                continue
+            }
+            let alone = FermataPolicy.with { $0.tools = [policy] }
+            guard let problem = alone.idle(tools: tools) else { continue }
+            let key = problem.field.replacing("tools[0]", with: policy.tool, maxReplacements: 1)
+            mistakes.append("policy.\(key): \(problem.rule)")
+        }
+    }
+
+    private mutating func leave(_ key: String, _ why: String) { unjudged.append("\(key): not judged: \(why)") }
+
+    private static func unknown(_ name: String, among known: [String]) -> String {
+        let near = known.contains(name) ? nil : nearest(to: name, among: known)
+        return "\(name) is not built in, nor in worker_tools; whether a worker has registered it, only a server knows"
+            + (near.map { "; or is it \($0)?" } ?? "")
+    }
+}

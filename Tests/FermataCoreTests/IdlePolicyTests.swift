@@ -1,0 +1,96 @@
+import FermataCore
+import FermataProtocol
+import SwiftProtobuf
+import Testing
+
+/// What of a policy can never act, by the schemas of the tools that it names.
+@Suite struct IdlePolicyTests {
+    private static let spec = FermataToolSpec.with {
+        $0.name = "refund"
+        $0.parameters = #"""
+            {"type":"object","additionalProperties":false,"properties":{"amount":{"type":["number","null"]},
+            "to":{"type":"string"},"kind":{"enum":["part","whole",3]},"any":{},"free":{"type":"object"},
+            "a/b":{"type":"boolean"},"list":{"type":"array","items":{"type":"integer","maximum":9}},
+            "either":{"type":["object","array"],"properties":{"0":{"type":"string"}}}}}
+            """#
+    }
+
+    private func idle(_ pointer: String, _ test: FermataCondition.OneOf_Test) -> String? {
+        let condition = FermataCondition.with { ($0.pointer, $0.test) = (pointer, test) }
+        let policy = FermataPolicy.with {
+            $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { ($0.when, $0.gate) = ([condition], .deny) }]) }]
+        }
+        #expect(policy.problems.isEmpty)
+        let problem = policy.idle(tools: [Self.spec])
+        // What is set already is not looked at again.
+        #expect(policy.idle(tools: [Self.spec], old: policy) == nil)
+        guard let problem else { return nil }
+        #expect(problem.field.hasPrefix("tools[0].rules[0].when[0]."))
+        return String(problem.field.dropFirst("tools[0].rules[0].when[0].".count))
+    }
+
+    @Test func conditionsThatCanHold() {
+        let tests: [(String, FermataCondition.OneOf_Test)] = [
+            ("/amount", .greater(1)), ("/amount", .less(1)), ("/amount", .equals("5")), ("/amount", .equals("null")),
+            ("/amount", .equals("2.5")), ("/to", .matches("x")), ("/to", .equals("\"x\"")), ("/kind", .equals("3")),
+            ("/kind", .greater(1)), ("/kind", .matches("x")), ("/any", .greater(1)), ("/any/thing/0", .matches("x")),
+            ("/free/thing", .equals("[]")), ("/a~1b", .equals("true")), ("/list/0", .greater(1)), ("/list/12", .equals("9")),
+            ("/list", .equals("[1,2]")), ("/either/0", .greater(1)), ("/either/1", .matches("x")), ("", .equals("{}")),
+        ]
+        for (pointer, test) in tests { #expect(idle(pointer, test) == nil, "\(pointer) \(test)") }
+    }
+
+    @Test func conditionsThatCannot() {
+        let tests: [(String, FermataCondition.OneOf_Test, String)] = [
+            ("/amout", .greater(1), "pointer"), ("/a/b", .equals("true"), "pointer"), ("/to/0", .matches("x"), "pointer"),
+            ("/list/x", .greater(1), "pointer"), ("/list/01", .greater(1), "pointer"), ("/", .matches("x"), "pointer"),
+            ("/amount", .matches("x"), "matches"), ("/amount", .equals("\"5\""), "equals"), ("/to", .greater(1), "greater"),
+            ("/to", .less(1), "less"), ("/to", .equals("5"), "equals"), ("/kind", .equals("\"all\""), "equals"),
+            ("/list", .greater(1), "greater"), ("/list/0", .equals("10"), "equals"), ("/list/0", .matches("x"), "matches"),
+            ("", .matches("x"), "matches"), ("/a~1b", .less(1), "less"),
+        ]
+        for (pointer, test, field) in tests { #expect(idle(pointer, test) == field, "\(pointer) \(test)") }
+    }
+
+    @Test func namesOfTools() {
+        func idle(_ name: String, isTool: Bool = false) -> String? {
+            let policy = FermataPolicy.with { $0.tools = [.with { ($0.tool, $0.gate) = (name, .ask) }] }
+            return policy.idle(tools: [Self.spec], others: ["deploy"], isTool: { _ in isTool })?.description
+        }
+        #expect(idle("refund") == nil)
+        #expect(idle("reboot", isTool: true) == nil)
+        #expect(
+            idle("refnud") == "tools[0].tool names 'refnud', and there is no tool of this name; did you mean refund? "
+                + "(tools: refund, deploy)")
+        #expect(idle("Deploy") == "tools[0].tool names 'Deploy', and there is no tool of this name; did you mean deploy? "
+            + "(tools: refund, deploy)")
+        #expect(idle("x\u{1b}") == "tools[0].tool names what no tool is called (tools: refund, deploy)")
+    }
+
+    /// A schema that cannot be used lets no call run; nothing is said of its conditions.
+    @Test func aSchemaThatCannotBeUsed() {
+        var spec = Self.spec
+        spec.parameters = #"{"not":{}}"#
+        let policy = FermataPolicy.with {
+            $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { $0.when = [.with { ($0.pointer, $0.greater) = ("/x", 1) }] }]) }]
+        }
+        #expect(policy.idle(tools: [spec]) == nil)
+    }
+
+    /// How long people are asked for, where nobody is ever asked.
+    @Test func deadlinesOfNothing() {
+        func problems(_ change: (inout FermataToolPolicy) -> Void) -> [String] {
+            var policy = FermataToolPolicy.with { ($0.tool, $0.deadlineMs) = ("refund", 1000) }
+            change(&policy)
+            return policy.problems.map(\.field)
+        }
+        #expect(problems { $0.gate = .allow } == ["deadline_ms"])
+        #expect(problems { $0.gate = .deny } == ["deadline_ms"])
+        #expect(problems { $0.rules = [.with { $0.gate = .deny }] } == ["deadline_ms"])
+        #expect(problems { $0.gate = .ask } == [])
+        #expect(problems { $0.rules = [.with { $0.gate = .ask }] } == [])
+        // A condition that cannot be evaluated asks.
+        #expect(problems { $0.rules = [.with { ($0.gate, $0.when) = (.deny, [.with { $0.greater = 1 }]) }] } == [])
+        #expect(problems { $0.tool = "ask_human" } == [])
+    }
+}
