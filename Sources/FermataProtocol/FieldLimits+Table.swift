@@ -29,7 +29,7 @@ extension MessageLimits {
     private static let policy = MessageLimits("Policy", .init(1, "tools", .messages(1024, toolPolicy)))
     private static let toolSpec = MessageLimits(
         "ToolSpec", .init(1, "name", name), .init(2, "description", .text(64 << 10)),
-        .init(3, "parameters", .text(256 << 10)))
+        .init(3, "parameters", .text(256 << 10)), .init(7, "idempotent_when", .messages(256, condition)))
     private static let tools = FieldLimits.Limit.messages(1024, toolSpec)
     private static let sticky = MessageLimits("Sticky", .init(1, "when", .messages(256, condition)))
     private static let answerFormat = MessageLimits(

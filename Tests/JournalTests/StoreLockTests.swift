@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Journal
 import Testing
@@ -49,5 +50,42 @@ import Testing
         try write(Array("what?".utf8), to: lock.path)
         let error = #expect(throws: JournalError.self) { _ = try StoreLock(store: path) }
         #expect(error?.message == "another server has the store: an unknown process")
+    }
+
+    /// Race: a server was killed while it was starting a program, which has all its descriptors until it runs, the lock's
+    /// too. Whoever comes next waits for that, if the server is gone.
+    @Test(.timeLimit(.minutes(1))) func theLockOfAServerThatIsGoneIsWaitedFor() async throws {
+        try write([], to: path)
+        let child = Process()
+        child.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        child.arguments = ["flock", path + ".lock", "sh", "-c", "echo locked; read line"]
+        let (input, output) = (Pipe(), Pipe())
+        child.standardInput = input
+        child.standardOutput = output
+        try child.run()
+        defer {
+            child.terminate()
+            child.waitUntilExit()
+        }
+        #expect(try output.fileHandleForReading.read(upToCount: 7)?.count == 7)
+        // A server that lives: no wait.
+        try write(Array("\(getpid())\n".utf8), to: path + ".lock")
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path) }
+        #expect(error?.code == .inUse)
+        // One that is gone, whose number nobody has.
+        try write(Array("4194304\n".utf8), to: path + ".lock")
+        let opening = Task.detached { [path] in try SQLiteJournal(path: path).path }
+        try input.fileHandleForWriting.write(contentsOf: Data("go\n".utf8))
+        #expect(try await opening.value.hasSuffix("/store"))
+    }
+
+    /// Another name of the same file, with a lock beside it that is free: the file itself is locked.
+    @Test func aHardLinkMeetsTheLockOfTheFile() throws {
+        let first = try SQLiteJournal(path: path)
+        let name = directory.file("name")
+        #expect(link(path, name) == 0)
+        let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: name) }
+        #expect(error?.code == .shared)
+        withExtendedLifetime(first) {}
     }
 }
