@@ -39,7 +39,7 @@ public final class Client: Sendable {
     /// Sends one request and waits for its reply.
     ///
     /// A command without a request id gets one. If the connection breaks, or this process was stopped until after the
-    /// time-out, the request is sent once more: the server knows the id and acts once.
+    /// time-out, the request is sent again, a few times at most: the server knows the id and acts once.
     ///
     /// - Parameter timeout: for the reply; waiting reads need longer than what they ask for.
     public func send<R: ControlRequest>(_ request: R, timeout: Duration = .seconds(30)) async throws(ClientError)
@@ -53,21 +53,30 @@ public final class Client: Sendable {
         let body: [UInt8]
         do { body = try request.serializedBytes() } catch { throw .badReply("the request cannot be encoded: \(error)") }
         let message = auth + Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
-        let reply: [UInt8]
-        let begin = ContinuousClock.now
-        do {
-            reply = try await connections.exchange(message, timeout: timeout)
-        } catch where error == .connectionReset || error == .timedOut && .now - begin > timeout + Self.standstill {
-            do {
-                reply = try await connections.exchange(message, timeout: timeout)
-            } catch {
-                throw ClientError(error, controlURL)
-            }
-        } catch {
-            throw ClientError(error, controlURL)
-        }
-        return try decode(reply, as: R.self)
+        return try decode(try await exchange(message, timeout: timeout), as: R.self)
     }
+
+    /// A server that is short of connections closes those that do nothing for newcomers; this one may have been taken
+    /// for one in the moment in which its request went out.
+    private func exchange(_ message: [UInt8], timeout: Duration) async throws(ClientError) -> [UInt8] {
+        var attempts = 1
+        while true {
+            let begin = ContinuousClock.now
+            do {
+                return try await connections.exchange(message, timeout: timeout)
+            } catch {
+                let stoodStill = error == .timedOut && .now - begin > timeout + Self.standstill
+                guard error == .connectionReset || stoodStill, attempts < Self.mostAttempts else {
+                    throw ClientError(error, controlURL)
+                }
+                // The first time at once: a server that has restarted is there again.
+                if attempts > 1 { try? await Task.sleep(for: .milliseconds(Int.random(in: 10...40) * attempts)) }
+                attempts += 1
+            }
+        }
+    }
+
+    private static let mostAttempts = 5
 
     private func decode<R: ControlRequest>(_ bytes: [UInt8], as request: R.Type) throws(ClientError) -> R.Reply {
         do {

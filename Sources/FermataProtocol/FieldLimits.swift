@@ -80,11 +80,11 @@ final class MessageLimits: Sendable {
         var singles = 0
         while let found = reader.next() {
             left -= 1
-            if left < 0 { return FieldProblem(field: name, rule: "has too many fields") }
+            if left < 0 { return FieldProblem(field: "fields", rule: "are too many") }
             let field = found.number < byNumber.count ? byNumber[found.number] : nil
             guard let field, let most = field.most else {
                 singles += 1
-                if singles > mostSingles { return FieldProblem(field: name, rule: "has too many fields") }
+                if singles > mostSingles { return FieldProblem(field: "fields", rule: "are too many") }
                 if let field, let content = found.content, let problem = field.problem(in: content, &left) {
                     return problem
                 }

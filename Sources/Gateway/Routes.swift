@@ -14,8 +14,9 @@ final class Routes: Sendable {
 
     let admission: Admission
     private let bell: EventBell
-    /// Of the server's 256 requests in progress, and of its connections, so many are streams' at most.
-    private let gate = Turnstile(places: 32)
+    /// Of the server's connections so many are streams' at most: those that the client keeps open, and more than it has
+    /// threads that read pages.
+    private let gate = Turnstile(places: 8)
 
     init(_ configuration: Gateway.Configuration, _ client: Client) {
         admission = Admission(configuration, client)

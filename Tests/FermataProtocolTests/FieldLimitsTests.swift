@@ -77,11 +77,11 @@ struct FieldLimitsTests {
         // One that is no list, again and again; one that nobody knows; and numbers that come one by one.
         func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] { Array(repeatElement(bytes, count: count).joined()) }
         for (bytes, type, shown) in [
-            (repeated([0x0A, 0], 100_000), FermataFrameType.getRun, "GetRun has too many fields"),
-            (repeated([0xA2, 0x06, 0], 100_000), .getRun, "GetRun has too many fields"),
+            (repeated([0x0A, 0], 100_000), FermataFrameType.getRun, "fields are too many"),
+            (repeated([0xA2, 0x06, 0], 100_000), .getRun, "fields are too many"),
             (repeated([0x10, 4], 100_000), .getRun, "until has more than 64 elements"),
-            (repeated([0x18, 4], 100_000), .getRun, "GetRun has too many fields"),
-            (repeated([0x08, 1], 100_000), .stats, "Stats has too many fields"),
+            (repeated([0x18, 4], 100_000), .getRun, "fields are too many"),
+            (repeated([0x08, 1], 100_000), .stats, "fields are too many"),
         ] {
             #expect(FieldLimits.problem(in: bytes, of: type)?.description == shown)
         }

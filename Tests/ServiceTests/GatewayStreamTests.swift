@@ -162,11 +162,11 @@ extension OneServerAtATime {
 
         /// Reads the stream as a browser does until it has an event of this run: connects again when a stream ends, and
         /// gives up for ever at any status but 200.
-        private func read(_ gateway: RunningGateway, _ token: String, begun: Guarded<Int>, run: Guarded<String>) async -> Int {
+        private func read(_ port: Int, _ token: String, begun: Guarded<Int>, run: Guarded<String>) async -> Int {
             var lastID = ""
             var isCounted = false
             while true {
-                guard var source = await EventSource(gateway, token: token, lastID: lastID) else { return 0 }
+                guard var source = await EventSource(port: port, token: token, lastID: lastID) else { return 0 }
                 while let messages = await source.next() {
                     if source.status != 0, source.status != 200 { return source.status }
                     lastID = source.lastID
@@ -188,11 +188,10 @@ extension OneServerAtATime {
                 try await RunningGateway.run(service) { gateway in
                     let begun = Guarded(0)
                     let run = Guarded("")
-                    // Of the gateway its readers need the port only, which never changes.
-                    nonisolated(unsafe) let gateway = gateway
+                    let port = gateway.port
                     let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                         for _ in 0..<400 {
-                            group.addTask { await read(gateway, token, begun: begun, run: run) }
+                            group.addTask { await read(port, token, begun: begun, run: run) }
                         }
                         for _ in 0..<600 where begun.withLock({ $0 }) < 400 {
                             try await Task.sleep(for: .milliseconds(100))

@@ -26,13 +26,13 @@ struct DescriptorPlan: Sendable, Equatable {
     /// Of a transfer whose connection is not ready: a name is being resolved (a thread's two, and the resolver's one), or
     /// two addresses are tried.
     static let connecting = 4
-    /// What a server has open that does nothing: 25, and 4 of the thread that makes model calls. A test counts them.
-    static let idleServer = 29
+    /// What a server has open that does nothing: 27, and 4 of the thread that makes model calls. A test counts them.
+    static let idleServer = 31
     /// With webhooks: their reader's, and those of their thread.
     static let ofWebhooks = 7
     /// What is open for a moment: three probes of the watchdog with both ends, two more at the start of a tool than it
-    /// keeps, one that counts descriptors, and one for whatever a library opens.
-    static let margin = 10
+    /// keeps, and one that counts descriptors.
+    static let margin = 9
 
     /// Reads that may wait at once: some connections are always left that can be closed for a newcomer.
     var waitingReads: Int { control * 3 / 4 }

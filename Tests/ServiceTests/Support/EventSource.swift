@@ -19,10 +19,14 @@ struct EventSource {
 
     /// - Parameter lastID: what came last on the connection before; empty: there was none.
     init?(_ gateway: RunningGateway, _ path: String = "/v1/events", token: String, lastID: String = "") async {
-        guard let connection = HTTPConnection(port: gateway.port) else { return nil }
+        await self.init(port: gateway.port, path, token: token, lastID: lastID)
+    }
+
+    init?(port: Int, _ path: String = "/v1/events", token: String, lastID: String = "") async {
+        guard let connection = HTTPConnection(port: port) else { return nil }
         self.connection = connection
         self.lastID = lastID
-        var fields = ["Host: 127.0.0.1:\(gateway.port)", "Authorization: Bearer \(token)"]
+        var fields = ["Host: 127.0.0.1:\(port)", "Authorization: Bearer \(token)"]
         if !lastID.isEmpty { fields.append("Last-Event-ID: \(lastID)") }
         await connection.write("GET \(path) HTTP/1.1\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n")
     }
