@@ -25,7 +25,7 @@ extension LaunchCheck {
                     .invalidArgument, "\(field).parameters is not a schema: \(error.code.rawValue)",
                     details: ["field": "\(field).parameters"])
             }
-            if let problem = spec.idempotentWhen.problems.first {
+            if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.idle(for: spec) {
                 // As the conditions of a policy's rule are told of, whose field is `when`.
                 throw Refusal(
                     FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(field))
