@@ -72,7 +72,7 @@ struct SteadyClock: Equatable {
 
 /// The file `clock`, kept up to date by the loop. Its loss is no damage: see `SteadyClock`.
 final class ClockFile: Sendable {
-    private let descriptor: Int32
+    private let path: String
     private let boot: String
 
     /// Sets the steady clock going, before anything is measured.
@@ -91,22 +91,28 @@ final class ClockFile: Sendable {
             sinceBoot: Clock.sinceBoot, people: Clock.now)
         Clock.begin(base: clock.base, lead: clock.lead)
         boot = clock.boot
-        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
+        self.path = path
+        guard write() else {
             throw StartFailure("the file \(path) cannot be opened: \(String(cString: strerror(errno)))")
         }
-        write()
     }
 
-    deinit { close(descriptor) }
-
     /// Says how far the clock is. Not synced: what a power cut takes of it is half a minute.
-    func write() {
+    ///
+    /// The file is opened for it: that is seldom, and a descriptor is always wanted.
+    ///
+    /// - Returns: false if it cannot be opened; `errno` says why.
+    @discardableResult
+    func write() -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
         let steady = Clock.steady
         var text = Array(
             SteadyClock(boot: boot, base: steady - Clock.sinceBoot, lead: Clock.lead, reached: steady).text.utf8)
         // A disk that is full or broken has others who tell of it.
         _ = pwrite(descriptor, &text, text.count, 0)
+        return true
     }
 }
 

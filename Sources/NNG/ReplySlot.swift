@@ -105,8 +105,8 @@ final class ReplySlot: @unchecked Sendable {
                     nng_aio_set_msg(operation, nil)
                     nng_msg_free(message)
                 }
-                core.busy.subtract(1, ordering: .acquiringAndReleasing)
                 core.endpoint.connections.ended(state.connection)
+                core.busy.subtract(1, ordering: .acquiringAndReleasing)
                 receive(&state)
             case .parked, .handling:
                 assertionFailure("an operation ended that was not in progress")

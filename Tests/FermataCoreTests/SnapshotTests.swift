@@ -149,6 +149,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 6: b55c1f093d3989da")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 6: d4763b605376c9ff")
     }
 }

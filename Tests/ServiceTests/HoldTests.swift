@@ -83,8 +83,11 @@ extension OneServerAtATime {
                     try await service.refused(.invalidToken) { _ = try await service.client.send(resume(token)) }
                     wrong[index] = Array(reply.resumeToken.utf8)[index]
                 }
-                for token in ["frt_", "x", "frt_%%", String(repeating: "A", count: 4000), reply.resumeToken + "AAAA"] {
+                for token in ["frt_", "x", "frt_%%", String(repeating: "A", count: 200), reply.resumeToken + "AAAA"] {
                     try await service.refused(.invalidToken) { _ = try await service.client.send(resume(token)) }
+                }
+                try await service.refused(.invalidArgument) {
+                    _ = try await service.client.send(resume(String(repeating: "A", count: 4000)))
                 }
                 try await service.refused(.invalidToken) {
                     _ = try await service.client.send(resume(reply.resumeToken, run: idle))

@@ -91,7 +91,7 @@ extension OneServerAtATime {
                 let worker = Worker(client: service.client)
                 let good = FermataCondition.with {
                     $0.pointer = "/q"
-                    $0.equals = "1"
+                    $0.equals = "\"1\""
                 }
                 for (conditions, field) in [
                     ([FermataCondition.with { $0.pointer = "q" }], "tools.idempotent_when[0].pointer"),

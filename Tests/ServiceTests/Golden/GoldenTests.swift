@@ -155,7 +155,11 @@ extension OneServerAtATime {
             let folder = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: folder) }
             try store.unpack(.checkpoints, into: folder)
-            try await Self.with(store) { service, _ in
+            // A run with a limit on its cost goes on with a model that has a price.
+            let prices = folder + "/prices.json"
+            let text = #"{"openai/mock": {"input_per_million": 0, "output_per_million": 0}}"#
+            try text.write(toFile: prices, atomically: true, encoding: .utf8)
+            try await Self.with(store, arguments: ["--prices", prices]) { service, _ in
                 try await service.start()
                 // Where it was made, nobody has the directories of then.
                 let work = service.directory + "/work"
