@@ -63,12 +63,17 @@ class Stage:
         self.environment = dict(
             plain, FERMATA_DIR=self.directory, LLM_MODEL="openai/mock", LLM_BASE_URL=self.model.url,
             LLM_API_KEY="golden-key-1", GOLDEN_SECRET="whsec_" + "Z29sZGVu" * 4)
-        self.arguments = []
+        # A run with a limit on its cost may go on only with a model that has a price.
+        prices = os.path.join(self.scratch.name, "prices.json")
+        with open(prices, "w") as file:
+            nothing = {"input_per_million": 0, "output_per_million": 0}
+            json.dump({"openai/mock": nothing, "openai/other": nothing}, file)
+        self.arguments = ["--prices", prices]
         if config:
             file = os.path.join(self.scratch.name, "config.yaml")
             with open(file, "w") as out:
                 out.write(config)
-            self.arguments = ["--config", file]
+            self.arguments += ["--config", file]
         if is_ahead:
             library = os.path.join(self.scratch.name, "clock.so")
             subprocess.run(["cc", "-shared", "-fPIC", "-o", library, f"{HERE}/clock.c", "-ldl"], check=True)
