@@ -32,6 +32,7 @@ let package = Package(
         .library(name: "MockModel", targets: ["MockModel"]),
         .library(name: "NNG", targets: ["NNG"]),
         .library(name: "SQLite", targets: ["SQLite"]),
+        .library(name: "CStoreSeals", targets: ["CStoreSeals"]),
         .library(name: "Curl", targets: ["Curl"]),
     ],
     dependencies: [

@@ -16,6 +16,8 @@ let package = Package(
         // Everything that is timed: C on the raw libraries, the same for Fermata and for what it is compared with.
         .target(
             name: "CBench",
+            // The large store that is started on has to have its checksums.
+            dependencies: [.product(name: "CStoreSeals", package: "fermata")],
             linkerSettings: [.linkedLibrary("nng"), .linkedLibrary("sqlite3"), .linkedLibrary("curl")]),
         .executableTarget(name: "bench-echo", dependencies: ["CBench"]),
         .executableTarget(

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <store_seals.h>
 #include <string.h>
 
 /* Copies of runs under new ids. An event's body names neither its run nor its number, and a summary begins with its
@@ -16,6 +17,23 @@ static void next_id(unsigned char id[16], const unsigned char *original, uint64_
     memcpy(id, original, 16);
     /* The last 62 bits of a UUID of version 7 are random. */
     for (int i = 0; i < 6; i++) id[15 - i] = (unsigned char)(number >> (8 * i));
+}
+
+static uint64_t half(const unsigned char *bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+    return value;
+}
+
+static int last_chain(sqlite3 *database, uint64_t *chain) {
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(
+            database, "SELECT chain FROM events ORDER BY offset DESC LIMIT 1", -1, &statement, NULL))
+        return refuse(database);
+    int result = sqlite3_step(statement) == SQLITE_ROW ? 0 : refuse(database);
+    *chain = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return result;
 }
 
 static void id_text(char text[37], const unsigned char id[16]) {
@@ -32,7 +50,7 @@ struct event {
 
 static int copy_run(
     sqlite3 *database, sqlite3_stmt *insert_run, sqlite3_stmt *insert_event, sqlite3_stmt *source, size_t copies,
-    int64_t *offset, uint64_t *number) {
+    int64_t *offset, uint64_t *chain, uint64_t *number) {
     unsigned char run[16], id[16];
     memcpy(run, sqlite3_column_blob(source, 0), 16);
     int summary_size = sqlite3_column_bytes(source, 9);
@@ -78,6 +96,12 @@ static int copy_run(
             sqlite3_bind_int64(insert_event, 4, events[i].at);
             sqlite3_bind_int64(insert_event, 5, events[i].kind);
             sqlite3_bind_blob(insert_event, 6, events[i].body, events[i].size, SQLITE_STATIC);
+            uint64_t sum = store_seal_event(
+                (uint64_t)*offset, half(id), half(id + 8), (uint64_t)events[i].seq, events[i].at, events[i].kind,
+                events[i].body, (size_t)events[i].size);
+            *chain = store_seal_chain(*chain, sum);
+            sqlite3_bind_int64(insert_event, 7, (int64_t)sum);
+            sqlite3_bind_int64(insert_event, 8, (int64_t)*chain);
             if (sqlite3_step(insert_event) != SQLITE_DONE) result = refuse(database);
             sqlite3_reset(insert_event);
         }
@@ -92,10 +116,12 @@ int bench_store_multiply(const char *path, size_t copies) {
     sqlite3 *database = NULL;
     sqlite3_stmt *insert_run = NULL, *insert_event = NULL, *source = NULL;
     int64_t offset = 0, request = 0;
-    uint64_t number = 0;
+    uint64_t number = 0, chain = 0;
     int result = bench_store_ends(path, &offset, &request);
+    if (result == 0) result = store_seals_register();
     if (result != 0) return result;
-    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) result = refuse(database);
+    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, STORE_SEALS_VFS) != SQLITE_OK) result = refuse(database);
+    if (result == 0) result = last_chain(database, &chain);
     if (result == 0
         && sqlite3_exec(
                database,
@@ -111,12 +137,14 @@ int bench_store_multiply(const char *path, size_t copies) {
                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 -1, &insert_run, NULL)
             || sqlite3_prepare_v2(
-                database, "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", -1,
-                &insert_event, NULL)
+                database,
+                "INSERT INTO events(offset, run, seq, at, kind, body, sum, chain)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                -1, &insert_event, NULL)
             || sqlite3_prepare_v2(database, "SELECT * FROM originals", -1, &source, NULL)))
         result = refuse(database);
     while (result == 0 && sqlite3_step(source) == SQLITE_ROW)
-        result = copy_run(database, insert_run, insert_event, source, copies, &offset, &number);
+        result = copy_run(database, insert_run, insert_event, source, copies, &offset, &chain, &number);
     sqlite3_finalize(insert_run);
     sqlite3_finalize(insert_event);
     sqlite3_finalize(source);

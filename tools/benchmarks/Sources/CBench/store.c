@@ -84,7 +84,7 @@ static void bind(sqlite3_stmt *statement, int index, struct blob blob) {
 }
 
 struct event {
-    int64_t offset, seq, at, kind;
+    int64_t offset, seq, at, kind, sum, chain;
     struct blob run, body;
     size_t row;
 };
@@ -152,7 +152,7 @@ static int load(bench_replay *replay) {
         count_rows(database, "SELECT count(*) FROM requests WHERE number >= ?1", replay->first_request) + 1,
         sizeof *replay->requests);
     int result = prepare(
-        database, "SELECT offset, run, seq, at, kind, body FROM events WHERE offset >= ?1 ORDER BY offset", &statement);
+        database, "SELECT offset, run, seq, at, kind, body, sum, chain FROM events WHERE offset >= ?1 ORDER BY offset", &statement);
     if (result != 0) return result;
     sqlite3_bind_int64(statement, 1, replay->first_event);
     while (sqlite3_step(statement) == SQLITE_ROW) {
@@ -163,6 +163,8 @@ static int load(bench_replay *replay) {
         event->at = sqlite3_column_int64(statement, 3);
         event->kind = sqlite3_column_int64(statement, 4);
         event->body = column(statement, 5);
+        event->sum = sqlite3_column_int64(statement, 6);
+        event->chain = sqlite3_column_int64(statement, 7);
         event->row = row_of(replay, event->run);
     }
     sqlite3_finalize(statement);
@@ -210,7 +212,8 @@ bench_replay *bench_replay_open(const char *path, int64_t first_event, int64_t f
             "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 0");
     if (result == 0)
         result = prepare(
-            replay->database, "INSERT INTO events(offset, run, seq, at, kind, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+            replay->database,
+            "INSERT INTO events(offset, run, seq, at, kind, body, sum, chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &replay->insert_event);
     if (result == 0)
         result = prepare(
@@ -259,6 +262,8 @@ int bench_replay_commit(bench_replay *replay, size_t events, size_t requests, ui
         sqlite3_bind_int64(replay->insert_event, 4, event->at);
         sqlite3_bind_int64(replay->insert_event, 5, event->kind);
         bind(replay->insert_event, 6, event->body);
+        sqlite3_bind_int64(replay->insert_event, 7, event->sum);
+        sqlite3_bind_int64(replay->insert_event, 8, event->chain);
         result = step(replay, replay->insert_event);
     }
     /* Each run's row once, as of its last event. */
