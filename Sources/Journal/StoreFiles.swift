@@ -3,7 +3,7 @@ internal import Glibc
 /// Whether the files of a store that is open are still the ones that were opened.
 ///
 /// SQLite goes on with files that have no name any more, and with a file that somebody has cut: what it is told from
-/// then on is lost with them. Two looks at a commit took 1.6 µs.
+/// then on is lost with them. Two looks at a commit took 1.2 µs.
 ///
 /// Threads: used by one at a time.
 struct StoreFiles {

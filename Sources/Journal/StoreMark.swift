@@ -8,7 +8,7 @@ internal import Synchronization
 /// both look whole. A store that ends before its mark has lost something, and is refused.
 ///
 /// The file has two places of 512 bytes that are written in turn, so that one is whole whatever happens. A write is not
-/// synced: it follows the sync of what it tells of, so that the mark is never ahead of the disk. One took 1.1 µs.
+/// synced: it follows the sync of what it tells of, so that the mark is never ahead of the disk. One took 0.8 µs.
 ///
 /// Threads: any.
 final class StoreMark: Sendable {
