@@ -170,7 +170,8 @@ final class TransferLoop {
     }
 
     private func serveTimers() {
-        var now = MonotonicTime.now
+        // All is judged by this time: a stop from here on is seen by the next look only.
+        let now = MonotonicTime.now
         let lost = standstill.look(now: now.signedNanoseconds)
         if lost > 0 {
             // The time in which nobody read is no time of silence, nor any other that a peer has to answer for.
@@ -182,7 +183,6 @@ final class TransferLoop {
             curlTimer = .never
             act(on: ccurl_socket_timeout(), 0)
             collectEnds()
-            now = MonotonicTime.now
         }
         guard earliestDeadline <= now else { return }
         // What has come is read before anybody is said to be silent: each socket once, level-triggered.
@@ -192,7 +192,6 @@ final class TransferLoop {
             if served < TransferLoop.eventsAtOnce { break }
             unread -= served
         }
-        now = MonotonicTime.now
         earliestDeadline = .never
         for transfer in Array(live.values) {
             if let error = transfer.timeout(at: now) {

@@ -58,3 +58,9 @@ enum Clock {
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }
+
+/// One moment on the two clocks that waits are measured by, µs.
+struct Moment {
+    let monotonic = Clock.monotonic
+    let steady = Clock.steady
+}

@@ -68,7 +68,7 @@ extension RunLoop {
     }
 
     private func journalBatch(_ done: Batch, _ readyCalls: [ReadyCallChange]) -> JournalBatch {
-        let now = Clock.steady
+        let now = turn.steady
         return JournalBatch(
             events: done.rows,
             runs: done.touched.keys.map { id in
@@ -96,7 +96,7 @@ extension RunLoop {
             guard let resident = residents[id] else { continue }
             resident.rollBack()
             // Not at once: the store would be asked again and again.
-            due[id] = resident.current.due.map { max($0, Clock.steady + 1_000_000) }
+            due[id] = resident.current.due.map { max($0, turn.steady + 1_000_000) }
             keepLeases(of: resident, wanted: resident.current.wanted)
             if resident.current.seq == 0 { residents[id] = nil }
             touch(id)
@@ -198,7 +198,7 @@ extension RunLoop {
         // What a worker has goes on without an event: its lease begins anew.
         for id in Array(residents.keys) { reconcile(id) }
         // Times that came while nobody was there, in their order.
-        let now = Clock.steady
+        let now = turn.steady
         while true {
             let late = try reader.dueRuns(through: now, limit: Configuration.batchLimit)
             var isAnyDecided = false

@@ -18,8 +18,8 @@ extension RunLoop {
     }
 
     func handleTime() {
-        let now = Clock.steady
-        let monotonic = Clock.monotonic
+        let now = turn.steady
+        let monotonic = turn.monotonic
         let isHearing = monotonic < hearsUntil
         if ending == nil, !isHearing {
             for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
@@ -55,7 +55,7 @@ extension RunLoop {
     /// when what waits in the sockets has had time to come in. Nor is anybody by a turn that is only late, which may be
     /// the end of a stop in the loop's sleep; but a loop that is late in every turn tells the time all the same.
     func noteStandstill() {
-        let now = Clock.monotonic
+        let now = turn.monotonic
         let lost = standstill.look(now: now)
         guard lost > 0 else { return }
         let isLong = lost >= Configuration.standstill

@@ -73,7 +73,7 @@ extension RunLoop {
             // It may rest on what this turn of the loop writes.
             return batch.replies.append { request.reply(.failure($0 ? refusal! : .notWritten)) }
         }
-        leases.give(effect, of: request.run, for: request.lease, now: Clock.monotonic)
+        leases.give(effect, of: request.run, for: request.lease, now: turn.monotonic)
         if !request.output.isEmpty {
             let output = (resident.inFlight[effect] as? Lease)?.append(request.output) ?? ""
             if !output.isEmpty { effects.show(output, of: resident.run, call: request.call, attempt: request.attempt) }
@@ -84,7 +84,7 @@ extension RunLoop {
 
     /// A worker takes a call: what it has to know to execute it.
     func describe(_ call: UInt32, attempt: UInt32, lease: Int64, of run: Run, in reply: inout FermataCommandReply) {
-        leases.give(.lease(call: call, attempt: attempt), of: run.id, for: lease, now: Clock.monotonic)
+        leases.give(.lease(call: call, attempt: attempt), of: run.id, for: lease, now: turn.monotonic)
         counters.leases.set(leases.count)
         reply.leaseUntil = Clock.now + lease
         reply.workspace = run.workspace
@@ -103,7 +103,7 @@ extension RunLoop {
         for effect in wanted {
             guard case .lease = effect, resident.inFlight[effect] == nil else { continue }
             if !leases.isKept(effect, of: id) {
-                leases.give(effect, of: id, for: Configuration.defaultLease, now: Clock.monotonic)
+                leases.give(effect, of: id, for: Configuration.defaultLease, now: turn.monotonic)
             }
             resident.inFlight[effect] = Lease(effects.secrets)
         }

@@ -96,6 +96,9 @@ final class RunLoop: @unchecked Sendable {
     /// `nextOffset` when the clock's file was written.
     var offsetAtTick: UInt64 = 0
     var standstill = Standstill(tolerance: Configuration.lateness, now: Clock.monotonic)
+    /// When the turn began. All that is judged in a turn is judged by this: the time of a stop in its midst is seen by the
+    /// next turn, which knows how long the stop was.
+    var turn = Moment()
     /// Until then what was sent while the loop stood still is on its way here, and no time of a run's is told, µs of the
     /// monotonic clock.
     var hearsUntil: Int64 = 0
@@ -143,7 +146,8 @@ final class RunLoop: @unchecked Sendable {
             let deadline = nextDeadline()
             standstill.sleeps(until: deadline, now: Clock.monotonic)
             let items = inbox.take(until: deadline, atMost: Configuration.batchLimit)
-            standstill.woke(now: Clock.monotonic)
+            turn = Moment()
+            standstill.woke(now: turn.monotonic)
             noteStandstill()
             lookAtClock()
             lookUpRequests(of: items)
@@ -152,9 +156,9 @@ final class RunLoop: @unchecked Sendable {
             finishBatch()
             if ending == nil { effects.startWaiting { residents[$0]?.current } }
             // After what this turn brought them.
-            waiters.expire(now: Clock.monotonic)
+            waiters.expire(now: turn.monotonic)
             turns.add(1, ordering: .relaxed)
-            if let ending, isDrained || Clock.monotonic >= ending.deadline {
+            if let ending, isDrained || turn.monotonic >= ending.deadline {
                 waiters.endAll()
                 endStore()
                 // After the last answers.
@@ -210,7 +214,7 @@ final class RunLoop: @unchecked Sendable {
             noteUnreadable(run, problem)
             refuse(parked.removeValue(forKey: run) ?? [], .unreadable(run))
         case .shutDown(let limit, let done):
-            ending = (Clock.monotonic + limit, done)
+            ending = (turn.monotonic + limit, done)
             forgetLeases()
             for run in residents.keys { decide(.shutdown, run: run, reply: nil) }
         }
@@ -292,8 +296,8 @@ final class RunLoop: @unchecked Sendable {
         guard let resident = residents[id] else { return }
         let before = resident.current
         var context = Context(
-            now: Clock.steady, lead: Clock.lead, mayStart: ending == nil,
-            patience: Clock.monotonic < hearsUntil ? stoodStill : 0,
+            now: turn.steady, lead: Clock.lead, mayStart: ending == nil,
+            patience: turn.monotonic < hearsUntil ? stoodStill : 0,
             textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
             outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
         context.surroundings = self
@@ -329,7 +333,7 @@ final class RunLoop: @unchecked Sendable {
             change = StatusChange(before: statusBefore, after: after)
             batch.statusChanges.append(change!)
         }
-        batch.outbox += webhooks.messages.rows(of: events, change, run: after.run, now: Clock.steady)
+        batch.outbox += webhooks.messages.rows(of: events, change, run: after.run, now: turn.steady)
         due[after.id] = after.due
     }
 

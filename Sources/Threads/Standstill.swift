@@ -2,7 +2,8 @@
 /// disk took seconds. Who stood still must not judge others late by it: what they said meanwhile lies unread.
 ///
 /// What counts is the time that the thread did not mean to sleep. A turn is: `sleeps`, `woke`, then `look` at the
-/// latest before something is ended because its time has come.
+/// latest before something is ended because its time has come. What is ended is judged by the time that `look` was given:
+/// a later one may be the end of a stop that only the next look sees.
 ///
 /// A value of one thread. Times are of any clock that is never set back, in any unit.
 public struct Standstill: Sendable {

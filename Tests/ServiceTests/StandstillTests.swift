@@ -179,6 +179,52 @@ extension OneServerAtATime {
             }
         }
 
+        /// The loop has never nothing to do, so the stop comes in the midst of a turn, between what the turn has taken and
+        /// what it judges by the time.
+        @Test(.timeLimit(.minutes(2))) func aStopInMidTurnEndsNothing() async throws {
+            try await run { service, model, receiver, answer in
+                answer.open(true)
+                let target = try await service.launch("endless")
+                _ = try await service.pause(target)
+                let crowd = (1...16).map { number in
+                    Task {
+                        while !Task.isCancelled {
+                            let send = FermataSend.with {
+                                $0.run = target
+                                $0.text = "m\(number)"
+                            }
+                            do { _ = try await service.client.send(send) } catch where Task.isCancelled {}
+                        }
+                    }
+                }
+                for _ in 1...3 * Self.soak {
+                    let ask = try await service.launch("ask") {
+                        $0.policy.tools = [
+                            .with {
+                                $0.tool = "ask_human"
+                                $0.gate = .allow
+                                $0.deadlineMs = 3_000
+                            }
+                        ]
+                    }
+                    try await service.wait(ask, .waiting)
+                    signal(service, SIGSTOP)
+                    try await Task.sleep(for: .milliseconds(3_500))
+                    signal(service, SIGCONT)
+                    let answer = FermataAnswer.with {
+                        $0.run = ask
+                        $0.ask = 1
+                        $0.text = "This one."
+                    }
+                    _ = try await service.client.send(answer)
+                    try await service.wait(ask, .finished)
+                }
+                for task in crowd { task.cancel() }
+                for task in crowd { try await task.value }
+                try await service.stop(target)
+            }
+        }
+
         /// Who is dead is still noticed: the time-outs begin again after the wake, and end.
         @Test(.timeLimit(.minutes(2))) func whoIsSilentAfterTheWakeIsNoticed() async throws {
             try await run { service, model, receiver, answer in
