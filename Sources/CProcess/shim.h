@@ -2,6 +2,7 @@
 #ifndef CPROCESS_SHIM_H
 #define CPROCESS_SHIM_H
 
+#include <errno.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -13,6 +14,12 @@ static inline int cprocess_become_subreaper(void) { return prctl(PR_SET_CHILD_SU
 static inline pid_t cprocess_ended_child(void) {
     siginfo_t info = {0};
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : -1;
+}
+
+// Whether this process has a child, whatever it was started by. True also if the kernel does not say.
+static inline int cprocess_has_children(void) {
+    siginfo_t info = {0};
+    return !(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD);
 }
 
 #endif

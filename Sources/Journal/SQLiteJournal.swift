@@ -43,8 +43,9 @@ public final class SQLiteJournal: Journal {
         let mark = try StoreMark(ofStore: path, id: id, known: known, at: end, durability: options.durability)
         guard !isInUse else { return mark }
         do {
+            // In the file itself, for whoever copies that alone: it is synced there, and in the log only for that.
+            try database.pragma("synchronous = NORMAL")
             try database.execute("UPDATE store SET in_use = 1")
-            // In the file itself, for whoever copies that alone.
             _ = try database.passiveCheckpoint()
         } catch where error.code == .full {
             // A full disk does not keep a server from starting, which is needed to read and to export.

@@ -85,7 +85,8 @@ final class StoreMark: Sendable {
                 code: error == ENOSPC || error == EDQUOT ? .storeFull : .notWritable, path: path,
                 message: "the store's mark \(self.path) cannot be written: \(String(cString: strerror(error)))")
         }
-        sync()
+        // One that said so before is on the disk already.
+        if known?.store != id || known?.durable != point { sync() }
     }
 
     deinit { close(descriptor) }

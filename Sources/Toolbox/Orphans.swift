@@ -42,7 +42,9 @@ struct Orphans {
         guard cprocess_become_subreaper() == 0 else { return nil }
         isFirst = getpid() == 1
         prefix = String(UInt64.random(in: .min ... .max), radix: 16)
-        others = Dictionary(uniqueKeysWithValues: Child.all().map { ($0.number, $0.began) })
+        // Most have none at their start, and a look at all processes takes 1.3 ms beside 60 others.
+        let others = cprocess_has_children() != 0 ? Child.all() : []
+        self.others = Dictionary(uniqueKeysWithValues: others.map { ($0.number, $0.began) })
         isRestricted = Child.hasNoNewPrivileges(getpid()) ?? true
     }
 

@@ -45,6 +45,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Say what is wrong with agents' files, without a server.",
             discussion: """
                 A mistake is a line on standard error: FILE:LINE: KEY: what is wrong. What only a server knows (which \
@@ -74,6 +75,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "put",
             abstract: "Store agents on the server, each under the name in its file.",
             discussion: """
                 An agent of that name is replaced; runs keep the one that they were launched with. If one of the files \
@@ -116,6 +118,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Print a stored agent as a YAML file.",
             discussion: """
                 EXAMPLES
@@ -134,6 +137,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List the stored agents by name.",
             discussion: """
                 EXAMPLES

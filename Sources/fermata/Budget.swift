@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Budget: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "budget",
         abstract: "Show a run's limits, or replace them.",
         discussion: """
             Before a model call that a limit forbids the run asks whether it may go on, and waits. The limits given \

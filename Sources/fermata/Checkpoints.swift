@@ -6,6 +6,7 @@ internal import SwiftProtobuf
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "export",
         abstract: "Write a run as one JSON document, with which another server can go on.",
         discussion: """
             The document is the run as it is at one moment: its whole journal, its agent, its open asks; no keys and \
@@ -54,6 +55,7 @@ struct Export: AsyncParsableCommand {
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "import",
         abstract: "Make a checkpoint a run of this server.",
         discussion: """
             All of it is verified first; then the run is here with its whole journal, on hold (PAUSED, IMPORTED) \

@@ -6,6 +6,7 @@ internal import SwiftProtobuf
 
 struct Stop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stop",
         abstract: "End a run for good.",
         discussion: """
             What is in flight is cut as by an interrupt, open asks are closed. A stopped run can be read and nothing \
@@ -21,6 +22,7 @@ struct Stop: AsyncParsableCommand {
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "wait",
         abstract: "Wait until a run has one of some statuses.",
         discussion: """
             Without --for: until it needs nothing but a person (FINISHED, WAITING, PAUSED, FAILED, STOPPED). It \

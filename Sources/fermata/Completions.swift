@@ -3,6 +3,7 @@ internal import Foundation
 
 struct Completions: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "completions",
         abstract: "Print the completions of a shell, to be installed once.",
         discussion: """
             Commands, options, statuses and files are completed by the shell itself; ids of runs and names of agents \

@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Fork: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "fork",
         abstract: "Make a new run of the beginning of another one's journal.",
         discussion: """
             The source is not touched. The fork is on hold (PAUSED, FORKED) unless it is told to start; what waited \

@@ -54,6 +54,7 @@ struct HoldOptions: ParsableArguments {
 
 struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pause",
         abstract: "Let what is in flight finish, and start nothing new.",
         discussion: """
             A model call in flight ends and is kept; the tools that it chose do not start. An executing tool ends. \
@@ -78,6 +79,7 @@ struct Pause: AsyncParsableCommand {
 
 struct Interrupt: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "interrupt",
         abstract: "Cut the model's answer and kill executing tools, now; the run is then on hold.",
         discussion: """
             What the model has written so far and what tools have put out so far is kept, and the model will be told \
@@ -107,6 +109,7 @@ struct Interrupt: AsyncParsableCommand {
 
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "resume",
         abstract: "Lift the hold, or try a failed step again.",
         discussion: """
             The run goes on exactly where its journal ends. With a message it goes on with that, and also where \

@@ -6,6 +6,7 @@ internal import SwiftProtobuf
 
 struct Launch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "launch",
         abstract: "Launch a run and print its id.",
         discussion: """
             With --wait it waits until the run needs nothing but a person and prints the model's last message; on a \

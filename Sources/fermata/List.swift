@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "list",
         abstract: "List runs, newest first.",
         discussion: """
             Only runs that fit everything that is given. On a terminal the lines are cut to its width; into a pipe \

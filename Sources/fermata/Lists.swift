@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct History: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "history",
         abstract: "Print every event of a run.",
         discussion: """
             All of the journal, from the first event to the last that exists. `fermata tail RUN` goes on from there.

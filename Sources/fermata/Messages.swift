@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Send: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "send",
         abstract: "Send a message to a run.",
         discussion: """
             It reaches the model before its next step. It never lifts a hold and never answers an ask. The reply \
@@ -68,6 +69,7 @@ struct Send: AsyncParsableCommand {
 
 struct Withdraw: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "withdraw",
         abstract: "Take back a message that the model has not been shown.",
         discussion: """
             `fermata show RUN` lists the messages that wait. One that was delivered cannot be taken back: send \

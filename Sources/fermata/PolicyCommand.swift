@@ -31,6 +31,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Print a run's policy as a YAML file.",
             discussion: """
                 EXAMPLES
@@ -49,6 +50,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "set",
             abstract: "Replace a run's policy by a file's, or change it for some tools.",
             discussion: """
                 A file is the whole policy. With --allow, --ask and --deny only these tools' is changed, and their \

@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "show",
         abstract: "Show a run: status, hold, calls, messages that wait, cost, last message.",
         discussion: """
             EXAMPLES

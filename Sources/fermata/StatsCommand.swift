@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Stats: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stats",
         abstract: "Show how the server is: what is in flight, what it has done, what it uses.",
         discussion: """
             Counts are since the server started. It is answered from counters and never waits for the disk.

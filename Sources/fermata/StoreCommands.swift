@@ -10,6 +10,7 @@ private func storePath(_ file: String?, _ directory: String?) throws -> String {
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Verify a store: the file, its numbers, every event, and that its tables agree.",
         discussion: """
             It needs no server and disturbs none: it reads one state of the store and changes nothing. While it runs \
@@ -59,6 +60,7 @@ struct Check: ParsableCommand {
 
 struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "backup",
         abstract: "Copy the store into a file, while its server runs.",
         discussion: """
             The copy is the store as it was at one moment, in one file that only its owner can read. It is verified \
@@ -115,6 +117,7 @@ struct Backup: ParsableCommand {
 
 struct Accept: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "accept",
         abstract: "Go on with a store that its mark says has lost something.",
         discussion: """
             A server does not start on a store that ends before it was known to be: its write-ahead log was lost or \

@@ -22,6 +22,7 @@ struct TokenCommands: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Make a token and print it; nobody is shown it again.",
             discussion: """
                 EXAMPLES
@@ -56,6 +57,7 @@ struct TokenCommands: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List the tokens, oldest first, without their secrets.",
             discussion: """
                 EXAMPLES
@@ -92,6 +94,7 @@ struct TokenCommands: AsyncParsableCommand {
 
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "revoke",
             abstract: "End a token: from the reply on nothing is accepted with it.",
             discussion: """
                 EXAMPLE

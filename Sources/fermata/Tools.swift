@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Tools: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "tools",
         abstract: "List the tools that agents can name: those built in, and those that workers have registered.",
         discussion: """
             A worker is any program that registers tools and executes their calls; protocol/README.md says how. A \

@@ -6,6 +6,7 @@ internal import SwiftProtobuf
 
 struct Answer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "answer",
         abstract: "Answer what a run asks; `fermata inbox` shows what that is.",
         discussion: """
             An ask is answered once. The answer to a question is the result of the call that asked; under a hold it \

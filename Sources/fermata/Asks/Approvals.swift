@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Approve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "approve",
         abstract: "Let a call run that waits for approval, exactly as it is shown.",
         discussion: """
             With --shown, as the inbox prints it, the approval is for the arguments that were shown there, and is \
@@ -38,6 +39,7 @@ struct Approve: AsyncParsableCommand {
 
 struct Edit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "edit",
         abstract: "Let a call run with other arguments.",
         discussion: """
             Of a call that waits for approval: it is approved with these arguments. With --call: of a selected call \
@@ -75,6 +77,7 @@ struct Edit: AsyncParsableCommand {
 
 struct Reject: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reject",
         abstract: "Do not let a call run.",
         discussion: """
             Of a call that waits for approval, or with --call of a selected call of a run on hold. The model reads \

@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 
 struct Inbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inbox",
         abstract: "Show what runs are asking, oldest first.",
         discussion: """
             Each with the command that answers it. With --follow also what is asked from now on, and what becomes of \

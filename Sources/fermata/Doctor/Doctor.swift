@@ -7,6 +7,7 @@ internal import SwiftProtobuf
 
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "doctor",
         abstract: "Look at everything that Fermata needs, and say what to do about what is wrong.",
         discussion: """
             Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's \

@@ -7,6 +7,7 @@ internal import ModelClients
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the service until SIGTERM or SIGINT.",
         discussion: """
             Each setting is taken from its option, else from its variable in the environment, else from the \
