@@ -29,8 +29,11 @@ public enum ListenerProbe {
         case foreign
     }
 
-    /// Probes once. Blocks the calling thread for at most `timeout`, not counting a time in which the process
-    /// was stopped.
+    /// Probes until a probe says something. Blocks the calling thread for at most `timeout`, not counting a time in which
+    /// the process was stopped.
+    ///
+    /// A probe says nothing while the queue of connections is full, as it is after a stop in which many dialed, and if the
+    /// process was stopped in its midst: then it may be the probe that was too slow for the listener.
     ///
     /// A probe that gives up before the handshake is complete would itself end a listener of nng before 1.6 that is
     /// only slow: give it a second.
@@ -38,12 +41,26 @@ public enum ListenerProbe {
     /// - Throws: `addressInvalid`, `permissionDenied`, `tooManyFiles`: this process could not ask.
     public static func probe(path: String, expecting kind: Kind, timeout: Duration) throws(NNGError) -> Outcome {
         var patience = Patience(timeout)
+        while true {
+            let outcome = try probeOnce(path, kind, &patience)
+            let isFull = outcome == nil
+            guard patience.lasts(), isFull || outcome == .unresponsive && patience.takeStop() else {
+                return outcome ?? .unresponsive
+            }
+            if isFull { poll(nil, 0, Patience.slice) }
+        }
+    }
+
+    /// - Returns: nil if the queue of connections is full.
+    private static func probeOnce(
+        _ path: String, _ kind: Kind, _ patience: inout Patience
+    ) throws(NNGError) -> Outcome? {
         let (descriptor, failure) = SocketFile.connect(path, type: SOCK_STREAM)
         defer { if descriptor >= 0 { close(descriptor) } }
         switch failure {
         case 0: break
         case ENOENT, ECONNREFUSED: return .absent
-        case EAGAIN: return .unresponsive  // its queue of connections is full
+        case EAGAIN: return nil
         case EPROTOTYPE: return .foreign
         default: throw .system(failure, detail: path)
         }
@@ -77,14 +94,23 @@ public enum ListenerProbe {
         /// ns.
         private var left: Int64
         private var known = Deadline.now()
+        private var wasStopped = false
 
         init(_ timeout: Duration) { left = Deadline(after: timeout).remainingNanoseconds }
 
         mutating func lasts() -> Bool {
             let now = Deadline.now()
-            left -= min(now - known, 2 * Int64(Patience.slice) * 1_000_000)
+            let most = 2 * Int64(Patience.slice) * 1_000_000
+            if now - known > most { wasStopped = true }
+            left -= min(now - known, most)
             known = now
             return left > 0
+        }
+
+        /// Whether the process was stopped since this was asked last.
+        mutating func takeStop() -> Bool {
+            defer { wasStopped = false }
+            return wasStopped
         }
     }
 
