@@ -36,7 +36,7 @@ public final class CurlSession: Sendable {
     ///
     /// - Parameters:
     ///   - onConnected: when the connection is ready and the request begins to go out: from here on the transfer has one
-    ///     descriptor, before it may have had some more. Again if the connection turns out to be dead and is replaced.
+    ///     descriptor, before it may have had some more. At most once.
     ///   - onResponse: once, when the head of the final response is complete; not if the transfer fails before. It gets
     ///     the transfer, as `onData` does, to cancel it even before `start` has returned.
     ///   - onData: a piece of the body as it arrived, never empty; the bytes are valid during the call only.

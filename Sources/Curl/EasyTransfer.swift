@@ -148,7 +148,12 @@ final class EasyTransfer {
     /// As curl does it by itself, but the reason of a failure is remembered, and no child inherits it.
     fileprivate func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
         let descriptor = socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
-        if descriptor < 0 { lacksDescriptors = [EMFILE, ENFILE].contains(errno) }
+        // One address of several may be of a family that the machine does not have.
+        if descriptor >= 0 {
+            lacksDescriptors = false
+        } else if [EMFILE, ENFILE].contains(errno) {
+            lacksDescriptors = true
+        }
         return descriptor
     }
 

@@ -25,7 +25,7 @@ final class TransferLoop {
     /// Few per turn: between two events lie some 6 µs, and a cancel is looked at once per turn.
     private static let eventsAtOnce = 16
 
-    init(idleConnections: Int? = nil) throws(CurlError) {
+    init(idleConnections: Int?) throws(CurlError) {
         let mailbox = try Mailbox()
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         if epoll < 0 { throw CurlError(errno: errno, doing: "epoll_create1") }
@@ -84,7 +84,10 @@ final class TransferLoop {
     @discardableResult
     private func serveSockets(within milliseconds: Int32) -> Int {
         let count = max(0, Int(epoll_wait(epoll, events, Int32(TransferLoop.eventsAtOnce), milliseconds)))
-        standstill.woke(now: MonotonicTime.now.signedNanoseconds)
+        let now = MonotonicTime.now
+        standstill.woke(now: now.signedNanoseconds)
+        // Before curl is called, which has time limits of its own.
+        noteStandstill(now)
         for event in UnsafeBufferPointer(start: events, count: count) {
             if event.data.fd == mailbox.wakeDescriptor {
                 mailbox.clearWake()
@@ -169,15 +172,18 @@ final class TransferLoop {
         }
     }
 
+    /// The time in which nobody read is no time of silence, nor any other that a peer has to answer for.
+    private func noteStandstill(_ now: MonotonicTime) {
+        let lost = standstill.look(now: now.signedNanoseconds)
+        guard lost > 0 else { return }
+        for transfer in live.values { transfer.postpone(by: .nanoseconds(lost)) }
+        earliestDeadline = live.values.reduce(.never) { min($0, $1.phaseDeadline, $1.totalDeadline) }
+    }
+
     private func serveTimers() {
         // All is judged by this time: a stop from here on is seen by the next look only.
         let now = MonotonicTime.now
-        let lost = standstill.look(now: now.signedNanoseconds)
-        if lost > 0 {
-            // The time in which nobody read is no time of silence, nor any other that a peer has to answer for.
-            for transfer in live.values { transfer.postpone(by: .nanoseconds(lost)) }
-            earliestDeadline = live.values.reduce(.never) { min($0, $1.phaseDeadline, $1.totalDeadline) }
-        }
+        noteStandstill(now)
         if curlTimer <= now {
             // Curl sets it anew when it is called.
             curlTimer = .never

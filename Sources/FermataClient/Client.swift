@@ -60,13 +60,15 @@ public final class Client: Sendable {
     /// for one in the moment in which its request went out.
     private func exchange(_ message: [UInt8], timeout: Duration) async throws(ClientError) -> [UInt8] {
         var attempts = 1
+        var deadline = ContinuousClock.now + timeout
         while true {
-            let begin = ContinuousClock.now
             do {
-                return try await connections.exchange(message, timeout: timeout)
+                return try await connections.exchange(message, timeout: deadline - .now)
             } catch {
-                let stoodStill = error == .timedOut && .now - begin > timeout + Self.standstill
-                guard error == .connectionReset || stoodStill, attempts < Self.mostAttempts else {
+                let stoodStill = error == .timedOut && .now > deadline + Self.standstill
+                // The time-out is of all attempts together, and begins anew only if nobody was there to see the reply.
+                if stoodStill { deadline = .now + timeout }
+                guard error == .connectionReset && .now < deadline || stoodStill, attempts < Self.mostAttempts else {
                     throw ClientError(error, controlURL)
                 }
                 // The first time at once: a server that has restarted is there again.

@@ -30,7 +30,8 @@ final class ConnectionPool: Sendable {
     private static let longestRest = Duration.seconds(30)
     /// The first time-out for the first word on a new connection; each further one is twice as long.
     private static let firstProof = Duration.milliseconds(500)
-    private static let pause = Duration.milliseconds(20)
+    /// Between two dials of a server that has closed the connection; each further one is twice as long.
+    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(320))
     private static let hello = Frame(
         type: UInt16(FermataFrameType.hello.rawValue),
         body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
@@ -66,6 +67,7 @@ final class ConnectionPool: Sendable {
     /// who gets no reply soon dials anew.
     private func connected(until deadline: ContinuousClock.Instant) async throws(NNGError) -> RequestSocket {
         var patience = Self.firstProof
+        var pause = Self.pauses.first
         while true {
             let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength)
             let left = deadline - .now
@@ -74,9 +76,10 @@ final class ConnectionPool: Sendable {
                 return socket
             } catch {
                 giveUp(socket)
-                if error == .connectionReset, left > Self.pause {
+                if error == .connectionReset, left > pause {
                     // A server that is short of connections has closed this one before its first word was read.
-                    try? await Task.sleep(for: Self.pause)
+                    try? await Task.sleep(for: pause)
+                    pause = min(pause * 2, Self.pauses.longest)
                     continue
                 }
                 guard error == .timedOut, patience < left else { throw error }

@@ -42,7 +42,7 @@ extension Decision {
                 }))
     }
 
-    mutating func answer(_ answer: AskAnswer) throws(Refusal) {
+    mutating func answer(_ answer: AskAnswer, _ context: Context) throws(Refusal) {
         let ask = try openAsk(of: answer)
         if let deadline = ask.deadline, deadline <= context.now - context.patience {
             throw Refusal(.expired, "the deadline of ask \(ask.number) has passed")
@@ -51,7 +51,7 @@ extension Decision {
         case .question: try answerQuestion(ask, answer)
         case .approval: try answerApproval(ask, answer)
         case .outcome: try answerOutcome(ask, answer)
-        case .budget, .stuck: try answerAboutTheTurn(ask, answer)
+        case .budget, .stuck: try answerAboutTheTurn(ask, answer, context)
         case .unspecified, .UNRECOGNIZED:
             throw Refusal(.unsupported, "this server does not know the kind of ask \(ask.number)")
         }
@@ -153,7 +153,7 @@ extension Decision {
     ) throws(Refusal) -> FermataRule {
         guard verdict != .edit else { throw invalid("an edit cannot be made sticky", ask) }
         let tool = run.tools.first { $0.name == ask.opened.tool }
-        if let problem = when.problems.first ?? tool.flatMap(when.idle) { throw invalid("sticky.\(problem)", ask) }
+        if let problem = when.problems.first ?? tool.flatMap(when.unreachable) { throw invalid("sticky.\(problem)", ask) }
         guard (run.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
             throw invalid("the policy has 100 rules for the tool already: set one anew", ask)
         }
@@ -178,13 +178,16 @@ extension Decision {
         }
     }
 
-    private mutating func answerAboutTheTurn(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
+    private mutating func answerAboutTheTurn(
+        _ ask: Run.OpenAsk, _ answer: AskAnswer, _ context: Context
+    ) throws(Refusal) {
         try require(
             answer, answer.verdict,
             in: ask.kind == .budget ? [.raise, .endTurn] : [.guide, .goOn, .endTurn], to: ask)
         if answer.verdict == .guide, answer.text.isEmpty { throw invalid("GUIDE needs a message as text", ask) }
         if answer.verdict == .raise, answer.limits != .init() {
             if let problem = answer.limits.problems.first { throw invalid("limits.\(problem)", ask) }
+            try check(answer.limits, of: run.model, field: "limits.max_cost_nano_usd", context)
             var raised = run
             raised.limits = answer.limits.over(run.limits)
             guard !raised.costIsUntold else {

@@ -15,7 +15,7 @@ extension Decision {
         case .interrupt(let terms): try interrupt(terms, context)
         case .resume(let terms): try resume(terms, context)
         case .stop: stop(context)
-        case .answer(let answer): try self.answer(answer)
+        case .answer(let answer): try self.answer(answer, context)
         case .decideCall(let decision): try decideCall(decision)
         case .setPolicy(let policy): try setPolicy(policy, context)
         case .setLimits(let limits): try setLimits(limits, context)
@@ -24,7 +24,7 @@ extension Decision {
         case .completeCall(let call, let attempt, let worker, let result):
             try completeCall(call, attempt, worker, result)
         case .fork(let forked, let terms): try fork(forked, terms)
-        case .import(let imported, let start, let answer): try arrive(imported, start: start, answer)
+        case .import(let imported, let start, let answer): try arrive(imported, start: start, answer, context)
         }
     }
 
@@ -80,6 +80,10 @@ extension Decision {
         if let resumeAt = terms.resumeAt, resumeAt <= context.now + context.lead {
             throw Refusal(.invalidArgument, "resume_at is not in the future", details: ["field": "resume_at"])
         }
+        if let resumeAt = terms.resumeAt, resumeAt > Run.latestTime {
+            throw Refusal(
+                .invalidArgument, "resume_at is later than the year 2255; 0 is never", details: ["field": "resume_at"])
+        }
         emit(
             .held(
                 .with {
@@ -122,7 +126,7 @@ extension Decision {
 
     private mutating func setPolicy(_ policy: FermataPolicy, _ context: Context) throws(Refusal) {
         try refuse("set policy", in: .stopped)
-        if let problem = policy.idle(tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy) {
+        if let problem = policy.unreachable(tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy) {
             throw Refusal(problem.inside("policy"))
         }
         if policy != run.policy { emit(.policySet(.with { $0.policy = policy }), isCommanded: true) }
@@ -139,7 +143,7 @@ extension Decision {
     }
 
     /// - Throws: INVALID_ARGUMENT if there is a limit on the cost, and what the model costs is not known here.
-    private func check(_ limits: FermataLimits, of model: String, field: String, _ context: Context) throws(Refusal) {
+    func check(_ limits: FermataLimits, of model: String, field: String, _ context: Context) throws(Refusal) {
         if limits.hasMaxCostNanoUsd, context.surroundings?.hasPrice(model) == false { throw Refusal.noPrice(of: model, field: field) }
     }
 

@@ -32,7 +32,9 @@ extension Decision {
     }
 
     /// The run's events came from a checkpoint: it goes on here. What was in flight there is unknown here.
-    mutating func arrive(_ imported: FermataImported, start: Bool, _ answer: AskAnswer?) throws(Refusal) {
+    mutating func arrive(
+        _ imported: FermataImported, start: Bool, _ answer: AskAnswer?, _ context: Context
+    ) throws(Refusal) {
         guard run.isWhole else {
             throw Refusal(.brokenJournal, "after event \(run.seq) a call waits for an ask that is not open")
         }
@@ -55,7 +57,7 @@ extension Decision {
                 if let call = run.call(number) { endUnknown(call) }
             }
         }
-        if let answer { try self.answer(answer) }
+        if let answer { try self.answer(answer, context) }
     }
 
     private mutating func hold(_ cause: FermataHoldCause, unless isToStart: Bool) {

@@ -64,9 +64,7 @@ extension FermataToolPolicy {
     }
 
     /// Whether people may ever be asked: also where a condition cannot be evaluated.
-    private var mayAsk: Bool {
-        tool == Run.askHuman || gate == .ask || rules.contains { $0.gate == .ask || !$0.when.isEmpty }
-    }
+    var mayAsk: Bool { tool == Run.askHuman || gate == .ask || rules.contains { $0.gate == .ask || !$0.when.isEmpty } }
 
     public var problems: [FieldProblem] {
         var problems: [FieldProblem] = []
@@ -74,11 +72,6 @@ extension FermataToolPolicy {
             problems.append(FieldProblem(field: "tool", rule: "must be a tool's name"))
         }
         if rules.count > 100 { problems.append(FieldProblem(field: "rules", rule: "must be at most 100")) }
-        if deadlineMs > 0, !mayAsk {
-            problems.append(
-                FieldProblem(
-                    field: "deadline_ms", rule: "is how long people are asked for, and no gate here is ASK; it limits no call"))
-        }
         for (index, rule) in rules.enumerated() {
             if rule.gate == .unspecified {
                 problems.append(FieldProblem(field: "rules[\(index)].gate", rule: "must be ALLOW, ASK or DENY"))

@@ -22,7 +22,11 @@ extension Run {
     }
 
     /// Up to the year 2255: sums with durations stay far from where numbers end.
-    private static func isTime(_ time: some BinaryInteger) -> Bool { (0...1 << 53).contains(time) }
+    private static func isTime(_ time: some BinaryInteger) -> Bool { (0...latestTime).contains(Int64(clamping: time)) }
+
+    /// No time is later than this, µs since 1970: in the year 2255. All numbers of JSON up to here are exact, and sums of
+    /// such times are far from where numbers end.
+    public static let latestTime: Int64 = 1 << 53
 
     private func problem(with kind: FermataEvent.OneOf_Kind) -> String? {
         switch kind {

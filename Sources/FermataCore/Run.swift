@@ -166,7 +166,7 @@ public struct Run: Sendable, Equatable {
         var call: UInt32 { opened.call }
         var kind: FermataAskKind { opened.kind }
         /// µs of the steady clock; nil: none.
-        var deadline: Int64? { opened.deadlineAt > 0 ? opened.deadlineAt &- lead : nil }
+        var deadline: Int64? { opened.deadlineAt > 0 ? min(opened.deadlineAt, Run.latestTime) &- lead : nil }
     }
 
     struct QueuedMessage: Sendable, Equatable {
@@ -243,7 +243,7 @@ extension Run {
     }
 
     /// When the hold lifts itself, µs of the steady clock; nil: never.
-    var holdEnd: Int64? { hold.flatMap { $0.resumeAt > 0 ? $0.resumeAt &- holdLead : nil } }
+    var holdEnd: Int64? { hold.flatMap { $0.resumeAt > 0 ? min($0.resumeAt, Run.latestTime) &- holdLead : nil } }
 
     /// While it waits between two attempts of a model call, µs of the steady clock.
     var nextAttemptAt: Int64? { if case .waiting(let until) = modelCall { until } else { nil } }

@@ -149,6 +149,8 @@ private struct WireReader {
         case 2:
             guard let length = varint(), let content = take(length) else { return nil }
             return Field(number: number, content: content)
+        // The begin and the end of a group, which no request has: what is in between counts as the message's own.
+        case 3, 4: return Field(number: number, content: nil)
         case 5: return take(4) == nil ? nil : Field(number: number, content: nil)
         default: return nil
         }

@@ -1,3 +1,4 @@
+internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import OpenSSL
@@ -23,7 +24,9 @@ final class AccessTokens: Sendable {
 
         init(_ row: TokenRow) {
             self.row = row
-            end = row.expiresAt.map { Clock.steady + min($0 - Clock.now, $0 - row.createdAt) }
+            // Older servers took any number for a time.
+            let createdAt = min(max(0, row.createdAt), Run.latestTime)
+            end = row.expiresAt.map { Clock.steady + min(max(0, $0), Run.latestTime) - max(Clock.now, createdAt) }
         }
 
         init(_ row: TokenRow, end: Int64?) {

@@ -52,6 +52,9 @@ extension Control {
         guard create.expiresAt == 0 || create.expiresAt > now else {
             return refuse(create, refusal("expires_at", "is not in the future"), complete)
         }
+        guard create.expiresAt <= Run.latestTime else {
+            return refuse(create, refusal("expires_at", "is later than the year 2255; 0 is never"), complete)
+        }
         let id = RunID(microseconds: now, random: UInt64.random(in: 0...UInt64.max))
         let row = TokenRow(
             id: id.description, name: create.name, scope: Int32(create.scope.rawValue),

@@ -25,7 +25,7 @@ extension LaunchCheck {
                     .invalidArgument, "\(field).parameters is not a schema: \(error.code.rawValue)",
                     details: ["field": "\(field).parameters"])
             }
-            if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.idle(for: spec) {
+            if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.unreachable(for: spec) {
                 // As the conditions of a policy's rule are told of, whose field is `when`.
                 throw Refusal(
                     FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(field))
@@ -90,7 +90,7 @@ extension LaunchCheck {
         but other: FermataPolicy = .init()
     ) throws(Refusal) {
         let old = FermataPolicy.with { $0.tools = policy.tools.filter { other.of($0.tool) != nil } }
-        guard let problem = policy.idle(tools: known, others: registered.others, old: old) else { return }
+        guard let problem = policy.unreachable(tools: known, others: registered.others, old: old) else { return }
         throw Refusal(problem.inside(field))
     }
 

@@ -12,6 +12,8 @@ struct Leases {
         let length: Int64
         /// By how much its end may be moved before it is extended: a loop that is late in every turn must end it, too.
         var spare: Int64
+        /// How often it may begin anew before it is extended, for the same reason.
+        var renewals = 3
     }
 
     private var leases: [RunID: [Effect: Lease]] = [:]
@@ -31,14 +33,18 @@ struct Leases {
         nextEnd = min(nextEnd ?? lease.end, lease.end)
     }
 
-    /// Begins all of them anew: whoever extended one meanwhile was not heard.
+    /// Begins all of them anew, a few times each: whoever extended one meanwhile was not heard.
     mutating func beginAnew(now: Int64) {
         nextEnd = nil
         for (run, effects) in leases {
             for (effect, lease) in effects {
-                let end = now + lease.length
-                leases[run]?[effect]?.end = end
-                nextEnd = min(nextEnd ?? end, end)
+                var lease = lease
+                if lease.renewals > 0 {
+                    lease.renewals -= 1
+                    lease.end = now + lease.length
+                    leases[run]?[effect] = lease
+                }
+                nextEnd = min(nextEnd ?? lease.end, lease.end)
             }
         }
     }

@@ -14,6 +14,8 @@ final class LogKeeper: Sendable {
     private let wakeUps = Inbox<Bool>()
     private let limit = Atomic<Int>(64 << 20)
     private let store: String
+    /// True once the store is to be left as it is.
+    private let isStopped = Mutex(false)
 
     /// Bytes of the log from which on the loop itself moves it: the keeper was not quick enough.
     var longestLog: Int { limit.load(ordering: .relaxed) }
@@ -23,6 +25,9 @@ final class LogKeeper: Sendable {
         updateLimit()
         startThread("fermata-wal") { [self] in keep(journal, logger) }
     }
+
+    /// Leaves the store to whoever ends it, at once or when what goes on is done.
+    func stop() { isStopped.withLock { $0 = true } }
 
     /// The log has this many bytes after a commit.
     func logHas(_ bytes: Int) {
@@ -34,19 +39,24 @@ final class LogKeeper: Sendable {
         var isFailing = false
         while true {
             _ = wakeUps.take(until: Clock.monotonic + 2_000_000, atMost: .max)
-            do {
-                if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
-                _ = try checkpointer!.checkpoint()
-                isFailing = false
-            } catch {
-                // Nothing is lost: the log grows until there is room again.
-                if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
-                isFailing = true
-                checkpointer = nil
+            let goesOn = isStopped.withLock { isStopped in
+                guard !isStopped else { return false }
+                do {
+                    if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
+                    _ = try checkpointer!.checkpoint()
+                    isFailing = false
+                } catch {
+                    // Nothing is lost: the log grows until there is room again.
+                    if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
+                    isFailing = true
+                    checkpointer = nil
+                }
+                updateLimit()
+                // Where the disk is small the log can be at its limit before the next look.
+                checkpointer?.keepReserve(longestLog < 16 << 20 ? longestLog : logBytes)
+                return true
             }
-            updateLimit()
-            // Where the disk is small the log can be at its limit before the next look.
-            checkpointer?.keepReserve(longestLog < 16 << 20 ? longestLog : logBytes)
+            guard goesOn else { return }
             // Not again at once, whatever the commits say meanwhile: each time costs two syncs.
             usleep(50_000)
         }
@@ -55,11 +65,9 @@ final class LogKeeper: Sendable {
     private var logBytes: Int { size(of: store + "-wal") }
 
     private func updateLimit() {
-        var disk = statvfs()
-        guard statvfs(store, &disk) == 0 else { return }
+        guard let free = freeSpace(at: store) else { return }
         // What the log and its reserve have taken is theirs.
-        let room = Int(clamping: UInt64(disk.f_bavail) * UInt64(disk.f_frsize)) / 8
-            + (logBytes + size(of: store + ".reserve")) / 8
+        let room = free / 8 + (logBytes + size(of: store + ".reserve")) / 8
         limit.store(min(max(room, 1 << 20), 64 << 20), ordering: .relaxed)
     }
 

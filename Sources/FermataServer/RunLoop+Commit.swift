@@ -169,6 +169,7 @@ extension RunLoop {
 
     /// The last thing that is done to the store: its file alone is the store from here on.
     func endStore() {
+        log.stop()
         do { try writer.end() } catch {
             logger.error("the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
         }

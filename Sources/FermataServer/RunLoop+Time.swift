@@ -1,6 +1,5 @@
 internal import FermataCore
 internal import Logging
-internal import Threads
 
 /// When the loop turns without an input, and what it does then.
 extension RunLoop {
@@ -8,7 +7,8 @@ extension RunLoop {
         let monotonic = Clock.monotonic
         var deadline = nextTick
         if ending == nil, let first = due.values.min() {
-            deadline = min(deadline, max(hearsUntil, monotonic + max(0, first - Clock.steady)))
+            let steady = Clock.steady
+            deadline = min(deadline, max(hearing.until, monotonic + (first > steady ? first - steady : 0)))
         }
         for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd] {
             if let first { deadline = min(deadline, first) }
@@ -20,7 +20,7 @@ extension RunLoop {
     func handleTime() {
         let now = turn.steady
         let monotonic = turn.monotonic
-        let isHearing = monotonic < hearsUntil
+        let isHearing = monotonic < hearing.until
         if ending == nil, !isHearing {
             for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
         }
@@ -53,23 +53,19 @@ extension RunLoop {
 
     /// Whoever was not heard because nobody listened is not judged by it: leases begin anew, and times of runs are told
     /// when what waits in the sockets has had time to come in. Nor is anybody by a turn that is only late, which may be
-    /// the end of a stop in the loop's sleep; but a loop that is late in every turn tells the time all the same.
+    /// the end of a stop in the loop's sleep.
     func noteStandstill() {
         let now = turn.monotonic
-        let lost = standstill.look(now: now)
-        guard lost > 0 else { return }
-        let isLong = lost >= Configuration.standstill
-        if lost >= 1_000_000 { logger.warning("the service stood still", metadata: ["ms": "\(lost / 1000)"]) }
-        if isLong {
+        guard let standstill = hearing.woke(now: now) else { return }
+        if standstill.lost >= 1_000_000 {
+            logger.warning("the service stood still", metadata: ["ms": "\(standstill.lost / 1000)"])
+        }
+        if standstill.isLong {
             leases.beginAnew(now: now)
             offers.beginAnew(now: now)
-            ending?.deadline += lost
+            ending?.deadline += standstill.lost
         } else {
             leases.hear(until: now + Configuration.standstill)
         }
-        guard isLong || now - wasLateAt > 1_000_000 else { return }
-        wasLateAt = now
-        stoodStill = hearsUntil > now ? stoodStill + lost : lost
-        hearsUntil = now + (isLong ? Configuration.hearing : Configuration.shortHearing)
     }
 }

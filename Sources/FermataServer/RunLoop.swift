@@ -95,17 +95,10 @@ final class RunLoop: @unchecked Sendable {
     var nextTick: Int64 = 0
     /// `nextOffset` when the clock's file was written.
     var offsetAtTick: UInt64 = 0
-    var standstill = Standstill(tolerance: Configuration.lateness, now: Clock.monotonic)
+    var hearing = Hearing(now: Clock.monotonic)
     /// When the turn began. All that is judged in a turn is judged by this: the time of a stop in its midst is seen by the
     /// next turn, which knows how long the stop was.
     var turn = Moment()
-    /// Until then what was sent while the loop stood still is on its way here, and no time of a run's is told, µs of the
-    /// monotonic clock.
-    var hearsUntil: Int64 = 0
-    /// For how long it stood still.
-    var stoodStill: Int64 = 0
-    /// When it was late last, µs of the monotonic clock.
-    var wasLateAt: Int64 = 0
     var ending: (deadline: Int64, done: @Sendable () -> Void)?
     /// How often the loop has turned; read by other threads.
     let turns = Atomic<UInt64>(0)
@@ -144,10 +137,9 @@ final class RunLoop: @unchecked Sendable {
     private func main() {
         while true {
             let deadline = nextDeadline()
-            standstill.sleeps(until: deadline, now: Clock.monotonic)
+            hearing.sleeps(until: deadline, now: Clock.monotonic)
             let items = inbox.take(until: deadline, atMost: Configuration.batchLimit)
             turn = Moment()
-            standstill.woke(now: turn.monotonic)
             noteStandstill()
             lookAtClock()
             lookUpRequests(of: items)
@@ -297,7 +289,7 @@ final class RunLoop: @unchecked Sendable {
         let before = resident.current
         var context = Context(
             now: turn.steady, lead: Clock.lead, mayStart: ending == nil,
-            patience: turn.monotonic < hearsUntil ? stoodStill : 0,
+            patience: hearing.patience(now: turn.monotonic),
             textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
             outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
         context.surroundings = self

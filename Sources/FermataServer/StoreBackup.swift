@@ -22,7 +22,7 @@ public enum StoreBackup {
     ) throws -> StoreReport {
         let inspection = try StoreInspection(path: store)
         if !replaces, access(file, F_OK) == 0 { throw Failure("\(file): there is a file already") }
-        try checkThatIsNotTheStore(file, store)
+        try checkThatIsNotTheStore(file, inspection.path)
         let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
         let name = file.split(separator: "/").last.map(String.init) ?? ""
         // mkstemp makes it for its owner only.

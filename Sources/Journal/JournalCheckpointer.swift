@@ -17,10 +17,10 @@ public final class JournalCheckpointer: JournalCheckpointing {
     }
 
     public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
-        // What was committed before it is synced with it.
         let point = journal.mark.point
         let checkpoint = try database.journalCheckpoint(path: journal.path)
-        if checkpoint != nil { journal.mark.isOnDisk(point) }
+        // Only then all that was committed before is surely synced: a log that a reader holds is not.
+        if checkpoint?.isComplete == true { journal.mark.isOnDisk(point) }
         return checkpoint
     }
 

@@ -47,7 +47,7 @@ public final class SQLiteJournal: Journal {
             try database.pragma("synchronous = NORMAL")
             try database.execute("UPDATE store SET in_use = 1")
             _ = try database.passiveCheckpoint()
-        } catch where error.code == .full {
+        } catch where CommitFailure(path: path).journalError(error, duringCommit: false).code == .storeFull {
             // A full disk does not keep a server from starting, which is needed to read and to export.
         }
         return mark
@@ -163,16 +163,20 @@ public enum StoreFile {
         return try resolve(path)
     }
 
+    /// Refuses a file that was emptied, of which its log or its mark tell.
+    static func refuseIfEmptied(_ path: String) throws(JournalError) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_size == 0 { try checkThatNothingIsLeft(of: path) }
+    }
+
     /// The absolute path without symbolic links of a store's file, which is there.
     static func resolve(_ path: String) throws(JournalError) -> String {
         func failure(_ code: JournalError.Code, _ message: String) -> JournalError {
             JournalError(code: code, path: path, message: message)
         }
-        guard let resolved = realpath(path, nil) else {
+        guard let absolute = realPath(path) else {
             throw failure(.notWritable, "the store cannot be opened: \(String(cString: strerror(errno)))")
         }
-        defer { free(resolved) }
-        let absolute = String(cString: resolved)
         guard access(absolute, R_OK | W_OK) == 0 else {
             throw failure(.notWritable, "the store cannot be read and written: \(String(cString: strerror(errno)))")
         }
@@ -184,7 +188,16 @@ public enum StoreFile {
         return absolute
     }
 
+    /// The files beside the store are found by this path only. nil, with `errno`: there is none.
+    static func realPath(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     /// A store that was there leaves its log and its mark behind when its file goes: that is no place for a new one.
+    ///
+    /// To be asked of an empty file before anything is connected to it: SQLite removes the log that is beside one.
     private static func checkThatNothingIsLeft(of path: String) throws(JournalError) {
         var status = stat()
         let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0

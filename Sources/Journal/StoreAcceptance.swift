@@ -10,6 +10,7 @@ public enum StoreAcceptance {
     ///   elsewhere than `offset`.
     public static func accept(store path: String, endingAt offset: UInt64) throws(JournalError) -> UInt64? {
         let path = try StoreFile.resolve(path)
+        try StoreFile.refuseIfEmptied(path)
         let lock = try StoreLock(store: path)
         return try journalErrors(path) {
             let known = StoreMark.read(ofStore: path)
@@ -20,7 +21,7 @@ public enum StoreAcceptance {
             guard end.offset == offset else {
                 throw JournalError(
                     code: .behindMark, path: path,
-                    message: "the store ends at event \(end.offset), not at \(offset): nothing was changed")
+                    message: "the store ends at event \(end.offset), not at \(offset): nothing was accepted")
             }
             // The log is moved, so that what is accepted is in the file itself.
             try database.truncatingCheckpoint()

@@ -69,7 +69,7 @@ struct StoreCheck {
                 """)
             guard try tail.step() else { return StoreMark.Point() }
             let offset = tail.int64(at: 0)
-            guard tail.int64(at: 1) == offset, tail.int64(at: 2) == tail.int64(at: 3) else {
+            guard offset > 0, tail.int64(at: 1) == offset, tail.int64(at: 2) == tail.int64(at: 3) else {
                 throw failure(
                     .corrupt,
                     "the store is damaged: the last event (offset \(offset)) does not fit its run\(integrityHint())")

@@ -18,14 +18,15 @@ public struct StoreGlance: Sendable {
     /// - Parameter path: of the store's file, which must exist.
     /// - Throws: `JournalError`: it cannot be read, is damaged, or is no store.
     public init(path: String) throws(JournalError) {
+        let path = StoreFile.realPath(path) ?? path
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw JournalError(code: .unreadable, path: path, message: String(cString: strerror(errno)))
         }
+        try StoreFile.refuseIfEmptied(path)
         bytes = UInt64(status.st_size)
         logBytes = stat(path + "-wal", &status) == 0 ? UInt64(status.st_size) : 0
-        var fileSystem = statvfs()
-        freeBytes = statvfs(path, &fileSystem) == 0 ? UInt64(fileSystem.f_bavail) * UInt64(fileSystem.f_frsize) : 0
+        freeBytes = UInt64(freeSpace(at: path) ?? 0)
         supportedSchema = Int(StoreSchema.version)
         do {
             let database = try StoreConnection.reader(path: path)

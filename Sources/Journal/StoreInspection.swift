@@ -8,6 +8,7 @@ internal import SQLite
 ///
 /// Threads: used by one at a time. Ownership: closes itself.
 public final class StoreInspection {
+    /// Of its file, absolute and without symbolic links.
     public let path: String
     /// Of the store's tables. A store of an older version has no rows of what came later.
     public let schema: Int64
@@ -18,6 +19,7 @@ public final class StoreInspection {
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`.
     public init(path: String) throws(JournalError) {
+        let path = StoreFile.realPath(path) ?? path
         self.path = path
         mark = StoreMark.read(ofStore: path)
         var status = stat()
@@ -29,6 +31,7 @@ public final class StoreInspection {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw JournalError(code: .notAFile, path: path, message: "the store must be a file, and this is none")
         }
+        try StoreFile.refuseIfEmptied(path)
         do {
             database = try Database(
                 path: path, access: .readOnly, busyTimeout: StoreConnection.busyTimeout, pages: .sealed)

@@ -37,6 +37,8 @@ final class StoreMark: Sendable {
     let path: String
     private let descriptor: Int32
     private let state: Mutex<Content>
+    /// What the file says on the disk.
+    private let synced: Mutex<Point?>
     /// Whether each commit is on the disk when it returns.
     private let isDurable: Bool
 
@@ -74,6 +76,8 @@ final class StoreMark: Sendable {
                 code: .notWritable, path: path, message: "the store's mark \(self.path) cannot be made: \(cause)")
         }
         isDurable = durability == .full
+        // One that said so before is on the disk already.
+        synced = Mutex(known?.store == id ? known?.durable : nil)
         state = Mutex(
             Content(
                 store: id, committed: point, durable: point, boot: Boot.id ?? .least,
@@ -85,8 +89,7 @@ final class StoreMark: Sendable {
                 code: error == ENOSPC || error == EDQUOT ? .storeFull : .notWritable, path: path,
                 message: "the store's mark \(self.path) cannot be written: \(String(cString: strerror(error)))")
         }
-        // One that said so before is on the disk already.
-        if known?.store != id || known?.durable != point { sync() }
+        sync(point)
     }
 
     deinit { close(descriptor) }
@@ -115,10 +118,16 @@ final class StoreMark: Sendable {
                 _ = write(content)
             }
         }
-        sync()
+        sync(point)
     }
 
-    private func sync() { _ = fdatasync(descriptor) }
+    /// Only what is news to the disk: a sync makes it write even if nothing has changed.
+    private func sync(_ point: Point) {
+        synced.withLock { synced in
+            guard synced != point, fdatasync(descriptor) == 0 else { return }
+            synced = point
+        }
+    }
 
     private func write(_ content: Content) -> Bool {
         let bytes = content.bytes

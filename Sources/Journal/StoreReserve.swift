@@ -1,3 +1,4 @@
+internal import CStoreSeals
 internal import Glibc
 internal import Synchronization
 
@@ -9,24 +10,31 @@ internal import Synchronization
 ///
 /// Threads: any.
 final class StoreReserve: Sendable {
+    private let store: String
     private let path: String
     private let size = Mutex<off_t>(-1)
 
-    init(ofStore store: String) { path = store + ".reserve" }
+    init(ofStore store: String) {
+        self.store = store
+        path = store + ".reserve"
+    }
 
     /// Makes the file this large, in steps of 256 KiB, and smaller only if it is larger by far. What the disk has no room
-    /// for stays as it is.
+    /// for stays as it is; so does a file system that cannot keep room.
     func keep(_ bytes: Int) {
         let step = 256 << 10
         let wanted = off_t((bytes + step - 1) / step * step)
         size.withLock { size in
             guard size < wanted || size > 4 * wanted else { return }
+            // While it is made, others find no less than what it takes.
+            let more = Int(wanted - max(0, size))
+            guard more <= 0 || (freeSpace(at: store) ?? .max) / 2 >= more else { return }
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { return }
             defer { close(descriptor) }
             if size > wanted || size < 0 { _ = ftruncate(descriptor, wanted) }
             // A part of it is worth nothing, and would take the room of what is to be written.
-            if posix_fallocate(descriptor, 0, wanted) != 0 {
+            if store_reserve_room(descriptor, Int64(wanted)) != 0 {
                 _ = ftruncate(descriptor, max(0, size))
                 return
             }

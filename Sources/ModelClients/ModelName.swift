@@ -21,12 +21,14 @@ public enum ModelTarget: Sendable, Equatable {
         }
     }
 
-    /// The password of a URL that has one, and user and password together as HTTP's Basic authentication sends them.
+    /// What of a URL's user and password is secret, and both together as HTTP's Basic authentication sends them. A user
+    /// without a password is a key.
     static func credentials(of url: String) -> [String] {
         guard let (text, _) = divided(url) else { return [] }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(decoded)
-        guard parts.count == 2 else { return [] }
-        return [String(decoding: parts[1], as: UTF8.self), Data(parts[0] + [58] + parts[1]).base64EncodedString()]
+        let (user, password) = (parts[0], parts.count == 2 ? parts[1] : [])
+        let secret = String(decoding: password.isEmpty ? user : password, as: UTF8.self)
+        return [secret, Data(user + [58] + password).base64EncodedString()]
     }
 
     /// With its percent-encoded bytes as they are meant.
@@ -46,11 +48,11 @@ public enum ModelTarget: Sendable, Equatable {
 
     /// The user and password of a URL that has them, and the URL without them.
     private static func divided(_ url: String) -> (credentials: Substring, url: String)? {
-        let parts = url.split(separator: "://", maxSplits: 1)
-        guard parts.count == 2, let at = parts[1].prefix(while: { $0 != "/" && $0 != "?" }).lastIndex(of: "@") else {
-            return nil
-        }
-        return (parts[1][..<at], parts[0] + "://" + url[url.index(after: at)...])
+        guard let scheme = url.firstRange(of: ":/") else { return nil }
+        // Some that read URLs take more or fewer slashes than two.
+        let rest = url[scheme.upperBound...].drop { $0 == "/" || $0 == "\\" }
+        guard let at = rest.prefix(while: { $0 != "/" && $0 != "?" && $0 != "#" }).lastIndex(of: "@") else { return nil }
+        return (rest[..<at], String(url[..<rest.startIndex]) + rest[rest.index(after: at)...])
     }
 }
 

@@ -22,6 +22,8 @@ struct Orphans {
         var left = 0
         /// Children of which nobody knows whose they are.
         var unknown: [pid_t] = []
+        /// It could not be seen which children there are: no descriptor was left for it.
+        var isBlind = false
     }
 
     /// Begins the mark of every command of this process: `FERMATA_COMMAND=` and a number that no other process has.
@@ -32,6 +34,8 @@ struct Orphans {
     private let prefix: String
     /// Children that were there before: their numbers, and when they began.
     private let others: [pid_t: UInt64]
+    /// There were some, and it could not be seen which.
+    private let othersAreUnknown: Bool
     /// Whether this process itself may get no privileges, and so nothing can be told by it.
     private let isRestricted: Bool
 
@@ -44,7 +48,8 @@ struct Orphans {
         prefix = String(UInt64.random(in: .min ... .max), radix: 16)
         // Most have none at their start, and a look at all processes takes 1.3 ms beside 60 others.
         let others = cprocess_has_children() != 0 ? Child.all() : []
-        self.others = Dictionary(uniqueKeysWithValues: others.map { ($0.number, $0.began) })
+        othersAreUnknown = others == nil
+        self.others = Dictionary(uniqueKeysWithValues: (others ?? []).map { ($0.number, $0.began) })
         isRestricted = Child.hasNoNewPrivileges(getpid()) ?? true
     }
 
@@ -56,7 +61,11 @@ struct Orphans {
     /// - Parameter supervisors: of commands that have them still.
     func kill(except supervisors: Set<pid_t>) -> Look {
         var look = Look()
-        for child in Child.all() where !supervisors.contains(child.number) && others[child.number] != child.began {
+        guard let children = Child.all() else {
+            look.isBlind = true
+            return look
+        }
+        for child in children where !supervisors.contains(child.number) && others[child.number] != child.began {
             if child.hasEnded {
                 // Whoever it was: nobody else in this process waits for it.
                 if waitpid(child.number, nil, WNOHANG) == 0 { look.left += 1 }
@@ -76,7 +85,7 @@ struct Orphans {
     /// Nil: nobody knows.
     private func isOfCommand(_ child: Child) -> Bool? {
         if child.isMarked("\(Orphans.variable)=\(prefix)-") { return true }
-        if !isFirst, others.isEmpty { return true }
+        if !isFirst, others.isEmpty, !othersAreUnknown { return true }
         if !isRestricted, Child.hasNoNewPrivileges(child.number) == false { return false }
         return nil
     }
@@ -100,9 +109,9 @@ private struct Child {
     /// In clock ticks since the machine was started: with the number it names a process for ever.
     let began: UInt64
 
-    /// A process that forks while this looks is seen itself, so an empty list is the truth.
-    static func all() -> [Child] {
-        guard let directory = opendir("/proc") else { return [] }
+    /// A process that forks while this looks is seen itself, so an empty list is the truth. Nil: they cannot be seen.
+    static func all() -> [Child]? {
+        guard let directory = opendir("/proc") else { return nil }
         defer { closedir(directory) }
         let parent = getpid()
         var children: [Child] = []
@@ -110,10 +119,13 @@ private struct Child {
             let number = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { pid_t(strtol($0, nil, 10)) }
             }
-            guard number > 0, let bytes = read("/proc/\(number)/stat", atMost: 1024),
-                let child = Child(number, bytes, childOf: parent)
-            else { continue }
-            children.append(child)
+            guard number > 0 else { continue }
+            guard let bytes = read("/proc/\(number)/stat", atMost: 1024) else {
+                // It is gone, or another user's that hides it: no child of ours is.
+                if [EMFILE, ENFILE, ENOMEM].contains(errno) { return nil }
+                continue
+            }
+            if let child = Child(number, bytes, childOf: parent) { children.append(child) }
         }
         return children
     }

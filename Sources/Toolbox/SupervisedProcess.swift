@@ -119,7 +119,7 @@ struct SupervisedProcess {
         if look.left > 0 { foundOrphans = true }
         unknown = look.unknown
         // In the moment of its end a process has no mark any more: what is unknown is looked at again.
-        guard look.left > 0 || !unknown.isEmpty && looks < 50 else { return true }
+        guard look.left > 0 || look.isBlind || !unknown.isEmpty && looks < 50 else { return true }
         nextLook = now + .milliseconds(looks < 64 ? 1 : looks < 256 ? 10 : 100)
         return false
     }

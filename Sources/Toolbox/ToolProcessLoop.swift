@@ -105,9 +105,9 @@ final class ToolProcessLoop: Sendable {
         var isClosed = false
         var nextReap = MonotonicTime.now
 
-        /// Every process of every supervisor that is not known to have ended.
-        var supervisors: Set<pid_t> {
-            Set(processes.values.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
+        /// Every process of every supervisor that is not known to have ended, but for one command's.
+        func supervisors(except number: UInt64? = nil) -> Set<pid_t> {
+            Set(processes.filter { $0.key != number }.values.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
         }
     }
 
@@ -252,8 +252,7 @@ final class ToolProcessLoop: Sendable {
         _ number: UInt64, _ orphans: Orphans, _ running: inout Running, _ now: MonotonicTime
     ) -> Bool {
         guard let process = running.processes[number] else { return true }
-        let others = running.processes.filter { $0.key != number }.values
-        let known = Set(others.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
+        let known = running.supervisors(except: number)
         // When the first process of a supervisor was killed, the second is a child of ours, and may need a moment to end.
         if let keeper = process.keeper, !known.contains(keeper), waitpid(keeper, nil, WNOHANG) == 0 {
             running.processes[number]!.lookAgain(at: now)
@@ -267,6 +266,6 @@ final class ToolProcessLoop: Sendable {
     private func reapOthers(_ running: inout Running, _ now: MonotonicTime) {
         guard let orphans, orphans.isFirst, running.nextReap <= now else { return }
         running.nextReap = now + .seconds(1)
-        orphans.reapOthers(except: running.supervisors)
+        orphans.reapOthers(except: running.supervisors())
     }
 }

@@ -26,7 +26,7 @@ struct AgentJudgement {
                 continue
             }
             let alone = FermataPolicy.with { $0.tools = [policy] }
-            guard let problem = alone.idle(tools: tools) else { continue }
+            guard let problem = alone.unreachable(tools: tools) else { continue }
             let key = problem.field.replacing("tools[0]", with: policy.tool, maxReplacements: 1)
             mistakes.append("policy.\(key): \(problem.rule)")
         }

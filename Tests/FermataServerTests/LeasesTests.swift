@@ -49,5 +49,14 @@ import Testing
         #expect(leases.count == 0 && leases.nextEnd == nil)
         leases.beginAnew(now: 2000)
         #expect(leases.nextEnd == nil)
+        // Of a worker that says nothing, however often the service stands still.
+        leases.give(effect, of: runs[0], for: 10, now: 2000)
+        for time in [2005, 2010, 2015, 2020] as [Int64] { leases.beginAnew(now: time) }
+        #expect(leases.endPassed(now: 2025).map(\.run) == [runs[0]])
+        leases.give(effect, of: runs[1], for: 10, now: 3000)
+        for time in [3005, 3010, 3015] as [Int64] { leases.beginAnew(now: time) }
+        leases.give(effect, of: runs[1], for: 10, now: 3020)
+        leases.beginAnew(now: 3029)
+        #expect(leases.nextEnd == 3039)
     }
 }

@@ -52,4 +52,8 @@ enum store_seals_file { STORE_SEALS_NONE = 0, STORE_SEALS_DATABASE = 1, STORE_SE
  * the log; both count from 1. */
 enum store_seals_file store_seals_last_damage(uint64_t *number);
 
+/* Gives an open file so many bytes of the disk. Never writes them itself, as posix_fallocate does where the file system
+ * has no call for it. 0, or the system's error. */
+int store_reserve_room(int descriptor, int64_t bytes);
+
 #endif

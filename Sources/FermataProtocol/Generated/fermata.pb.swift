@@ -1454,7 +1454,7 @@ public nonisolated struct FermataPause: Sendable {
   /// give a token that lifts this hold, once
   public var resumeToken: Bool = false
 
-  /// in place of resume_at: how long after the command it does; 0: see there
+  /// instead of resume_at: the hold lifts itself so many ms after the command; 0: not used
   public var resumeAfterMs: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1492,7 +1492,7 @@ public nonisolated struct FermataInterrupt: Sendable {
   /// give a token that lifts this hold, once
   public var resumeToken: Bool = false
 
-  /// in place of resume_at: how long after the command it does; 0: see there
+  /// instead of resume_at: the hold lifts itself so many ms after the command; 0: not used
   public var resumeAfterMs: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -11,7 +11,7 @@ enum LimitChecks {
         let text =
             stats.map { "the server has \($0.descriptors) of \(hard) open" }
             ?? "a server could have \(hard) (hard limit); it takes as many as it may"
-        // A client takes one, a model call one, a tool three.
+        // A client takes one, a model call four until it is connected and then one, a tool two to eight.
         let remedy = "raise LimitNOFILE= of the unit, or ulimit -Hn"
         if let stats, stats.descriptors * 10 > hard * 9 {
             return [.problem("descriptors", "\(text): nearly all", do: remedy)]

@@ -4,21 +4,26 @@ internal import SwiftProtobuf
 /// What of a policy can never act: a guard that cannot act is no guard, and whoever sets it is to hear so. It is looked
 /// at where a policy comes in and nowhere else: what is in a journal is folded as it is.
 extension FermataPolicy {
-    /// The first tool that does not exist, or condition that no call can fulfil.
+    /// The first tool that does not exist, condition that no call can fulfil, or time to answer where nobody is asked.
     ///
     /// - Parameters:
     ///   - tools: those that are known, with what they take.
     ///   - others: names of some others, one of which may have been meant.
     ///   - isTool: whether there is another one of this name.
     ///   - old: what is set already: tools of which nothing changes are not looked at again.
-    public func idle(
+    public func unreachable(
         tools known: [FermataToolSpec], others: [String] = [], isTool: (String) -> Bool = { _ in false },
         old: FermataPolicy = .init()
     ) -> FieldProblem? {
         for (index, policy) in tools.enumerated() where old.of(policy.tool) != policy {
             let field = "tools[\(index)]"
+            if policy.deadlineMs > 0, !policy.mayAsk {
+                return FieldProblem(
+                    field: "\(field).deadline_ms",
+                    rule: "is how long people are asked for, and no gate here is ASK; it limits no call")
+            }
             if let spec = known.first(where: { $0.name == policy.tool }) {
-                if let problem = policy.idle(for: spec) { return problem.inside(field) }
+                if let problem = policy.unreachable(for: spec) { return problem.inside(field) }
             } else if !isTool(policy.tool) {
                 return .noSuchTool(policy.tool, among: known.map(\.name) + others, field: "\(field).tool")
             }
@@ -28,9 +33,9 @@ extension FermataPolicy {
 }
 
 extension FermataToolPolicy {
-    fileprivate func idle(for spec: FermataToolSpec) -> FieldProblem? {
+    fileprivate func unreachable(for spec: FermataToolSpec) -> FieldProblem? {
         for (index, rule) in rules.enumerated() {
-            if let problem = rule.when.idle(for: spec) { return problem.inside("rules[\(index)]") }
+            if let problem = rule.when.unreachable(for: spec) { return problem.inside("rules[\(index)]") }
         }
         return nil
     }
@@ -38,11 +43,11 @@ extension FermataToolPolicy {
 
 extension [FermataCondition] {
     /// The first condition that no call of the tool can fulfil, because its arguments are never so.
-    public func idle(for spec: FermataToolSpec) -> FieldProblem? {
+    public func unreachable(for spec: FermataToolSpec) -> FieldProblem? {
         // One that cannot be used lets no call run.
         guard !isEmpty, let schema = try? ParsedSchemas.shared.schema(spec.parameters) else { return nil }
         for (index, condition) in enumerated() {
-            guard let problem = condition.idle(for: schema, of: spec.name) else { continue }
+            guard let problem = condition.unreachable(for: schema, of: spec.name) else { continue }
             return problem.inside("when[\(index)]")
         }
         return nil
@@ -50,7 +55,7 @@ extension [FermataCondition] {
 }
 
 extension FermataCondition {
-    fileprivate func idle(for schema: JSONSchema, of tool: String) -> FieldProblem? {
+    fileprivate func unreachable(for schema: JSONSchema, of tool: String) -> FieldProblem? {
         switch schema.place(at: pointer) {
         case .anything: return nil
         case .nothing(let beside, let parent):

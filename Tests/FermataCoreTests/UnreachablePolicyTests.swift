@@ -4,7 +4,7 @@ import SwiftProtobuf
 import Testing
 
 /// What of a policy can never act, by the schemas of the tools that it names.
-@Suite struct IdlePolicyTests {
+@Suite struct UnreachablePolicyTests {
     private static let spec = FermataToolSpec.with {
         $0.name = "refund"
         $0.parameters = #"""
@@ -15,15 +15,15 @@ import Testing
             """#
     }
 
-    private func idle(_ pointer: String, _ test: FermataCondition.OneOf_Test) -> String? {
+    private func unreachable(_ pointer: String, _ test: FermataCondition.OneOf_Test) -> String? {
         let condition = FermataCondition.with { ($0.pointer, $0.test) = (pointer, test) }
         let policy = FermataPolicy.with {
             $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { ($0.when, $0.gate) = ([condition], .deny) }]) }]
         }
         #expect(policy.problems.isEmpty)
-        let problem = policy.idle(tools: [Self.spec])
+        let problem = policy.unreachable(tools: [Self.spec])
         // What is set already is not looked at again.
-        #expect(policy.idle(tools: [Self.spec], old: policy) == nil)
+        #expect(policy.unreachable(tools: [Self.spec], old: policy) == nil)
         guard let problem else { return nil }
         #expect(problem.field.hasPrefix("tools[0].rules[0].when[0]."))
         return String(problem.field.dropFirst("tools[0].rules[0].when[0].".count))
@@ -37,7 +37,7 @@ import Testing
             ("/free/thing", .equals("[]")), ("/a~1b", .equals("true")), ("/list/0", .greater(1)), ("/list/12", .equals("9")),
             ("/list", .equals("[1,2]")), ("/either/0", .greater(1)), ("/either/1", .matches("x")), ("", .equals("{}")),
         ]
-        for (pointer, test) in tests { #expect(idle(pointer, test) == nil, "\(pointer) \(test)") }
+        for (pointer, test) in tests { #expect(unreachable(pointer, test) == nil, "\(pointer) \(test)") }
     }
 
     @Test func conditionsThatCannot() {
@@ -49,22 +49,22 @@ import Testing
             ("/list", .greater(1), "greater"), ("/list/0", .equals("10"), "equals"), ("/list/0", .matches("x"), "matches"),
             ("", .matches("x"), "matches"), ("/a~1b", .less(1), "less"),
         ]
-        for (pointer, test, field) in tests { #expect(idle(pointer, test) == field, "\(pointer) \(test)") }
+        for (pointer, test, field) in tests { #expect(unreachable(pointer, test) == field, "\(pointer) \(test)") }
     }
 
     @Test func namesOfTools() {
-        func idle(_ name: String, isTool: Bool = false) -> String? {
+        func unreachable(_ name: String, isTool: Bool = false) -> String? {
             let policy = FermataPolicy.with { $0.tools = [.with { ($0.tool, $0.gate) = (name, .ask) }] }
-            return policy.idle(tools: [Self.spec], others: ["deploy"], isTool: { _ in isTool })?.description
+            return policy.unreachable(tools: [Self.spec], others: ["deploy"], isTool: { _ in isTool })?.description
         }
-        #expect(idle("refund") == nil)
-        #expect(idle("reboot", isTool: true) == nil)
+        #expect(unreachable("refund") == nil)
+        #expect(unreachable("reboot", isTool: true) == nil)
         #expect(
-            idle("refnud") == "tools[0].tool names 'refnud', and there is no tool of this name; did you mean refund? "
+            unreachable("refnud") == "tools[0].tool names 'refnud', and there is no tool of this name; did you mean refund? "
                 + "(tools: refund, deploy)")
-        #expect(idle("Deploy") == "tools[0].tool names 'Deploy', and there is no tool of this name; did you mean deploy? "
+        #expect(unreachable("Deploy") == "tools[0].tool names 'Deploy', and there is no tool of this name; did you mean deploy? "
             + "(tools: refund, deploy)")
-        #expect(idle("x\u{1b}") == "tools[0].tool names what no tool is called (tools: refund, deploy)")
+        #expect(unreachable("x\u{1b}") == "tools[0].tool names what no tool is called (tools: refund, deploy)")
     }
 
     /// A schema that cannot be used lets no call run; nothing is said of its conditions.
@@ -74,7 +74,7 @@ import Testing
         let policy = FermataPolicy.with {
             $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { $0.when = [.with { ($0.pointer, $0.greater) = ("/x", 1) }] }]) }]
         }
-        #expect(policy.idle(tools: [spec]) == nil)
+        #expect(policy.unreachable(tools: [spec]) == nil)
     }
 
     /// How long people are asked for, where nobody is ever asked.
@@ -82,11 +82,13 @@ import Testing
         func problems(_ change: (inout FermataToolPolicy) -> Void) -> [String] {
             var policy = FermataToolPolicy.with { ($0.tool, $0.deadlineMs) = ("refund", 1000) }
             change(&policy)
-            return policy.problems.map(\.field)
+            let whole = FermataPolicy.with { $0.tools = [policy] }
+            return (whole.problems.map(\.field) + [whole.unreachable(tools: [Self.spec], isTool: { _ in true })?.field])
+                .compactMap(\.self)
         }
-        #expect(problems { $0.gate = .allow } == ["deadline_ms"])
-        #expect(problems { $0.gate = .deny } == ["deadline_ms"])
-        #expect(problems { $0.rules = [.with { $0.gate = .deny }] } == ["deadline_ms"])
+        #expect(problems { $0.gate = .allow } == ["tools[0].deadline_ms"])
+        #expect(problems { $0.gate = .deny } == ["tools[0].deadline_ms"])
+        #expect(problems { $0.rules = [.with { $0.gate = .deny }] } == ["tools[0].deadline_ms"])
         #expect(problems { $0.gate = .ask } == [])
         #expect(problems { $0.rules = [.with { $0.gate = .ask }] } == [])
         // A condition that cannot be evaluated asks.
