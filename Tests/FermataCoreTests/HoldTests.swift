@@ -30,6 +30,10 @@ import Testing
     @Test func itLiftsInTheMiddleOfPausing() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.terminal("a"), .terminal("b")])
+        for time in [Int64.max, Run.latestTime + 1] {
+            let refusal = #expect(throws: Refusal.self) { try scenario.command(.pause(HoldTerms(resumeAt: time))) }
+            #expect(refusal?.details["field"] == "resume_at")
+        }
         try scenario.command(.pause(HoldTerms(resumeAt: scenario.now + 10)))
         #expect(scenario.run.status == .pausing)
         scenario.now += 10

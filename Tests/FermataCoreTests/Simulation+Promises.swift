@@ -34,7 +34,15 @@ extension Simulation {
             guard case .answer(let answer) = request, auditor.asks[answer.ask]?.isOpen == true else {
                 throw Broken("an invalid answer to no ask")
             }
-        case .invalidArgument: guard case .decideCall = request else { throw Broken("invalid") }
+        case .invalidArgument:
+            switch request {
+            case .decideCall: break
+            case .setPolicy(let policy):
+                guard policy.unreachable(tools: run.tools, isTool: { _ in true }, old: run.policy) != nil else {
+                    throw Broken("a policy that can act is refused")
+                }
+            default: throw Broken("invalid")
+            }
         case .noSuchCall, .callEnded, .callTaken: try check(refusal.code, ofCallIn: request)
         case .inFlight:
             guard case .handOff = request, !run.begun.isEmpty || run.status == .running else { throw Broken("in flight") }

@@ -84,9 +84,12 @@ import Testing
             change(&policy)
             let whole = FermataPolicy.with { $0.tools = [policy] }
             return (whole.problems.map(\.field) + [whole.unreachable(tools: [Self.spec], isTool: { _ in true })?.field])
-                .compactMap(\.self)
+                .compactMap(\.self).filter { $0.hasSuffix("deadline_ms") }
         }
         #expect(problems { $0.gate = .allow } == ["tools[0].deadline_ms"])
+        // What is there already may stay.
+        let old = FermataPolicy.with { $0.tools = [.with { ($0.tool, $0.deadlineMs, $0.gate) = ("refund", 1000, .deny) }] }
+        #expect(old.problems.isEmpty && old.unreachable(tools: [Self.spec], isTool: { _ in true }, old: old) == nil)
         #expect(problems { $0.gate = .deny } == ["tools[0].deadline_ms"])
         #expect(problems { $0.rules = [.with { $0.gate = .deny }] } == ["tools[0].deadline_ms"])
         #expect(problems { $0.gate = .ask } == [])

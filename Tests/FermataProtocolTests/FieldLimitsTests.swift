@@ -85,6 +85,14 @@ struct FieldLimitsTests {
         ] {
             #expect(FieldLimits.problem(in: bytes, of: type)?.description == shown)
         }
+        // A group, which no request has, hides nothing that comes after it or is in it.
+        let run: [UInt8] = try FermataGetRun.with { $0.run = long }.serializedBytes()
+        for group in [[0xC3, 0x3E, 0xC4, 0x3E], [0xC3, 0x3E], [0x0B, 0x0C]] as [[UInt8]] {
+            #expect(FieldLimits.problem(in: group + run, of: .getRun)?.description == "run is longer than 64 bytes")
+        }
+        #expect(
+            FieldLimits.problem(in: repeated([0xC3, 0x3E, 0xC4, 0x3E], 100_000), of: .getRun)?.description
+                == "fields are too many")
         // What is no encoding is the decoder's.
         for bytes in [[0xFF], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1], [0x0B], [0x0A, 5, 1], [0x09, 1]] as [[UInt8]] {
             #expect(FieldLimits.problem(in: bytes, of: .getRun) == nil)

@@ -1,6 +1,6 @@
 import CStoreSeals
 import Glibc
-import Journal
+@testable import Journal
 import SQLite
 import Testing
 
@@ -226,6 +226,60 @@ import Testing
         #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
         #expect(try StoreAcceptance.accept(store: copy, endingAt: UInt64(truth.events.count)) == nil)
         #expect(try use(copy, truth, "accepted") == false)
+    }
+
+    /// SQLite removes the log that is beside an empty file: nothing is connected to one that was emptied, also only to
+    /// look at it.
+    @Test func lookingAtAnEmptiedStoreLeavesItsLog() throws {
+        var (files, _) = try make()
+        files[""] = []
+        let copy = directory.file("copy")
+        let log = try #require(files["-wal"])
+        try put(files, at: copy)
+        for (what, look) in [
+            ("inspection", { _ = try StoreInspection(path: copy) }), ("glance", { _ = try StoreGlance(path: copy) }),
+            ("start", { _ = try SQLiteJournal(path: copy) }),
+            ("acceptance", { _ = try StoreAcceptance.accept(store: copy, endingAt: 1) }),
+        ] as [(String, () throws -> Void)] {
+            let error = #expect(throws: JournalError.self, "\(what)") { try look() }
+            #expect(error?.code == .behindMark, "\(what): \(String(describing: error))")
+            #expect(try bytes(of: copy + "-wal") == log && bytes(of: copy).isEmpty, "\(what)")
+        }
+    }
+
+    /// With commits that are not synced, the mark names what the disk has: a log that a reader holds is not surely there.
+    @Test func theMarkIsNeverAheadOfTheDisk() throws {
+        var options = JournalOptions()
+        options.durability = .normal
+        let journal = try SQLiteJournal(path: path, options: options)
+        let writer = try journal.openWriter()
+        let keeper = try journal.openCheckpointer()
+        var samples = Samples()
+        try writer.commit(samples.batch(Samples.run(1)))
+        _ = try keeper.checkpoint()
+        let durable = try #require(StoreMark.read(ofStore: path)).durable
+        #expect(durable.offset == writer.lastOffset)
+        do {
+            let inspection = try StoreInspection(path: path)
+            try writer.commit(samples.batch(Samples.run(1)))
+            _ = try keeper.checkpoint()
+            let mark = try #require(StoreMark.read(ofStore: path))
+            #expect(mark.durable == durable && mark.committed.offset == writer.lastOffset)
+            withExtendedLifetime(inspection) {}
+        }
+        _ = try keeper.checkpoint()
+        #expect(try #require(StoreMark.read(ofStore: path)).durable.offset == writer.lastOffset)
+    }
+
+    /// `check` and `backup` of a store by the name of a link look at the files that its server has.
+    @Test func theFilesOfALinkAreThoseOfItsTarget() throws {
+        let writer = try SQLiteJournal(path: path).openWriter()
+        var samples = Samples()
+        try writer.commit(samples.batch(Samples.run(1)))
+        let link = directory.file("link")
+        #expect(symlink(path, link) == 0)
+        #expect(try StoreInspection(path: link).problemOfMark() == nil)
+        #expect(try StoreGlance(path: link).logBytes > 0)
     }
 
     @Test func aStoreWithTwoNamesIsRefused() throws {

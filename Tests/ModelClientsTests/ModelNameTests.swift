@@ -1,5 +1,6 @@
-import ModelClients
 import Testing
+
+@testable import ModelClients
 
 struct ModelNameTests {
     private func endpoint(_ name: String, _ variables: [String: String]) throws -> ModelTarget.Endpoint {
@@ -111,5 +112,15 @@ struct ModelNameTests {
         texts.append(problem("m", ["LLM_BASE_URL": "secret-5"])!.description)
         for text in texts { #expect(!text.contains("secret"), "\(text)") }
         #expect("\(target)".contains("m at https://host/v1"))
+        // As libcurl reads them: it takes up to three slashes, and a user alone is often a key.
+        for url in [
+            "http://u:p@host/v1", "http:///u:p@host/v1", "https:/u:p@host", "http://key@host", "http://a@b:p@host?x=@y",
+        ] {
+            #expect(ModelTarget.hasCredentials(url) && !ModelTarget.withoutCredentials(url).contains("p@"), "\(url)")
+        }
+        for url in ["http://host/v1", "http://host/@v1", "http://host?a=b@c", "http://host#a@b", "host:80/a:/b@c", ""] {
+            #expect(!ModelTarget.hasCredentials(url) || url.hasPrefix("host"), "\(url)")
+        }
+        #expect(ModelEnvironment(["LLM_BASE_URL": "http://only-a-user@host"]).secrets.contains("only-a-user"))
     }
 }

@@ -126,6 +126,11 @@ extension OneServerAtATime {
                 try await service.refused(.noSuchToken) {
                     _ = try await service.client.send(FermataRevokeToken.with { $0.id = "nobody" })
                 }
+                for time in [Int64.max, 1 << 53 + 1, 1, .min] {
+                    try await service.refused(.invalidArgument) {
+                        _ = try await service.client.send(create(.read, expiresAt: time))
+                    }
+                }
                 // Expired it is as nothing; the frames after it fail with it until another message begins.
                 let soon = Int64(Date().timeIntervalSince1970 * 1_000_000) + 1_500_000
                 let brief = try await service.client.send(create(.read, expiresAt: soon)).secret
