@@ -33,6 +33,7 @@ extension JSONSchema {
                     return .nothing(beside: schema.properties.keys.sorted(), parent: parent)
                 }
             case (false, true):
+                guard Int(name).map({ $0 < schema.maxItems }) ?? false else { return .nothing(beside: [], parent: parent) }
                 guard let item = schema.items.first else { return .anything }
                 schema = item
             case (false, false): return .nothing(beside: [], parent: parent)

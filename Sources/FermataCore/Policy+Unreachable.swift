@@ -36,6 +36,10 @@ extension FermataToolPolicy {
     fileprivate func unreachable(for spec: FermataToolSpec) -> FieldProblem? {
         for (index, rule) in rules.enumerated() {
             if let problem = rule.when.unreachable(for: spec) { return problem.inside("rules[\(index)]") }
+            if index > 0, rules[index - 1].when.isEmpty {
+                return FieldProblem(
+                    field: "rules[\(index)]", rule: "is never come to: the rule before it is for every call")
+            }
         }
         return nil
     }
@@ -49,6 +53,16 @@ extension [FermataCondition] {
         for (index, condition) in enumerated() {
             guard let problem = condition.unreachable(for: schema, of: spec.name) else { continue }
             return problem.inside("when[\(index)]")
+        }
+        return contradiction
+    }
+
+    /// Two conditions on one place that no value fulfils together.
+    private var contradiction: FieldProblem? {
+        for (index, condition) in enumerated() {
+            for other in prefix(index) where other.pointer == condition.pointer && condition.excludes(other) {
+                return FieldProblem(field: "when[\(index)]", rule: "can never hold together with another one of the same place")
+            }
         }
         return nil
     }
@@ -74,8 +88,39 @@ extension FermataCondition {
                 guard let value = try? JSONValue(parsing: json), !place.validate(value).isEmpty else { return nil }
                 return FieldProblem(
                     field: "equals", rule: "can never hold: \(tool) does not take this value there (a text is in quotes)")
-            case .greater, .less, .matches, nil: return nil
+            case let test? where place.allowed.map({ !$0.contains { isTrue(of: $0) == true } }) ?? false:
+                return FieldProblem(field: test.name, rule: "can never hold: it holds for no value that \(tool) takes there")
+            case .greater(let number):
+                guard let most = place.maximum, !JSONValue.number(number).isLess(than: most) else { return nil }
+                return FieldProblem(field: "greater", rule: "can never hold: \(tool) takes at most \(most.text) there")
+            case .less(let number):
+                guard let least = place.minimum, !least.isLess(than: .number(number)) else { return nil }
+                return FieldProblem(field: "less", rule: "can never hold: \(tool) takes at least \(least.text) there")
+            case .matches, nil: return nil
             }
+        }
+    }
+
+    /// Whether no value fulfils both.
+    fileprivate func excludes(_ other: FermataCondition) -> Bool {
+        switch (test, other.test) {
+        case (.equals(let one)?, _):
+            guard let value = try? JSONValue(parsing: one) else { return false }
+            return other.test != nil && other.isTrue(of: value) != true
+        case (_, .equals?): return other.excludes(self)
+        case (.greater(let least)?, .less(let most)?), (.less(let most)?, .greater(let least)?): return least >= most
+        default: return false
+        }
+    }
+}
+
+extension FermataCondition.OneOf_Test {
+    fileprivate var name: String {
+        switch self {
+        case .equals: "equals"
+        case .greater: "greater"
+        case .less: "less"
+        case .matches: "matches"
         }
     }
 }

@@ -159,7 +159,11 @@ extension FermataCondition {
 
     /// Whether it holds; nil if the arguments have nothing there, or nothing that can be compared so.
     fileprivate func holds(for arguments: JSONValue) -> Bool? {
-        guard let value = arguments[pointer: pointer] else { return nil }
+        arguments[pointer: pointer].flatMap { isTrue(of: $0) }
+    }
+
+    /// Whether it holds for what its pointer points at; nil if that cannot be compared so.
+    func isTrue(of value: JSONValue) -> Bool? {
         switch test {
         case .equals(let text): return (try? JSONValue(parsing: text)).map { $0 == value }
         case .greater(let number): return value.isNumber ? JSONValue.number(number).isLess(than: value) : nil

@@ -183,6 +183,8 @@ extension Control {
         let readNow: @Sendable () -> Void = { [readers] in
             do throws(Refusal) {
                 try readers.readPage { reader in
+                    // It may have waited for long behind others.
+                    if exchange.isGone { return complete(.failure(.nobodyThere)) }
                     complete(Result { try Control.events(run, read, reader).serializedBytes() })
                 }
             } catch {

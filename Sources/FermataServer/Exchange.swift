@@ -31,6 +31,8 @@ final class Exchange: @unchecked Sendable {
         }
     }
     var connection: UInt32 { request.peer.connection }
+    /// Nobody gets the reply.
+    var isGone: Bool { !request.isConnected }
     /// A waiting read has to be alone in its message.
     var isAlone: Bool { frames.count == 1 || (frames.count == 2 && beginsWithAuth) }
     /// The frame that is being decided is the first.
@@ -61,6 +63,8 @@ final class Exchange: @unchecked Sendable {
         if !passes, let refusal = refusal ?? (index > 0 ? desk.refusal : nil) {
             return complete(.failure(refusal))
         }
+        // Commands are for others, pages of reads are not.
+        if frame.isPage, isGone { return complete(.failure(.nobodyThere)) }
         desk.decide(frame, self) { [self] in complete($0) }
     }
 
@@ -101,4 +105,19 @@ final class Exchange: @unchecked Sendable {
             Frame(type: UInt16(FermataFrameType.error.rawValue), body: try! refusal.asMessage.serializedBytes()).encoded
         }
     }
+}
+
+extension Frame {
+    /// What is asked for is long to read and to write.
+    fileprivate var isPage: Bool {
+        switch FermataFrameType(rawValue: Int(type)) {
+        case .readEvents, .listRuns, .listAsks, .listAgents, .listTools, .listTokens: true
+        default: false
+        }
+    }
+}
+
+extension Refusal {
+    /// What nobody reads.
+    static let nobodyThere = Refusal(.overloaded, "the connection is closed")
 }

@@ -65,7 +65,8 @@ extension RunLoop {
             guard let resident = residents[id] else { continue }
             staleSnapshots.leaves(resident.durable.run)
             residents[id] = nil
-            due[id] = nil
+            // What comes before the journal is asked again is remembered.
+            due[id] = resident.current.due.flatMap { $0 <= turn.steady + Self.dueAhead ? $0 : nil }
             published.remove(id)
             effects.forget(id)
         }

@@ -241,17 +241,6 @@ extension RunLoop {
             throw StartFailure("what was in flight cannot be recovered: nothing can be written to the store")
         }
     }
-
-    /// Runs that are only rows have their times in the journal: it is asked once a second.
-    func wakeDueRuns(through now: Int64) {
-        guard ending == nil else { return }
-        do {
-            for row in try reader.dueRuns(through: now, limit: Configuration.batchLimit) {
-                let id = RunID(row.run)
-                if residents[id] == nil, parked[id] == nil, !unreadable.contains(id) { handle(.timePassed(id)) }
-            }
-        } catch { fail("the journal cannot be read", error) }
-    }
 }
 
 extension Refusal {

@@ -1,4 +1,6 @@
 internal import FermataCore
+internal import FermataProtocol
+internal import Journal
 internal import Logging
 
 /// When the loop turns without an input, and what it does then.
@@ -22,7 +24,7 @@ extension RunLoop {
         let monotonic = turn.monotonic
         let isHearing = monotonic < hearing.until
         if ending == nil, !isHearing {
-            for (run, time) in due where time <= now { decide(.timePassed, run: run, reply: nil) }
+            for (run, time) in due where time <= now { tellTime(run) }
         }
         offers.expire(now: monotonic)
         if ending == nil { endLeases(now: monotonic) }
@@ -34,7 +36,7 @@ extension RunLoop {
             clockFile.write()
             offsetAtTick = nextOffset
         }
-        if !isHearing { wakeDueRuns(through: now) }
+        if !isHearing { noteDueRuns(now: now) }
         verifyStoreFiles()
         writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
@@ -42,6 +44,26 @@ extension RunLoop {
         let again = deferred
         deferred = []
         for item in again { handle(item) }
+    }
+
+    /// How far ahead times are read from the journal, µs: a tick, and what one may be late.
+    static let dueAhead: Int64 = 1_100_000
+
+    /// A run in memory decides; one that is only rows comes into memory for it.
+    private func tellTime(_ run: RunID) {
+        if residents[run] == nil { due[run] = nil }
+        if !unreadable.contains(run) { handle(.timePassed(run)) }
+    }
+
+    /// Runs that are only rows have their times in the journal: it is asked once a second for those of the next second.
+    private func noteDueRuns(now: Int64) {
+        guard ending == nil else { return }
+        do {
+            for row in try reader.dueRuns(through: now + Self.dueAhead, limit: Configuration.batchLimit) {
+                let id = RunID(row.run)
+                if residents[id] == nil, parked[id] == nil, !unreadable.contains(id) { due[id] = row.due }
+            }
+        } catch { fail("the journal cannot be read", error) }
     }
 
     /// People's clock may be set: what is stamped follows, and no wait ends sooner or later.

@@ -44,6 +44,7 @@ public final class Server {
         self.journal = journal
         let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
 
+        CutIndex.endsProcess(status: 70)
         let instance = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max)).description
         events = try PublishSocket()
         text = try PublishSocket()

@@ -23,7 +23,8 @@ public enum StoreBackup {
         let inspection = try StoreInspection(path: store)
         if !replaces, access(file, F_OK) == 0 { throw Failure("\(file): there is a file already") }
         try checkThatIsNotTheStore(file, inspection.path)
-        let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
+        if replaces { try checkThatNobodyNeeds(file, inspection.path) }
+        let folder = directory(of: file)
         let name = file.split(separator: "/").last.map(String.init) ?? ""
         // mkstemp makes it for its owner only.
         var template = Array("\(folder).\(name).XXXXXX".utf8CString)
@@ -44,10 +45,16 @@ public enum StoreBackup {
         return report
     }
 
-    /// The store's own files are what its server works with, by whatever name: a link, another way to the directory.
+    /// The store's own files are what its server works with, by whatever name: a link, another way to the directory. What
+    /// is replaced is an older copy, and nothing else that is there.
     private static func checkThatIsNotTheStore(_ file: String, _ store: String) throws {
+        let name = file.split(separator: "/").last.map(String.init) ?? ""
+        if let folder = realPath(directory(of: file)) {
+            for own in [""] + StoreFile.suffixes + ["-journal"] where "\(folder)/\(name)" == store + own {
+                throw Failure("\(file): this is a name of the store's own files, which its server uses; choose another")
+            }
+        }
         var target = stat()
-        // Not there yet: then it has another name than all that is.
         guard stat(file, &target) == 0 else { return }
         for name in [""] + StoreFile.suffixes {
             var own = stat()
@@ -55,6 +62,42 @@ public enum StoreBackup {
             throw Failure(
                 "\(file): this is the store's own file \(store)\(name), which its server uses; copy it to another place")
         }
+    }
+
+    /// - Throws: if there is a store at the place that a server has; or, in the directory of the store, where a server keeps
+    ///   its key, its sockets and more, anything that is no copy of a store.
+    private static func checkThatNobodyNeeds(_ file: String, _ store: String) throws {
+        var target = stat()
+        guard lstat(file, &target) == 0 else { return }
+        let isCopy = (target.st_mode & S_IFMT == S_IFREG || target.st_mode & S_IFMT == S_IFLNK) && isStore(file)
+        guard isCopy || realPath(directory(of: file)) != realPath(directory(of: store)) else {
+            throw Failure("\(file): what is there is no copy of a store, and beside the store nothing else is replaced")
+        }
+        guard isCopy else { return }
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        defer { close(descriptor) }
+        guard descriptor >= 0, flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
+            throw Failure("\(file): a server has this store; choose another place")
+        }
+    }
+
+    /// Whether a file is a database that says that it is a store, whatever else is wrong with it; or is empty.
+    private static func isStore(_ file: String) -> Bool {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var header = [UInt8](repeating: 0, count: 72)
+        let count = read(descriptor, &header, header.count)
+        return count == 0
+            || count == header.count && header.starts(with: "SQLite format 3\0".utf8) && header[68...].elementsEqual("Frmt".utf8)
+    }
+
+    private static func directory(of file: String) -> String { file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./" }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private static func sync(_ path: String) throws {

@@ -17,6 +17,10 @@ final class Watchdog: Sendable {
     private static let alert: UInt32 = 50_000
     private static let alertProbes = 40
 
+    /// ms. A listener that is only slow, because requests keep all of nng's threads busy, must not be taken for a dead one:
+    /// its restart turns away who waits.
+    private static let patience = 3000
+
     /// Probes each ipc listener on a thread of its own, until its socket is closed.
     init(_ listeners: [Listener], counters: Counters, logger: Logger) {
         for listener in listeners where listener.url.hasPrefix("ipc://") {
@@ -36,7 +40,7 @@ final class Watchdog: Sendable {
             do {
                 // To give up on a listener that is only slow ends it; then its restart was what it needed.
                 let outcome = try ListenerProbe.probe(
-                    path: path, expecting: listener.kind, timeout: .milliseconds(500))
+                    path: path, expecting: listener.kind, timeout: .milliseconds(patience))
                 isBroken = false
                 // A socket whose file somebody has removed is as dead.
                 guard outcome == .unresponsive || outcome == .absent else { continue }

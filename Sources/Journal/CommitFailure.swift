@@ -18,6 +18,7 @@ struct CommitFailure {
         guard let error = error as? SQLiteError else {
             return JournalError(code: .commitOutcomeUnknown, path: path, message: "a commit failed: \(error)")
         }
+        if error.isOfDamagedLog { DamagedLogs.note(path, error.message) }
         let (code, message): (JournalError.Code, String) =
             if error.code == .full || isWantOfSpace(error) {
                 (.storeFull, "no space for the store; nothing was written")

@@ -83,6 +83,7 @@ extension JournalError: CustomStringConvertible {
 extension JournalError {
     /// What a failed read, or a failed step of opening, means.
     init(_ error: SQLiteError, path: String) {
+        if error.isOfDamagedLog { DamagedLogs.note(path, error.message) }
         let code: Code =
             switch error.code {
             case .corrupt: .corrupt

@@ -32,6 +32,9 @@ public struct JournalRequestID: Hashable, Sendable {
 extension JournalRunID {
     static let least = JournalRunID(high: 0, low: 0)
     static let greatest = JournalRunID(high: .max, low: .max)
+
+    /// As the store has them.
+    var bytes: [UInt8] { [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } } }
 }
 
 extension Statement {

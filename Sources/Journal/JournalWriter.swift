@@ -45,7 +45,10 @@ public final class JournalWriter: JournalWriting {
             }
             requestNumbers = max(1, oldest)..<newest + 1
             numbers.reset()
-            files = try StoreFiles(ofStore: journal.path)
+            let page = try database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'store'")
+            _ = try page.step()
+            let offset = (page.int64(at: 0) - 1) * 4096
+            files = try StoreFiles(ofStore: journal.path, id: mark.store) { [journal] in journal.bytes(at: offset, count: 4096) }
         } catch let error as JournalError {
             throw error
         } catch let error as SQLiteError {
@@ -78,7 +81,10 @@ public final class JournalWriter: JournalWriting {
 
     public func verifyFiles() throws(JournalError) {
         try checkOpen()
-        do { try files.verifyAll(logPages: logPages) } catch {
+        do {
+            try DamagedLogs.check(journal.path)
+            try files.verifyAll(logPages: logPages)
+        } catch {
             failure = error
             throw error
         }
@@ -94,7 +100,10 @@ public final class JournalWriter: JournalWriting {
     /// Writes in one transaction, and tells what failed before its commit from what failed at it.
     private func transaction<Result>(_ body: () throws -> Result) throws(JournalError) -> Result {
         try checkOpen()
-        do { try files.verify(logPages: logPages) } catch {
+        do {
+            try DamagedLogs.check(journal.path)
+            try files.verify(logPages: logPages)
+        } catch {
             failure = error
             throw error
         }

@@ -24,6 +24,7 @@ public final class SQLiteJournal: Journal {
     public init(path: String, options: JournalOptions = JournalOptions()) throws(JournalError) {
         let path = try StoreFile.prepare(path)
         let lock = try StoreLock(store: path)
+        DamagedLogs.forget(path)
         self.lock = lock
         self.path = path
         self.options = options
@@ -34,10 +35,12 @@ public final class SQLiteJournal: Journal {
     /// Makes the store ready for a server: it is there, of this version, agrees with its mark, and says that it is in use.
     private static func open(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> StoreMark {
         let known = StoreMark.read(ofStore: path)
+        let alone = StoreAlone(path: path)
         let database = try ready(path, options, lock)
         let check = StoreCheck(database: database, path: path)
         let end = try check.verifyTail(version: StoreSchema.version)
         try check.compare(with: known, end: end)
+        if let alone { try check.verifyLogFollows(alone) }
         let (id, isInUse) = try check.identity()
         // First the mark: a store that is in use has one.
         let mark = try StoreMark(ofStore: path, id: id, known: known, at: end, durability: options.durability)
@@ -115,6 +118,9 @@ public final class SQLiteJournal: Journal {
     public func openCheckpointer() throws(JournalError) -> sending JournalCheckpointer {
         try JournalCheckpointer(self)
     }
+
+    /// Of the store's file as it is on the disk; fewer if it ends before.
+    func bytes(at offset: Int64, count: Int) -> [UInt8] { lock.bytes(at: offset, count: count) }
 
     func writerClosed() {
         hasWriter.withLock { $0 = false }

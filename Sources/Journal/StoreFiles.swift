@@ -20,13 +20,26 @@ struct StoreFiles {
     private var database: File
     private let log: File
     private let others: [File]
+    /// Reads the page of the store's file that says which store it is.
+    private let identityPage: () -> [UInt8]
+    /// What that page has once the file says that a server has the store, and what it has before.
+    private let (inUse, notInUse): ([UInt8], [UInt8])
+    private var wasInUse = false
 
     /// Takes the files as they are: the store's writer has opened them.
-    init(ofStore store: String) throws(JournalError) {
+    ///
+    /// - Parameters:
+    ///   - id: of the store.
+    ///   - identityPage: reads the page that has it, from the file itself.
+    init(ofStore store: String, id: JournalRunID, identityPage: @escaping () -> [UInt8]) throws(JournalError) {
         self.store = store
+        self.identityPage = identityPage
+        // The row as SQLite writes it: three bytes of header, an id of 16 bytes, 1 or 0.
+        inUse = [3, 44, 9] + id.bytes
+        notInUse = [3, 44, 8] + id.bytes
         func file(_ path: String) throws(JournalError) -> File {
             var status = stat()
-            guard stat(path, &status) == 0 else { throw StoreFiles.changed(store, "\(path) is not there") }
+            guard lstat(path, &status) == 0 else { throw StoreFiles.changed(store, "\(path) is not there") }
             return File(
                 name: path, path: Array(path.utf8CString), device: status.st_dev, inode: status.st_ino,
                 size: 0)
@@ -48,11 +61,18 @@ struct StoreFiles {
     mutating func verifyAll(logPages: Int) throws(JournalError) {
         try verify(logPages: logPages)
         for file in others { _ = try size(of: file, atLeast: 0) }
+        // Another store, or a copy of this one, may have been written into the same file.
+        let page = identityPage()
+        if page.contains(inUse) {
+            wasInUse = true
+        } else if wasInUse || !page.contains(notInUse) {
+            throw StoreFiles.changed(store, "\(store) was overwritten: it is not the store any more that was opened")
+        }
     }
 
     private func size(of file: File, atLeast least: off_t) throws(JournalError) -> off_t {
         var status = stat()
-        let result = file.path.withUnsafeBufferPointer { stat($0.baseAddress!, &status) }
+        let result = file.path.withUnsafeBufferPointer { lstat($0.baseAddress!, &status) }
         func changed(_ what: String) -> JournalError {
             StoreFiles.changed(store, "\(file.name) \(what)")
         }

@@ -49,6 +49,13 @@ public final class StoreLock: Sendable {
         close(descriptor)
     }
 
+    /// Of the store's file. Through the descriptor that is there: to close another one would drop SQLite's locks.
+    func bytes(at offset: Int64, count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = storeDescriptor.withLock { pread($0, &bytes, count, off_t(offset)) }
+        return Array(bytes.prefix(max(0, read)))
+    }
+
     /// The store's file is another one than before, put in its place by who has this lock: it is locked from here on.
     /// There is no connection to it yet.
     func moved(to store: String) throws(JournalError) {

@@ -106,6 +106,9 @@ final class StoreMark: Sendable {
         }
     }
 
+    /// The store that it is beside.
+    var store: JournalRunID { state.withLock { $0.store } }
+
     /// Where the store is by now.
     var point: Point { state.withLock { $0.committed } }
 

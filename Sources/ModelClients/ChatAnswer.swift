@@ -18,11 +18,11 @@ struct ChatAnswer {
     ///
     /// - Returns: new text, perhaps none.
     mutating func add(_ response: ChatResponse) -> String {
-        if let counted = response.usage {
+        // With a count that is missing it is not known what the answer cost.
+        if let counted = response.usage, let input = counted.prompt_tokens, let output = counted.completion_tokens {
             usage = ModelUsage(
-                inputTokens: counted.prompt_tokens ?? 0,
-                cachedInputTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
-                outputTokens: counted.completion_tokens ?? 0)
+                inputTokens: input, cachedInputTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
+                outputTokens: output)
         }
         guard let choice = response.choices?.first else { return "" }
         if let reason = choice.finish_reason { finishReason = reason }

@@ -118,6 +118,8 @@ final class Connections: Sendable {
         }
     }
 
+    func has(_ connection: UInt32) -> Bool { state.withLock { $0.entries[connection] != nil } }
+
     /// The dialer that the open connection belongs to.
     var openDialer: UInt32? {
         state.withLock { $0.entries.values.first { $0.isOpen && $0.dialer > 0 }?.dialer }

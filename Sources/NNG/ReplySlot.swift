@@ -57,6 +57,8 @@ final class ReplySlot: @unchecked Sendable {
 
     var freeContexts: Int { core.count - core.busy.load(ordering: .acquiring) }
 
+    func isConnected(_ peer: Peer) -> Bool { core.endpoint.connections.has(peer.connection) }
+
     /// Begins to receive.
     func start() {
         state.withLock { receive(&$0) }

@@ -15,6 +15,9 @@ public final class Request: Sendable {
     /// Contexts of its socket that have no request at this moment.
     public var freeContexts: Int { slot.freeContexts }
 
+    /// Whether its connection is there still: without it nobody gets the answer.
+    public var isConnected: Bool { slot.isConnected(peer) }
+
     private let slot: ReplySlot
     private let number: UInt64
     private let isAnswered = Atomic<Bool>(false)

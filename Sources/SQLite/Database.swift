@@ -18,6 +18,9 @@ public final class Database {
 
         /// The file must exist; nothing is written.
         public static let readOnly = Access(flags: SQLITE_OPEN_READONLY)
+        /// The file must exist, and nobody else may use it: what it has without its write-ahead log, of which nothing is
+        /// read and nothing made. <https://sqlite.org/uri.html#uriimmutable>
+        public static let readOnlyWithoutLog = Access(flags: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
         /// The file must exist.
         public static let readWrite = Access(flags: SQLITE_OPEN_READWRITE)
         /// The file is made if it is missing, with the process's umask.
@@ -64,7 +67,8 @@ public final class Database {
         let flags = access.flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         var result = pages == .sealed ? Database.seals : SQLITE_OK
         guard result == SQLITE_OK else { throw SQLiteError(connection: nil, result: result) }
-        result = sqlite3_open_v2(path, &handle, flags, pages == .sealed ? STORE_SEALS_VFS : nil)
+        let name = access == .readOnlyWithoutLog ? Database.immutableURI(of: path) : path
+        result = sqlite3_open_v2(name, &handle, flags, pages == .sealed ? STORE_SEALS_VFS : nil)
         guard result == SQLITE_OK, let handle else {
             let error = SQLiteError(connection: handle, result: result)
             sqlite3_close_v2(handle)
@@ -73,6 +77,14 @@ public final class Database {
         self.handle = handle
         interrupter = Interrupter(handle)
         sqlite3_busy_timeout(handle, busyTimeout)
+    }
+
+    private static func immutableURI(of path: String) -> String {
+        let escaped = path.utf8.map { byte in
+            let isPlain = byte == 47 || (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+            return isPlain ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        return "file:" + escaped.joined() + "?immutable=1"
     }
 
     deinit {

@@ -77,10 +77,17 @@ extension SQLiteError {
         var number: UInt64 = 0
         switch store_seals_last_damage(&number) {
         case STORE_SEALS_DATABASE: return "page \(number) of the file does not have its checksum"
-        case STORE_SEALS_LOG: return "frame \(number) of the write-ahead log does not have its checksum"
+        case STORE_SEALS_LOG: return "\(frame)\(number) of the write-ahead log does not have its checksum"
         default: return nil
         }
     }
+
+    /// Whether it is a frame of a write-ahead log that does not have its checksum.
+    public var isOfDamagedLog: Bool {
+        extendedCode == SQLiteError.damagedPage && message.hasPrefix(SQLiteError.frame)
+    }
+
+    private static let frame = "frame "
 
     func with(systemError: Int32) -> SQLiteError {
         SQLiteError(extendedCode: extendedCode, message: message, systemError: systemError, sql: sql)

@@ -19,6 +19,13 @@ struct AgentJudgement {
             let model = agent.model.isEmpty ? "the model that it is launched with" : agent.model
             leave("limits.max_cost_usd", "whether \(model) has a price, only a server knows")
         }
+        for spec in agent.workerTools {
+            guard let problem = spec.idempotentWhen.unreachable(for: spec) else { continue }
+            mistakes.append("worker_tools.\(spec.name).idempotent_\(problem.field): \(problem.rule)")
+        }
+        for name in listed + agent.policy.tools.map(\.tool) where !FermataAgent.isName(name) {
+            mistakes.append("tools: no tool can be called '\(name.oneLine(64))'")
+        }
         for name in listed { leave("tools", Self.unknown(name, among: names)) }
         for policy in agent.policy.tools {
             guard names.contains(policy.tool) else {

@@ -10,7 +10,7 @@ import Testing
         $0.parameters = #"""
             {"type":"object","additionalProperties":false,"properties":{"amount":{"type":["number","null"]},
             "to":{"type":"string"},"kind":{"enum":["part","whole",3]},"any":{},"free":{"type":"object"},
-            "a/b":{"type":"boolean"},"list":{"type":"array","items":{"type":"integer","maximum":9}},
+            "a/b":{"type":"boolean"},"few":{"type":"array","maxItems":2,"items":{"type":"integer","minimum":-2}},"list":{"type":"array","items":{"type":"integer","maximum":9}},
             "either":{"type":["object","array"],"properties":{"0":{"type":"string"}}}}}
             """#
     }
@@ -33,7 +33,7 @@ import Testing
         let tests: [(String, FermataCondition.OneOf_Test)] = [
             ("/amount", .greater(1)), ("/amount", .less(1)), ("/amount", .equals("5")), ("/amount", .equals("null")),
             ("/amount", .equals("2.5")), ("/to", .matches("x")), ("/to", .equals("\"x\"")), ("/kind", .equals("3")),
-            ("/kind", .greater(1)), ("/kind", .matches("x")), ("/any", .greater(1)), ("/any/thing/0", .matches("x")),
+            ("/kind", .greater(1)), ("/kind", .matches("^par")), ("/list/0", .less(9)), ("/any", .greater(1)), ("/any/thing/0", .matches("x")),
             ("/free/thing", .equals("[]")), ("/a~1b", .equals("true")), ("/list/0", .greater(1)), ("/list/12", .equals("9")),
             ("/list", .equals("[1,2]")), ("/either/0", .greater(1)), ("/either/1", .matches("x")), ("", .equals("{}")),
         ]
@@ -47,9 +47,34 @@ import Testing
             ("/amount", .matches("x"), "matches"), ("/amount", .equals("\"5\""), "equals"), ("/to", .greater(1), "greater"),
             ("/to", .less(1), "less"), ("/to", .equals("5"), "equals"), ("/kind", .equals("\"all\""), "equals"),
             ("/list", .greater(1), "greater"), ("/list/0", .equals("10"), "equals"), ("/list/0", .matches("x"), "matches"),
-            ("", .matches("x"), "matches"), ("/a~1b", .less(1), "less"),
+            ("", .matches("x"), "matches"), ("/a~1b", .less(1), "less"), ("/kind", .matches("x"), "matches"),
+            ("/kind", .greater(3), "greater"), ("/kind", .less(3), "less"), ("/list/0", .greater(9), "greater"),
+            ("/list/12", .equals("[]"), "equals"), ("/few/2", .equals("1"), "pointer"), ("/few/0", .less(-2), "less"),
         ]
         for (pointer, test, field) in tests { #expect(unreachable(pointer, test) == field, "\(pointer) \(test)") }
+    }
+
+    /// Two conditions on one place, and rules behind one that is for every call.
+    @Test func whatExcludesEachOther() {
+        func field(_ rules: [FermataRule]) -> String? {
+            FermataPolicy.with { $0.tools = [.with { ($0.tool, $0.rules) = ("refund", rules) }] }
+                .unreachable(tools: [Self.spec])?.field
+        }
+        func rule(_ tests: FermataCondition.OneOf_Test..., at pointer: String = "/amount") -> FermataRule {
+            .with {
+                $0.gate = .deny
+                $0.when = tests.map { test in .with { ($0.pointer, $0.test) = (pointer, test) } }
+            }
+        }
+        let second = "tools[0].rules[0].when[1]"
+        #expect(field([rule(.greater(5), .less(3))]) == second && field([rule(.less(5), .greater(5))]) == second)
+        #expect(field([rule(.equals("1"), .equals("2"))]) == second && field([rule(.greater(5), .equals("5"))]) == second)
+        #expect(field([rule(.matches("^a"), .equals("\"b\""), at: "/to")]) == second)
+        #expect(field([rule(.greater(3), .less(5))]) == nil && field([rule(.greater(3), .greater(5))]) == nil)
+        #expect(field([rule(.matches("a"), .equals("\"ab\""), at: "/to")]) == nil)
+        let all = FermataRule.with { $0.gate = .allow }
+        #expect(field([all, rule(.greater(1))]) == "tools[0].rules[1]")
+        #expect(field([rule(.greater(1)), all]) == nil)
     }
 
     @Test func namesOfTools() {

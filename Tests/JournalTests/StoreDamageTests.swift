@@ -271,6 +271,87 @@ import Testing
         #expect(try #require(StoreMark.read(ofStore: path)).durable.offset == writer.lastOffset)
     }
 
+    /// SQLite takes the log that is beside a file for that file's. Another store, and an older copy of this one, of whatever
+    /// length, in the place of the file whose log was left by a kill.
+    @Test func aLogThatIsNotTheFilesIsNamed() throws {
+        let other = directory.file("other")
+        for (before, after, others) in [(3, 6, 9), (9, 3, 12), (6, 6, 12), (4, 8, 12), (11, 1, 12), (5, 5, 30), (30, 2, 5)] {
+            for suffix in ["", "-wal", "-shm", ".mark", ".lock", ".reserve"] { unlink(path + suffix); unlink(other + suffix) }
+            func fill(_ path: String, _ range: Range<Int>) throws -> JournalWriter {
+                let writer = try SQLiteJournal(path: path).openWriter()
+                for number in range {
+                    var samples = Samples()
+                    samples.offset = writer.lastOffset
+                    try writer.commit(samples.batch(Samples.run(UInt64(number)), events: 3))
+                }
+                return writer
+            }
+            try fill(path, 0..<before / 2).end()
+            let older = try bytes(of: path)
+            try fill(path, before / 2..<before).end()
+            let killed = try fill(path, before..<before + after)
+            let log = try bytes(of: path + "-wal")
+            let mark = try bytes(of: path + ".mark")
+            let last = killed.lastOffset
+            try killed.end()
+            try fill(other, 100..<100 + others).end()
+            let copy = directory.file("copy")
+            try put(["": try bytes(of: other), "-wal": log, ".mark": mark], at: copy)
+            let error = #expect(throws: JournalError.self, "\(before) + \(after), \(others)") {
+                _ = try SQLiteJournal(path: copy)
+            }
+            #expect(error?.code == .behindMark || error?.code == .corrupt, "\(String(describing: error))")
+            try put(["": older, "-wal": log, ".mark": mark], at: copy)
+            do {
+                // The log of a small store may have every page that has changed since.
+                let reader = try SQLiteJournal(path: copy).openReader()
+                #expect(try reader.events(afterOffset: 0, maxBytes: .max, maxCount: 1000).count == Int(last))
+            } catch {
+                #expect(error.code == .behindMark || error.code == .corrupt, "\(error)")
+            }
+        }
+    }
+
+    /// Another store is written into the file of one that is open; and its log is damaged.
+    @Test func whatIsWrittenIntoAnOpenStoreIsNoticed() throws {
+        let other = directory.file("other")
+        do {
+            let writer = try SQLiteJournal(path: other).openWriter()
+            var samples = Samples()
+            for _ in 0..<50 { try writer.commit(samples.batch(Samples.run(2))) }
+            try writer.end()
+        }
+        let writer = try SQLiteJournal(path: path).openWriter()
+        var samples = Samples()
+        try writer.commit(samples.batch(Samples.run(1)))
+        try writer.verifyFiles()
+        let file = open(path, O_WRONLY)
+        let content = try bytes(of: other)
+        #expect(pwrite(file, content, content.count, 0) == content.count)
+        let error = #expect(throws: JournalError.self) { try writer.verifyFiles() }
+        #expect(error?.code == .filesChanged && error?.message.contains("was overwritten") == true)
+        #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
+    }
+
+    @Test func aDamagedLogEndsAllAcknowledging() throws {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for _ in 0..<20 { try writer.commit(samples.batch(Samples.run(1))) }
+        let size = try bytes(of: path + "-wal").count
+        let log = open(path + "-wal", O_WRONLY)
+        defer { close(log) }
+        for offset in stride(from: 32 + 24 + 100, to: size, by: 4096 + 24) {
+            #expect(pwrite(log, [1, 2, 3, 4, 5, 6, 7, 8] as [UInt8], 8, off_t(offset)) == 8)
+        }
+        #expect(throws: JournalError.self) {
+            _ = try journal.openReader().events(afterOffset: 0, maxBytes: .max, maxCount: 100)
+        }
+        let error = #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
+        #expect(error?.code == .filesChanged, "\(String(describing: error))")
+        #expect(throws: JournalError.self) { try writer.verifyFiles() }
+    }
+
     /// `check` and `backup` of a store by the name of a link look at the files that its server has.
     @Test func theFilesOfALinkAreThoseOfItsTarget() throws {
         let writer = try SQLiteJournal(path: path).openWriter()

@@ -92,6 +92,15 @@ struct OpenAIChatTests {
         }
     }
 
+    /// Counts that are not there are not zeros: what the answer cost is not known.
+    @Test(arguments: ["{}", #"{"total_tokens":9}"#, #"{"prompt_tokens":3}"#, #"{"prompt_tokens":null,"completion_tokens":2}"#])
+    func usageWithoutItsCounts(_ usage: String) async throws {
+        let body = #"{"choices":[{"index":0,"finish_reason":"stop","message":{"content":"whole"}}],"usage":\#(usage)}"#
+        let call = try await call(answeredBy: response("200 OK", body, headers: "Content-Type: application/json\r\n"))
+        let answer = try #require(await call.answer)
+        #expect(answer.text == "whole" && answer.usage == nil)
+    }
+
     @Test func aStreamByAnotherName() async throws {
         for headers in ["", "Content-Type: text/plain\r\n"] {
             let head = "HTTP/1.1 200 OK\r\n\(headers)Transfer-Encoding: chunked\r\n\r\n"

@@ -52,6 +52,11 @@ enum store_seals_file { STORE_SEALS_NONE = 0, STORE_SEALS_DATABASE = 1, STORE_SE
  * the log; both count from 1. */
 enum store_seals_file store_seals_last_damage(uint64_t *number);
 
+/* SIGBUS from here on: what was read as memory is not there, because a file was cut that SQLite has mapped, the index of
+ * its log above all. It writes `message` to standard error and ends the process with `status`: nothing that is not
+ * written is acknowledged. `message` has to stay. Once for a process. */
+void store_end_at_bus_error(const char *message, int status);
+
 /* Gives an open file so many bytes of the disk. Never writes them itself, as posix_fallocate does where the file system
  * has no call for it. 0, or the system's error. */
 int store_reserve_room(int descriptor, int64_t bytes);
