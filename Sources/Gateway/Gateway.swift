@@ -19,7 +19,8 @@ public final class Gateway: Sendable {
         public var hosts: [String] = []
         /// Origins of pages, other than its own, that may ask: `https://example.org`.
         public var origins: [String] = []
-        /// Connections at once; those beyond it wait.
+        /// Connections at once; beyond it those are closed on which no request is going on. Three quarters of them may be
+        /// streams of events; who asks for more of these is told to come back.
         public var connections = 1024
         /// False: whoever reaches it may do what the server lets the gateway's own process do.
         public var requiresToken = true
@@ -43,6 +44,9 @@ public final class Gateway: Sendable {
     /// For what is being answered when it ends.
     private static let patience = Duration.seconds(1)
 
+    /// Connections that may be open beyond the limit until one is closed for them.
+    private static let newcomers = 16
+
     public let url: String
     private let group: MultiThreadedEventLoopGroup
     private let running: Task<Void, any Error>
@@ -61,8 +65,8 @@ public final class Gateway: Sendable {
         var logger = Logger(label: "gateway")
         logger.logLevel = .critical
         let (ports, started) = AsyncThrowingStream.makeStream(of: Int.self)
-        let routes = Routes(configuration, client)
-        let connections = OpenConnections()
+        let connections = OpenConnections(limit: configuration.connections)
+        let routes = Routes(configuration, client, connections)
         let server = Server(
             childChannelSetup: HTTP1Channel(
                 responder: { try await routes.respond(to: $0, $1, $2) },
@@ -75,7 +79,7 @@ public final class Gateway: Sendable {
                         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections + Self.newcomers)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 routes.admission.listens(on: port)

@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 internal import SwiftProtobuf
+internal import Synchronization
 
 /// What is answered, request by request.
 final class Routes: Sendable {
@@ -18,16 +19,26 @@ final class Routes: Sendable {
     /// threads that read pages.
     private let gate = Turnstile(places: 8)
 
-    init(_ configuration: Gateway.Configuration, _ client: Client) {
+    private let connections: OpenConnections
+    /// Places of streams that are free: the others of the connections are for commands.
+    private let streams: Mutex<Int>
+
+    init(_ configuration: Gateway.Configuration, _ client: Client, _ connections: OpenConnections) {
+        self.connections = connections
+        streams = Mutex(max(1, configuration.connections * 3 / 4))
         admission = Admission(configuration, client)
         bell = EventBell(client)
     }
 
     /// - Throws: to make the connection close.
     func respond(to request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        connections.set(channel, isBusy: true)
+        defer { connections.set(channel, isBusy: false) }
         var fields = HTTPFields()
         var reply = Reply(json: "{}")
         var stream: EventStream?
+        var hasPlace = false
+        defer { if hasPlace { streams.withLock { $0 += 1 } } }
         do {
             if let origin = try admission.admit(request) {
                 fields[.accessControlAllowOrigin] = origin
@@ -35,6 +46,12 @@ final class Routes: Sendable {
             }
             if request.method == .get, request.uri.path == "/v1/events" {
                 let client = GatedClient(client: try admission.client(for: request), gate: gate)
+                hasPlace = streams.withLock { places in
+                    guard places > 0 else { return false }
+                    places -= 1
+                    return true
+                }
+                guard hasPlace else { throw NoPlace() }
                 do {
                     stream = try await EventStream.open(request, client, bell)
                 } catch let error as ClientError where error.isPassing {
@@ -46,6 +63,8 @@ final class Routes: Sendable {
                 }
                 reply = try await answer(request, channel)
             }
+        } catch is NoPlace {
+            reply = Reply.comeBack(because: ClientError.overloaded)
         } catch {
             reply = Reply(to: error)
         }
@@ -184,4 +203,12 @@ extension HTTPField.Name {
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
     static let lastEventID = HTTPField.Name("Last-Event-ID")!
     fileprivate static let expect = HTTPField.Name("Expect")!
+}
+
+/// As many streams as there may be are open.
+private struct NoPlace: Error {}
+
+extension ClientError {
+    fileprivate static let overloaded = ClientError.refused(
+        Refusal(.overloaded, "as many streams are open as this gateway has places for", retryAfterMs: 2000).asMessage)
 }

@@ -47,7 +47,10 @@ extension OneServerAtATime {
         @Test func aFileThatIsThereStaysUnlessToldOtherwise() async throws {
             try await Service.run { service in
                 _ = try await service.launch("") { $0.model = "mock/none" }
-                let copy = service.directory + "/copy.db"
+                // Beside the store only copies are replaced.
+                let elsewhere = service.directory + "/elsewhere"
+                try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: false)
+                let copy = elsewhere + "/copy.db"
                 try Data("mine".utf8).write(to: URL(filePath: copy))
                 let refused = try await service.cli("backup", copy)
                 #expect(refused.code == 1 && refused.errors.contains("there is a file already"))

@@ -142,6 +142,48 @@ extension OneServerAtATime {
             }
         }
 
+        /// A gateway with few descriptors, so with few connections: who sends half a request, and who asks for more streams
+        /// than there are places for, shuts no command out.
+        @Test func crowdsLeaveCommandsTheirRoom() async throws {
+            try await Service.run(script: "[]") { service, _ in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service, descriptors: 128) { gateway in
+                    func stats() async throws {
+                        #expect(try await gateway.post("Stats", token: token).status == 200)
+                    }
+                    try await stats()
+                    var halves: [HTTPConnection] = []
+                    for _ in 0..<200 {
+                        let half = try #require(HTTPConnection(port: gateway.port))
+                        await half.write("GET /he")
+                        halves.append(half)
+                    }
+                    try await stats()
+                    // They were closed for those who came later, but for as many as there are places.
+                    for half in halves.prefix(100) { #expect(await half.read().isEmpty) }
+                    var streams: [HTTPConnection] = []
+                    var (begun, busy) = (0, 0)
+                    for _ in 0..<60 {
+                        let stream = try #require(HTTPConnection(port: gateway.port))
+                        await stream.write(
+                            "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\nAuthorization: Bearer \(token)\r\n\r\n")
+                        var text = ""
+                        while !text.contains("retry: ") {
+                            let piece = await stream.read()
+                            if piece.isEmpty { break }
+                            text += String(decoding: piece, as: UTF8.self)
+                        }
+                        #expect(text.hasPrefix("HTTP/1.1 200"), "\(text)")
+                        if text.contains("event: busy") { busy += 1 } else { begun += 1 }
+                        streams.append(stream)
+                    }
+                    #expect(begun == 24 && busy == 36, "\(begun) streams, \(busy) are to come back")
+                    try await stats()
+                    for stream in streams { await stream.write("") }
+                }
+            }
+        }
+
         @Test func whatCannotBeFollowedIsSaidAtOnce() async throws {
             try await Service.run { service in
                 let token = try await service.token(.read)

@@ -10,10 +10,15 @@ final class RunningCommand {
 
     convenience init(_ service: Service, _ arguments: String...) throws { try self.init(service, arguments) }
 
-    init(_ service: Service, _ arguments: [String]) throws {
+    /// - Parameter descriptors: that it may have; nil: as this process.
+    init(_ service: Service, _ arguments: [String], descriptors: Int? = nil) throws {
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: Service.binary)
         process.arguments = arguments
+        if let descriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", Service.binary] + arguments
+        }
         process.environment = ["FERMATA_DIR": service.directory, "HOME": service.directory, "USER": "tester"]
         process.standardInput = input
         process.standardOutput = output

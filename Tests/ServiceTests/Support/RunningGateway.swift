@@ -9,15 +9,17 @@ final class RunningGateway {
     let port: Int
 
     static func run<T>(
-        _ service: Service, _ arguments: [String] = [], _ body: (RunningGateway) async throws -> T
+        _ service: Service, _ arguments: [String] = [], descriptors: Int? = nil,
+        _ body: (RunningGateway) async throws -> T
     ) async throws -> T {
-        let gateway = try await RunningGateway(service, arguments)
+        let gateway = try await RunningGateway(service, arguments, descriptors)
         defer { gateway.command.kill() }
         return try await body(gateway)
     }
 
-    private init(_ service: Service, _ arguments: [String]) async throws {
-        command = try RunningCommand(service, ["gateway", "--listen", "127.0.0.1:0"] + arguments)
+    private init(_ service: Service, _ arguments: [String], _ descriptors: Int?) async throws {
+        command = try RunningCommand(
+            service, ["gateway", "--listen", "127.0.0.1:0"] + arguments, descriptors: descriptors)
         let line = await command.lines(upTo: "listening ").last ?? ""
         url = String(line.dropFirst("listening ".count))
         port = try #require(url.split(separator: ":").last.flatMap { Int($0) }, "\(line)")
