@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import Glibc
 internal import SwiftProtobuf
 internal import Journal
 internal import Logging
@@ -16,6 +17,8 @@ final class ModelRunner: Sendable {
     private let secrets: SecretTable
     private let logger: Logger
     let histories = Histories(budget: Configuration.historyBytes)
+    /// Calls that are to be tried again after a pause. Dispatch's own timers need a descriptor.
+    private let again = Inbox<@Sendable () -> Void>()
 
     /// - Parameter secrets: what is masked in everything that comes from models and their servers.
     init(
@@ -28,6 +31,13 @@ final class ModelRunner: Sendable {
         self.text = text
         self.secrets = secrets
         self.logger = logger
+        startThread("fermata-again") { [again] in
+            while true {
+                let calls = again.take(until: .max / 2, atMost: .max)
+                usleep(Self.pauseWithoutDescriptors)
+                for call in calls { call() }
+            }
+        }
     }
 
     /// Whether it is known what a model costs.
@@ -81,6 +91,21 @@ final class ModelRunner: Sendable {
             },
             options: ModelOptions(run.modelOptions), conversation: run.id.description,
             onConnected: onConnected)
+        attempt(Self.attemptsWithoutDescriptors, request, call, of: run, stream, end)
+    }
+
+    /// Others may have taken the descriptors that a call had its places for. Nothing of it has been sent then, and it is
+    /// tried again by and by.
+    private func attempt(
+        _ left: Int, _ request: ModelRequest, _ call: ModelCallInFlight, of run: Run, _ stream: TextPublisher.Stream,
+        _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+    ) {
+        let ended: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
+            guard case .failure(let failure) = result, failure.kind == .descriptors, left > 1 else { return end(result) }
+            again.put { [self] in
+                attempt(left - 1, request, call, of: run, stream, end)
+            }
+        }
         call.begin(end: end) {
             do throws(ModelFailure) {
                 return try catalogue.start(
@@ -89,13 +114,17 @@ final class ModelRunner: Sendable {
                         // Kept first: what is published is in the journal, whoever takes the text meanwhile.
                         let piece = call.keep(piece)
                         if !piece.isEmpty { text.append(piece, to: stream) }
-                    }, onEnd: end)
+                    }, onEnd: ended)
             } catch {
-                end(.failure(error))
+                ended(.failure(error))
                 return nil
             }
         }
     }
+
+    private static let attemptsWithoutDescriptors = 40
+    /// µs.
+    private static let pauseWithoutDescriptors: UInt32 = 250_000
 
     private func input(
         for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, textSoFar: String

@@ -135,6 +135,7 @@ public final class Server {
         }
         warnOfOpenSockets()
         watch(counters)
+        watchSilentConnections(limit: plan.limit, shortage)
         TextPages.letGo()
         logger.info(
             "ready",
@@ -198,6 +199,29 @@ public final class Server {
                 .init(url: eventsURL, kind: .publish) { try events.restartListener(eventsURL) },
                 .init(url: textURL, kind: .publish) { try text.restartListener(textURL) },
             ], counters: counters, logger: logger)
+    }
+
+    /// A crowd that connects and says nothing leaves no descriptor to those who want to interrupt.
+    private func watchSilentConnections(limit: Int, _ shortage: ShortageLog) {
+        let paths = [configuration.localURL ?? configuration.controlURL, configuration.eventsURL, configuration.textURL]
+            .map { $0.hasPrefix("ipc://") ? String($0.dropFirst("ipc://".count)) : "" }
+        startThread("fermata-silent") { [weak control, weak events, weak text] in
+            var silent = SilentConnections()
+            var isShort = false
+            while true {
+                usleep(isShort ? 25_000 : 100_000)
+                guard let control, let events, let text else { return }
+                isShort = SilentConnections.areDescriptorsShort(limit: limit)
+                guard isShort else {
+                    silent.forget()
+                    continue
+                }
+                let connections = [control.connectionsByProcess, events.connectionsByProcess, text.connectionsByProcess]
+                let closed = silent.close(
+                    zip(paths, connections).filter { !$0.0.isEmpty }.map { ($0, $1) }, limit: limit)
+                if closed > 0 { shortage.say("connections that said nothing were closed") }
+            }
+        }
     }
 
     private static func makeDirectory(_ path: String) throws {

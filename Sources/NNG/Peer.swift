@@ -118,6 +118,11 @@ final class Connections: Sendable {
         }
     }
 
+    /// How many connections are open, by the process at the other end; 0 where the transport does not tell.
+    var byProcess: [Int32: Int] {
+        state.withLock { $0.entries.values.reduce(into: [:]) { $0[$1.peer.process ?? 0, default: 0] += 1 } }
+    }
+
     func has(_ connection: UInt32) -> Bool { state.withLock { $0.entries[connection] != nil } }
 
     /// The dialer that the open connection belongs to.

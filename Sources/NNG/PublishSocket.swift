@@ -51,6 +51,9 @@ public final class PublishSocket: Sendable {
     /// Connections that are open now.
     public var connections: Int { endpoint.connections.count }
 
+    /// The same, by the process at the other end.
+    public var connectionsByProcess: [Int32: Int] { endpoint.connections.byProcess }
+
     /// Sends to all that are connected; to nobody if nobody is.
     ///
     /// - Throws: `closed`, `outOfMemory`.

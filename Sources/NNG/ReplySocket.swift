@@ -72,6 +72,9 @@ public final class ReplySocket: Sendable {
     /// Connections that are open now.
     public var connections: Int { core.endpoint.connections.count }
 
+    /// The same, by the process at the other end.
+    public var connectionsByProcess: [Int32: Int] { core.endpoint.connections.byProcess }
+
     /// Ends all of it: no request comes any more, requests in progress lose their chance to be answered, answers on
     /// their way are handed to the kernel, connections and listeners close.
     ///

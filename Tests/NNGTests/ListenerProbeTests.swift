@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import NNG
@@ -61,6 +62,28 @@ import Testing
         try publish.restartListener(directory.url())
         #expect(try await probe(directory, .publish) == .alive)
         #expect(try await blocking { publish.close(deadline: patience) })
+    }
+
+    /// Connections without a handshake take descriptors, and nobody else sees them.
+    @Test func silentConnectionsAreClosedAndOthersAreNot() async throws {
+        let directory = SocketDirectory()
+        let reply = try ReplySocketTests.echo()
+        try reply.listen(directory.url())
+        let old = try RequestSocket(directory.url(), maximumMessageSize: 100)
+        #expect(try await old.request([1], timeout: patience) == [1])
+        var silent = SilentConnections()
+        func look() -> Int { silent.close([(directory.file(), reply.connectionsByProcess)], limit: 8192) }
+        #expect(look() == 0 && look() == 0)
+        let peers = (0..<20).map { _ in SocketFile.connect(directory.file(), type: SOCK_STREAM).0 }
+        defer { for peer in peers { close(peer) } }
+        // All of them are taken when this is answered, in their order.
+        #expect(try await probe(directory, .reply) == .alive)
+        #expect(look() == 0)
+        // nng takes a moment to close what was shut down: till then it is found again.
+        var closed = 0
+        while closed < 20 { closed += look() }
+        #expect(try await old.request([3], timeout: patience) == [3])
+        #expect(try await blocking { reply.close(deadline: patience) })
     }
 
     @Test func hostileBytesHarmNobodyElse() async throws {

@@ -129,6 +129,51 @@ extension OneServerAtATime {
             }
         }
 
+        /// Programs that connect and say nothing, to all the sockets: nng keeps each for ten seconds.
+        @Test(arguments: [64, 256]) func aCrowdThatSaysNothingShutsNobodyOut(_ limit: Int) async throws {
+            try await Service.run(descriptors: limit, script: Self.script("/nowhere")) { service, model in
+                var silent: [Int32] = []
+                defer { for descriptor in silent { close(descriptor) } }
+                func crowd(_ count: Int) {
+                    for name in ["control.sock", "events.sock", "text.sock"] {
+                        for _ in 0..<count {
+                            if let descriptor = connectWithoutAWord(service.directory + "/" + name) { silent.append(descriptor) }
+                        }
+                    }
+                }
+                var all: [String] = []
+                for _ in 0..<5 {
+                    // As many as wait to be taken, together, without filling the queues of the sockets.
+                    crowd(40)
+                    let run = try await newcomer(service, FermataLaunch.with { $0.task = "stream" }).run.id
+                    all.append(run)
+                    #expect(try await newcomer(service, FermataInterrupt.with { $0.run = run }).changed)
+                }
+                #expect(silent.count > 2 * limit)
+                for run in all { try await service.wait(run, .paused) }
+                let failed = try await runs(service).filter { $0.status == .failed }
+                #expect(failed.isEmpty, "\(failed.map(\.failure))")
+                #expect(service.serverLog.contains("connections that said nothing were closed"))
+            }
+        }
+
+        private func connectWithoutAWord(_ path: String) -> Int32? {
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(100)) }
+            let result = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            guard result == 0 else {
+                close(descriptor)
+                return nil
+            }
+            return descriptor
+        }
+
         @Test func tooFewToWorkWithAreRefusedAtTheStart() async throws {
             let directory = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -1,0 +1,92 @@
+internal import Glibc
+
+/// Connections to ipc listeners of this process whose peers have not shaken hands: nng keeps each for ten seconds, with a
+/// descriptor, and tells nobody of them. A crowd of these takes all that the process may have, and nobody else connects.
+///
+/// They are found among the process's descriptors: those of a listener's path, less those that nng has as connections, by
+/// the peer's process. One is closed by shutting it down, which nng takes for its end; nng itself closes the descriptor.
+///
+/// A value of one thread.
+public struct SilentConnections {
+    private struct Connection {
+        let descriptor: Int32
+        /// Of the kernel, never used again: <https://man7.org/linux/man-pages/man7/socket.7.html> (SO_COOKIE).
+        let cookie: UInt64
+        let process: Int32
+        /// The peer has not read our half of the handshake.
+        let isUnread: Bool
+    }
+
+    /// Those of the last look: a handshake that is going on is over by the next.
+    private var seen: Set<UInt64> = []
+
+    public init() {}
+
+    /// Whether the process has nearly all descriptors that it may have: the kernel gives the lowest that is free.
+    public static func areDescriptorsShort(limit: Int) -> Bool {
+        (max(0, limit - 16)..<limit).contains { fcntl(Int32(truncatingIfNeeded: $0), F_GETFD) >= 0 }
+    }
+
+    /// Closes those that were silent at the last look already.
+    ///
+    /// - Parameters:
+    ///   - listeners: the path of each, and how many connections nng has of it, by the peers' processes.
+    ///   - limit: no descriptor has this number, nor a higher one.
+    /// - Returns: how many.
+    public mutating func close(_ listeners: [(path: String, connections: [Int32: Int])], limit: Int) -> Int {
+        var found: [String: [Connection]] = [:]
+        for descriptor in 0..<Int32(clamping: limit) {
+            guard let path = Self.path(of: descriptor), listeners.contains(where: { $0.path == path }),
+                let connection = Self.connection(descriptor)
+            else { continue }
+            found[path, default: []].append(connection)
+        }
+        var closed = 0
+        for (path, connections) in listeners {
+            for (process, all) in Dictionary(grouping: found[path] ?? [], by: \.process) {
+                // Which of a process's connections nng has is not known, only how many: so those go first that have not read what nng sent.
+                let old = all.filter { seen.contains($0.cookie) }.sorted { $0.isUnread && !$1.isUnread }
+                let silent = max(0, old.count - (connections[process] ?? 0))
+                for connection in old.prefix(silent) where Self.path(of: connection.descriptor) == path {
+                    if shutdown(connection.descriptor, Int32(SHUT_RDWR)) == 0 { closed += 1 }
+                }
+            }
+        }
+        seen = Set(found.values.joined().map(\.cookie))
+        return closed
+    }
+
+    /// Forgets what was seen: there are descriptors again.
+    public mutating func forget() { seen = [] }
+
+    /// The path that a descriptor's socket is bound to; nil if it is none of a path.
+    private static func path(of descriptor: Int32) -> String? {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0, address.sun_family == sa_family_t(AF_UNIX), length > 2 else { return nil }
+        return withUnsafeBytes(of: &address.sun_path) { bytes in
+            let text = bytes.prefix { $0 != 0 }
+            return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    /// nil of the listener itself.
+    private static func connection(_ descriptor: Int32) -> Connection? {
+        func option<Value: BitwiseCopyable>(_ name: Int32, _ value: inout Value) -> Bool {
+            var length = socklen_t(MemoryLayout<Value>.size)
+            return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0
+        }
+        var isListening: Int32 = 0
+        guard option(SO_ACCEPTCONN, &isListening), isListening == 0 else { return nil }
+        var cookie: UInt64 = 0
+        // Process, user and group: `struct ucred`.
+        var peer: (Int32, UInt32, UInt32) = (0, 0, 0)
+        guard option(57 /* SO_COOKIE */, &cookie), option(SO_PEERCRED, &peer) else { return nil }
+        var unread: Int32 = 0
+        let isUnread = ioctl(descriptor, UInt(TIOCOUTQ), &unread) == 0 && unread > 0
+        return Connection(descriptor: descriptor, cookie: cookie, process: peer.0, isUnread: isUnread)
+    }
+}
