@@ -48,6 +48,36 @@ extension OneServerAtATime {
             }
         }
 
+        /// A hold lifts itself when its time has come, and not with the next second: also of a run that is only rows, as all
+        /// are after a restart.
+        @Test func liftsItselfInTimeAfterARestart() async throws {
+            try await Service.run(script: "[]") { service, _ in
+                let lengths: [UInt64] = [2_600, 2_950, 3_300]
+                var holds: [(run: String, length: UInt64)] = []
+                for length in lengths {
+                    let run = try await service.launch("") { $0.task = "" }
+                    let pause = FermataPause.with {
+                        $0.run = run
+                        $0.resumeAfterMs = length
+                    }
+                    _ = try await service.client.send(pause)
+                    holds.append((run, length))
+                }
+                service.kill()
+                try await service.start()
+                var late: [Int64] = []
+                for (run, length) in holds {
+                    try await service.event(run) { if case .holdLifted = $0 { true } else { false } }
+                    let events = try await service.events(run)
+                    let held = try #require(events.last { $0.kindName == "held" })
+                    let lifted = try #require(events.last { $0.kindName == "holdLifted" })
+                    late.append(lifted.at - held.at - Int64(length) * 1000)
+                }
+                // With ticks of a second, of three that are a third of one apart one was late by two thirds.
+                #expect(late.allSatisfy { $0 >= 0 && $0 < 600_000 }, "\(late)")
+            }
+        }
+
         /// The race of a pause with the answer that chooses a call: whichever comes first, nothing starts after the
         /// pause was acknowledged.
         @Test func nothingStartsAfterItWasAcknowledged() async throws {
