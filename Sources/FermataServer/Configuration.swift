@@ -89,7 +89,7 @@ public struct Configuration: Sendable {
     static let shortHearing: Int64 = 50_000
     static let hearing: Int64 = 1_000_000
     /// How often that is granted after standstills that follow each other within `hearing` of the loop's own time.
-    static let hearingsInARow = 3
+    static let hearingsInARow = 10
     /// Inputs that the loop decides before it commits.
     static let batchLimit = 1024
     /// The most that `by` and `reason` may have, each, and all labels together, in bytes.

@@ -36,12 +36,13 @@ struct Hearing {
     mutating func woke(now: Int64) -> Standstill? {
         standstill.woke(now: now)
         let lost = standstill.look(now: now)
-        lived += now - lookedAt - lost
+        let isLong = lost >= Configuration.standstill
+        // A turn that is only late is one in which the loop had much to do.
+        lived += now - lookedAt - (isLong ? lost : 0)
         lookedAt = now
         guard lost > 0 else { return nil }
-        let isLong = lost >= Configuration.standstill
         if lived >= Configuration.hearing { timesInARow = 0 }
-        guard timesInARow < (isLong ? Configuration.hearingsInARow : 1) else { return nil }
+        guard isLong ? timesInARow < Configuration.hearingsInARow : timesInARow == 0 else { return nil }
         timesInARow += 1
         lived = 0
         self.lost = until > now ? self.lost + lost : lost
