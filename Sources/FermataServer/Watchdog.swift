@@ -53,7 +53,9 @@ final class Watchdog: Sendable {
             } catch {
                 // The server ends.
                 if (error as? NNGError) == .closed { return }
-                if !isBroken { logger.error("a listener cannot be watched", metadata: ["error": "\(error)"]) }
+                // Without a descriptor for a moment nothing is wrong with the listener.
+                let level: Logger.Level = (error as? NNGError) == .tooManyFiles ? .warning : .error
+                if !isBroken { logger.log(level: level, "a listener cannot be watched", metadata: ["error": "\(error)"]) }
                 isBroken = true
             }
         }
