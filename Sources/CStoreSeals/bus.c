@@ -9,7 +9,8 @@ static int last_status;
 
 static void end_here(int signal) {
     (void)signal;
-    if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) _exit(last_status);
+    ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
+    (void)written;
     _exit(last_status);
 }
 

@@ -45,11 +45,10 @@ public enum StoreBackup {
         return report
     }
 
-    /// The store's own files are what its server works with, by whatever name: a link, another way to the directory. What
-    /// is replaced is an older copy, and nothing else that is there.
+    /// The store's own files are what its server works with, by whatever name: a link, another way to the directory.
     private static func checkThatIsNotTheStore(_ file: String, _ store: String) throws {
         let name = file.split(separator: "/").last.map(String.init) ?? ""
-        if let folder = realPath(directory(of: file)) {
+        if let folder = StoreFile.realPath(directory(of: file)) {
             for own in [""] + StoreFile.suffixes + ["-journal"] where "\(folder)/\(name)" == store + own {
                 throw Failure("\(file): this is a name of the store's own files, which its server uses; choose another")
             }
@@ -70,7 +69,7 @@ public enum StoreBackup {
         var target = stat()
         guard lstat(file, &target) == 0 else { return }
         let isCopy = (target.st_mode & S_IFMT == S_IFREG || target.st_mode & S_IFMT == S_IFLNK) && isStore(file)
-        guard isCopy || realPath(directory(of: file)) != realPath(directory(of: store)) else {
+        guard isCopy || StoreFile.realPath(directory(of: file)) != StoreFile.realPath(directory(of: store)) else {
             throw Failure("\(file): what is there is no copy of a store, and beside the store nothing else is replaced")
         }
         guard isCopy else { return }
@@ -93,12 +92,6 @@ public enum StoreBackup {
     }
 
     private static func directory(of file: String) -> String { file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./" }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
-        defer { free(resolved) }
-        return String(cString: resolved)
-    }
 
     private static func sync(_ path: String) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -194,8 +194,9 @@ public enum StoreFile {
         return absolute
     }
 
-    /// The files beside the store are found by this path only. nil, with `errno`: there is none.
-    static func realPath(_ path: String) -> String? {
+    /// A path without symbolic links: the files beside a store are found by such a one only. nil, with `errno`: there is
+    /// nothing at it.
+    public static func realPath(_ path: String) -> String? {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }
         return String(cString: resolved)

@@ -28,12 +28,12 @@ struct AgentJudgement {
         }
         for name in listed { leave("tools", Self.unknown(name, among: names)) }
         for policy in agent.policy.tools {
-            guard names.contains(policy.tool) else {
+            if !names.contains(policy.tool) {
                 leave("policy.\(policy.tool)", Self.unknown(policy.tool, among: names + listed))
-                continue
             }
+            // Some of it can be told without the tool.
             let alone = FermataPolicy.with { $0.tools = [policy] }
-            guard let problem = alone.unreachable(tools: tools) else { continue }
+            guard let problem = alone.unreachable(tools: tools, isTool: { _ in true }) else { continue }
             let key = problem.field.replacing("tools[0]", with: policy.tool, maxReplacements: 1)
             mistakes.append("policy.\(key): \(problem.rule)")
         }

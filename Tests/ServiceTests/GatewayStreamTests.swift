@@ -179,7 +179,7 @@ extension OneServerAtATime {
                     }
                     #expect(begun == 24 && busy == 36, "\(begun) streams, \(busy) are to come back")
                     try await stats()
-                    for stream in streams { await stream.write("") }
+                    withExtendedLifetime(streams) {}
                 }
             }
         }

@@ -53,6 +53,19 @@ extension OneServerAtATime {
             }
         }
 
+        /// A run that asks, for so long.
+        private func launchAsk(_ service: Service, deadlineMs: UInt32) async throws -> String {
+            try await service.launch("ask") {
+                $0.policy.tools = [
+                    .with {
+                        $0.tool = "ask_human"
+                        $0.gate = .allow
+                        $0.deadlineMs = deadlineMs
+                    }
+                ]
+            }
+        }
+
         private func signal(_ service: Service, _ number: Int32) { kill(service.process.processIdentifier, number) }
 
         /// Extends the call's lease again and again, as a worker does while it is at work.
@@ -76,15 +89,7 @@ extension OneServerAtATime {
                 try await worker.register(Worker.spec())
                 let work = try await service.launch("work") { $0.tools = ["search"] }
                 let keeper = keep(try await worker.begin(leaseMs: 1_000), worker)
-                let ask = try await service.launch("ask") {
-                    $0.policy.tools = [
-                        .with {
-                            $0.tool = "ask_human"
-                            $0.gate = .allow
-                            $0.deadlineMs = 4_000
-                        }
-                    ]
-                }
+                let ask = try await launchAsk(service, deadlineMs: 4_000)
                 try await service.wait(ask, .waiting)
                 await receiver.wait { !$0.isEmpty }
                 let stream = try await service.launch("stream")
@@ -198,15 +203,7 @@ extension OneServerAtATime {
                     }
                 }
                 for _ in 1...3 * Self.soak {
-                    let ask = try await service.launch("ask") {
-                        $0.policy.tools = [
-                            .with {
-                                $0.tool = "ask_human"
-                                $0.gate = .allow
-                                $0.deadlineMs = 3_000
-                            }
-                        ]
-                    }
+                    let ask = try await launchAsk(service, deadlineMs: 3_000)
                     try await service.wait(ask, .waiting)
                     signal(service, SIGSTOP)
                     try await Task.sleep(for: .milliseconds(3_500))
