@@ -54,7 +54,6 @@ extension Control {
     // MARK: - Import
 
     func `import`(_ part: FermataImport, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
-        let identity = try identity(of: part, complete)
         guard let id = RequestID(part.upload) else {
             throw Refusal(.invalidArgument, "upload is not a UUID", details: ["field": "upload"])
         }
@@ -62,6 +61,8 @@ extension Control {
             let field = part.part > 0 ? "text" : "part"
             throw Refusal(.invalidArgument, "\(field) is missing", details: ["field": field])
         }
+        // Of all of its text, up to 4 MiB: after what is quick to say.
+        let identity = try identity(of: part, complete)
         if part.hasAnswer, part.answer.utf8.count > Configuration.maximumTextBytes {
             throw Refusal(
                 .invalidArgument, "answer is longer than \(Configuration.maximumTextBytes) bytes",

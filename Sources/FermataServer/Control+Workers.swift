@@ -11,9 +11,9 @@ extension Control {
     func registerTools(
         _ register: FermataRegisterTools, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
-        let tools: [FermataToolSpec]
+        let (tools, worker): ([FermataToolSpec], String)
         do {
-            try check(worker: register.worker)
+            worker = try name(register.worker)
             guard !register.tools.isEmpty else {
                 throw Refusal(.invalidArgument, "tools is empty", details: ["field": "tools"])
             }
@@ -24,7 +24,7 @@ extension Control {
         loop.inbox.put(
             .registerTools(
                 ToolCommand(
-                    tools: tools, worker: register.worker, by: register.by.isEmpty ? exchange.sender : register.by,
+                    tools: tools, worker: worker, by: register.by.isEmpty ? exchange.sender : register.by,
                     identity: try identity(of: register, complete))))
     }
 
@@ -78,7 +78,7 @@ extension Control {
             throw Refusal(
                 .invalidArgument, "a read that waits has to be alone in its message", details: ["field": "wait_ms"])
         }
-        try check(worker: take.worker)
+        _ = try name(take.worker)
         guard !take.tools.isEmpty, take.tools.count <= FermataToolSpec.maximumCount,
             take.tools.allSatisfy(FermataAgent.isName)
         else {
@@ -98,32 +98,33 @@ extension Control {
     func startCall(
         _ start: FermataStartCall, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
+        let worker: String
         do throws(Refusal) {
-            try check(worker: start.worker)
+            worker = try name(start.worker)
             _ = try Control.lease(start.leaseMs)
         } catch {
             return refuse(start, error, complete)
         }
         try onRun(
-            start, .startCall(call: start.call, attempt: start.attempt, worker: start.worker), exchange, complete)
+            start, .startCall(call: start.call, attempt: start.attempt, worker: worker), exchange, complete)
     }
 
     func completeCall(
         _ done: FermataCompleteCall, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         do {
-            try check(worker: done.worker)
+            let worker = try name(done.worker)
             let result = try Control.result(done).masked(by: secrets)
             try onRun(
                 done,
-                .completeCall(call: done.call, attempt: done.attempt, worker: done.worker, result), exchange, complete)
+                .completeCall(call: done.call, attempt: done.attempt, worker: worker, result), exchange, complete)
         } catch let refusal as Refusal {
             refuse(done, refusal, complete)
         }
     }
 
     func extendCall(_ extend: FermataExtendCall, _ complete: @escaping Exchange.Completion) throws {
-        try check(worker: extend.worker)
+        let worker = try name(extend.worker)
         let lease = try Control.lease(extend.leaseMs)
         if !extend.output.isEmpty { try check(text: extend.output, field: "output") }
         try find(extend.run) { [loop] found in
@@ -133,7 +134,7 @@ extension Control {
                 loop.inbox.put(
                     .extendCall(
                         RunLoop.Extension(
-                            run: run, call: extend.call, attempt: extend.attempt, worker: extend.worker, lease: lease,
+                            run: run, call: extend.call, attempt: extend.attempt, worker: worker, lease: lease,
                             output: extend.output, reply: complete)))
             }
         }
@@ -141,12 +142,14 @@ extension Control {
 
     // MARK: - Checks
 
-    private func check(worker: String) throws(Refusal) {
+    /// A worker's name as it is written down: without the keys of the service.
+    private func name(_ worker: String) throws(Refusal) -> String {
         guard (1...Configuration.maximumNameBytes).contains(worker.utf8.count) else {
             throw Refusal(
                 .invalidArgument, "worker is not 1 to \(Configuration.maximumNameBytes) bytes",
                 details: ["field": "worker"])
         }
+        return secrets.masked(worker)
     }
 
     /// The length of a lease, µs.

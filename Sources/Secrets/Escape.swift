@@ -26,6 +26,31 @@ struct Escape: Sendable {
         bytes = UInt64(byte)
     }
 
+    /// These bytes with their escapes read.
+    static func read(_ bytes: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var open: Escape?
+        for (place, byte) in bytes.enumerated() {
+            if var escape = open {
+                open = nil
+                switch escape.take(byte) {
+                case .open: open = escape
+                case .byte(let read): result.append(read)
+                case .scalar(let scalar): result += String(scalar).utf8
+                case .none:
+                    escape.forEachByte { byte, _ in result.append(byte) }
+                    open = Escape(byte, at: place)
+                    if open == nil { result.append(byte) }
+                }
+            } else {
+                open = Escape(byte, at: place)
+                if open == nil { result.append(byte) }
+            }
+        }
+        open?.forEachByte { byte, _ in result.append(byte) }
+        return result
+    }
+
     /// The bytes that were taken, where it turned out to be none.
     func forEachByte(_ body: (UInt8, _ place: Int) -> Void) {
         for index in 0..<count { body(UInt8(truncatingIfNeeded: bytes >> (8 * UInt64(index))), start + index) }

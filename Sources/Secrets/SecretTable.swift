@@ -1,7 +1,8 @@
 /// The values that nobody outside may be shown, made ready to be found in texts of any size in linear time.
 ///
 /// Each is found as it is and with any of its characters percent-encoded (`%2F`) or escaped as in a JSON string (`\/`,
-/// `\u002f`), mixed at will. What is encoded otherwise (base64, hexadecimal, twice) is not found: this protects from
+/// `\u002f`), mixed at will. A value that itself has escapes (a password out of a URL) is also found as it reads with
+/// them read, and with some of its other characters escaped. What is encoded otherwise (base64, hexadecimal, twice) is not found: this protects from
 /// accidents, not from intent.
 ///
 /// Immutable: any thread. Copies share everything. It takes some 30 bytes for each byte of the values.
@@ -18,8 +19,9 @@ public struct SecretTable: Sendable {
     /// - Parameter secrets: values as they are; white space around them does not count. Those of fewer than
     ///   `minimumLength` bytes are left out.
     public init(_ secrets: some Sequence<String>) {
-        let values = Set(secrets.map { Array(SecretTable.trimmed($0).utf8) })
-            .filter { $0.count >= SecretTable.minimumLength }
+        let given = secrets.map { Array(SecretTable.trimmed($0).utf8) }
+        // A stream is looked at as it is and with all its escapes read: a value's own are read there as well.
+        let values = Set(given + given.map(Escape.read)).filter { $0.count >= SecretTable.minimumLength }
         automaton = values.isEmpty ? nil : SecretAutomaton(values)
     }
 

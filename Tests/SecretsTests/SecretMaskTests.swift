@@ -27,11 +27,14 @@ import Testing
         (#"\u00abcdefgh"#, #"\u00****"#), ("%6abcdefgh", "%6****"), ("%6abcdefghz", "%6****z"),
         (#"x\ny\nz\nzzz"#, "****"), (#"\u00fcmlaut-99"#, "****"), ("%C3%BCmlaut-99", "****"), ("ümlaut-99", "****"),
         (#"\ud83d\ude00abcdefgh"#, #"\ud83d\ude00****"#),
-        ("percent%41x", "****"), ("percent%2541x", "****"), ("percentAx", "percentAx"),
+        ("percent%41x", "****"), ("percent%2541x", "****"), ("percentAx", "****"),
+        (#"a\/b%2Fc\/defg"#, "****"), ("a%2Fb%2Fc%2Fdefg", "****"), ("a%2Fb%252Fc%2Fdefg", "****"), ("a/b%2Fc/defg", "****"),
+        (#"p\u0041-q\-98765"#, "****"), (#"pA-q\-98765"#, "****"), ("p%5Cu0041-q%5C-98765", "****"),
     ])
     func valuesAreMaskedWhereverTheStreamIsCut(text: String, masked: String) {
         let table = SecretTable([
             "abcdefgh", "abcdefghij", "bcdefghX", "aaaaaaaab", "x\ny\nz\nzzz", "ümlaut-99", "percent%41x",
+            "a/b%2Fc/defg", #"p\u0041-q\-98765"#,
         ])
         for pieces in cuts(Array(text.utf8)) {
             #expect(String(decoding: play(pieces, table), as: UTF8.self) == masked, "\(pieces.map(\.count))")

@@ -388,6 +388,11 @@ extension OneServerAtATime {
                   url: https://example.org
                   secret-file: /x
                 - text
+                - name: d
+                  url: https://example.org
+                  secret-file: /x
+                  events: ask
+                  statuses: FINISHED
                 """)
             let expected = [
                 ":2: webhooks[0].name: 1 to 64", ":3: webhooks[0].url: not an http",
@@ -397,6 +402,7 @@ extension OneServerAtATime {
                 ":13: webhooks[1].timeout: a number", ":14: webhooks[1].colour: unknown",
                 ":15: webhooks[2].name: it is missing", ":15: webhooks[2]: it has one of",
                 ":19: webhooks[4].name: another", ":22: webhooks[5]: it is a mapping",
+                ":23: webhooks[6].statuses: they choose among status events",
             ]
             #expect(wrong.code == 78, "\(wrong)")
             let lines = wrong.errors.split(separator: "\n").map(String.init)

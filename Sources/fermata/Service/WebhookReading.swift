@@ -110,6 +110,9 @@ struct WebhookReading {
             }
         }
         for key in ["name", "url"] where !given.contains(key) { wrong(line, "\(place).\(key)", "it is missing") }
+        if !webhook.statuses.isEmpty, webhook.events == ["ask"] {
+            wrong(line, "\(place).statuses", "they choose among status events, and events has ask only")
+        }
         if secrets.count != 1 { wrong(line, place, "it has one of secret-file and secret-env") }
         webhook.secret = secrets.first ?? .file("")
         return webhook
