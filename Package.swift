@@ -116,8 +116,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "NNG", "OpenSSL", "Secrets", "Threads",
-                "Toolbox",
+                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "ModelScript", "NNG", "OpenSSL", "Secrets",
+                "Threads", "Toolbox",
                 protobuf, logging,
             ],
             swiftSettings: serviceSettings),

@@ -73,6 +73,8 @@ final class ConnectionPool: Sendable {
             let left = deadline - .now
             do {
                 _ = try await socket.request(Self.hello, timeout: min(patience, left))
+                // When it is lost another one takes its place, once it is needed.
+                socket.dialNoMore()
                 return socket
             } catch {
                 giveUp(socket)

@@ -32,6 +32,42 @@ struct Pattern: Sendable {
         program.append(.found)
     }
 
+    /// Whether there is any text in which it is found: not with `$` before something, nor with `^` after something.
+    var canBeFound: Bool {
+        // Places in the program, by whether characters came before, and whether the end has been.
+        struct Way: Hashable {
+            var place: Int
+            var hasBegun: Bool
+            var hasEnded: Bool
+        }
+        var known: Set<Way> = []
+        // Where it begins in the midst of a text, characters came before.
+        var pending = [Way(place: 0, hasBegun: false, hasEnded: false), Way(place: 0, hasBegun: true, hasEnded: false)]
+        while var way = pending.popLast() {
+            guard known.insert(way).inserted else { continue }
+            let instruction = program[way.place]
+            way.place += 1
+            switch instruction {
+            case .found: return true
+            case .one:
+                way.hasBegun = true
+                if !way.hasEnded { pending.append(way) }
+            case .fork(let one, let other):
+                way.place -= 1
+                for offset in [one, other] {
+                    var next = way
+                    next.place += offset
+                    pending.append(next)
+                }
+            case .atStart: if !way.hasBegun { pending.append(way) }
+            case .atEnd:
+                way.hasEnded = true
+                pending.append(way)
+            }
+        }
+        return false
+    }
+
     /// Whether the expression is found anywhere in the text; nil if the text is too long to be searched.
     func isFound(in text: String) -> Bool? {
         guard text.utf8.count <= Pattern.maximumSubjectLength else { return nil }

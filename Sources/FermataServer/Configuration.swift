@@ -63,6 +63,8 @@ public struct Configuration: Sendable {
     static let leases: ClosedRange<UInt32> = 1_000...600_000
     /// µs.
     static let defaultLease: Int64 = 30_000_000
+    /// Tries of a model call of a run that says nothing of it: a model's server that restarts fails no run.
+    static let defaultModelAttempts: UInt32 = 3
     /// Of the output that a worker sends along while it executes a call, what is kept in case that it is interrupted.
     static let workerOutputBytes = 64 << 10
     /// Calls that one TakeCalls is offered.
@@ -82,6 +84,8 @@ public struct Configuration: Sendable {
     static let uploadBytes = 512 << 20
     static let uploadParts: UInt32 = 4096
     static let uploadPatience: Int64 = 600_000_000
+    /// How long it is at least when there is no place for another one.
+    static let uploadPatienceWhenFull: Int64 = 30_000_000
     /// By how much a turn of the loop may be late, µs, and by how much before everybody's time begins anew.
     static let lateness: Int64 = 10_000
     static let standstill: Int64 = 250_000
@@ -92,6 +96,8 @@ public struct Configuration: Sendable {
     static let hearingsInARow = 10
     /// Inputs that the loop decides before it commits.
     static let batchLimit = 1024
+    /// And of how many bytes they may be: whoever interrupts waits for two commits at most, and one of 64 MB takes a second.
+    static let batchBytes = 4 << 20
     /// The most that `by` and `reason` may have, each, and all labels together, in bytes.
     static let maximumNoteBytes = 4 << 10
     /// The most that one message's text may have, in bytes.

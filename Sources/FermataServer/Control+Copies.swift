@@ -86,7 +86,7 @@ extension Control {
                 let workspace = try workspace(for: checkpoint, part)
                 adopt(checkpoint, workspace, part, by: by, identity, upload: id)
             } catch let refusal as Refusal {
-                if refusal.code.class == .invalid, refusal.code != .noWorkspace { uploads.drop(id) }
+                if refusal.isOfTheCheckpoint { uploads.drop(id) }
                 refuse(part, refusal, complete)
             } catch {
                 complete(.failure(Refusal(.internalError, "\(error)")))
@@ -107,7 +107,12 @@ extension Control {
         let answer = part.hasAnswer
             ? AskAnswer(ask: 0, text: part.answer, verdict: part.verdict, argumentsDigest: nil, via: .viaImport) : nil
         let kept = RunLoop.CommandIdentity(requestID: identity.requestID, digest: identity.digest) { [self] result in
-            if case .success = result { importThread.run { [self] in uploads.drop(upload) } }
+            let isOver =
+                switch result {
+                case .success: true
+                case .failure(let refusal): refusal.isOfTheCheckpoint
+                }
+            if isOver { importThread.run { [self] in uploads.drop(upload) } }
             identity.reply(result)
         }
         readers.run { [self] reader in
@@ -125,7 +130,7 @@ extension Control {
                     provenance: Provenance(by: by, reason: part.reason), identity: kept)
                 loop.inbox.put(.adopt(Adoption(command: command, prepared: prepared)))
             } catch let refusal as Refusal {
-                refuse(part, refusal, identity.reply)
+                refuse(part, refusal, kept.reply)
             } catch {
                 identity.reply(.failure(Refusal(.internalError, "\(error)")))
             }
@@ -223,5 +228,15 @@ extension Control {
         }
         let edit = fork.call > 0 ? ForkTerms.CallEdit(call: fork.call, arguments: fork.arguments) : nil
         return .fork(forked, ForkTerms(start: fork.start, text: fork.text, edit: edit))
+    }
+}
+
+extension Refusal {
+    /// What was sent can never be taken, however often its last part is sent again: it is not kept for that.
+    fileprivate var isOfTheCheckpoint: Bool {
+        switch code {
+        case .noWorkspace, .invalidAnswer: false
+        default: !code.retryable
+        }
     }
 }

@@ -68,7 +68,10 @@ enum ProcessFigures {
     }
 
     static var openDescriptors: UInt64 {
-        guard let directory = opendir("/proc/self/fd") else { return 0 }
+        // Without a descriptor to look at them, all are open.
+        guard let directory = opendir("/proc/self/fd") else {
+            return [EMFILE, ENFILE].contains(errno) ? UInt64(max(0, DescriptorPlan.currentLimit)) : 0
+        }
         defer { closedir(directory) }
         var count: UInt64 = 0
         while readdir(directory) != nil { count += 1 }

@@ -228,7 +228,7 @@ final class Control: Sendable {
                 lease: try (command as? FermataStartCall).map { try Control.lease($0.leaseMs) } ?? 0))
         switch request {
         case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
-        default: loop.inbox.put(item)
+        default: loop.inbox.put(item, bytes: identity.size)
         }
     }
 
@@ -242,14 +242,15 @@ final class Control: Sendable {
                 details: ["field": "request_id"])
         }
         try checkNotes(by: command.by, reason: command.reason)
-        return RunLoop.CommandIdentity(requestID: requestID, digest: try digest(command), reply: complete)
+        let (digest, size) = try digest(command)
+        return RunLoop.CommandIdentity(requestID: requestID, digest: digest, size: size, reply: complete)
     }
 
     /// Refuses a command, unless it was accepted before: then its reply stays what it was, whatever has changed since.
     func refuse(
         _ command: some Command, _ refusal: Refusal, _ complete: @escaping Exchange.Completion
     ) {
-        guard let id = RequestID(command.requestID), let digest = try? digest(command) else {
+        guard let id = RequestID(command.requestID), let digest = try? digest(command).digest else {
             complete(.failure(refusal))
             return
         }
@@ -265,11 +266,12 @@ final class Control: Sendable {
     }
 
     /// FNV-1a over the type and the body: it tells a repeat from a mistake, and guards nothing.
-    private func digest<C: Command>(_ command: C) throws -> UInt64 {
+    private func digest<C: Command>(_ command: C) throws -> (digest: UInt64, size: Int) {
         let bytes: [UInt8] = try command.serializedBytes()
-        return ([UInt8(truncatingIfNeeded: C.frameType.rawValue)] + bytes).reduce(0xcbf2_9ce4_8422_2325) {
+        let digest = ([UInt8(truncatingIfNeeded: C.frameType.rawValue)] + bytes).reduce(0xcbf2_9ce4_8422_2325) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01b3
         }
+        return (digest, bytes.count)
     }
 
     /// Finds a run by its id, or by the beginning of one.

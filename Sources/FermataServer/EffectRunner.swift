@@ -240,3 +240,15 @@ extension ToolReply {
         self.init(result.output, outcome: outcome, exitCode: result.exitCode)
     }
 }
+
+extension Input {
+    /// Bytes of the texts that an end of an effect brings.
+    var textBytes: Int {
+        switch self {
+        case .modelAnswered(_, _, let reply): reply.calls.reduce(reply.text.utf8.count) { $0 + $1.arguments.utf8.count }
+        case .modelFailed(_, _, _, let text), .lost(_, let text): text.utf8.count
+        case .toolEnded(_, _, let reply): reply.output.utf8.count
+        default: 0
+        }
+    }
+}

@@ -11,6 +11,9 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var urgent: [Item] = []
     private var ordinary: [Item] = []
+    /// Of each of `ordinary`, and of all.
+    private var sizes: [Int] = []
+    private var allBytes = 0
     private var isWoken = false
 
     init() {
@@ -30,9 +33,11 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     }
 
     /// Adds an item. Urgent ones are taken before all others, among themselves in order of arrival.
-    func put(_ item: Item, isUrgent: Bool = false) {
+    ///
+    /// - Parameter bytes: of what it brings, about.
+    func put(_ item: Item, isUrgent: Bool = false, bytes: Int = 0) {
         pthread_mutex_lock(mutex)
-        if isUrgent { urgent.append(item) } else { ordinary.append(item) }
+        if isUrgent { urgent.append(item) } else { append(item, bytes) }
         pthread_cond_signal(condition)
         pthread_mutex_unlock(mutex)
     }
@@ -42,9 +47,15 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         guard ordinary.count < limit else { return false }
-        ordinary.append(item)
+        append(item, 0)
         pthread_cond_signal(condition)
         return true
+    }
+
+    private func append(_ item: Item, _ bytes: Int) {
+        ordinary.append(item)
+        sizes.append(bytes)
+        allBytes += bytes
     }
 
     /// Items that wait.
@@ -63,8 +74,8 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     }
 
     /// Waits for an item, a wake-up or the deadline (µs of CLOCK_MONOTONIC), then takes all urgent items and at most
-    /// so many others.
-    func take(until deadline: Int64, atMost limit: Int) -> [Item] {
+    /// so many others, of so many bytes; one at least.
+    func take(until deadline: Int64, atMost limit: Int, bytes mostBytes: Int = .max) -> [Item] {
         var time = timespec(tv_sec: Int(deadline / 1_000_000), tv_nsec: Int(deadline % 1_000_000) * 1000)
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
@@ -74,13 +85,22 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         isWoken = false
         var items = urgent
         urgent.removeAll(keepingCapacity: true)
-        if ordinary.count <= limit {
+        if ordinary.count <= limit, allBytes <= mostBytes {
             items += ordinary
             ordinary.removeAll(keepingCapacity: true)
-        } else {
-            items += ordinary.prefix(limit)
-            ordinary.removeFirst(limit)
+            sizes.removeAll(keepingCapacity: true)
+            allBytes = 0
+            return items
         }
+        var (count, bytes) = (0, 0)
+        while count < min(limit, ordinary.count), count == 0 || bytes + sizes[count] <= mostBytes {
+            bytes += sizes[count]
+            count += 1
+        }
+        items += ordinary.prefix(count)
+        ordinary.removeFirst(count)
+        sizes.removeFirst(count)
+        allBytes -= bytes
         return items
     }
 }

@@ -129,7 +129,7 @@ extension RunLoop {
             keepLeases(of: resident, wanted: wanted)
             for effect in wanted where resident.inFlight[effect] == nil {
                 resident.inFlight[effect] = effects.start(effect, of: resident.current) { [inbox] input in
-                    inbox.put(.effectEnded(id, effect, input))
+                    inbox.put(.effectEnded(id, effect, input), bytes: input.textBytes)
                 }
             }
         }

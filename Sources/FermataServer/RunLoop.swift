@@ -52,6 +52,8 @@ final class RunLoop: @unchecked Sendable {
         let requestID: RequestID
         /// Tells a repeat of the command from another command with the same id.
         let digest: UInt64
+        /// Bytes of the command.
+        var size = 0
         /// Called once with the encoded reply, on the loop's thread or on one that answers for it; must not block.
         let reply: @Sendable (Result<[UInt8], Refusal>) -> Void
     }
@@ -138,7 +140,8 @@ final class RunLoop: @unchecked Sendable {
         while true {
             let deadline = nextDeadline()
             hearing.sleeps(until: deadline, now: Clock.monotonic)
-            let items = inbox.take(until: deadline, atMost: Configuration.batchLimit)
+            let items = inbox.take(
+                until: deadline, atMost: Configuration.batchLimit, bytes: Configuration.batchBytes)
             turn = Moment()
             noteStandstill()
             lookAtClock()

@@ -53,6 +53,10 @@ public enum StoreBackup {
                 throw Failure("\(file): this is a name of the store's own files, which its server uses; choose another")
             }
         }
+        // Beside any store such a name is its server's.
+        for suffix in StoreFile.suffixes + ["-journal"] where file.hasSuffix(suffix) && isStore(String(file.dropLast(suffix.count))) {
+            throw Failure("\(file): this is a name of the files of the store beside it, which its server uses; choose another")
+        }
         var target = stat()
         guard stat(file, &target) == 0 else { return }
         for name in [""] + StoreFile.suffixes {
@@ -63,14 +67,17 @@ public enum StoreBackup {
         }
     }
 
-    /// - Throws: if there is a store at the place that a server has; or, in the directory of the store, where a server keeps
+    /// - Throws: if there is a store at the place that a server has; or, in the directory of a store, where a server keeps
     ///   its key, its sockets and more, anything that is no copy of a store.
     private static func checkThatNobodyNeeds(_ file: String, _ store: String) throws {
         var target = stat()
         guard lstat(file, &target) == 0 else { return }
         let isCopy = (target.st_mode & S_IFMT == S_IFREG || target.st_mode & S_IFMT == S_IFLNK) && isStore(file)
-        guard isCopy || StoreFile.realPath(directory(of: file)) != StoreFile.realPath(directory(of: store)) else {
-            throw Failure("\(file): what is there is no copy of a store, and beside the store nothing else is replaced")
+        let isBesideStore =
+            StoreFile.realPath(directory(of: file)) == StoreFile.realPath(directory(of: store))
+            || isStore(directory(of: file) + "fermata.db")
+        guard isCopy || !isBesideStore else {
+            throw Failure("\(file): what is there is no copy of a store, and beside a store nothing else is replaced")
         }
         guard isCopy else { return }
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)

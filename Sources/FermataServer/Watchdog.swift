@@ -33,7 +33,8 @@ final class Watchdog: Sendable {
 
     private static func watch(_ path: String, _ listener: Listener, _ counters: Counters, _ logger: Logger) {
         var alertProbes = 0
-        var isBroken = false
+        // µs. A shortage that comes and goes is one line a minute.
+        var saidAt: Int64 = .min / 2
         while true {
             usleep(alertProbes > 0 ? alert : calm)
             alertProbes = max(0, alertProbes - 1)
@@ -41,7 +42,6 @@ final class Watchdog: Sendable {
                 // To give up on a listener that is only slow ends it; then its restart was what it needed.
                 let outcome = try ListenerProbe.probe(
                     path: path, expecting: listener.kind, timeout: .milliseconds(patience))
-                isBroken = false
                 // A socket whose file somebody has removed is as dead.
                 guard outcome == .unresponsive || outcome == .absent else { continue }
                 // Counted first: who finds the listener back finds the restart counted.
@@ -55,8 +55,9 @@ final class Watchdog: Sendable {
                 if (error as? NNGError) == .closed { return }
                 // Without a descriptor for a moment nothing is wrong with the listener.
                 let level: Logger.Level = (error as? NNGError) == .tooManyFiles ? .warning : .error
-                if !isBroken { logger.log(level: level, "a listener cannot be watched", metadata: ["error": "\(error)"]) }
-                isBroken = true
+                guard Clock.monotonic - saidAt >= 60_000_000 else { continue }
+                saidAt = Clock.monotonic
+                logger.log(level: level, "a listener cannot be watched", metadata: ["error": "\(error)"])
             }
         }
     }

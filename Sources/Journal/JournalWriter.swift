@@ -49,6 +49,7 @@ public final class JournalWriter: JournalWriting {
             _ = try page.step()
             let offset = (page.int64(at: 0) - 1) * 4096
             files = try StoreFiles(ofStore: journal.path, id: mark.store) { [journal] in journal.bytes(at: offset, count: 4096) }
+            try findIdentity()
         } catch let error as JournalError {
             throw error
         } catch let error as SQLiteError {
@@ -56,6 +57,14 @@ public final class JournalWriter: JournalWriting {
         } catch {
             throw JournalError(code: .unreadable, path: journal.path, message: "\(error)")
         }
+    }
+
+    /// The store's file itself has to say which store it is: that is what is looked at while it runs. Where only the log
+    /// has that page, because the file was damaged or cut, the log is moved first.
+    private func findIdentity() throws {
+        if (try? files.verifyAll(logPages: 0)) != nil { return }
+        _ = try database.passiveCheckpoint()
+        try files.verifyAll(logPages: 0)
     }
 
     deinit {

@@ -42,7 +42,8 @@ public struct HeadAndTail: Sendable {
         let end = tail.part(rest.startIndex..<rest.endIndex)
         let omitted = originalTotal - UInt64(begin.originalCount + end.originalCount)
         var text = String(decoding: begin.bytes, as: UTF8.self)
-        if begin.bytes.last != UInt8(ascii: "\n") { text += "\n" }
+        // Not the tool's, whatever came before: who compares this with the live text counts on it.
+        text += "\n"
         text += HeadAndTail.mark(omitted: omitted)
         text += String(decoding: end.bytes, as: UTF8.self)
         return ToolOutput(text: text, omittedBytes: omitted, repaired: repaired)

@@ -13,6 +13,9 @@ public struct ToolProcessError: Error, Sendable, Equatable, CustomStringConverti
         self.what = what
     }
 
+    /// None was left, of this process or of the machine: it may be another time.
+    var isOfDescriptors: Bool { code == EMFILE || code == ENFILE }
+
     public var description: String { "\(what): \(ToolProcessError.text(of: code))" }
 
     /// The C library's own words. Threads: any; `strerror_r` writes into our buffer.

@@ -20,6 +20,8 @@ final class ToolProcessLoop: Sendable {
         var process: ToolProcess
         var listener: ToolProcessListener
         var what: What
+        /// How often it was tried.
+        var tries = 0
     }
 
     private struct Inbox {
@@ -102,6 +104,8 @@ final class ToolProcessLoop: Sendable {
         var lastNumber: UInt64 = 0
         /// Supervisors that have closed their socket on their way out and were not yet to be reaped.
         var leaving: [UInt64] = []
+        /// Starts that found no descriptor, and when they are tried again.
+        var waiting: [(order: Order, at: MonotonicTime)] = []
         var isClosed = false
         var nextReap = MonotonicTime.now
 
@@ -120,7 +124,7 @@ final class ToolProcessLoop: Sendable {
         var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.nanoseconds)
         while true {
             takeInbox(&running)
-            if running.isClosed && running.processes.isEmpty { return }
+            if running.isClosed && running.processes.isEmpty && running.waiting.isEmpty { return }
             collect(running, &descriptors, &sources)
             let asleep = MonotonicTime.now
             let patience = patience(running, at: asleep)
@@ -165,9 +169,18 @@ final class ToolProcessLoop: Sendable {
         // The socket is closed a few microseconds before the kernel lets the supervisor be reaped.
         var times = running.leaving.map { running.processes[$0]?.nextLook ?? now + .milliseconds(1) }
         times += running.processes.values.lazy.compactMap(\.due)
+        times += running.waiting.map(\.at)
+        if !running.processes.isEmpty { times.append(now + ToolProcessLoop.longestSleep) }
         if orphans?.isFirst == true { times.append(running.nextReap) }
         return times.min()?.milliseconds(after: now) ?? -1
     }
+
+    /// Of a stop within a sleep only what is beyond the sleep's planned end is known to be one: a sleep up to a command's
+    /// time limit would hide it, and the limit would come with the wake.
+    private static let longestSleep: Duration = .milliseconds(250)
+    /// A start that found no descriptor is tried again, so often and after such pauses.
+    private static let starts = 40
+    private static let pauseWithoutDescriptors: Duration = .milliseconds(250)
 
     private func takeInbox(_ running: inout Running) {
         let taken = inbox.withLock { inbox in
@@ -188,6 +201,18 @@ final class ToolProcessLoop: Sendable {
             }
         }
         for order in taken.starting { begin(order, &running) }
+        guard !running.waiting.isEmpty else { return }
+        let now = MonotonicTime.now
+        let waiting = running.waiting
+        running.waiting = []
+        for (order, at) in waiting {
+            // One that was stopped meanwhile is told so at once.
+            if at <= now || running.isClosed || order.process.stopping != nil {
+                begin(order, &running)
+            } else {
+                running.waiting.append((order, at))
+            }
+        }
     }
 
     private func begin(_ order: Order, _ running: inout Running) {
@@ -207,7 +232,14 @@ final class ToolProcessLoop: Sendable {
             try RunDirectory.create(command.directory)
             started = try SupervisorSpawn.start(supervisor, options: options, command)
         } catch {
-            return order.listener.onEnd(.failed(error.description))
+            // Others may have taken the descriptors that the call had its places for. Nothing of it has begun.
+            var order = order
+            order.tries += 1
+            guard error.isOfDescriptors, order.tries < ToolProcessLoop.starts else {
+                return order.listener.onEnd(.failed(error.description))
+            }
+            running.waiting.append((order, .now + ToolProcessLoop.pauseWithoutDescriptors))
+            return
         }
         let now = MonotonicTime.now
         let output = OutputPipe(started.output, onBytes: order.listener.onBytes)

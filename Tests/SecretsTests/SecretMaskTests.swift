@@ -122,7 +122,10 @@ import Testing
             // A value that the end cuts has its own test.
             text += Array(" .".utf8)
             let table = SecretTable(values)
-            let expected = search(text, values.map { Array($0.utf8) })
+            // A value's own escapes are read as well.
+            let given = values.map { Array($0.utf8) }
+            let read = given.map { unescape($0).map(\.1) }.filter { $0.count >= SecretTable.minimumLength }
+            let expected = search(text, given + read)
             let cut = Int.random(in: 0...text.count, using: &random)
             for pieces in [[text], text.map { [$0] }, [Array(text[..<cut]), Array(text[cut...])]] {
                 #expect(play(pieces, table) == expected, "\(String(decoding: text, as: UTF8.self)) \(values)")
@@ -170,7 +173,7 @@ import Testing
             } else if let match = rest.prefixMatch(of: /\\([\/\\"])/) {
                 (length, byte) = (2, match.1.utf8.first!)
             } else if rest.prefixMatch(of: /\\[bfnrt]/) != nil {
-                (length, byte) = (2, 0)
+                (length, byte) = (2, 8)
             }
             units.append((position..<position + length, byte))
             position += length

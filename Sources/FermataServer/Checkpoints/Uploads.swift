@@ -44,6 +44,7 @@ final class Uploads: @unchecked Sendable {
             throw Refusal(
                 .notACheckpoint, "part \(part.part) comes where part \(next) is next", details: ["part": String(next)])
         }
+        if uploads.count >= Configuration.uploads, uploads[id] == nil { giveWay() }
         guard uploads.count < Configuration.uploads || uploads[id] != nil else {
             throw Refusal(.overloaded, "\(Configuration.uploads) checkpoints are on their way in", retryAfterMs: 1000)
         }
@@ -71,6 +72,14 @@ final class Uploads: @unchecked Sendable {
     private func forgetOld() {
         let now = Clock.monotonic
         uploads = uploads.filter { now - $0.value.touched < Configuration.uploadPatience }
+    }
+
+    /// The one whose client was not heard of for longest gives way to a newcomer, if it is long.
+    private func giveWay() {
+        guard let oldest = uploads.min(by: { $0.value.touched < $1.value.touched }),
+            Clock.monotonic - oldest.value.touched >= Configuration.uploadPatienceWhenFull
+        else { return }
+        uploads[oldest.key] = nil
     }
 
     private func append(_ text: [UInt8], _ digest: [UInt8], to upload: Upload) throws(Refusal) {
