@@ -97,6 +97,9 @@ extension Decision {
                     $0.verdict = answer.verdict
                     $0.arguments = answer.arguments
                     $0.via = answer.via
+                    if answer.verdict == .edit, let call = run.call(ask.call) {
+                        $0.gate = run.policy.gate(tool: call.tool, arguments: answer.arguments)
+                    }
                     if answer.verdict == .raise, answer.limits != .init() { $0.limits = answer.limits }
                 }), isCommanded: true)
     }
@@ -143,8 +146,7 @@ extension Decision {
         default: record(answer, to: ask)
         }
         if let sticky {
-            let policy = run.policy.adding(sticky, for: call.tool)
-            emit(.policySet(.with { $0.policy = policy }), isCommanded: true)
+            set(run.policy.adding(sticky, for: call.tool))
         }
     }
 

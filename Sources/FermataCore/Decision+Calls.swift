@@ -91,6 +91,7 @@ extension Decision {
                 .with {
                     $0.number = number
                     $0.arguments = arguments
+                    if let tool = run.call(number)?.tool { $0.gate = run.policy.gate(tool: tool, arguments: arguments) }
                 }), isCommanded: true)
     }
 

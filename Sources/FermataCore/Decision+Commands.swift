@@ -129,7 +129,21 @@ extension Decision {
         if let problem = policy.unreachable(tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy) {
             throw Refusal(problem.inside("policy"))
         }
-        if policy != run.policy { emit(.policySet(.with { $0.policy = policy }), isCommanded: true) }
+        if policy != run.policy { set(policy) }
+    }
+
+    mutating func set(_ policy: FermataPolicy) {
+        emit(
+            .policySet(
+                .with {
+                    $0.policy = policy
+                    $0.gates = run.calls.filter { $0.state != .ended }.map { call in
+                        .with {
+                            $0.number = call.number
+                            $0.gate = policy.gate(tool: call.tool, arguments: call.arguments)
+                        }
+                    }
+                }), isCommanded: true)
     }
 
     private mutating func setLimits(_ limits: FermataLimits, _ context: Context) throws(Refusal) {

@@ -3,17 +3,21 @@ internal import SwiftProtobuf
 
 /// The ends of effects.
 extension Decision {
-    /// The model's answer: its calls are selected, and those that cannot be executed get their result at once.
+    /// The model's answer: its calls are selected, and those that cannot be executed get their result at once. Of an
+    /// answer that is not complete none is executed: what it chose may be half of what it was to be.
     mutating func answer(_ reply: ModelReply) {
         let first = run.callCount + 1
         let calls = reply.calls.enumerated().map { index, call in
             FermataSelectedCall.with {
                 $0.number = first + UInt32(index)
                 $0.tool = call.tool
-                $0.arguments = call.arguments
+                // Servers send nothing, or null, for a tool without parameters.
+                $0.arguments = call.arguments.isAbsentJSON ? "{}" : call.arguments
                 $0.modelID = call.modelID
+                $0.gate = run.policy.gate(tool: call.tool, arguments: $0.arguments)
             }
         }
+        let failure = failure(of: reply)
         emit(
             .modelAnswered(
                 .with {
@@ -23,10 +27,39 @@ extension Decision {
                     $0.calls = calls
                     $0.finishReason = reply.finishReason
                     $0.usage = reply.usage
+                    $0.ending = reply.ending
+                    if let failure { $0.failure = failure }
                 }))
+        guard reply.ending == .complete else {
+            let result = reply.ending == .truncated ? Marker.truncatedCall : Marker.refusedCall
+            for call in run.calls { end(call.number, attempt: 0, ToolReply(outcome: .callFailed, output: result)) }
+            return
+        }
         checkCalls()
         // A hold spared this model call when the message came: the calls that it chose are as good as chosen before.
         if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
+    }
+
+    /// Why the turn ends with this answer and has failed; nil: it goes on, or has ended well.
+    private func failure(of reply: ModelReply) -> FermataFailure? {
+        switch reply.ending {
+        case .refused:
+            .with {
+                $0.kind = "REFUSED"
+                $0.message =
+                    "the model's answer was ended by a filter or by the model's own refusal (\(reply.finishReason)): "
+                    + "resume with another message or another model"
+                $0.willRepeat = true
+            }
+        case .truncated where reply.calls.isEmpty ? run.goOns >= Run.mostGoOns : run.truncatedInARow >= Run.mostGoOns:
+            .with {
+                $0.kind = "TRUNCATED"
+                $0.message =
+                    "the model's answer was cut by its length limit (\(reply.finishReason)), and so were those before it: "
+                    + "resume to let it go on, or raise max_output_tokens"
+            }
+        default: nil
+        }
     }
 
     /// Gives the calls that cannot be executed their result.
@@ -38,7 +71,10 @@ extension Decision {
     }
 
     mutating func fail(_ failure: FermataFailure, text: String) {
-        let isLast = !failure.retryable || run.failedAttempts + 1 >= run.modelAttempts
+        let attempts = run.failedAttempts + 1
+        let isLast = !failure.retryable || attempts >= run.modelAttempts
+        var failure = failure
+        if isLast, attempts > 1 { failure.message += " (after \(attempts) attempts)" }
         let delay = max(
             min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
             Run.backOffMilliseconds(afterFailures: run.failedAttempts + 1))
@@ -144,7 +180,11 @@ extension Run {
         do {
             arguments = try JSONValue(parsing: text)
         } catch {
-            return "The arguments are not valid JSON: \(error)"
+            // The model is not shown them as its call's arguments: servers that read those would refuse every request.
+            return "The arguments are not valid JSON: \(error). They were:\n\(Run.quoted(text))"
+        }
+        guard case .object = arguments else {
+            return "The arguments are not a JSON object. They were:\n\(Run.quoted(text))"
         }
         do {
             let problems = try ParsedSchemas.shared.schema(tool.parameters).validate(arguments)
@@ -158,6 +198,16 @@ extension Run {
         }
     }
 
+    /// A text of the model's as it is told about it: whole, or its beginning if nobody would read it to its end.
+    private static func quoted(_ text: String) -> String {
+        let most = 16 << 10
+        guard text.utf8.count > most else { return text }
+        return text.prefix(utf8Bytes: most) + "\n[… all of it has \(text.utf8.count) bytes]"
+    }
+
+    /// How often in a turn the model is asked to go on with a truncated answer.
+    static let mostGoOns: UInt32 = 3
+
     /// What a model's server asks for is heeded up to a day: the number is its own, and anything can be in it.
     public static let longestRetryAfterMilliseconds: Int64 = 24 * 3600 * 1000
 
@@ -167,9 +217,25 @@ extension Run {
     }
 }
 
+extension String {
+    /// No arguments at all, or null.
+    fileprivate var isAbsentJSON: Bool {
+        let text = utf8.drop { $0 == 0x20 || 0x09...0x0D ~= $0 }
+        return text.isEmpty || text.starts(with: "null".utf8) && text.dropFirst(4).allSatisfy { $0 == 0x20 || 0x09...0x0D ~= $0 }
+    }
+}
+
 /// What the model is told where a result or an answer is not the tool's or its own.
 public enum Marker {
     public static let cut = "[Your answer above was cut off here before it was complete.]"
+    public static let truncated =
+        "[Your answer above was cut off here by the limit on its length. Go on exactly where it stopped.]"
+    public static let truncatedAtOnce =
+        "[Your answer was cut off by the limit on its length before it had any text. Answer again, and more briefly.]"
+    public static let truncatedCall =
+        "[Not executed: your answer was cut off by the limit on its length, so that this call may be incomplete. Make it "
+        + "again, with shorter arguments or in several calls.]"
+    public static let refusedCall = "[Not executed: the answer that chose this call was ended by a filter.]"
     public static let unknownOutcome =
         "[Whatever executed this call was lost before it could tell how the call ended. Its outcome is unknown: "
         + "it may have happened, in part or not at all. Check before you do it again.]"

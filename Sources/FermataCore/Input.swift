@@ -196,6 +196,7 @@ public struct ModelReply: Sendable, Equatable {
     public var text: String
     public var calls: [Call]
     public var finishReason: String
+    public var ending: FermataEnding
     public var usage: FermataUsage
 
     public struct Call: Sendable, Equatable {
@@ -210,10 +211,14 @@ public struct ModelReply: Sendable, Equatable {
         }
     }
 
-    public init(text: String, calls: [Call] = [], finishReason: String = "", usage: FermataUsage = .init()) {
+    public init(
+        text: String, calls: [Call] = [], finishReason: String = "", ending: FermataEnding = .complete,
+        usage: FermataUsage = .init()
+    ) {
         self.text = text
         self.calls = calls
         self.finishReason = finishReason
+        self.ending = ending
         self.usage = usage
     }
 }

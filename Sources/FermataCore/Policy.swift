@@ -8,8 +8,17 @@ extension FermataPolicy {
 
     /// What becomes of a call. Arguments are JSON text; what is no JSON is asked about wherever a condition looks at it.
     public func gate(tool: String, arguments: String) -> FermataGate {
+        gate(tool: tool, arguments: arguments, isOldEvent: false)
+    }
+
+    /// frozen: what a policy said of a call until events had its verdict. A text with a NUL was matched then.
+    func gateOfOldEvent(tool: String, arguments: String) -> FermataGate {
+        gate(tool: tool, arguments: arguments, isOldEvent: true)
+    }
+
+    private func gate(tool: String, arguments: String, isOldEvent: Bool) -> FermataGate {
         guard let policy = of(tool) else { return .allow }
-        return policy.gate(for: policy.rules.isEmpty ? nil : try? JSONValue(parsing: arguments))
+        return policy.gate(for: policy.rules.isEmpty ? nil : try? JSONValue(parsing: arguments), isOldEvent: isOldEvent)
     }
 
     /// With the policy of another's tools where this one has none.
@@ -49,14 +58,16 @@ extension FermataPolicy {
 }
 
 extension FermataToolPolicy {
-    fileprivate func gate(for arguments: JSONValue?) -> FermataGate {
+    fileprivate func gate(for arguments: JSONValue?, isOldEvent: Bool) -> FermataGate {
         for (index, rule) in rules.enumerated() {
-            switch rule.applies(to: arguments) {
+            switch rule.applies(to: arguments, isOldEvent) {
             case true?: return rule.gate.orAllow
             case false?: continue
             // A denied call is never asked about, so it matters whether a later rule denies.
             case nil:
-                let isDenied = rules[(index + 1)...].contains { $0.gate == .deny && $0.applies(to: arguments) == true }
+                let isDenied = rules[(index + 1)...].contains {
+                    $0.gate == .deny && $0.applies(to: arguments, isOldEvent) == true
+                }
                 return isDenied ? .deny : .ask
             }
         }
@@ -95,10 +106,10 @@ extension FermataGate {
 
 extension FermataRule {
     /// Whether all conditions hold; nil if that cannot be told.
-    fileprivate func applies(to arguments: JSONValue?) -> Bool? {
+    fileprivate func applies(to arguments: JSONValue?, _ isOldEvent: Bool) -> Bool? {
         var isCertain = true
         for condition in when {
-            switch arguments.flatMap({ condition.holds(for: $0) }) {
+            switch arguments.flatMap({ condition.holds(for: $0, isOldEvent: isOldEvent) }) {
             case false?: return false
             case nil: isCertain = false
             case true?: break
@@ -144,12 +155,17 @@ extension FermataCondition {
         case .less(let number) where !number.isFinite:
             return FieldProblem(field: "less", rule: "must be a number")
         case .matches(let text):
-            guard Pattern(text) != nil else {
+            guard let pattern = Pattern(text) else {
                 return FieldProblem(
                     field: "matches",
                     rule: "must be a POSIX extended regular expression of at most \(Pattern.maximumLength) bytes, "
                         + "without back-references, and of at most \(Pattern.maximumSize) characters with its counts "
                         + "written out")
+            }
+            guard pattern.canBeFound else {
+                return FieldProblem(
+                    field: "matches",
+                    rule: "can be found in no text: `^` is the beginning and `$` the end of a text, and `\\$` is a dollar sign")
             }
         case .greater, .less: break
         case nil: return FieldProblem(field: "test", rule: "must be one of equals, greater, less, matches")
@@ -158,18 +174,20 @@ extension FermataCondition {
     }
 
     /// Whether it holds; nil if the arguments have nothing there, or nothing that can be compared so.
-    fileprivate func holds(for arguments: JSONValue) -> Bool? {
-        arguments[pointer: pointer].flatMap { isTrue(of: $0) }
+    fileprivate func holds(for arguments: JSONValue, isOldEvent: Bool = false) -> Bool? {
+        arguments[pointer: pointer].flatMap { isTrue(of: $0, isOldEvent: isOldEvent) }
     }
 
     /// Whether it holds for what its pointer points at; nil if that cannot be compared so.
-    func isTrue(of value: JSONValue) -> Bool? {
+    func isTrue(of value: JSONValue, isOldEvent: Bool = false) -> Bool? {
         switch test {
         case .equals(let text): return (try? JSONValue(parsing: text)).map { $0 == value }
         case .greater(let number): return value.isNumber ? JSONValue.number(number).isLess(than: value) : nil
         case .less(let number): return value.isNumber ? value.isLess(than: .number(number)) : nil
         case .matches(let text):
             guard case .string(let string) = value, let pattern = Pattern(text) else { return nil }
+            // No character of POSIX: what reads such a text as C does sees only its beginning.
+            if !isOldEvent, string.utf8.contains(0) { return nil }
             return pattern.isFound(in: string)
         case nil: return nil
         }

@@ -41,7 +41,9 @@ extension FermataQuestion {
         if case .array(let choices)? = arguments[pointer: "/choices"] {
             format.choices = choices.compactMap { if case .string(let choice) = $0 { choice } else { nil } }
         }
-        if let schema = arguments[pointer: "/schema"] { format.schema = schema.jsonText }
+        // Generators fill in what was left out: a schema of null, or an empty one, is none where no JSON is asked for.
+        let schema = arguments[pointer: "/schema"] ?? .null
+        if schema != .null, text("format") == "json" || schema != .object([:]) { format.schema = schema.jsonText }
         format.form =
             switch text("format") {
             case "yes_no": .yesNo

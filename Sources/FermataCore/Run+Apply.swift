@@ -48,10 +48,12 @@ extension Run {
             // A call that was never approved only waits again. What becomes of any other the next event says: it may
             // have been executed, and must not be taken for one that can start.
             if let ask, ask.kind == .approval { update(ask.call) { $0.state = .selected } }
-        case .callEdited(let edited): edit(edited.number, edited.arguments, isApproved: false)
+        case .callEdited(let edited): edit(edited.number, edited.arguments, isApproved: false, edited.gate)
         case .policySet(let set):
             policy = set.policy
-            for index in calls.indices where calls[index].state != .ended { judge(&calls[index]) }
+            for index in calls.indices where calls[index].state != .ended {
+                judge(&calls[index], set.gates.first { $0.number == calls[index].number }?.gate ?? .unspecified)
+            }
         case .limitsSet(let set): limits = set.limits
         case .modelSet(let set):
             model = set.model
@@ -144,7 +146,15 @@ extension Run {
         stepsOfTurn = 0
         grantedCost = usage.costNanoUsd
         untoldCosts = 0
+        goOns = 0
+        truncatedInARow = 0
+        forgetRepeats()
+    }
+
+    /// The next step is the first that is compared.
+    private mutating func forgetRepeats() {
         repeats = 0
+        fingerprint = 0
     }
 
     private mutating func lift() {
@@ -161,7 +171,11 @@ extension Run {
     }
 
     private mutating func apply(_ call: FermataModelCalled) {
-        if turn != .active { stepsOfTurn = 0 }
+        if turn != .active {
+            stepsOfTurn = 0
+            goOns = 0
+            truncatedInARow = 0
+        }
         if call.attempt == 1 {
             stepsOfTurn += 1
             repeats = fingerprint != 0 && fingerprint == lastFingerprint ? repeats + 1 : fingerprint == 0 ? 0 : 1
@@ -180,8 +194,21 @@ extension Run {
     private mutating func apply(_ answer: FermataModelAnswered) {
         modelCall = .none
         failedAttempts = 0
-        turn = answer.calls.isEmpty ? .ended : .active
-        if !answer.text.isEmpty { lastMessage = answer.text.prefix(utf8Bytes: Run.lastMessageBytes) }
+        ending = answer.ending
+        truncatedInARow = ending == .truncated ? truncatedInARow.saturatingSum(1) : 0
+        if answer.hasFailure {
+            turn = .failed(answer.failure)
+        } else if ending == .truncated {
+            // With calls they are told; without, it is to go on.
+            if answer.calls.isEmpty { goOns = goOns.saturatingSum(1) }
+            turn = .active
+        } else {
+            turn = answer.calls.isEmpty ? .ended : .active
+        }
+        if !answer.text.isEmpty, ending != .refused {
+            lastMessage = ((goesOn ? lastMessage : "") + answer.text).prefix(utf8Bytes: Run.lastMessageBytes)
+        }
+        goesOn = ending == .truncated && answer.calls.isEmpty && !answer.hasFailure
         usage.add(answer.usage)
         if answer.usage.callsOfUnknownCost > 0 { untoldCosts = untoldCosts.saturatingSum(1) }
         calls = answer.calls.map { selected in
@@ -190,7 +217,7 @@ extension Run {
                 number: selected.number, tool: selected.tool, modelID: selected.modelID,
                 arguments: selected.arguments, isParallel: tool?.parallel ?? false,
                 isByWorker: tool?.byWorker ?? false)
-            judge(&call)
+            judge(&call, selected.gate)
             return call
         }
         if limits.hasMaxRepeats {
@@ -231,12 +258,12 @@ extension Run {
                 $0.state = .selected
                 $0.isApproved = true
             }
-        case .edit: edit(ask.call, answer.arguments, isApproved: true)
+        case .edit: edit(ask.call, answer.arguments, isApproved: true, answer.gate)
         case .runAgain: update(ask.call) { $0.state = .selected }
         case .raise:
             // With limits, these are what is allowed; without, as much again.
             if answer.hasLimits { limits = answer.limits.over(limits) } else { grantMore() }
-        case .goOn, .guide: repeats = 0
+        case .goOn, .guide: forgetRepeats()
         case .endTurn:
             failedBeforeFirstStep = turn != .active
             turn = .failed(
@@ -248,16 +275,20 @@ extension Run {
         }
     }
 
-    private mutating func edit(_ number: UInt32, _ arguments: String, isApproved: Bool) {
+    private mutating func edit(_ number: UInt32, _ arguments: String, isApproved: Bool, _ gate: FermataGate) {
         guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
         calls[index].arguments = arguments
         calls[index].isEdited = true
         calls[index].isApproved = isApproved
         if calls[index].state == .asking { calls[index].state = .selected }
-        judge(&calls[index])
+        judge(&calls[index], gate)
     }
 
-    private func judge(_ call: inout Call) { call.gate = policy.gate(tool: call.tool, arguments: call.arguments) }
+    /// - Parameter verdict: what the event says that the policy says. Events from before that was written down say
+    ///   nothing: of them it is looked up as it was then.
+    private func judge(_ call: inout Call, _ verdict: FermataGate) {
+        call.gate = verdict == .unspecified ? policy.gateOfOldEvent(tool: call.tool, arguments: call.arguments) : verdict
+    }
 
     private mutating func apply(_ ended: FermataCallEnded) {
         if fingerprint != 0 {
@@ -305,6 +336,8 @@ extension FermataUsage {
         outputTokens = outputTokens.saturatingSum(other.outputTokens)
         costNanoUsd = costNanoUsd.saturatingSum(other.costNanoUsd)
         callsOfUnknownCost = callsOfUnknownCost.saturatingSum(other.callsOfUnknownCost)
+        cacheWriteTokens = cacheWriteTokens.saturatingSum(other.cacheWriteTokens)
+        reasoningTokens = reasoningTokens.saturatingSum(other.reasoningTokens)
     }
 }
 

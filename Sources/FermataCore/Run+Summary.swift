@@ -32,6 +32,7 @@ extension Run {
             for call in ready where !tools.contains(call.tool) { tools.append(call.tool) }
             $0.waitsForTools = tools
             if limits != .init() { $0.limits = limits }
+            $0.ending = ending
         }
     }
 

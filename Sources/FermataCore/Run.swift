@@ -91,6 +91,14 @@ public struct Run: Sendable, Equatable {
     var repeats: UInt32 = 0
     var lastMessage = ""
     var task = ""
+    /// Of the model's last answer.
+    public internal(set) var ending = FermataEnding.unspecified
+    /// It was truncated and chose no call: the next one goes on with its text.
+    var goesOn = false
+    /// How often in this turn the model was asked to go on with a truncated answer that chose no call.
+    var goOns: UInt32 = 0
+    /// Answers before the next one that were truncated, without one between them that was not.
+    var truncatedInARow: UInt32 = 0
 
     public init(id: RunID) {
         self.id = id

@@ -43,11 +43,19 @@ public struct Transcript: Sendable, Equatable {
                 if let text = waiting.removeValue(forKey: number) { items.append(.user(text)) }
             }
         case .modelAnswered(let answer):
-            calls = answer.calls
             results = [:]
             edited = [:]
             approvals = [:]
+            // What was refused is not shown again, nor are the results of its calls.
+            calls = answer.ending == .refused ? [] : answer.calls
+            if answer.ending == .refused { break }
+            // On the wire arguments are always a JSON object: servers that read them refuse every request that has
+            // anything else. What the model wrote is in the call's result.
+            for index in calls.indices where !calls[index].arguments.isJSONObject { calls[index].arguments = "{}" }
             if !answer.text.isEmpty || !calls.isEmpty { items.append(.assistant(text: answer.text, calls: calls)) }
+            if answer.ending == .truncated, calls.isEmpty {
+                items.append(.user(answer.text.isEmpty ? Marker.truncatedAtOnce : Marker.truncated))
+            }
         case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash && cut.cause != .byMove:
             items.append(.assistant(text: cut.text, calls: []))
             items.append(.user(Marker.cut))
@@ -56,7 +64,7 @@ public struct Transcript: Sendable, Equatable {
             // Questions to people are never started, and have results of their own.
             let isExecuted = ended.attempt > 0 || ended.outcome == .callFinished
             results[ended.number] = (isExecuted ? note : "") + Transcript.shown(ended)
-            guard results.count == calls.count else { break }
+            guard results.count == calls.count, !calls.isEmpty else { break }
             for call in calls { items.append(.result(call, output: results[call.number] ?? "")) }
         case .askOpened(let ask) where ask.kind == .approval: approvals[ask.number] = ask.call
         case .askAnswered(let answer) where answer.verdict == .edit:
@@ -78,5 +86,12 @@ public struct Transcript: Sendable, Equatable {
         case .callFinished where ended.hasExitCode && ended.output.isEmpty: "[no output, exit code 0]"
         default: ended.output
         }
+    }
+}
+
+extension String {
+    /// Whether this is what a call's arguments have to be.
+    fileprivate var isJSONObject: Bool {
+        if case .object? = try? JSONValue(parsing: self) { true } else { false }
     }
 }

@@ -65,7 +65,8 @@ struct LaunchCheck: Sendable {
             $0.tools = chosen
             $0.workspace = launch.workspace.isEmpty ? ownWorkspace(of: id) : launch.workspace
             $0.ownWorkspace = launch.workspace.isEmpty
-            $0.modelAttempts = max(1, launch.modelAttempts > 0 ? launch.modelAttempts : agent.modelAttempts)
+            $0.modelAttempts =
+                [launch.modelAttempts, agent.modelAttempts].first { $0 > 0 } ?? Configuration.defaultModelAttempts
             $0.labels = launch.labels
             $0.policy = launch.policy.over(agent.policy)
             $0.holdAt = launch.holdAt

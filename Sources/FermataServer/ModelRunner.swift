@@ -5,6 +5,7 @@ internal import SwiftProtobuf
 internal import Journal
 internal import Logging
 internal import ModelClients
+internal import ModelScript
 internal import Secrets
 internal import Synchronization
 
@@ -143,7 +144,8 @@ final class ModelRunner: Sendable {
                 ModelReply(
                     text: answer.text,
                     calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
-                    finishReason: answer.finishReason, usage: usage(answer.usage, of: run.model)))
+                    finishReason: answer.finishReason, ending: FermataEnding(answer.ending),
+                    usage: usage(answer.usage, of: run.model)))
         case .failure(let failure) where failure.kind == .cancelled:
             // If the run still wants it (the store was too full to say otherwise), it is as good as lost. What was
             // published of it is journaled.
@@ -177,6 +179,8 @@ final class ModelRunner: Sendable {
             $0.inputTokens = usage?.inputTokens ?? 0
             $0.cachedInputTokens = usage?.cachedInputTokens ?? 0
             $0.outputTokens = usage?.outputTokens ?? 0
+            $0.cacheWriteTokens = usage?.cacheWriteTokens ?? 0
+            $0.reasoningTokens = usage?.reasoningTokens ?? 0
             if let usage, let cost = prices.cost(model: model, usage: usage) {
                 $0.costNanoUsd = cost
             } else {
@@ -202,7 +206,8 @@ extension ModelAnswer {
         answer.finishReason = secrets.masked(finishReason)
         answer.calls = calls.map { call in
             ModelToolCall(
-                id: secrets.masked(call.id), name: secrets.masked(call.name), arguments: secrets.masked(call.arguments))
+                id: secrets.masked(call.id), name: secrets.masked(call.name),
+                arguments: secrets.masked(arguments: secrets.masked(call.arguments)))
         }
         return answer
     }
@@ -210,6 +215,37 @@ extension ModelAnswer {
     /// Bytes of everything that the model wrote.
     fileprivate var size: Int {
         calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
+    }
+}
+
+extension SecretTable {
+    /// The texts in the arguments are shown and used as they read: what is escaped once in them is escaped twice here.
+    fileprivate func masked(arguments: String) -> String {
+        guard arguments.utf8.contains(UInt8(ascii: "\\")), let node = try? JSONNode.read(Array(arguments.utf8)) else {
+            return arguments
+        }
+        let masked = masked(node)
+        return masked == node ? arguments : masked.json
+    }
+
+    private func masked(_ node: JSONNode) -> JSONNode {
+        switch node {
+        case .string(let text): .string(masked(text))
+        case .array(let elements): .array(elements.map(masked))
+        case .object(let members): .object(members.map { JSONNode.Member(masked($0.key), masked($0.value)) })
+        case .null, .bool, .number: node
+        }
+    }
+}
+
+extension FermataEnding {
+    fileprivate init(_ ending: ModelEnding) {
+        self =
+            switch ending {
+            case .complete: .complete
+            case .truncated: .truncated
+            case .refused: .refused
+            }
     }
 }
 

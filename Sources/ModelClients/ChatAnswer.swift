@@ -1,12 +1,53 @@
 /// An answer that is put together from the pieces of a stream.
 struct ChatAnswer {
     private(set) var text = ""
-    private var calls: [Int: ModelToolCall] = [:]
-    /// Where a piece of a call without an index belongs.
-    private var lastIndex = -1
+    /// In the order in which they began.
+    private var calls: [Slot] = []
+    /// Where the last piece of each index went: a place in `calls`.
+    private var places: [Int: Int] = [:]
+    /// Where the last piece went.
+    private var lastPlace: Int?
     private var finishReason = ""
     private var usage: ModelUsage?
     private var isMarkedComplete = false
+
+    private struct Slot {
+        /// Nil: its pieces have none.
+        let index: Int?
+        var call = ModelToolCall(id: "", name: "", arguments: "")
+        /// How the arguments stand so far: each byte is looked at once, however many pieces there are.
+        private var depth = 0
+        private var isInString = false
+        private var isEscaped = false
+        private(set) var hasArguments = false
+        /// The object has come to its end.
+        private(set) var isWhole = false
+
+        init(index: Int?) { self.index = index }
+
+        mutating func append(_ arguments: String) {
+            call.arguments += arguments
+            for byte in arguments.utf8 {
+                if isEscaped {
+                    isEscaped = false
+                } else if isInString {
+                    if byte == UInt8(ascii: "\\") { isEscaped = true }
+                    if byte == UInt8(ascii: "\"") { isInString = false }
+                } else {
+                    switch byte {
+                    case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): continue
+                    case UInt8(ascii: "\""): isInString = true
+                    case UInt8(ascii: "{"): depth += 1
+                    case UInt8(ascii: "}"):
+                        depth -= 1
+                        if depth == 0 { isWhole = true }
+                    default: break
+                    }
+                }
+                hasArguments = true
+            }
+        }
+    }
 
     /// Why it ends has been said, or the stream's explicit end has come. Its usage may still follow.
     var isComplete: Bool { isMarkedComplete || !finishReason.isEmpty }
@@ -18,33 +59,46 @@ struct ChatAnswer {
     ///
     /// - Returns: new text, perhaps none.
     mutating func add(_ response: ChatResponse) -> String {
-        // With a count that is missing it is not known what the answer cost.
-        if let counted = response.usage, let input = counted.prompt_tokens, let output = counted.completion_tokens {
-            usage = ModelUsage(
-                inputTokens: input, cachedInputTokens: counted.prompt_tokens_details?.cached_tokens ?? 0,
-                outputTokens: output)
-        }
-        guard let choice = response.choices?.first else { return "" }
-        if let reason = choice.finish_reason { finishReason = reason }
-        guard let message = choice.delta ?? choice.message else { return "" }
-        for call in message.tool_calls ?? [] { add(call) }
-        let piece = (message.content ?? "") + (message.refusal ?? "")
-        text += piece
-        return piece
+        // Each count is of all so far: the last one is right, and they are never added up.
+        usage = response.usage ?? usage
+        // The first one that says something: later ones may be empty, null or another provider's.
+        if finishReason.isEmpty { finishReason = response.finishReason }
+        guard let message = response.message else { return "" }
+        for call in message.calls { add(call) }
+        text += message.text
+        return message.text
     }
 
     private mutating func add(_ piece: ChatResponse.Call) {
-        let id = piece.id ?? ""
-        // Without an index, as some send it, another id begins another call.
-        let beginsAnother = lastIndex < 0 || !id.isEmpty && calls[lastIndex]?.id != id
-        let index = piece.index ?? (beginsAnother ? lastIndex + 1 : lastIndex)
-        lastIndex = index
-        var call = calls[index] ?? ModelToolCall(id: "", name: "", arguments: "")
-        if !id.isEmpty { call.id = id }
-        // Some repeat the whole name with every piece.
-        if let name = piece.function?.name, name != call.name { call.name += name }
-        call.arguments += piece.function?.arguments ?? ""
-        calls[index] = call
+        let place = place(for: piece)
+        lastPlace = place
+        if let index = piece.index { places[index] = place }
+        // The first that are not empty: some send others, or empty ones, with later pieces.
+        if calls[place].call.id.isEmpty { calls[place].call.id = piece.id }
+        if calls[place].call.name.isEmpty { calls[place].call.name = piece.name }
+        calls[place].append(piece.arguments)
+    }
+
+    /// The call that a piece is of: one that has begun, or a new one.
+    ///
+    /// Pieces of one index belong together, and without an index pieces go to the last call. But some servers (Gemini,
+    /// older Ollama) send each of several calls whole, with index 0 or none: a piece that begins something else, where
+    /// what is there may be all of a call, begins another one.
+    private mutating func place(for piece: ChatResponse.Call) -> Int {
+        if let place = piece.index.map({ places[$0] }) ?? lastPlace, !begins(piece, after: calls[place]) { return place }
+        calls.append(Slot(index: piece.index))
+        return calls.count - 1
+    }
+
+    private func begins(_ piece: ChatResponse.Call, after slot: Slot) -> Bool {
+        // What goes on has no name, or the same one again with every piece (some gateways).
+        guard !piece.name.isEmpty, !slot.call.name.isEmpty else {
+            // Without a name, only another id where no index says that it belongs there.
+            return piece.index == nil && !piece.id.isEmpty && !slot.call.id.isEmpty && piece.id != slot.call.id
+        }
+        if slot.hasArguments, !slot.isWhole { return false }
+        if piece.id.isEmpty || slot.call.id.isEmpty { return slot.hasArguments || piece.name != slot.call.name }
+        return piece.id != slot.call.id
     }
 
     /// The answer, if the stream came to its end as it should.
@@ -53,12 +107,49 @@ struct ChatAnswer {
             throw ModelFailure(
                 kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
         }
-        let ordered = calls.sorted { $0.key < $1.key }.map { index, call in
-            var call = call
-            // Servers of some makes send none, and the result has to name its call.
-            if call.id.isEmpty { call.id = "call_\(index)" }
-            return call
+        // By their indexes, which say what order they are in; as they came where they say nothing.
+        let ordered = calls.enumerated().sorted {
+            ($0.element.index ?? 0, $0.offset) < ($1.element.index ?? 0, $1.offset)
         }
-        return ModelAnswer(text: text, calls: ordered, finishReason: finishReason, usage: usage)
+        return try ModelAnswer(
+            text: text,
+            calls: ordered.enumerated().map { position, slot in
+                var call = slot.element.call
+                // Servers of some makes send none, and the result has to name its call.
+                if call.id.isEmpty { call.id = "call_\(position)" }
+                return call
+            }, chatReason: finishReason, usage: usage)
+    }
+}
+
+extension ModelAnswer {
+    /// - Throws: `ModelFailure` of kind `brokenStream` where the reason says that the server broke the answer off.
+    init(text: String, calls: [ModelToolCall], chatReason: String, usage: ModelUsage?) throws(ModelFailure) {
+        guard let ending = ModelEnding(chatReason: chatReason) else {
+            throw ModelFailure(
+                kind: .brokenStream, message: "the model's server broke the answer off: \(chatReason.prefix(60))",
+                retryable: true)
+        }
+        self.init(text: text, calls: calls, finishReason: chatReason, usage: usage)
+        self.ending = ending
+    }
+}
+
+extension ModelEnding {
+    /// What a chat server's `finish_reason` means; nil: the answer is broken. What is not known is taken for an end, as
+    /// the calls are what counts.
+    init?(chatReason reason: String) {
+        switch reason.lowercased() {
+        case "length", "max_tokens", "model_length", "max_output_tokens", "model_context_window_exceeded",
+            "max_completion_tokens":
+            self = .truncated
+        case "content_filter", "content_filtered", "refusal", "safety", "sensitive", "recitation", "blocklist",
+            "prohibited_content", "spii", "guardrail_intervened":
+            self = .refused
+        case "error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled",
+            "timeout", "engine_error", "malformed_function_call", "unexpected_tool_call":
+            return nil
+        default: self = .complete
+        }
     }
 }

@@ -1,5 +1,4 @@
 internal import Curl
-internal import FoundationEssentials
 internal import Secrets
 
 /// One request's answer as it comes in: bytes to events, events to an answer, and one end.
@@ -9,7 +8,6 @@ final class ChatExchange: @unchecked Sendable {
     private let secrets: SecretTable
     private let onText: @Sendable (String) -> Void
     private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
-    private let decoder = JSONDecoder()
     private var response: CurlResponse?
     private var isStream = false
     private var stream = EventStream()
@@ -38,8 +36,9 @@ final class ChatExchange: @unchecked Sendable {
     func take(_ bytes: UnsafeRawBufferPointer, of transfer: CurlTransfer) {
         guard !hasEnded, let response else { return }
         if !isStream, body.isEmpty, response.isSuccess, response.mediaType != "application/json" {
-            // Not every server names its stream as such: JSON begins with a brace, an event never does.
-            isStream = bytes.first { !isWhiteSpace($0) }.map { $0 != UInt8(ascii: "{") } ?? false
+            // Not every server names its stream as such: JSON begins with a brace or a bracket, an event never does.
+            let first = bytes.first { !isWhiteSpace($0) }
+            isStream = first.map { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "[") } ?? false
         }
         guard isStream else {
             body += response.isSuccess ? bytes[...] : bytes.prefix(max(0, Self.maximumErrorBytes - body.count))
@@ -63,7 +62,7 @@ final class ChatExchange: @unchecked Sendable {
             end(Result { () throws(ModelFailure) in try answer.finish() })
             return
         }
-        let response = try ChatResponse(json: event, with: decoder)
+        let response = try ChatResponse(json: event)
         if let error = response.error { throw .refused(status: nil, error, without: secrets) }
         let piece = answer.add(response)
         if !piece.isEmpty { onText(piece) }
@@ -82,18 +81,30 @@ final class ChatExchange: @unchecked Sendable {
                 throw ModelFailure(kind: .badResponse, message: "no response came", retryable: true)
             }
             guard response.isSuccess else { throw .refused(response, body: body, without: secrets) }
-            if !isStream { try takeWholeAnswer() }
+            if isStream {
+                try takeLastEvent()
+            } else {
+                try takeWholeAnswer()
+            }
+            // `[DONE]` was that event.
+            if hasEnded { return }
             end(.success(try answer.finish()))
         } catch {
             end(.failure(error))
         }
     }
 
+    /// Some forget the empty line after the last event. What was cut off is none.
+    private func takeLastEvent() throws(ModelFailure) {
+        guard let event = stream.takeRest() else { return }
+        if event.elementsEqual("[DONE]".utf8) || ChatResponse.node(event) != nil { try take(event: event) }
+    }
+
     /// A server that does not stream sends one JSON document.
     private func takeWholeAnswer() throws(ModelFailure) {
-        let whole = try ChatResponse(json: body, with: decoder)
+        let whole = try ChatResponse(json: body)
         if let error = whole.error { throw .refused(status: nil, error, without: secrets) }
-        guard whole.choices?.first?.message != nil else {
+        guard whole.isWhole else {
             throw ModelFailure(
                 kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
         }

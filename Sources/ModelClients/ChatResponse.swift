@@ -1,89 +1,112 @@
-internal import FoundationEssentials
+internal import ModelScript
 
 /// What a chat completions server sends, as far as it is read: a chunk of a stream, or with `message` in place of
 /// `delta` a whole answer.
-struct ChatResponse: Decodable {
-    var choices: [Choice]?
-    var usage: Usage?
+///
+/// Servers of many makes have members of other types than OpenAI's. A member that is not understood counts as absent:
+/// one odd member never throws an answer away. Bytes that are not UTF-8, and halves of surrogate pairs, become U+FFFD.
+struct ChatResponse {
+    /// The message, or the piece of one, of the first choice.
+    var message: Message?
+    /// The choice has a whole message, not a piece.
+    var isWhole = false
+    /// Empty: none was given.
+    var finishReason = ""
+    var usage: ModelUsage?
     var error: ChatError?
 
-    struct Choice: Decodable {
-        var delta: Message?
-        var message: Message?
-        var finish_reason: String?
+    struct Message {
+        var text = ""
+        var calls: [Call] = []
     }
 
-    struct Message: Decodable {
-        var content: String?
-        var refusal: String?
-        var tool_calls: [Call]?
-    }
-
-    struct Call: Decodable {
+    /// A call, or a piece of one.
+    struct Call {
         var index: Int?
-        var id: String?
-        var function: Function?
-
-        struct Function: Decodable {
-            var name: String?
-            var arguments: String?
-        }
+        var id = ""
+        var name = ""
+        var arguments = ""
     }
 
-    struct Usage: Decodable {
-        var prompt_tokens: UInt64?
-        var completion_tokens: UInt64?
-        var prompt_tokens_details: Details?
-
-        struct Details: Decodable { var cached_tokens: UInt64? }
-    }
-
-    /// - Throws: `ModelFailure` of kind `badResponse` for what is no such JSON. The text is not repeated.
-    init(json: [UInt8], with decoder: JSONDecoder) throws(ModelFailure) {
-        do {
-            self = try decoder.decode(ChatResponse.self, from: Data(json))
-        } catch {
+    /// - Throws: `ModelFailure` of kind `badResponse` for what is no JSON object. The text is not repeated.
+    init(json: [UInt8]) throws(ModelFailure) {
+        // An error comes in a list from some (Gemini).
+        let document = ChatResponse.node(json)
+        guard let node = document?.elements?.first ?? document, case .object = node else {
             throw ModelFailure(
                 kind: .badResponse, message: "the model's server sent what is not a chat completion", retryable: true)
+        }
+        error = ChatError(node["error"])
+        let choice = node["choices"]?.elements?.first
+        // Where no usage is at the top, some have it elsewhere: Groq, Kimi.
+        usage = [node["usage"], node["x_groq"]?["usage"], choice?["usage"]].lazy.compactMap { ModelUsage($0) }.first
+        guard let choice else { return }
+        finishReason = choice["finish_reason"]?.text ?? ""
+        let whole = choice["message"].flatMap(Message.init)
+        message = choice["delta"].flatMap(Message.init) ?? whole
+        isWhole = whole != nil
+    }
+
+    /// Nil for what is no JSON.
+    static func node(_ bytes: [UInt8]) -> JSONNode? {
+        // Repaired only where it has to be: it costs a copy.
+        (try? JSONNode.read(bytes)) ?? (try? JSONNode.read(Array(String(decoding: bytes, as: UTF8.self).utf8)))
+    }
+}
+
+extension ChatResponse.Message {
+    /// Nil: there is no message.
+    init?(_ node: JSONNode) {
+        guard case .object = node else { return nil }
+        text = Self.text(node["content"]) + Self.text(node["refusal"])
+        calls = (node["tool_calls"]?.elements ?? []).compactMap(ChatResponse.Call.init)
+    }
+
+    /// A string, or the texts of a list of parts. Parts of another type than text (Mistral's thinking) are none.
+    private static func text(_ node: JSONNode?) -> String {
+        if let text = node?.text { return text }
+        return (node?.elements ?? []).reduce(into: "") { text, part in
+            if let piece = part.text { text += piece }
+            if ["text", "output_text"].contains(part["type"]?.text) { text += part["text"]?.text ?? "" }
         }
     }
 }
 
-/// An error as providers describe it.
-struct ChatError: Decodable {
-    var message = ""
-    /// Words such as `context_length_exceeded`; or an HTTP status, where the code is one.
-    var codes: [String] = []
-    var status: Int? { codes.lazy.compactMap { Int($0) }.first { 400..<600 ~= $0 } }
-
-    init(from decoder: any Decoder) throws {
-        if let text = try? decoder.singleValueContainer().decode(String.self) {
-            message = text
-            return
-        }
-        let container = try decoder.container(keyedBy: Key.self)
-        message = (try? container.decode(String.self, forKey: .message)) ?? ""
-        for key in [Key.code, .type] {
-            if let word = try? container.decode(String.self, forKey: key) { codes.append(word) }
-            if let number = try? container.decode(Int.self, forKey: key) { codes.append("\(number)") }
+extension ChatResponse.Call {
+    init?(_ node: JSONNode) {
+        guard case .object = node else { return nil }
+        index = node["index"]?.integer.flatMap { Int(exactly: $0) }
+        id = node["id"]?.text ?? ""
+        name = node["function"]?["name"]?.text ?? ""
+        switch node["function"]?["arguments"] {
+        case nil, .null?: break
+        case .string(let text)?: arguments = text
+        // An object in place of its text (llama.cpp for a while): in its own order, with its own digits.
+        case let value?: arguments = value.json
         }
     }
+}
 
-    /// The body of a response that refuses: `{"error": …}`, in a list as some send it, or the error without a name,
-    /// or FastAPI's `{"detail": "…"}`. Nil if it is nothing of the kind.
-    init?(body: [UInt8]) {
-        struct Envelope: Decodable {
-            var error: ChatError?
-            var detail: ChatError?
-        }
-        let (decoder, data) = (JSONDecoder(), Data(body))
-        let envelope =
-            (try? decoder.decode(Envelope.self, from: data))
-            ?? (try? decoder.decode([Envelope].self, from: data))?.first
-        let bare = try? decoder.decode(ChatError.self, from: data)
-        guard let error = envelope?.error ?? envelope?.detail ?? bare else { return nil }
-        self = error
+extension ModelUsage {
+    /// Nil where a count is missing, or nothing was counted: then it is not known what the answer cost.
+    fileprivate init?(_ node: JSONNode?) {
+        guard let node, let input = node["prompt_tokens"]?.count, let output = node["completion_tokens"]?.count,
+            input > 0 || output > 0
+        else { return nil }
+        let details = node["prompt_tokens_details"]
+        self.init(
+            inputTokens: input,
+            // DeepSeek's name for it.
+            cachedInputTokens: details?["cached_tokens"]?.count ?? node["prompt_cache_hit_tokens"]?.count ?? 0,
+            cacheWriteTokens: details?["cache_write_tokens"]?.count ?? 0, outputTokens: output,
+            reasoningTokens: node["completion_tokens_details"]?["reasoning_tokens"]?.count ?? 0)
     }
+}
 
-    private enum Key: String, CodingKey { case message, code, type }
+extension JSONNode {
+    /// A whole number that is not negative, in whatever way its digits are written.
+    fileprivate var count: UInt64? {
+        guard case .number(let digits) = self else { return nil }
+        return UInt64(digits) ?? Double(digits).flatMap { UInt64(exactly: $0) }
+    }
 }

@@ -3,8 +3,8 @@ internal import Glibc
 /// Server-sent events, cut out of a stream of bytes that may be divided anywhere.
 ///
 /// Only what chat completions need of the [format](https://html.spec.whatwg.org/multipage/server-sent-events.html):
-/// the data of each event. Comments and other fields are passed over; lines end with LF, CRLF or CR; an event that the
-/// end of the stream cuts off is none.
+/// the data of each event. Comments and other fields are passed over; lines end with LF, CRLF or CR. A field `error` is
+/// data: llama.cpp's older servers report errors so.
 struct EventStream {
     private var line: [UInt8] = []
     private var data: [UInt8] = []
@@ -44,6 +44,13 @@ struct EventStream {
         }
     }
 
+    /// The data of an event that the end of the stream left without its empty line. Whether it is whole, only its reader
+    /// can tell.
+    mutating func takeRest() -> [UInt8]? {
+        if !line.isEmpty { _ = endLine() }
+        return endLine()
+    }
+
     private mutating func extend(_ bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count + line.count + data.count <= Self.maximumEventBytes else { throw TooLarge() }
         line.append(contentsOf: bytes)
@@ -65,9 +72,11 @@ struct EventStream {
             return data
         }
         let field = line.prefix { $0 != UInt8(ascii: ":") }
-        guard field.elementsEqual("data".utf8) else { return nil }
+        let isError = field.elementsEqual("error".utf8)
+        guard field.elementsEqual("data".utf8) || isError else { return nil }
         var value = line.dropFirst(field.count + 1)
         if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
+        if isError { value = #"{"error":"#.utf8 + value + "}".utf8 }
         if hasData { data.append(UInt8(ascii: "\n")) }
         data += value
         hasData = true

@@ -107,6 +107,8 @@ public struct ModelAnswer: Sendable, Equatable {
     public var calls: [ModelToolCall]
     /// The provider's word for why it ended (`stop`, `tool_calls`, `length`…), as received.
     public var finishReason: String
+    /// What that means.
+    public var ending = ModelEnding.complete
     /// Nil when the provider did not say.
     public var usage: ModelUsage?
 
@@ -118,16 +120,36 @@ public struct ModelAnswer: Sendable, Equatable {
     }
 }
 
-/// Tokens of one call, as the provider counted them. `cachedInputTokens` are part of `inputTokens`.
+/// How an answer ended that came to its end. One that broke off is a failure.
+public enum ModelEnding: Sendable, Hashable {
+    /// The model had said what it wanted to say.
+    case complete
+    /// Cut by its length, or by the model's window.
+    case truncated
+    /// A filter of the provider's, or the model's own, ended it.
+    case refused
+}
+
+/// Tokens of one call, as the provider counted them. Those of the cache are part of `inputTokens`, those of reasoning of
+/// `outputTokens`; 0 where the provider does not say.
 public struct ModelUsage: Sendable, Equatable {
     public var inputTokens: UInt64
+    /// Read from the provider's cache.
     public var cachedInputTokens: UInt64
+    /// Written to it.
+    public var cacheWriteTokens: UInt64
     public var outputTokens: UInt64
+    public var reasoningTokens: UInt64
 
-    public init(inputTokens: UInt64, cachedInputTokens: UInt64, outputTokens: UInt64) {
+    public init(
+        inputTokens: UInt64, cachedInputTokens: UInt64, cacheWriteTokens: UInt64 = 0, outputTokens: UInt64,
+        reasoningTokens: UInt64 = 0
+    ) {
         self.inputTokens = inputTokens
         self.cachedInputTokens = cachedInputTokens
+        self.cacheWriteTokens = cacheWriteTokens
         self.outputTokens = outputTokens
+        self.reasoningTokens = reasoningTokens
     }
 }
 
@@ -152,6 +174,14 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
         public static let rateLimited = Kind(rawValue: "RATE_LIMITED")
         /// The request does not fit the model's context; trying again will only repeat it.
         public static let contextTooLong = Kind(rawValue: "CONTEXT_TOO_LONG")
+        /// The account has nothing left to spend, or its limit of a day or longer is reached.
+        public static let quota = Kind(rawValue: "QUOTA_EXCEEDED")
+        /// The provider has no model of this name, or not for this key.
+        public static let modelNotFound = Kind(rawValue: "MODEL_NOT_FOUND")
+        /// The model does not take one of the options.
+        public static let unsupportedParameter = Kind(rawValue: "UNSUPPORTED_PARAMETER")
+        /// A filter of the provider's, or the model's own, said no to the request or ended the answer.
+        public static let refused = Kind(rawValue: "REFUSED")
         /// The connection closed before the answer was complete.
         public static let brokenStream = Kind(rawValue: "BROKEN_STREAM")
         /// Something received is not what the API documents: bad JSON, a malformed chunk.
@@ -181,6 +211,8 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
         return switch kind {
         case .authentication: "trying again would only repeat this: resume with another model, or give the server its key"
         case .contextTooLong: "trying again would only repeat this: resume with a model of a longer context, or fork earlier"
+        case .quota: "trying again would only repeat this: the account's limit has to be raised, or resume with another model"
+        case .modelNotFound: "trying again would only repeat this: resume with another model"
         default: nil
         }
     }

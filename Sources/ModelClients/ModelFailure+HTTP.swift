@@ -19,45 +19,34 @@ extension ModelFailure {
 
     /// A response with a status other than 2xx.
     static func refused(_ response: CurlResponse, body: [UInt8], without secrets: SecretTable) -> ModelFailure {
-        var failure = refused(status: response.status, ChatError(body: body), without: secrets)
+        let shouldRetry = response.header("x-should-retry").flatMap { ["true": true, "false": false][$0.lowercased()] }
+        var failure = refused(
+            status: response.status, ChatError(body: body), shouldRetry: shouldRetry, without: secrets)
+        // What the header says in milliseconds is more exact than what others say in seconds.
+        let exact = response.header("retry-after-ms").flatMap { Double($0) }.flatMap { milliseconds($0 / 1000) }
         // A date is the server's: what time it is there it says itself, and our clock may be another.
         let now = response.header("Date").flatMap(HTTPDate.seconds) ?? Int64(time(nil))
-        failure.retryAfterMilliseconds = response.header("Retry-After").flatMap {
-            retryAfterMilliseconds($0, now: now)
-        }
+        let header = response.header("Retry-After").flatMap { retryAfterMilliseconds($0, now: now) }
+        failure.retryAfterMilliseconds = exact ?? header ?? failure.retryAfterMilliseconds
         return failure
     }
 
     /// What a provider says no to, by its status and its code; the text is shortened and shows no secret.
     ///
     /// - Parameter status: nil when the response was 200 and the error is in it.
-    static func refused(status: Int?, _ error: ChatError?, without secrets: SecretTable) -> ModelFailure {
+    static func refused(
+        status: Int?, _ error: ChatError?, shouldRetry: Bool? = nil, without secrets: SecretTable
+    ) -> ModelFailure {
         let text = shown(error?.message ?? "", without: secrets)
         let prefix = status.map { "HTTP \($0)" } ?? "the model's server reported an error"
-        let message = text.isEmpty ? prefix : "\(prefix): \(text)"
-        let codes = error?.codes ?? []
-        let (kind, retryable) = judge(status ?? error?.status, codes, text)
-        return ModelFailure(kind: kind, message: message, httpStatus: status, retryable: retryable)
-    }
-
-    private static func judge(_ status: Int?, _ codes: [String], _ text: String) -> (Kind, retryable: Bool) {
-        switch status {
-        case 401, 403: return (.authentication, false)
-        // An empty account is no matter of waiting.
-        case 429: return (.rateLimited, !codes.contains("insufficient_quota"))
-        case nil, 400, 413, 422:
-            if codes.contains("context_length_exceeded") || saysTooLong(text) { return (.contextTooLong, false) }
-            guard let status else { return (.badResponse, true) }
-            return (.httpStatus, status >= 500)
-        case .some(let status): return (.httpStatus, status == 408 || status == 409 || status >= 500)
+        var message = text.isEmpty ? prefix : "\(prefix): \(text)"
+        if let parameter = error?.parameter, !parameter.isEmpty, !message.contains(parameter) {
+            message += " (parameter \(shown(parameter, without: secrets)))"
         }
-    }
-
-    /// Servers without a code for it have their own words.
-    private static func saysTooLong(_ text: String) -> Bool {
-        let text = text.lowercased()
-        return ["maximum context length", "context length exceeded", "context window", "prompt is too long"]
-            .contains { text.contains($0) }
+        let (kind, isRetryable) = judge(status ?? error?.status, error, shouldRetry: shouldRetry)
+        return ModelFailure(
+            kind: kind, message: message, httpStatus: status, retryable: isRetryable,
+            retryAfterMilliseconds: error?.retryAfterMilliseconds)
     }
 
     /// One line of at most 300 characters, without what a terminal would act on. What is masked is masked before: half
@@ -71,12 +60,14 @@ extension ModelFailure {
     ///
     /// - Parameter now: seconds since 1970.
     static func retryAfterMilliseconds(_ value: String, now: Int64) -> UInt64? {
-        let limit = 30.0 * 86_400
         // Some send fractions.
         let seconds = value.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") } ? Double(value) : nil
-        if let seconds { return seconds <= limit ? UInt64(seconds * 1000) : nil }
-        guard let date = HTTPDate.seconds(value) else { return nil }
-        let wait = max(0, date - now)
-        return Double(wait) <= limit ? UInt64(wait) * 1000 : nil
+        if let seconds { return milliseconds(seconds) }
+        return HTTPDate.seconds(value).flatMap { milliseconds(Double(max(0, $0 - now))) }
+    }
+
+    /// Nil for what is no time to wait: negative, no number, or over 30 days.
+    static func milliseconds(_ seconds: Double) -> UInt64? {
+        (0...30.0 * 86_400).contains(seconds) ? UInt64(seconds * 1000) : nil
     }
 }

@@ -76,13 +76,13 @@ extension ScriptMessage {
 }
 
 extension ModelAnswer {
-    init(_ plan: ScriptPlan) {
-        self.init(
+    init(_ plan: ScriptPlan) throws(ModelFailure) {
+        try self.init(
             text: plan.turn.text,
             calls: zip(plan.turn.calls, plan.callIDs).map { call, id in
                 ModelToolCall(id: id, name: call.name, arguments: call.arguments)
             },
-            finishReason: plan.finishReason,
+            chatReason: plan.finishReason,
             usage: plan.usage.map { usage in
                 ModelUsage(
                     inputTokens: usage.promptTokens, cachedInputTokens: usage.cachedTokens,

@@ -98,7 +98,7 @@ struct ScriptedModelStage {
             case .fault(let fault):
                 return end(play, fault)
             case .end:
-                return play.onEnd(.success(ModelAnswer(play.plan)))
+                return play.onEnd(Result { () throws(ModelFailure) in try ModelAnswer(play.plan) })
             }
         }
     }

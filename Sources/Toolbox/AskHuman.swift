@@ -20,9 +20,9 @@ extension ToolDefinition {
             "format":{"type":"string","enum":["free_text","yes_no","choice","json"],\
             "description":"What the answer is: any text (if left out), exactly yes or no, exactly one of the choices, \
             or JSON that fits the schema."},\
-            "choices":{"type":"array","minItems":1,"maxItems":100,\
+            "choices":{"type":"array","maxItems":100,\
             "items":{"type":"string","minLength":1,"maxLength":1024},\
-            "description":"The possible answers, all different; with the format choice."},\
+            "description":"The possible answers, all different; with the format choice, else left out or empty."},\
             "schema":{"type":"object",\
             "description":"JSON Schema of the answer, with the format json. Possible are type, enum, const, properties, \
             required, additionalProperties (true or false), items, minItems, maxItems, minLength, maxLength, minimum, \

@@ -62,7 +62,9 @@ struct EventLine {
 
     private static func answered(_ answer: FermataModelAnswered) -> String {
         let calls = answer.calls.map { "call \($0.number): \($0.tool) \($0.arguments)" }
-        return (["model answered"] + calls).joined(separator: "\n    ")
+        let ending = answer.ending.note.map { ": \($0) (\(answer.finishReason))" } ?? ""
+        let failure = answer.hasFailure ? "; the turn has failed: \(answer.failure.kind): \(answer.failure.message)" : ""
+        return (["model answered\(ending)\(failure)"] + calls).joined(separator: "\n    ")
     }
 
     private static func answered(_ answer: FermataAskAnswered) -> String {
@@ -101,5 +103,17 @@ struct EventLine {
         return String(
             format: "%02d:%02d:%02d.%03d", parts.tm_hour, parts.tm_min, parts.tm_sec,
             Int32(microseconds % 1_000_000 / 1000))
+    }
+}
+
+extension FermataEnding {
+    /// What a person would want to know of an answer; nil: it is complete.
+    var note: String? {
+        switch self {
+        case .unspecified, .complete: nil
+        case .truncated: "cut by the limit on its length"
+        case .refused: "refused"
+        case .UNRECOGNIZED: "ended in a way that only a newer client knows"
+        }
     }
 }

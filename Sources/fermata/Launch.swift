@@ -35,7 +35,7 @@ struct Launch: AsyncParsableCommand {
     @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt:
         String?
     @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it.") var tools: [String] = []
-    @Option(help: "How often a model call is tried whose failure may pass by itself.") var attempts: UInt32?
+    @Option(help: "How often a model call is tried whose failure may pass by itself; 3.") var attempts: UInt32?
     @OptionGroup(title: "Limits") var limits: LimitOptions
     @OptionGroup(title: "Policy") var policy: PolicyOptions
     @Option(

@@ -46,6 +46,7 @@ struct Show: AsyncParsableCommand {
         line("task", summary.task.oneLine(100))
         for label in summary.labels { line("label", "\(label.key)=\(label.value)") }
         line("step", "\(summary.step), last event #\(summary.lastSeq) at \(EventLine.time(summary.updatedAt))")
+        if let note = summary.ending.note { line("answer", "the last one was \(note)") }
         line("usage", summary.usage.text)
         if summary.hasInherited { line("inherited", "of that: \(summary.inherited.text)") }
         for message in reply.queued { line("message", "\(message.number) waits (\(message.delivery.protocolName))") }

@@ -53,7 +53,7 @@ import Testing
         #expect(ended.outcome == .callFailed)
         #expect(ended.attempt == 0)
         #expect(!ended.output.isEmpty)
-        #expect(ended.output.utf8.count < 4096)
+        #expect(ended.output.utf8.count < 20_000)
         #expect(scenario.run.status == .running)
         #expect(scenario.shown.last?.hasPrefix("#1: [Error] ") == true)
     }

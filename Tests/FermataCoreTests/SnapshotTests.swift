@@ -69,6 +69,10 @@ import Testing
         run.lastFingerprint = UInt64(number)
         run.repeats = number
         run.failedBeforeFirstStep = isOdd
+        run.ending = isOdd ? .truncated : .complete
+        run.goesOn = isOdd
+        run.goOns = number
+        run.truncatedInARow = number
         return run
     }
 
@@ -149,6 +153,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try SnapshotRun(scenario.run).jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 6: d4763b605376c9ff")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 7: 65c23ca89df44c33")
     }
 }

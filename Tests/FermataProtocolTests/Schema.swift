@@ -32,7 +32,7 @@ enum Schema {
         FermataRevokeToken.self, FermataRevokeTokenReply.self, FermataToken.self, FermataPolicy.self,
         FermataToolPolicy.self, FermataRule.self, FermataCondition.self, FermataCallEdited.self,
         FermataPolicySet.self, FermataLimitsSet.self, FermataModelSet.self, FermataHoldAtSet.self,
-        FermataHandedOff.self, FermataForked.self, FermataImported.self,
+        FermataHandedOff.self, FermataForked.self, FermataImported.self, FermataCallGate.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
@@ -47,7 +47,7 @@ enum Schema {
         "AnswerVia": name(FermataAnswerVia.self), "Gate": name(FermataGate.self),
         "WhenUnknown": name(FermataWhenUnknown.self), "Scope": name(FermataScope.self),
         "CallState": name(FermataCallState.self), "CallOutcome": name(FermataCallOutcome.self),
-        "CutCause": name(FermataCutCause.self), "HoldPoint.At": name(FermataHoldPoint.At.self),
+        "CutCause": name(FermataCutCause.self), "Ending": name(FermataEnding.self), "HoldPoint.At": name(FermataHoldPoint.At.self),
     ]
 
     private static func name<E: SwiftProtobuf.Enum & CaseIterable>(_: E.Type) -> @Sendable (Int) -> String? {

@@ -113,7 +113,7 @@ struct OpenAIChatTests {
     @Test func callsWithoutIDsOrIndexes() async throws {
         let missing = delta(#"{"tool_calls":[{"index":3,"function":{"name":"a","arguments":"{}"}}]}"#)
         var call = try await call(answeredBy: streamHead + chunk(missing + finish("tool_calls") + done) + lastChunk)
-        #expect(await call.answer?.calls == [ModelToolCall(id: "call_3", name: "a", arguments: "{}")])
+        #expect(await call.answer?.calls == [ModelToolCall(id: "call_0", name: "a", arguments: "{}")])
 
         let unnumbered =
             delta(#"{"tool_calls":[{"id":"x","function":{"name":"a","arguments":"{"}}]}"#)
@@ -136,7 +136,9 @@ struct OpenAIChatTests {
 
     @Test func withoutUsageThereIsNone() async throws {
         let call = try await call(answeredBy: streamHead + chunk(textDelta("a") + finish("length")) + lastChunk)
-        #expect(await call.answer == ModelAnswer(text: "a", calls: [], finishReason: "length", usage: nil))
+        var answer = ModelAnswer(text: "a", calls: [], finishReason: "length", usage: nil)
+        answer.ending = .truncated
+        #expect(await call.answer == answer)
     }
 
     /// Some servers keep the connection open after the end of the stream; the answer does not wait for them.

@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 6
+    public static let snapshotFormat: Int32 = 7
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {
@@ -97,6 +97,10 @@ extension SnapshotRun {
         stepsOfTurn = run.stepsOfTurn
         grantedCost = run.grantedCost
         untoldCosts = run.untoldCosts
+        ending = run.ending
+        goOns = run.goOns
+        truncatedInARow = run.truncatedInARow
+        goesOn = run.goesOn
         lastMessage = run.lastMessage
         task = run.task
         baseURL = run.baseURL
@@ -168,6 +172,10 @@ extension Run {
         stepsOfTurn = state.stepsOfTurn
         grantedCost = state.grantedCost
         untoldCosts = state.untoldCosts
+        ending = state.ending
+        goOns = state.goOns
+        truncatedInARow = state.truncatedInARow
+        goesOn = state.goesOn
         lastMessage = state.lastMessage
         task = state.task
         baseURL = state.baseURL

@@ -840,6 +840,55 @@ public nonisolated enum FermataGate: SwiftProtobuf.Enum, Swift.CaseIterable {
 
 }
 
+/// How an answer ended that came to its end.
+public nonisolated enum FermataEnding: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// of an event from before there were endings: as COMPLETE
+  case unspecified // = 0
+  case complete // = 1
+
+  /// cut by its length or by the model's window: none of its calls is executed
+  case truncated // = 2
+
+  /// ended by a filter, or by the model's own refusal: the turn has failed, and the model is not shown it again
+  case refused // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .complete
+    case 2: self = .truncated
+    case 3: self = .refused
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .complete: return 1
+    case .truncated: return 2
+    case .refused: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataEnding] = [
+    .unspecified,
+    .complete,
+    .truncated,
+    .refused,
+  ]
+
+}
+
 /// What happens to a call of which nobody knows whether it happened.
 public nonisolated enum FermataWhenUnknown: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -1282,7 +1331,7 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
     set {_uniqueStorage()._tools = newValue}
   }
 
-  /// tries of one model call whose failure is retryable; 0 is 1
+  /// tries of one model call whose failure is retryable; 0 is 3
   public var modelAttempts: UInt32 {
     get {_storage._modelAttempts}
     set {_uniqueStorage()._modelAttempts = newValue}
@@ -3138,7 +3187,7 @@ public nonisolated struct FermataAgent: @unchecked Sendable {
     set {_uniqueStorage()._tools = newValue}
   }
 
-  /// 0 is 1
+  /// 0 is 3
   public var modelAttempts: UInt32 {
     get {_storage._modelAttempts}
     set {_uniqueStorage()._modelAttempts = newValue}
@@ -3518,7 +3567,7 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
     set {_uniqueStorage()._openAsks = newValue}
   }
 
-  /// the model's last complete text, at most 64 KiB of it
+  /// the model's last text, at most 64 KiB of it; one that was truncated, and what went on with it, are one
   public var lastMessage: String {
     get {_storage._lastMessage}
     set {_uniqueStorage()._lastMessage = newValue}
@@ -3609,6 +3658,12 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
   public mutating func clearLimits() {_uniqueStorage()._limits = nil}
 
+  /// of the model's last answer
+  public var ending: FermataEnding {
+    get {_storage._ending}
+    set {_uniqueStorage()._ending = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3684,6 +3739,12 @@ public nonisolated struct FermataUsage: Sendable {
 
   /// not in the sum: their price, or their usage, is unknown
   public var callsOfUnknownCost: UInt64 = 0
+
+  /// of input_tokens: written to the provider's cache, where it says so
+  public var cacheWriteTokens: UInt64 = 0
+
+  /// of output_tokens, where the provider says so
+  public var reasoningTokens: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4341,35 +4402,66 @@ public nonisolated struct FermataModelCalled: Sendable {
   public init() {}
 }
 
-public nonisolated struct FermataModelAnswered: Sendable {
+public nonisolated struct FermataModelAnswered: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var step: UInt32 = 0
+  public var step: UInt32 {
+    get {_storage._step}
+    set {_uniqueStorage()._step = newValue}
+  }
 
-  public var attempt: UInt32 = 0
+  public var attempt: UInt32 {
+    get {_storage._attempt}
+    set {_uniqueStorage()._attempt = newValue}
+  }
 
-  public var text: String = String()
+  public var text: String {
+    get {_storage._text}
+    set {_uniqueStorage()._text = newValue}
+  }
 
-  public var calls: [FermataSelectedCall] = []
+  public var calls: [FermataSelectedCall] {
+    get {_storage._calls}
+    set {_uniqueStorage()._calls = newValue}
+  }
 
-  public var finishReason: String = String()
+  /// the provider's own word
+  public var finishReason: String {
+    get {_storage._finishReason}
+    set {_uniqueStorage()._finishReason = newValue}
+  }
 
   public var usage: FermataUsage {
-    get {_usage ?? FermataUsage()}
-    set {_usage = newValue}
+    get {_storage._usage ?? FermataUsage()}
+    set {_uniqueStorage()._usage = newValue}
   }
   /// Returns true if `usage` has been explicitly set.
-  public var hasUsage: Bool {self._usage != nil}
+  public var hasUsage: Bool {_storage._usage != nil}
   /// Clears the value of `usage`. Subsequent reads from it will return its default value.
-  public mutating func clearUsage() {self._usage = nil}
+  public mutating func clearUsage() {_uniqueStorage()._usage = nil}
+
+  public var ending: FermataEnding {
+    get {_storage._ending}
+    set {_uniqueStorage()._ending = newValue}
+  }
+
+  /// the turn has failed with it: REFUSED, or TRUNCATED once too often
+  public var failure: FermataFailure {
+    get {_storage._failure ?? FermataFailure()}
+    set {_uniqueStorage()._failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  public var hasFailure: Bool {_storage._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  public mutating func clearFailure() {_uniqueStorage()._failure = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _usage: FermataUsage? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct FermataSelectedCall: Sendable {
@@ -4384,6 +4476,9 @@ public nonisolated struct FermataSelectedCall: Sendable {
   public var arguments: String = String()
 
   public var modelID: String = String()
+
+  /// what the policy says of it; GATE_UNSPECIFIED: from before it was written down
+  public var gate: FermataGate = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4604,6 +4699,9 @@ public nonisolated struct FermataAskAnswered: Sendable {
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
   public mutating func clearLimits() {self._limits = nil}
 
+  /// EDIT: what the policy says of the call now
+  public var gate: FermataGate = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4639,6 +4737,9 @@ public nonisolated struct FermataCallEdited: Sendable {
 
   public var arguments: String = String()
 
+  /// what the policy says of it now
+  public var gate: FermataGate = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4659,11 +4760,28 @@ public nonisolated struct FermataPolicySet: Sendable {
   /// Clears the value of `policy`. Subsequent reads from it will return its default value.
   public mutating func clearPolicy() {self._policy = nil}
 
+  /// what it says of each call that has no result
+  public var gates: [FermataCallGate] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _policy: FermataPolicy? = nil
+}
+
+public nonisolated struct FermataCallGate: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var number: UInt32 = 0
+
+  public var gate: FermataGate = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct FermataLimitsSet: Sendable {
@@ -4963,6 +5081,10 @@ nonisolated extension FermataAnswerVia: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension FermataGate: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GATE_UNSPECIFIED\0\u{1}ALLOW\0\u{1}ASK\0\u{1}DENY\0")
+}
+
+nonisolated extension FermataEnding: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENDING_UNSPECIFIED\0\u{1}COMPLETE\0\u{1}TRUNCATED\0\u{1}REFUSED\0")
 }
 
 nonisolated extension FermataWhenUnknown: SwiftProtobuf._ProtoNameProviding {
@@ -9042,7 +9164,7 @@ nonisolated extension FermataError: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RunSummary"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0\u{1}inherited\0\u{1}source\0\u{3}hold_at\0\u{3}handed_off\0\u{3}waits_for_tools\0\u{1}limits\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0\u{1}inherited\0\u{1}source\0\u{3}hold_at\0\u{3}handed_off\0\u{3}waits_for_tools\0\u{1}limits\0\u{1}ending\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -9071,6 +9193,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
     var _handedOff: Bool = false
     var _waitsForTools: [String] = []
     var _limits: FermataLimits? = nil
+    var _ending: FermataEnding = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9107,6 +9230,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       _handedOff = source._handedOff
       _waitsForTools = source._waitsForTools
       _limits = source._limits
+      _ending = source._ending
     }
   }
 
@@ -9151,6 +9275,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         case 24: try { try decoder.decodeSingularBoolField(value: &_storage._handedOff) }()
         case 25: try { try decoder.decodeRepeatedStringField(value: &_storage._waitsForTools) }()
         case 26: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 27: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
         default: break
         }
       }
@@ -9241,6 +9366,9 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       try { if let v = _storage._limits {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
       } }()
+      if _storage._ending != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 27)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9276,6 +9404,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._handedOff != rhs_storage._handedOff {return false}
         if _storage._waitsForTools != rhs_storage._waitsForTools {return false}
         if _storage._limits != rhs_storage._limits {return false}
+        if _storage._ending != rhs_storage._ending {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -9402,7 +9531,7 @@ nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Usage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0\u{3}calls_of_unknown_cost\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0\u{3}calls_of_unknown_cost\0\u{3}cache_write_tokens\0\u{3}reasoning_tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -9416,6 +9545,8 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.outputTokens) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.costNanoUsd) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.callsOfUnknownCost) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.cacheWriteTokens) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.reasoningTokens) }()
       default: break
       }
     }
@@ -9440,6 +9571,12 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.callsOfUnknownCost != 0 {
       try visitor.visitSingularUInt64Field(value: self.callsOfUnknownCost, fieldNumber: 6)
     }
+    if self.cacheWriteTokens != 0 {
+      try visitor.visitSingularUInt64Field(value: self.cacheWriteTokens, fieldNumber: 7)
+    }
+    if self.reasoningTokens != 0 {
+      try visitor.visitSingularUInt64Field(value: self.reasoningTokens, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -9450,6 +9587,8 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.outputTokens != rhs.outputTokens {return false}
     if lhs.costNanoUsd != rhs.costNanoUsd {return false}
     if lhs.callsOfUnknownCost != rhs.callsOfUnknownCost {return false}
+    if lhs.cacheWriteTokens != rhs.cacheWriteTokens {return false}
+    if lhs.reasoningTokens != rhs.reasoningTokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10684,58 +10823,118 @@ nonisolated extension FermataModelCalled: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelAnswered"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0\u{1}ending\0\u{1}failure\0")
+
+  fileprivate class _StorageClass {
+    var _step: UInt32 = 0
+    var _attempt: UInt32 = 0
+    var _text: String = String()
+    var _calls: [FermataSelectedCall] = []
+    var _finishReason: String = String()
+    var _usage: FermataUsage? = nil
+    var _ending: FermataEnding = .unspecified
+    var _failure: FermataFailure? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _step = source._step
+      _attempt = source._attempt
+      _text = source._text
+      _calls = source._calls
+      _finishReason = source._finishReason
+      _usage = source._usage
+      _ending = source._ending
+      _failure = source._failure
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.calls) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.finishReason) }()
-      case 6: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt32Field(value: &_storage._step) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._text) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._calls) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._finishReason) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 7: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.step != 0 {
-      try visitor.visitSingularUInt32Field(value: self.step, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._step != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._step, fieldNumber: 1)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 2)
+      }
+      if !_storage._text.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._text, fieldNumber: 3)
+      }
+      if !_storage._calls.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._calls, fieldNumber: 4)
+      }
+      if !_storage._finishReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._finishReason, fieldNumber: 5)
+      }
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      if _storage._ending != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 7)
+      }
+      try { if let v = _storage._failure {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
     }
-    if self.attempt != 0 {
-      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
-    }
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
-    }
-    if !self.calls.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.calls, fieldNumber: 4)
-    }
-    if !self.finishReason.isEmpty {
-      try visitor.visitSingularStringField(value: self.finishReason, fieldNumber: 5)
-    }
-    try { if let v = self._usage {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataModelAnswered, rhs: FermataModelAnswered) -> Bool {
-    if lhs.step != rhs.step {return false}
-    if lhs.attempt != rhs.attempt {return false}
-    if lhs.text != rhs.text {return false}
-    if lhs.calls != rhs.calls {return false}
-    if lhs.finishReason != rhs.finishReason {return false}
-    if lhs._usage != rhs._usage {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._step != rhs_storage._step {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        if _storage._text != rhs_storage._text {return false}
+        if _storage._calls != rhs_storage._calls {return false}
+        if _storage._finishReason != rhs_storage._finishReason {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        if _storage._ending != rhs_storage._ending {return false}
+        if _storage._failure != rhs_storage._failure {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10743,7 +10942,7 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SelectedCall"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{1}arguments\0\u{3}model_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}tool\0\u{1}arguments\0\u{3}model_id\0\u{1}gate\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10755,6 +10954,7 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
       case 2: try { try decoder.decodeSingularStringField(value: &self.tool) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.modelID) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
       default: break
       }
     }
@@ -10773,6 +10973,9 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
     if !self.modelID.isEmpty {
       try visitor.visitSingularStringField(value: self.modelID, fieldNumber: 4)
     }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -10781,6 +10984,7 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.tool != rhs.tool {return false}
     if lhs.arguments != rhs.arguments {return false}
     if lhs.modelID != rhs.modelID {return false}
+    if lhs.gate != rhs.gate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11165,7 +11369,7 @@ nonisolated extension FermataAskOpened: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AskAnswered"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0\u{1}verdict\0\u{1}arguments\0\u{1}via\0\u{1}limits\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0\u{1}verdict\0\u{1}arguments\0\u{1}via\0\u{1}limits\0\u{1}gate\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11179,6 +11383,7 @@ nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._
       case 4: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.via) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
       default: break
       }
     }
@@ -11207,6 +11412,9 @@ nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._
     try { if let v = self._limits {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11217,6 +11425,7 @@ nonisolated extension FermataAskAnswered: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.arguments != rhs.arguments {return false}
     if lhs.via != rhs.via {return false}
     if lhs._limits != rhs._limits {return false}
+    if lhs.gate != rhs.gate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11264,7 +11473,7 @@ nonisolated extension FermataAskClosed: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataCallEdited: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CallEdited"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}arguments\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}arguments\0\u{1}gate\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11274,6 +11483,7 @@ nonisolated extension FermataCallEdited: SwiftProtobuf.Message, SwiftProtobuf._M
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
       default: break
       }
     }
@@ -11286,12 +11496,16 @@ nonisolated extension FermataCallEdited: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.arguments.isEmpty {
       try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 2)
     }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataCallEdited, rhs: FermataCallEdited) -> Bool {
     if lhs.number != rhs.number {return false}
     if lhs.arguments != rhs.arguments {return false}
+    if lhs.gate != rhs.gate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11299,7 +11513,7 @@ nonisolated extension FermataCallEdited: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataPolicySet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PolicySet"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}policy\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}policy\0\u{1}gates\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11308,6 +11522,7 @@ nonisolated extension FermataPolicySet: SwiftProtobuf.Message, SwiftProtobuf._Me
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._policy) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.gates) }()
       default: break
       }
     }
@@ -11321,11 +11536,50 @@ nonisolated extension FermataPolicySet: SwiftProtobuf.Message, SwiftProtobuf._Me
     try { if let v = self._policy {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    if !self.gates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.gates, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataPolicySet, rhs: FermataPolicySet) -> Bool {
     if lhs._policy != rhs._policy {return false}
+    if lhs.gates != rhs.gates {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataCallGate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CallGate"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}gate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.gate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.number != 0 {
+      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    }
+    if self.gate != .unspecified {
+      try visitor.visitSingularEnumField(value: self.gate, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataCallGate, rhs: FermataCallGate) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.gate != rhs.gate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

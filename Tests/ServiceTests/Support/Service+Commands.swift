@@ -5,9 +5,13 @@ import SwiftProtobuf
 import Testing
 
 extension Service {
+    /// With one attempt of each model call: a fault of a script ends the turn.
     @discardableResult
     func launch(_ task: String = "go", _ change: (inout FermataLaunch) -> Void = { _ in }) async throws -> String {
-        var launch = FermataLaunch.with { $0.task = task }
+        var launch = FermataLaunch.with {
+            $0.task = task
+            $0.modelAttempts = 1
+        }
         change(&launch)
         return try await client.send(launch).run.id
     }

@@ -420,6 +420,26 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._untoldCosts = newValue}
   }
 
+  var ending: FermataProtocol.FermataEnding {
+    get {_storage._ending}
+    set {_uniqueStorage()._ending = newValue}
+  }
+
+  var goOns: UInt32 {
+    get {_storage._goOns}
+    set {_uniqueStorage()._goOns = newValue}
+  }
+
+  var truncatedInARow: UInt32 {
+    get {_storage._truncatedInARow}
+    set {_uniqueStorage()._truncatedInARow = newValue}
+  }
+
+  var goesOn: Bool {
+    get {_storage._goesOn}
+    set {_uniqueStorage()._goesOn = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -557,7 +577,7 @@ nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0\u{3}untold_costs\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0\u{3}untold_costs\0\u{1}ending\0\u{3}go_ons\0\u{3}truncated_in_a_row\0\u{3}goes_on\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -614,6 +634,10 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _attemptLead: Int64 = 0
     var _askLeads: [Int64] = []
     var _untoldCosts: UInt32 = 0
+    var _ending: FermataProtocol.FermataEnding = .unspecified
+    var _goOns: UInt32 = 0
+    var _truncatedInARow: UInt32 = 0
+    var _goesOn: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -678,6 +702,10 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _attemptLead = source._attemptLead
       _askLeads = source._askLeads
       _untoldCosts = source._untoldCosts
+      _ending = source._ending
+      _goOns = source._goOns
+      _truncatedInARow = source._truncatedInARow
+      _goesOn = source._goesOn
     }
   }
 
@@ -750,6 +778,10 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 52: try { try decoder.decodeSingularSInt64Field(value: &_storage._attemptLead) }()
         case 53: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._askLeads) }()
         case 54: try { try decoder.decodeSingularUInt32Field(value: &_storage._untoldCosts) }()
+        case 55: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
+        case 56: try { try decoder.decodeSingularUInt32Field(value: &_storage._goOns) }()
+        case 57: try { try decoder.decodeSingularUInt32Field(value: &_storage._truncatedInARow) }()
+        case 58: try { try decoder.decodeSingularBoolField(value: &_storage._goesOn) }()
         default: break
         }
       }
@@ -924,6 +956,18 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._untoldCosts != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._untoldCosts, fieldNumber: 54)
       }
+      if _storage._ending != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 55)
+      }
+      if _storage._goOns != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._goOns, fieldNumber: 56)
+      }
+      if _storage._truncatedInARow != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._truncatedInARow, fieldNumber: 57)
+      }
+      if _storage._goesOn != false {
+        try visitor.visitSingularBoolField(value: _storage._goesOn, fieldNumber: 58)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -987,6 +1031,10 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._attemptLead != rhs_storage._attemptLead {return false}
         if _storage._askLeads != rhs_storage._askLeads {return false}
         if _storage._untoldCosts != rhs_storage._untoldCosts {return false}
+        if _storage._ending != rhs_storage._ending {return false}
+        if _storage._goOns != rhs_storage._goOns {return false}
+        if _storage._truncatedInARow != rhs_storage._truncatedInARow {return false}
+        if _storage._goesOn != rhs_storage._goesOn {return false}
         return true
       }
       if !storagesAreEqual {return false}

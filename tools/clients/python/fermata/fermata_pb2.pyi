@@ -39,6 +39,7 @@ CALL_SUPERSEDED: CallOutcome
 CALL_TIMED_OUT: CallOutcome
 CALL_UNKNOWN: CallOutcome
 CHOICE: AnswerForm
+COMPLETE: Ending
 COMPLETE_CALL: FrameType
 CREATE_TOKEN: FrameType
 CRITICAL: Urgency
@@ -50,6 +51,7 @@ DENY: Gate
 DESCRIPTOR: _descriptor.FileDescriptor
 EDIT: Verdict
 ENDED: CallState
+ENDING_UNSPECIFIED: Ending
 END_TURN: Verdict
 ERROR: FrameType
 EVENT: FrameType
@@ -97,6 +99,7 @@ QUESTION: AskKind
 RAISE: Verdict
 READ: Scope
 READ_EVENTS: FrameType
+REFUSED: Ending
 REGISTER_TOOLS: FrameType
 REJECT: Verdict
 REJECT_IT: AtDeadline
@@ -125,6 +128,7 @@ TELL_MODEL: WhenUnknown
 TELL_UNKNOWN: Verdict
 TEXT_DELTA: FrameType
 TICK: FrameType
+TRUNCATED: Ending
 URGENCY_UNSPECIFIED: Urgency
 VERDICT_UNSPECIFIED: Verdict
 VIA_COMMAND: AnswerVia
@@ -242,20 +246,22 @@ class Ask(_message.Message):
     def __init__(self, run: _Optional[str] = ..., number: _Optional[int] = ..., kind: _Optional[_Union[AskKind, str]] = ..., question: _Optional[str] = ..., context: _Optional[str] = ..., call: _Optional[int] = ..., opened_at: _Optional[int] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., format: _Optional[_Union[AnswerFormat, _Mapping]] = ..., deadline_at: _Optional[int] = ..., at_deadline: _Optional[_Union[AtDeadline, str]] = ..., default_answer: _Optional[str] = ..., tool: _Optional[str] = ..., arguments: _Optional[str] = ..., arguments_sha256: _Optional[str] = ..., agent: _Optional[str] = ..., token: _Optional[str] = ..., answer_url: _Optional[str] = ...) -> None: ...
 
 class AskAnswered(_message.Message):
-    __slots__ = ["arguments", "limits", "number", "text", "verdict", "via"]
+    __slots__ = ["arguments", "gate", "limits", "number", "text", "verdict", "via"]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     VIA_FIELD_NUMBER: _ClassVar[int]
     arguments: str
+    gate: Gate
     limits: Limits
     number: int
     text: str
     verdict: Verdict
     via: AnswerVia
-    def __init__(self, number: _Optional[int] = ..., text: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., arguments: _Optional[str] = ..., via: _Optional[_Union[AnswerVia, str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., text: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., arguments: _Optional[str] = ..., via: _Optional[_Union[AnswerVia, str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class AskClosed(_message.Message):
     __slots__ = ["expired", "number", "outcome"]
@@ -344,12 +350,14 @@ class Call(_message.Message):
     def __init__(self, number: _Optional[int] = ..., tool: _Optional[str] = ..., arguments: _Optional[str] = ..., model_id: _Optional[str] = ..., state: _Optional[_Union[CallState, str]] = ..., outcome: _Optional[_Union[CallOutcome, str]] = ..., ask: _Optional[int] = ..., step: _Optional[int] = ..., arguments_sha256: _Optional[str] = ..., approved: bool = ..., edited: bool = ..., gate: _Optional[_Union[Gate, str]] = ..., attempt: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class CallEdited(_message.Message):
-    __slots__ = ["arguments", "number"]
+    __slots__ = ["arguments", "gate", "number"]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     arguments: str
+    gate: Gate
     number: int
-    def __init__(self, number: _Optional[int] = ..., arguments: _Optional[str] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., arguments: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class CallEnded(_message.Message):
     __slots__ = ["attempt", "exit_code", "killing", "number", "omitted_bytes", "outcome", "output", "repaired"]
@@ -370,6 +378,14 @@ class CallEnded(_message.Message):
     output: str
     repaired: bool
     def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome: _Optional[_Union[CallOutcome, str]] = ..., output: _Optional[str] = ..., exit_code: _Optional[int] = ..., omitted_bytes: _Optional[int] = ..., repaired: bool = ..., killing: bool = ...) -> None: ...
+
+class CallGate(_message.Message):
+    __slots__ = ["gate", "number"]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    gate: Gate
+    number: int
+    def __init__(self, number: _Optional[int] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class CallGone(_message.Message):
     __slots__ = ["attempt", "number"]
@@ -1106,20 +1122,24 @@ class MessageWithdrawn(_message.Message):
     def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class ModelAnswered(_message.Message):
-    __slots__ = ["attempt", "calls", "finish_reason", "step", "text", "usage"]
+    __slots__ = ["attempt", "calls", "ending", "failure", "finish_reason", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     calls: _containers.RepeatedCompositeFieldContainer[SelectedCall]
+    ending: Ending
+    failure: Failure
     finish_reason: str
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class ModelCalled(_message.Message):
     __slots__ = ["attempt", "delivered", "step"]
@@ -1208,10 +1228,12 @@ class Policy(_message.Message):
     def __init__(self, tools: _Optional[_Iterable[_Union[ToolPolicy, _Mapping]]] = ...) -> None: ...
 
 class PolicySet(_message.Message):
-    __slots__ = ["policy"]
+    __slots__ = ["gates", "policy"]
+    GATES_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
+    gates: _containers.RepeatedCompositeFieldContainer[CallGate]
     policy: Policy
-    def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
+    def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[CallGate, _Mapping]]] = ...) -> None: ...
 
 class PutAgent(_message.Message):
     __slots__ = ["agent", "by", "if_version", "reason", "request_id"]
@@ -1374,9 +1396,10 @@ class Rule(_message.Message):
     def __init__(self, when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ["agent", "created_at", "failure", "handed_off", "hold", "hold_at", "id", "inherited", "labels", "last_message", "last_seq", "limits", "model", "next_attempt_at", "open_asks", "open_calls", "parent", "queued_messages", "source", "status", "step", "task", "updated_at", "usage", "waits_for_tools", "workspace"]
+    __slots__ = ["agent", "created_at", "ending", "failure", "handed_off", "hold", "hold_at", "id", "inherited", "labels", "last_message", "last_seq", "limits", "model", "next_attempt_at", "open_asks", "open_calls", "parent", "queued_messages", "source", "status", "step", "task", "updated_at", "usage", "waits_for_tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
@@ -1403,6 +1426,7 @@ class RunSummary(_message.Message):
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     agent: str
     created_at: int
+    ending: Ending
     failure: Failure
     handed_off: bool
     hold: Hold
@@ -1427,19 +1451,21 @@ class RunSummary(_message.Message):
     usage: Usage
     waits_for_tools: _containers.RepeatedScalarFieldContainer[str]
     workspace: str
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., agent: _Optional[str] = ..., model: _Optional[str] = ..., last_seq: _Optional[int] = ..., created_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., step: _Optional[int] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queued_messages: _Optional[int] = ..., open_asks: _Optional[_Iterable[int]] = ..., last_message: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., workspace: _Optional[str] = ..., task: _Optional[str] = ..., next_attempt_at: _Optional[int] = ..., open_calls: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., parent: _Optional[str] = ..., inherited: _Optional[_Union[Usage, _Mapping]] = ..., source: _Optional[str] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., handed_off: bool = ..., waits_for_tools: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., agent: _Optional[str] = ..., model: _Optional[str] = ..., last_seq: _Optional[int] = ..., created_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., step: _Optional[int] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queued_messages: _Optional[int] = ..., open_asks: _Optional[_Iterable[int]] = ..., last_message: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., workspace: _Optional[str] = ..., task: _Optional[str] = ..., next_attempt_at: _Optional[int] = ..., open_calls: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., parent: _Optional[str] = ..., inherited: _Optional[_Union[Usage, _Mapping]] = ..., source: _Optional[str] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., handed_off: bool = ..., waits_for_tools: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ...) -> None: ...
 
 class SelectedCall(_message.Message):
-    __slots__ = ["arguments", "model_id", "number", "tool"]
+    __slots__ = ["arguments", "gate", "model_id", "number", "tool"]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TOOL_FIELD_NUMBER: _ClassVar[int]
     arguments: str
+    gate: Gate
     model_id: str
     number: int
     tool: str
-    def __init__(self, number: _Optional[int] = ..., tool: _Optional[str] = ..., arguments: _Optional[str] = ..., model_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., tool: _Optional[str] = ..., arguments: _Optional[str] = ..., model_id: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class Send(_message.Message):
     __slots__ = ["by", "delivery", "if_seq", "reason", "request_id", "run", "text"]
@@ -1740,20 +1766,24 @@ class ToolSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ..., idempotent_when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ["cached_input_tokens", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens"]
+    __slots__ = ["cache_write_tokens", "cached_input_tokens", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens", "reasoning_tokens"]
     CACHED_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_WRITE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CALLS_OF_UNKNOWN_COST_FIELD_NUMBER: _ClassVar[int]
     COST_NANO_USD_FIELD_NUMBER: _ClassVar[int]
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MODEL_CALLS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REASONING_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    cache_write_tokens: int
     cached_input_tokens: int
     calls_of_unknown_cost: int
     cost_nano_usd: int
     input_tokens: int
     model_calls: int
     output_tokens: int
-    def __init__(self, model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ..., calls_of_unknown_cost: _Optional[int] = ...) -> None: ...
+    reasoning_tokens: int
+    def __init__(self, model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ..., calls_of_unknown_cost: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ...) -> None: ...
 
 class Withdraw(_message.Message):
     __slots__ = ["by", "if_seq", "message", "reason", "request_id", "run"]
@@ -1805,6 +1835,9 @@ class AnswerVia(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
 class Gate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class Ending(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
 class WhenUnknown(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):

@@ -1,0 +1,122 @@
+extension ModelFailure {
+    /// What a provider's refusal means: one table for HTTP bodies, for errors inside a stream of 200 and for bodies of
+    /// 200. The first row that fits counts. Codes are what `code`, `type`, `status` and `reason` say, phrases are looked
+    /// for in the message; both in lower case.
+    ///
+    /// Sources: the providers' error pages and servers' sources, as of November 2026.
+    private static let rules: [Rule] = [
+        Rule(
+            .contextTooLong, isFinal: true,
+            codes: [
+                "context_length_exceeded", "exceed_context_size_error", "context_window_exceeded",
+                "contextwindowexceedederror", "model_context_window_exceeded",
+            ],
+            phrases: [
+                "maximum context length", "context length exceeded", "context window", "prompt is too long",
+                // llama.cpp; LM Studio; xAI; Gemini; LiteLLM; Bedrock; OpenAI.
+                "exceeds the available context size", "context size has been exceeded", "greater than the context length",
+                "maximum prompt length", "input token count", "contextwindowexceedederror", "input is too long",
+                "reduce the length of the messages", "exceed context limit",
+            ],
+            statuses: [nil, 400, 413, 422, 500]),
+        Rule(
+            .quota, isFinal: true,
+            codes: [
+                "insufficient_quota", "billing_error", "billing_hard_limit_reached", "billing_not_active",
+                "exceeded_current_quota_error", "insufficient_balance", "insufficient_credits", "quota_exceeded",
+            ],
+            phrases: [
+                "exceeded your current quota", "credit balance", "insufficient balance", "insufficient credits",
+                "requires more credits", "monthly limit", "weekly limit", "spend limit", "spending limit",
+                "monthly usage limit",
+            ],
+            statuses: [nil, 400, 402, 403, 429]),
+        Rule(.quota, isFinal: true, onStatus: [402]),
+        Rule(
+            .modelNotFound, isFinal: true,
+            codes: ["model_not_found", "model_not_supported", "deploymentnotfound", "invalid_model"],
+            phrases: [
+                "model not found", "no such model", "is not a valid model", "not found, try pulling it",
+                "model does not exist", "unknown model", "is not found for api version",
+            ],
+            statuses: [nil, 400, 403, 404, 422]),
+        Rule(
+            .authentication, isFinal: true,
+            codes: [
+                "invalid_api_key", "authentication_error", "invalid_authentication_error", "unauthenticated",
+                "api_key_invalid", "permission_denied", "permission_error",
+            ],
+            phrases: ["incorrect api key", "api key not valid", "invalid api key", "invalid x-api-key"],
+            statuses: [nil, 400]),
+        Rule(.authentication, isFinal: true, onStatus: [401, 403]),
+        Rule(
+            .refused, isFinal: true,
+            codes: [
+                "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed",
+                "misalignment_policy_violation", "bio_policy", "contentpolicyviolationerror",
+            ],
+            phrases: ["content management policy", "content policy violation"], statuses: [nil, 400, 403, 422]),
+        Rule(
+            .unsupportedParameter, isFinal: true,
+            codes: ["unsupported_parameter", "unsupported_value", "unknown_parameter", "unsupportedparamserror"],
+            phrases: [
+                "unsupported parameter", "unrecognized request argument", "unknown parameter", "unsupported value",
+                "extra inputs are not permitted", "does not support parameters",
+            ],
+            statuses: [nil, 400, 422]),
+        Rule(
+            .rateLimited, isFinal: false,
+            codes: [
+                "rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "too_many_requests", "ratelimiterror",
+            ],
+            phrases: ["rate limit"], statuses: [nil, 429]),
+        Rule(.rateLimited, isFinal: false, onStatus: [429]),
+    ]
+
+    private struct Rule {
+        let kind: Kind
+        let isFinal: Bool
+        /// These alone say it.
+        var onStatus: Set<Int> = []
+        var codes: Set<String> = []
+        var phrases: [String] = []
+        /// Where codes and phrases count; nil: an error in a response of 200 that names no status.
+        var statuses: [Int?] = []
+
+        init(_ kind: Kind, isFinal: Bool, onStatus: Set<Int>) {
+            self.kind = kind
+            self.isFinal = isFinal
+            self.onStatus = onStatus
+        }
+
+        init(_ kind: Kind, isFinal: Bool, codes: Set<String>, phrases: [String], statuses: [Int?]) {
+            self.kind = kind
+            self.isFinal = isFinal
+            self.codes = codes
+            self.phrases = phrases
+            self.statuses = statuses
+        }
+
+        func fits(_ status: Int?, _ error: ChatError?, _ text: String) -> Bool {
+            if let status, onStatus.contains(status) { return true }
+            guard statuses.contains(status) else { return false }
+            return error?.codes.contains(where: codes.contains) == true || phrases.contains { text.contains($0) }
+        }
+    }
+
+    /// What a response's status and its error mean.
+    ///
+    /// - Parameters:
+    ///   - status: of the response; of one of 200, the status that its error names; nil: none.
+    ///   - shouldRetry: what the provider's header `x-should-retry` says.
+    static func judge(_ status: Int?, _ error: ChatError?, shouldRetry: Bool?) -> (kind: Kind, isRetryable: Bool) {
+        let text = error?.message.lowercased() ?? ""
+        if error?.isLongQuota == true { return (.quota, false) }
+        if let rule = rules.first(where: { $0.fits(status, error, text) }) {
+            return (rule.kind, rule.isFinal ? false : shouldRetry ?? true)
+        }
+        // Nothing is known of an error in a stream: the server may do better with the next one.
+        guard let status else { return (.badResponse, shouldRetry ?? true) }
+        return (.httpStatus, shouldRetry ?? ([408, 409, 425].contains(status) || status >= 500))
+    }
+}
