@@ -1,4 +1,5 @@
 import FermataProtocol
+import SwiftProtobuf
 import Testing
 
 @testable import FermataCore
@@ -42,5 +43,21 @@ import Testing
         let text = String((0..<2048).map { $0.nonzeroBitCount % 2 == 0 ? "a" : "b" })
         #expect(pattern.isFound(in: text) == false)
         #expect(pattern.isFound(in: String(repeating: "a", count: Pattern.maximumSubjectLength + 1)) == nil)
+    }
+
+    @Test(arguments: ["echo $HOME", "a^b", "$a", "(a$)b", "(^a|b$)c^", "x+^y", "[a-c]{2}^"])
+    func whatIsFoundInNoText(_ text: String) throws {
+        let pattern = try #require(Pattern(text))
+        #expect(!pattern.canBeFound)
+        let condition = FermataCondition.with {
+            $0.pointer = "/command"
+            $0.matches = text
+        }
+        #expect(condition.problem?.rule.contains("can be found in no text") == true)
+    }
+
+    @Test(arguments: ["^a$", "^", "$", "^$", "a|b^c", #"\$HOME"#, "[$]HOME", "(^a|b)c", "a(b$|c)", "^^a", "a$$", "(^|a)b", "a*^b"])
+    func whatIsFoundSomewhere(_ text: String) throws {
+        #expect(try #require(Pattern(text)).canBeFound)
     }
 }

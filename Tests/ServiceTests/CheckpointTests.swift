@@ -91,6 +91,16 @@ extension OneServerAtATime {
             }
         }
 
+        /// What was refused leaves its place to others.
+        @Test func refusedCheckpointsDoNotShutOutOthers() async throws {
+            try await Service.run(script: CheckpointTests.asking) { service, _ in
+                let run = try await service.launch("go")
+                try await service.wait(run, .waiting)
+                let text = try await service.export(run)
+                for _ in 1...20 { try await service.refused(.runExists) { try await service.import(text) } }
+            }
+        }
+
         /// A run that nobody took comes back to where it was.
         @Test func aHandOffIsTakenBack() async throws {
             try await Service.run(script: CheckpointTests.asking) { service, _ in

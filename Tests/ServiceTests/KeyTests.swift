@@ -91,6 +91,25 @@ extension OneServerAtATime {
             }
         }
 
+        /// What is escaped once in a question is escaped twice in the arguments.
+        @Test func aModelThatAsksWithTheKey() async throws {
+            let inner = String(Self.json(Self.key).dropFirst().dropLast())
+            try await run { connection, number in
+                guard number == 1 else {
+                    return Self.respond(connection, [Self.text("Done."), Self.delta("", reason: #""stop""#)])
+                }
+                let arguments = Self.json(#"{"question":\#(Self.json("Is \(inner) right?")),"context":\#(Self.json(Self.unicode))}"#)
+                let call = #"{"index":0,"id":"a","function":{"name":"ask_human","arguments":\#(arguments)}}"#
+                Self.respond(connection, [Self.delta(#""tool_calls":[\#(call)]"#), Self.delta("", reason: #""tool_calls""#)])
+            } _: { service in
+                let run = try await service.launch()
+                try await service.wait(run, .waiting)
+                let ask = try #require(try await service.client.send(FermataListAsks()).asks.first)
+                #expect(ask.question == "Is **** right?" && ask.context == "****")
+                #expect(!Self.shows(try await service.export(run)))
+            }
+        }
+
         /// In calls, their ids and names, and why it ended: what tools are given and what goes back is masked.
         @Test func aModelThatCallsWithTheKey() async throws {
             let key = Self.key

@@ -22,6 +22,9 @@ extension OneServerAtATime {
               {"match": "user: late", "text": "Late.", "first_token_delay_ms": 2000},
               {"match": "user: tool", "tool_calls": [{"name": "terminal", "arguments":
                 {"command": "for i in 1 2 3 4; do sleep 0.5; echo $i; done", "timeout_seconds": 3.5}}]},
+              {"match": "user: slow", "text": "Slow.", "first_token_delay_ms": 4500},
+              {"match": "user: sleep", "tool_calls": [{"name": "terminal", "arguments":
+                {"command": "sleep 5; echo slept", "timeout_seconds": 4}}]},
               {"match": "user: work", "tool_calls": [{"name": "search", "arguments": {"q": "pears"}}]},
               {"match": "user: ask", "tool_calls": [{"name": "ask_human", "arguments": {"question": "Which?"}}]},
               {"match": "", "text": "Done."}
@@ -156,6 +159,22 @@ extension OneServerAtATime {
                 #expect(receiver.messages.count { $0.id == first } == 1)
                 #expect(try await service.client.send(FermataStats()).listenerRestarts == 0)
                 try await service.stop(second)
+            }
+        }
+
+        /// The service alone is stopped, and what it waits for goes on: a limit that is longer than all that was lived does
+        /// not come with the wake, though the service slept up to just that limit when it was stopped.
+        @Test(.timeLimit(.minutes(2))) func aLimitThatTheServiceSleptUpTo() async throws {
+            try await run { service, model, receiver, answer in
+                answer.open(true)
+                let runs = [try await service.launch("slow"), try await service.launch("sleep")]
+                try await service.event(runs[1]) { if case .callStarted = $0 { true } else { false } }
+                signal(service, SIGSTOP)
+                try await Task.sleep(for: .seconds(4))
+                signal(service, SIGCONT)
+                for run in runs { #expect(try await service.wait(run, .finished, .failed).status == .finished) }
+                let ended = try await service.events(runs[1]).compactMap(\.callEndedValue)
+                #expect(ended.map(\.outcome) == [.callFinished] && ended.map(\.output) == ["slept\n"])
             }
         }
 

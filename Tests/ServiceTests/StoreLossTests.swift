@@ -165,6 +165,38 @@ extension OneServerAtATime {
             }
         }
 
+        /// What another server works with is no place for a copy either.
+        @Test(arguments: ["-wal", "-shm", ".mark", ".lock", ".reserve"])
+        func aBackupOntoTheFilesOfAnotherStoreIsRefused(_ suffix: String) async throws {
+            try await Service.run { service in
+                try await service.besideAnother { other in
+                    let run = try await finished(other)
+                    let backup = try await service.cli("backup", "--force", other.store + suffix)
+                    #expect(backup.code == 1 && backup.errors.contains("the store beside it"), "\(backup.errors)")
+                    let key = try await service.cli("backup", "--force", other.directory + "/token.key")
+                    #expect(key.code == 1 && key.errors.contains("beside a store nothing else is replaced"), "\(key.errors)")
+                    try await other.queue(5, in: run)
+                    try await other.check()
+                }
+            }
+        }
+
+        /// The log has all pages that the file has lost: the store is whole, and says so itself again.
+        @Test func aFileThatLostWhatTheLogHasIsWholeAgain() async throws {
+            try await Service.run { service in
+                let run = try await finished(service)
+                service.kill()
+                let size = try FileManager.default.attributesOfItem(atPath: service.store)[.size] as? Int ?? 0
+                #expect(truncate(service.store, off_t(size / 2)) == 0)
+                #expect(try await service.cli("check").code == 0)
+                try await service.start()
+                try await service.queue(3, in: run)
+                try await service.ticks(3)
+                #expect(try await service.client.send(FermataGetRun.with { $0.run = run }).run.status == .paused)
+                try await service.check()
+            }
+        }
+
         /// A disk of 24 MiB, which the log alone filled before: nearly all of it holds what is said, commands are refused
         /// when it is full, and with a little room everything goes on.
         @Test(.enabled(if: geteuid() == 0, "only the superuser mounts a small disk"))
