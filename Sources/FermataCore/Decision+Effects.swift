@@ -226,6 +226,8 @@ extension String {
 }
 
 /// What the model is told where a result or an answer is not the tool's or its own.
+///
+/// frozen: models have been shown these words, and are shown them again with every request. MarkerTests has each.
 public enum Marker {
     public static let cut = "[Your answer above was cut off here before it was complete.]"
     public static let truncated =

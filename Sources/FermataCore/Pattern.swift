@@ -1,5 +1,7 @@
 /// A POSIX extended regular expression, as a policy's condition has it; see IEEE Std 1003.1, section 9.4.
 ///
+/// frozen: events from before they had the policy's verdict are judged by it when they are folded.
+///
 /// A matcher of its own: what is matched comes from models, and the loop waits for it. glibc's takes memory without
 /// bound to compile some expressions of thirty bytes (`a++++…`), and seconds to match others against 16 KiB. This one
 /// follows all ways through the expression at once: its time is at most the product of both lengths. What the

@@ -315,7 +315,8 @@ extension Run {
     static let lastMessageBytes = 64 << 10
 }
 
-/// Tells whether two steps chose and got the same. FNV-1a: who wants to fool it only keeps a run from being stuck.
+/// Tells whether two steps chose and got the same. frozen: it is in snapshots, and decides what old journals fold to.
+/// FNV-1a: who wants to fool it only keeps a run from being stuck.
 private enum Fingerprint {
     /// Never 0.
     static func of(_ first: String, _ second: String, after previous: UInt64) -> UInt64 {

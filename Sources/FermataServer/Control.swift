@@ -265,7 +265,7 @@ final class Control: Sendable {
         }
     }
 
-    /// FNV-1a over the type and the body: it tells a repeat from a mistake, and guards nothing.
+    /// frozen: it is in stores. FNV-1a over the type and the body: it tells a repeat from a mistake, and guards nothing.
     private func digest<C: Command>(_ command: C) throws -> (digest: UInt64, size: Int) {
         let bytes: [UInt8] = try command.serializedBytes()
         let digest = ([UInt8(truncatingIfNeeded: C.frameType.rawValue)] + bytes).reduce(0xcbf2_9ce4_8422_2325) {

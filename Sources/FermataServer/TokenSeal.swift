@@ -4,7 +4,7 @@ internal import OpenSSL
 
 /// Makes tokens out of what they stand for and a key of this server's: no place holds them, whoever may have one can
 /// be told it again, and nothing can be read from a copy of the store. A prefix, then base64url of what the token
-/// stands for and 16 bytes of HMAC-SHA-256.
+/// stands for and 16 bytes of HMAC-SHA-256. frozen: tokens that were given stay valid.
 ///
 /// Threads: any.
 struct TokenSeal: Sendable {
