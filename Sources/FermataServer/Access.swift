@@ -2,22 +2,6 @@ internal import FermataCore
 internal import FermataProtocol
 internal import SwiftProtobuf
 
-extension FermataFrameType {
-    /// What who sends it must be allowed to do; nil for what is no command, and for Auth itself.
-    ///
-    /// Without a default: a command that is added does not compile until it has its scope.
-    var scope: FermataScope? {
-        switch self {
-        case .hello, .getRun, .listRuns, .listAsks, .readEvents, .getAgent, .listAgents, .listTools, .stats, .export: .read
-        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .decideCall, .setPolicy,
-            .setBudget, .fork, .import, .registerTools, .takeCalls, .startCall, .extendCall, .completeCall:
-            .operate
-        case .putAgent, .createToken, .listTokens, .revokeToken: .admin
-        case .unspecified, .auth, .event, .statusChanged, .tick, .textDelta, .error, .UNRECOGNIZED: nil
-        }
-    }
-}
-
 /// What the sender of a message may do.
 ///
 /// It goes with a message, not with a connection: there is no session, and a client's REQ socket may silently connect
@@ -48,7 +32,7 @@ enum Access: Sendable {
 
     /// - Throws: UNAUTHENTICATED, FORBIDDEN.
     func check(_ frame: Frame) throws(Refusal) {
-        guard let type = FermataFrameType(rawValue: Int(frame.type)), let scope = type.scope else {
+        guard let kind = FrameKind.of(frame.type), let scope = kind.scope else {
             // What is no command is told so, but only to those who may ask.
             switch self {
             case .everything, .token: return
@@ -58,9 +42,9 @@ enum Access: Sendable {
         switch self {
         case .everything: return
         case .refused: throw .unauthenticated
-        case .nobody: guard Self.bringsItsToken(type, frame) else { throw .unauthenticated }
+        case .nobody: guard Self.bringsItsToken(kind.type, frame) else { throw .unauthenticated }
         case .token(let grant):
-            let needed = max(scope, Self.scope(ofFieldsIn: frame, type))
+            let needed = max(scope, Self.scope(ofFieldsIn: frame, kind.type))
             guard grant.scope >= needed else { throw .forbidden(needed) }
         }
     }

@@ -7,8 +7,7 @@ extension Control {
     /// run and request, accepted or refused. Nothing of what they carry: that is for the journal.
     func logged(_ frame: Frame, _ complete: @escaping Exchange.Completion) -> Exchange.Completion {
         let logger = loop.logger
-        let isCommand = FermataFrameType(rawValue: Int(frame.type))?.isCommand ?? false
-        let isTold = isCommand && logger.logLevel <= .debug
+        let isTold = FrameKind.of(frame.type)?.effect == .command && logger.logLevel <= .debug
         return { result in
             if case .failure(let refusal) = result, refusal.code == .internalError {
                 logger.error(
@@ -20,21 +19,20 @@ extension Control {
         }
     }
 
-    /// Commands that name no run, and have another reply.
-    private static let withoutRun: Set<FermataFrameType?> = [.putAgent, .createToken, .revokeToken]
-
     private static func metadata(of frame: Frame, _ result: Result<[UInt8], Refusal>) -> Logger.Metadata {
-        let type = FermataFrameType(rawValue: Int(frame.type))
-        var metadata: Logger.Metadata = ["type": "\(type?.protocolName ?? String(frame.type))"]
-        // Every command on a run has these fields under these numbers, Launch and PutAgent the first of them.
-        if type?.isCommand == true, let command = try? FermataStop(serializedBytes: frame.body) {
+        let kind = FrameKind.of(frame.type)
+        var metadata: Logger.Metadata = ["type": "\(kind?.type.protocolName ?? String(frame.type))"]
+        // Every command has its request's id under this number, and every one on a run the run under that.
+        if kind?.effect == .command, let command = try? FermataStop(serializedBytes: frame.body) {
             metadata["request"] = "\(command.requestID)"
-            if type != .launch, !withoutRun.contains(type) { metadata["run"] = "\(command.run)" }
+            if kind?.namesRun == true { metadata["run"] = "\(command.run)" }
         }
         switch result {
         case .success(let bytes):
             metadata["outcome"] = "accepted"
-            if !withoutRun.contains(type), let reply = try? FermataCommandReply(serializedBytes: bytes) {
+            if kind?.replyName == "CommandReply", let reply = try? FermataCommandReply(serializedBytes: bytes),
+                !reply.run.id.isEmpty
+            {
                 metadata["run"] = "\(reply.run.id)"
             }
         case .failure(let refusal): metadata["outcome"] = "\(refusal.code)"

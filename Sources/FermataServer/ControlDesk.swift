@@ -8,7 +8,7 @@ internal import Synchronization
 /// Contexts bound the number of requests in progress, but a message may have 4 MiB and so may its reply; and when no
 /// context is free, an interrupt would wait unread. So ordinary requests never take the last contexts, nor more bytes
 /// than are granted to all together, nor more than a share for one connection: beyond that they are answered
-/// OVERLOADED at once. What `FermataFrameType.passesEverything` names is taken all the same.
+/// OVERLOADED at once. Frames whose lane is `always` are taken all the same.
 ///
 /// Threads: any.
 final class ControlDesk: Sendable {

@@ -54,33 +54,9 @@ final class Counters: Sendable {
 
     /// A frame of this type was answered.
     func answered(_ type: UInt16, refusal: Refusal?) {
-        guard FermataFrameType(rawValue: Int(type))?.isCommand == true else { return }
+        guard FrameKind.of(type)?.effect == .command else { return }
         guard let refusal else { return commandsAccepted.add() }
         commandsRefused.add()
         if refusal.code == .overloaded { commandsOverloaded.add() }
-    }
-}
-
-extension FermataFrameType {
-    /// Whether it is taken however much is in progress: control of runs is immediate, and who looks after the server
-    /// must be able to see what is wrong.
-    var passesEverything: Bool {
-        switch self {
-        case .auth, .pause, .interrupt, .stop, .hello, .stats: true
-        default: false
-        }
-    }
-
-    /// Whether its requests change something, and are remembered.
-    var isCommand: Bool {
-        switch self {
-        case .launch, .send, .withdraw, .pause, .interrupt, .resume, .stop, .answer, .decideCall, .setPolicy, .setBudget,
-            .putAgent, .fork, .import, .registerTools, .startCall, .completeCall, .createToken, .revokeToken:
-            true
-        case .hello, .getRun, .listRuns, .listAsks, .readEvents, .getAgent, .listAgents, .listTools, .listTokens, .stats,
-            .export, .takeCalls, .extendCall, .unspecified, .auth, .event, .statusChanged, .tick, .textDelta, .error,
-            .UNRECOGNIZED:
-            false
-        }
     }
 }

@@ -57,14 +57,14 @@ final class Exchange: @unchecked Sendable {
 
     private func decideFrame() {
         let frame = frames[index]
-        let passes = FermataFrameType(rawValue: Int(frame.type))?.passesEverything ?? false
+        let lane = FrameKind.of(frame.type)?.lane ?? .ordinary
         // The bytes in progress may have become too many since the frame before; the number can only have been at the
         // beginning.
-        if !passes, let refusal = refusal ?? (index > 0 ? desk.refusal : nil) {
+        if lane != .always, let refusal = refusal ?? (index > 0 ? desk.refusal : nil) {
             return complete(.failure(refusal))
         }
         // Commands are for others, pages of reads are not.
-        if frame.isPage, isGone { return complete(.failure(.nobodyThere)) }
+        if lane == .page, isGone { return complete(.failure(.nobodyThere)) }
         desk.decide(frame, self) { [self] in complete($0) }
     }
 
@@ -103,16 +103,6 @@ final class Exchange: @unchecked Sendable {
         case .success(let body): Frame(type: type | Frame.replyBit, body: body).encoded
         case .failure(let refusal):
             Frame(type: UInt16(FermataFrameType.error.rawValue), body: try! refusal.asMessage.serializedBytes()).encoded
-        }
-    }
-}
-
-extension Frame {
-    /// What is asked for is long to read and to write.
-    fileprivate var isPage: Bool {
-        switch FermataFrameType(rawValue: Int(type)) {
-        case .readEvents, .listRuns, .listAsks, .listAgents, .listTools, .listTokens: true
-        default: false
         }
     }
 }

@@ -11,48 +11,12 @@ struct GatewayCommand: Sendable {
     /// JSON in, JSON out.
     let run: @Sendable (_ body: [UInt8], _ idempotencyKey: String?, Client) async throws -> String
 
+    /// All but Auth, which the bearer token is.
     static let all: [String: GatewayCommand] = Dictionary(
-        uniqueKeysWithValues: FermataFrameType.allCases.compactMap { make($0) }.map { ($0.name, $0) })
-
-    /// Without a default: a command that is added does not compile until it is here.
-    private static func make(_ type: FermataFrameType) -> GatewayCommand? {
-        switch type {
-        case .hello: GatewayCommand(FermataHello.self)
-        case .launch: GatewayCommand(FermataLaunch.self)
-        case .send: GatewayCommand(FermataSend.self)
-        case .withdraw: GatewayCommand(FermataWithdraw.self)
-        case .pause: GatewayCommand(FermataPause.self)
-        case .interrupt: GatewayCommand(FermataInterrupt.self)
-        case .resume: GatewayCommand(FermataResume.self)
-        case .stop: GatewayCommand(FermataStop.self)
-        case .answer: GatewayCommand(FermataAnswer.self)
-        case .getRun: GatewayCommand(FermataGetRun.self)
-        case .listRuns: GatewayCommand(FermataListRuns.self)
-        case .listAsks: GatewayCommand(FermataListAsks.self)
-        case .readEvents: GatewayCommand(FermataReadEvents.self)
-        case .putAgent: GatewayCommand(FermataPutAgent.self)
-        case .getAgent: GatewayCommand(FermataGetAgent.self)
-        case .listAgents: GatewayCommand(FermataListAgents.self)
-        case .stats: GatewayCommand(FermataStats.self)
-        case .decideCall: GatewayCommand(FermataDecideCall.self)
-        case .setPolicy: GatewayCommand(FermataSetPolicy.self)
-        case .setBudget: GatewayCommand(FermataSetBudget.self)
-        case .fork: GatewayCommand(FermataFork.self)
-        case .export: GatewayCommand(FermataExport.self)
-        case .import: GatewayCommand(FermataImport.self)
-        case .registerTools: GatewayCommand(FermataRegisterTools.self)
-        case .takeCalls: GatewayCommand(FermataTakeCalls.self)
-        case .startCall: GatewayCommand(FermataStartCall.self)
-        case .extendCall: GatewayCommand(FermataExtendCall.self)
-        case .completeCall: GatewayCommand(FermataCompleteCall.self)
-        case .createToken: GatewayCommand(FermataCreateToken.self)
-        case .listTokens: GatewayCommand(FermataListTokens.self)
-        case .revokeToken: GatewayCommand(FermataRevokeToken.self)
-        case .listTools: GatewayCommand(FermataListTools.self)
-        // The bearer token is what Auth is.
-        case .auth, .unspecified, .event, .statusChanged, .tick, .textDelta, .error, .UNRECOGNIZED: nil
-        }
-    }
+        uniqueKeysWithValues: FrameKind.all.filter { $0.effect != .authentication }.map {
+            let command = GatewayCommand($0.request)
+            return (command.name, command)
+        })
 
     private init<R: ControlRequest>(_ type: R.Type) {
         name = String(R.protoMessageName.split(separator: ".").last ?? "")
