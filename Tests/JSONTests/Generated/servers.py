@@ -27,10 +27,8 @@ SERVERS = {
     "duckduckgo-mcp-server": ["duckduckgo-mcp-server"],
     "arxiv-mcp-server": ["arxiv-mcp-server", "--storage-path", "{folder}/papers"],
     "mcp-text-editor": ["mcp-text-editor"],
-    "mcp-server-shell": ["mcp-server-shell"],
     "mcp-pandoc": ["mcp-pandoc"],
     "cli-mcp-server": ["cli-mcp-server"],
-    "mcp-server-analyzer": ["mcp-server-analyzer"],
 }
 
 
@@ -81,7 +79,13 @@ def main():
             if not (home / "bin" / command[0]).exists():
                 subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
                 subprocess.run([str(home / "bin" / "pip"), "install", "-q", package], check=True, timeout=600)
-            found = tools([str(home / "bin" / command[0])] + [part.format(folder=home) for part in command[1:]], home)
+            start = [str(home / "bin" / command[0])] + [part.format(folder=home) for part in command[1:]]
+            try:
+                found = tools(start, home)
+            except RuntimeError:
+                # Written for the first version of the library, without saying so.
+                subprocess.run([str(home / "bin" / "pip"), "install", "-q", "mcp<2"], check=True, timeout=600)
+                found = tools(start, home)
         except Exception as error:
             print(f"{package}: {type(error).__name__}: {error}", file=sys.stderr)
             continue
