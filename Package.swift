@@ -63,18 +63,23 @@ let package = Package(
         .target(name: "CStoreSeals", cSettings: [.unsafeFlags(["-O2"])]),
         // What of processes Swift does not import; no library.
         .systemLibrary(name: "CProcess"),
+        // Regular expressions in linear time: Debian's RE2, behind a C interface.
+        .target(
+            name: "CRE2", cxxSettings: [.unsafeFlags(["-O2"])], linkerSettings: [.linkedLibrary("re2")]),
+        // One tokenizer; documents with order and exact digits, pointers, schemas. Knows nothing of Fermata.
+        .target(name: "JSON", dependencies: ["CRE2"], swiftSettings: serviceSettings),
         .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite", "CStoreSeals"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl", "Threads"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FermataProtocol", dependencies: [protobuf], swiftSettings: settings),
         .target(
-            name: "FermataCore", dependencies: ["FermataProtocol", "OpenSSL", protobuf],
+            name: "FermataCore", dependencies: ["FermataProtocol", "JSON", "OpenSSL", protobuf],
             exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: serviceSettings),
         .target(name: "Journal", dependencies: ["CStoreSeals", "SQLite"], swiftSettings: serviceSettings),
         .target(
             name: "AgentFiles",
-            dependencies: ["FermataCore", "FermataProtocol", .product(name: "Yams", package: "Yams"), protobuf],
+            dependencies: ["FermataCore", "FermataProtocol", "JSON", .product(name: "Yams", package: "Yams"), protobuf],
             swiftSettings: settings),
         // Static: it starts once for each tool call, in a quarter of the time that loading Swift's libraries takes.
         .executableTarget(
@@ -84,8 +89,8 @@ let package = Package(
         .target(name: "Secrets", swiftSettings: settings),
         .target(
             name: "Toolbox", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"], swiftSettings: settings),
-        .target(name: "ModelScript", swiftSettings: settings),
-        .target(name: "ModelClients", dependencies: ["Curl", "ModelScript", "Secrets"], swiftSettings: settings),
+        .target(name: "ModelScript", dependencies: ["JSON"], swiftSettings: settings),
+        .target(name: "ModelClients", dependencies: ["Curl", "JSON", "ModelScript", "Secrets"], swiftSettings: settings),
         .target(
             name: "MockModel",
             dependencies: [
@@ -116,8 +121,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "Journal", "ModelClients", "ModelScript", "NNG", "OpenSSL", "Secrets",
-                "Threads", "Toolbox",
+                "Curl", "FermataProtocol", "FermataCore", "JSON", "Journal", "ModelClients", "ModelScript", "NNG", "OpenSSL",
+                "Secrets", "Threads", "Toolbox",
                 protobuf, logging,
             ],
             swiftSettings: serviceSettings),
@@ -130,9 +135,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings, linkerSettings: interposing),
+        .testTarget(
+            name: "JSONTests", dependencies: ["JSON"], exclude: ["Suite", "Generated", "Golden"], swiftSettings: settings),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
-            name: "FermataServerTests", dependencies: ["FermataCore", "FermataProtocol", "FermataServer"],
+            name: "FermataServerTests", dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON"],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
@@ -153,7 +160,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "FermataCoreTests",
-            dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "RunAudit", protobuf],
+            dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "JSON", "RunAudit", protobuf],
             swiftSettings: settings),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Secrets", "Toolbox"], swiftSettings: settings),
@@ -161,7 +168,7 @@ let package = Package(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
-        .testTarget(name: "ModelClientsTests", dependencies: ["ModelClients", "ModelScript", "RawServer", "Secrets"], swiftSettings: settings),
+        .testTarget(name: "ModelClientsTests", dependencies: ["JSON", "ModelClients", "ModelScript", "RawServer", "Secrets"], swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ServiceTests",

@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 internal import Yams
 

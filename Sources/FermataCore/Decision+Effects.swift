@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 
 /// The ends of effects.
@@ -176,9 +177,9 @@ extension Run {
             let known = tools.map(\.name).joined(separator: ", ")
             return "There is no tool of this name. The tools are: \(known)."
         }
-        let arguments: JSONValue
+        let arguments: JSONDocument
         do {
-            arguments = try JSONValue(parsing: text)
+            arguments = try JSONDocument(asArguments: text)
         } catch {
             // The model is not shown them as its call's arguments: servers that read those would refuse every request.
             return "The arguments are not valid JSON: \(error). They were:\n\(Run.quoted(text))"
@@ -189,10 +190,14 @@ extension Run {
         do {
             let problems = try ParsedSchemas.shared.schema(tool.parameters).validate(arguments)
             guard problems.isEmpty else {
-                return "The arguments do not fit the tool's schema: " + problems.joined(separator: "; ")
+                return "The arguments do not fit the tool's schema: "
+                    + problems.map(\.description).joined(separator: "; ")
             }
-            guard name == Run.askHuman, let problem = FermataQuestion(askHuman: arguments).problem else { return nil }
-            return "The question cannot be asked: \(problem)"
+            guard name == Run.askHuman else { return nil }
+            let question = FermataQuestion(askHuman: try JSONValue(arguments))
+            return question.problem.map { "The question cannot be asked: \($0)" }
+        } catch let error as JSONError {
+            return "The arguments are not valid JSON: \(error)"
         } catch {
             return "The tool's schema cannot be used: \(error)"
         }

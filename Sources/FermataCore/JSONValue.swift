@@ -1,8 +1,10 @@
-/// A JSON text as a value. RFC 8259, strictly; one value, with nothing but white space around it.
+package import JSON
+
+/// A JSON text as a value, as policies look at it. RFC 8259, strictly; one value, with nothing but white space around it.
 ///
-/// A parser of its own and not JSONDecoder, which needs a microsecond for each element (it throws for every type that
-/// an element is not; a million integers: 0.65 s, here 0.07 s), takes one of several equal keys without a word, and has no
-/// place for an error. Arguments come from models: they are whatever they are.
+/// Not JSONDecoder, which needs a microsecond for each element (it throws for every type that an element is not), takes
+/// one of several equal keys without a word, and has no place for an error. Arguments come from models: they are whatever
+/// they are. What a rule of a policy means rests on this type: its numbers are doubles, for ever.
 public enum JSONValue: Sendable {
     case null
     case bool(Bool)
@@ -20,8 +22,42 @@ public enum JSONValue: Sendable {
     /// - Throws: what is wrong and at which byte. Duplicate keys are an error: who shows such a text for approval and
     ///   who acts on it could mean different values.
     public init(parsing text: String) throws(JSONError) {
-        var parser = JSONParser(text)
-        self = try parser.parse()
+        try self.init(JSONDocument(asArguments: text))
+    }
+
+    /// - Throws: a number that no double is near to; two keys that only differ in how their characters are composed.
+    package init(_ document: JSONDocument) throws(JSONError) { try self.init(document, at: 0) }
+
+    /// It recurses as deep as the document is, which is bounded.
+    private init(_ document: JSONDocument, at index: Int) throws(JSONError) {
+        switch document.kind(index) {
+        case .null: self = .null
+        case .false: self = .bool(false)
+        case .true: self = .bool(true)
+        case .string: self = .string(document.text(index))
+        case .number:
+            let text = document.text(index)
+            if let integer = Int128(text) {
+                self = .integer(integer)
+            } else if let number = Double(text), number.isFinite {
+                self = .number(number)
+            } else {
+                throw JSONError(JSONFault(kind: .numberTooLarge, offset: document.offset(of: index)))
+            }
+        case .array:
+            var elements: [JSONValue] = []
+            for element in document.elements(index) { elements.append(try JSONValue(document, at: element)) }
+            self = .array(elements)
+        case .object:
+            var members: [String: JSONValue] = [:]
+            for (key, value) in document.members(index) {
+                // Keys that Swift takes for equal and JSON does not (see ==) would fall together: they are duplicates.
+                guard members.updateValue(try JSONValue(document, at: value), forKey: key) == nil else {
+                    throw JSONError(JSONFault(kind: .duplicateKey, offset: document.offset(of: value - 1)))
+                }
+            }
+            self = .object(members)
+        }
     }
 }
 
@@ -53,189 +89,37 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String { "\(message) at byte \(offset)" }
 }
 
-private struct JSONParser {
-    private let bytes: [UInt8]
-    private var position = 0
-    private var depth = 0
+extension JSONError {
+    init(_ fault: JSONFault) { self.init(message: fault.message, offset: fault.offset) }
+}
 
-    init(_ text: String) { bytes = Array(text.utf8) }
-
-    mutating func parse() throws(JSONError) -> JSONValue {
-        let value = try parseValue()
-        skipSpace()
-        if position < bytes.count { throw error("unexpected text after the value") }
-        return value
-    }
-
-    private func error(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
-
-    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
-
-    private mutating func skipSpace() {
-        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
-    }
-
-    private mutating func take(_ byte: UInt8) -> Bool {
-        guard next == byte else { return false }
-        position += 1
-        return true
-    }
-
-    private mutating func parseValue() throws(JSONError) -> JSONValue {
-        skipSpace()
-        switch next {
-        case UInt8(ascii: "{"): return try nested { (parser) throws(JSONError) in try parser.parseObject() }
-        case UInt8(ascii: "["): return try nested { (parser) throws(JSONError) in try parser.parseArray() }
-        case UInt8(ascii: "\""): return .string(try parseString())
-        case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
-        case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
-        case UInt8(ascii: "n"): return try parseWord("null", .null)
-        case UInt8(ascii: "-"): return try parseNumber()
-        case let digit? where UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit: return try parseNumber()
-        case nil: throw error("the text ends where a value was expected")
-        default: throw error("a value was expected")
-        }
-    }
-
-    private mutating func nested(
-        _ body: (inout JSONParser) throws(JSONError) -> JSONValue
-    ) throws(JSONError) -> JSONValue {
-        guard depth < JSONValue.maximumDepth else { throw error("nested deeper than \(JSONValue.maximumDepth)") }
-        depth += 1
-        position += 1
-        let value = try body(&self)
-        depth -= 1
-        return value
-    }
-
-    private mutating func parseWord(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
-        let matches = word.withUTF8Buffer { bytes[position...].starts(with: $0) }
-        guard matches else { throw error("a value was expected") }
-        position += word.utf8CodeUnitCount
-        return value
-    }
-
-    private mutating func parseArray() throws(JSONError) -> JSONValue {
-        var elements: [JSONValue] = []
-        skipSpace()
-        if take(UInt8(ascii: "]")) { return .array(elements) }
-        while true {
-            elements.append(try parseValue())
-            skipSpace()
-            if take(UInt8(ascii: "]")) { return .array(elements) }
-            guard take(UInt8(ascii: ",")) else { throw error("\",\" or \"]\" was expected") }
-        }
-    }
-
-    private mutating func parseObject() throws(JSONError) -> JSONValue {
-        var members: [String: JSONValue] = [:]
-        // Keys that Swift takes for equal and JSON does not (see ==) would fall together: they count as duplicates.
-        skipSpace()
-        if take(UInt8(ascii: "}")) { return .object(members) }
-        while true {
-            skipSpace()
-            guard next == UInt8(ascii: "\"") else { throw error("a key in quotes was expected") }
-            let start = position
-            let key = try parseString()
-            skipSpace()
-            guard take(UInt8(ascii: ":")) else { throw error("\":\" was expected") }
-            let value = try parseValue()
-            if members.updateValue(value, forKey: key) != nil {
-                throw JSONError(message: "a key that the object has already", offset: start)
+extension JSONDocument {
+    /// A call's arguments or a person's answer: at most `JSONValue.maximumDepth` deep, and no number beyond a double's,
+    /// which many a tool would read as something else.
+    init(asArguments text: String) throws(JSONError) {
+        do throws(JSONFault) {
+            try self.init(parsing: text, maximumDepth: JSONValue.maximumDepth)
+            if let place = firstNumberBeyondDoubles {
+                throw JSONFault(kind: .numberTooLarge, offset: offset(of: place))
             }
-            skipSpace()
-            if take(UInt8(ascii: "}")) { return .object(members) }
-            guard take(UInt8(ascii: ",")) else { throw error("\",\" or \"}\" was expected") }
+        } catch {
+            throw JSONError(error)
         }
     }
 }
 
-extension JSONParser {
-    private mutating func skipDigits() throws(JSONError) {
-        let start = position
-        while let byte = next, UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte { position += 1 }
-        if position == start { throw error("a digit was expected") }
-    }
-
-    private mutating func parseNumber() throws(JSONError) -> JSONValue {
-        let start = position
-        var isInteger = true
-        _ = take(UInt8(ascii: "-"))
-        if !take(UInt8(ascii: "0")) { try skipDigits() }
-        if take(UInt8(ascii: ".")) {
-            isInteger = false
-            try skipDigits()
+extension JSONValue {
+    /// Of two numbers, exactly; false for anything else.
+    func isLess(than other: JSONValue) -> Bool {
+        switch (self, other) {
+        case (.integer(let left), .integer(let right)): left < right
+        case (.number(let left), .number(let right)): left < right
+        // Between integers there is nothing: the double's next integer decides. One out of range is beyond them all.
+        case (.integer(let left), .number(let right)):
+            Int128(exactly: right.rounded(.up)).map { left < $0 } ?? (right > 0)
+        case (.number(let left), .integer(let right)):
+            Int128(exactly: left.rounded(.down)).map { $0 < right } ?? (left < 0)
+        default: false
         }
-        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
-            isInteger = false
-            if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-            try skipDigits()
-        }
-        let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        if isInteger, let integer = Int128(text) { return .integer(integer) }
-        guard let number = Double(text), number.isFinite else {
-            throw JSONError(message: "a number too large for a double", offset: start)
-        }
-        return .number(number)
-    }
-
-    private mutating func parseString() throws(JSONError) -> String {
-        position += 1
-        // The text is a String's: it is valid UTF-8, and only quotes, escapes and control characters matter.
-        var start = position
-        var unescaped: [UInt8] = []
-        while let byte = next {
-            switch byte {
-            case UInt8(ascii: "\""):
-                defer { position += 1 }
-                if unescaped.isEmpty { return String(decoding: bytes[start..<position], as: UTF8.self) }
-                return String(decoding: unescaped + bytes[start..<position], as: UTF8.self)
-            case UInt8(ascii: "\\"):
-                unescaped += bytes[start..<position]
-                position += 1
-                unescaped += Array(String(try parseEscape()).utf8)
-                start = position
-            case ..<0x20: throw error("a control character in a string")
-            default: position += 1
-            }
-        }
-        throw error("the text ends within a string")
-    }
-
-    private mutating func parseEscape() throws(JSONError) -> Unicode.Scalar {
-        guard let byte = next else { throw error("the text ends within a string") }
-        position += 1
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
-        case UInt8(ascii: "b"): return "\u{8}"
-        case UInt8(ascii: "f"): return "\u{C}"
-        case UInt8(ascii: "n"): return "\n"
-        case UInt8(ascii: "r"): return "\r"
-        case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"): break
-        default: throw error("an unknown escape")
-        }
-        let unit = try parseUnit()
-        if let scalar = Unicode.Scalar(unit) { return scalar }
-        guard unit < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
-            throw error("half of a surrogate pair")
-        }
-        let low = try parseUnit()
-        let code = 0x10000 &+ (unit &- 0xD800) << 10 &+ (low &- 0xDC00)
-        guard 0xDC00...0xDFFF ~= low, let scalar = Unicode.Scalar(code) else { throw error("half of a surrogate pair") }
-        return scalar
-    }
-
-    /// Four hexadecimal digits.
-    private mutating func parseUnit() throws(JSONError) -> UInt32 {
-        var unit: UInt32 = 0
-        for _ in 0..<4 {
-            guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-                throw error("four hexadecimal digits were expected")
-            }
-            unit = unit << 4 | UInt32(digit)
-            position += 1
-        }
-        return unit
     }
 }

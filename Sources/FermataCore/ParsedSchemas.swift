@@ -1,3 +1,4 @@
+internal import JSON
 internal import Synchronization
 
 /// Schemas that were parsed already, by their text. Every call of a model is checked against its tool's schema, and
@@ -11,11 +12,14 @@ final class ParsedSchemas: Sendable {
     private struct State {
         var schemas: [String: JSONSchema] = [:]
         var bytes = 0
+        var patterns = 0
     }
 
     private let state = Mutex(State())
     /// Bytes of text; a schema takes several times as much. A run may have tools of 1 MiB, most have some of 2 KiB.
     private let budget: Int
+    /// Compiled patterns, each of which may grow to 1 MiB.
+    private let patternBudget = 64
 
     init(budget: Int = 256 << 10) { self.budget = budget }
 
@@ -24,10 +28,13 @@ final class ParsedSchemas: Sendable {
         if let known = state.withLock({ $0.schemas[text] }) { return known }
         let schema = try JSONSchema(parsing: text)
         let size = text.utf8.count
-        guard size <= budget else { return schema }
+        let patterns = schema.patternCount
+        guard size <= budget, patterns <= patternBudget else { return schema }
         state.withLock { state in
-            if state.bytes + size > budget { state = State() }
-            if state.schemas.updateValue(schema, forKey: text) == nil { state.bytes += size }
+            if state.bytes + size > budget || state.patterns + patterns > patternBudget { state = State() }
+            guard state.schemas.updateValue(schema, forKey: text) == nil else { return }
+            state.bytes += size
+            state.patterns += patterns
         }
         return schema
     }

@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 
 /// What of a policy can never act: a guard that cannot act is no guard, and whoever sets it is to hear so. It is looked
@@ -78,28 +79,34 @@ extension FermataCondition {
             return FieldProblem(field: "pointer", rule: "points at nothing that \(tool) takes\(hint)")
         case .value(let place):
             switch test {
-            case .greater where !place.takes(.number, .integer):
+            case .greater where !place.takes(.number):
                 return FieldProblem(field: "greater", rule: "can never hold: what is there is no number")
-            case .less where !place.takes(.number, .integer):
+            case .less where !place.takes(.number):
                 return FieldProblem(field: "less", rule: "can never hold: what is there is no number")
             case .matches where !place.takes(.string):
                 return FieldProblem(field: "matches", rule: "can never hold: what is there is no text")
             case .equals(let json):
-                guard let value = try? JSONValue(parsing: json), !place.validate(value).isEmpty else { return nil }
+                guard let value = try? JSONDocument(asArguments: json), !place.accepts(value) else { return nil }
                 return FieldProblem(
                     field: "equals", rule: "can never hold: \(tool) does not take this value there (a text is in quotes)")
-            case let test? where place.allowed.map({ !$0.contains { isTrue(of: $0) == true } }) ?? false:
+            case let test? where place.allowed.map({ !$0.contains(where: isTrue(ofJSON:)) }) ?? false:
                 return FieldProblem(field: test.name, rule: "can never hold: it holds for no value that \(tool) takes there")
             case .greater(let number):
-                guard let most = place.maximum, !JSONValue.number(number).isLess(than: most) else { return nil }
-                return FieldProblem(field: "greater", rule: "can never hold: \(tool) takes at most \(most.text) there")
+                guard let most = place.maximum, let limit = try? JSONValue(parsing: most),
+                    !JSONValue.number(number).isLess(than: limit)
+                else { return nil }
+                return FieldProblem(field: "greater", rule: "can never hold: \(tool) takes at most \(most) there")
             case .less(let number):
-                guard let least = place.minimum, !least.isLess(than: .number(number)) else { return nil }
-                return FieldProblem(field: "less", rule: "can never hold: \(tool) takes at least \(least.text) there")
+                guard let least = place.minimum, let limit = try? JSONValue(parsing: least),
+                    !limit.isLess(than: .number(number))
+                else { return nil }
+                return FieldProblem(field: "less", rule: "can never hold: \(tool) takes at least \(least) there")
             case .matches, nil: return nil
             }
         }
     }
+
+    private func isTrue(ofJSON json: String) -> Bool { (try? JSONValue(parsing: json)).map { isTrue(of: $0) == true } ?? false }
 
     /// Whether no value fulfils both.
     fileprivate func excludes(_ other: FermataCondition) -> Bool {

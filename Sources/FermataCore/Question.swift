@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 
 /// Questions to people, and what their answers look like.
@@ -90,8 +91,8 @@ extension FermataAnswerFormat {
         // By bytes: Swift's `==` takes different spellings of a character for the same.
         case .choice: return choices.contains { $0.utf8.elementsEqual(answer.utf8) }
         case .json:
-            guard let value = try? JSONValue(parsing: answer) else { return false }
-            return schema.isEmpty || (try? JSONSchema(parsing: schema).validate(value).isEmpty) == true
+            guard let value = try? JSONDocument(asArguments: answer) else { return false }
+            return schema.isEmpty || (try? ParsedSchemas.shared.schema(schema).accepts(value)) == true
         case .unspecified, .freeText, .UNRECOGNIZED: return true
         }
     }

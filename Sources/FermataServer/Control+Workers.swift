@@ -1,6 +1,8 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import JSON
 internal import Journal
+internal import Logging
 internal import Secrets
 internal import SwiftProtobuf
 
@@ -18,6 +20,11 @@ extension Control {
                 throw Refusal(.invalidArgument, "tools is empty", details: ["field": "tools"])
             }
             tools = try launches.workerTools(register.tools.map { $0.masked(by: secrets) }, field: "tools")
+            for (tool, problem) in LaunchCheck.unchecked(tools) {
+                loop.logger.notice(
+                    "a part of a tool's schema is not checked",
+                    metadata: ["tool": "\(tool)", "pointer": "\(problem.pointer)", "reason": "\(problem.reason)"])
+            }
         } catch let refusal as Refusal {
             return refuse(register, refusal, complete)
         }

@@ -1,5 +1,6 @@
 internal import FermataCore
 public import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 internal import Toolbox
 
@@ -13,18 +14,12 @@ extension LaunchCheck {
     /// - Returns: the same, marked as a worker's.
     func workerTools(_ specs: [FermataToolSpec], field: String) throws(Refusal) -> [FermataToolSpec] {
         if let problem = specs.problems(field: field).first { throw Refusal(problem) }
+        guard !specs.contains(where: { spec in tools.contains { $0.name == spec.name } }) else {
+            throw Refusal(.invalidArgument, "a tool of this name is built in", details: ["field": "\(field).name"])
+        }
+        if let refusal = Self.schemaRefusal(of: specs, field: field) { throw refusal }
         var checked: [FermataToolSpec] = []
         for spec in specs {
-            guard !tools.contains(where: { $0.name == spec.name }) else {
-                throw Refusal(.invalidArgument, "a tool of this name is built in", details: ["field": "\(field).name"])
-            }
-            do throws(JSONSchemaError) {
-                _ = try JSONSchema(parsing: spec.parameters)
-            } catch {
-                throw Refusal(
-                    .invalidArgument, "\(field).parameters is not a schema: \(error.code.rawValue)",
-                    details: ["field": "\(field).parameters"])
-            }
             if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.unreachable(for: spec) {
                 // As the conditions of a policy's rule are told of, whose field is `when`.
                 throw Refusal(
@@ -116,6 +111,45 @@ struct RegisteredTools: Sendable {
     var specs: [FermataToolSpec] = []
     /// Where one was not found, the names of some others: one of them may have been meant.
     var others: [String] = []
+}
+
+extension LaunchCheck {
+    /// More would not help whoever has to mend them.
+    private static let maximumSchemaProblems = 50
+
+    /// What is wrong with the schemas of all tools. Each place is a detail: its key is the tool by its index and the JSON
+    /// pointer into its schema, its value says why, as `tools[3].parameters#/properties/age/type`.
+    static func schemaRefusal(of specs: [FermataToolSpec], field: String) -> Refusal? {
+        var details: [String: String] = [:]
+        var sentences: [String] = []
+        var more = 0
+        for (index, spec) in specs.enumerated() {
+            do throws(JSONSchemaError) {
+                _ = try JSONSchema(parsing: spec.parameters)
+            } catch {
+                for problem in error.problems {
+                    guard details.count < maximumSchemaProblems else {
+                        more += 1
+                        continue
+                    }
+                    let place = "\(field)[\(index)].parameters"
+                    details["\(place)#\(problem.pointer)"] = problem.reason
+                    sentences.append("\(place) is not a schema at \(problem)")
+                }
+            }
+        }
+        guard !details.isEmpty else { return nil }
+        details["field"] = "\(field).parameters"
+        return Refusal(
+            .invalidArgument, sentences.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""), details: details)
+    }
+
+    /// What of tools' schemas is taken and not checked, for the log: the tool, the place in its schema, and why.
+    static func unchecked(_ specs: [FermataToolSpec]) -> [(tool: String, problem: JSONSchemaProblem)] {
+        specs.flatMap { spec in
+            ((try? JSONSchema(parsing: spec.parameters).unchecked) ?? []).map { (spec.name, $0) }
+        }
+    }
 }
 
 extension FermataToolSpec {

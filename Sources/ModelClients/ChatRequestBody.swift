@@ -1,3 +1,5 @@
+internal import JSON
+
 /// The body of a chat completions request, as JSON that is written, not reflected: each message is encoded by itself,
 /// so that a conversation's bytes can be kept and only what is new is encoded again.
 enum ChatRequestBody {
@@ -65,7 +67,7 @@ enum ChatRequestBody {
         json.append(string: tool.description)
         if !tool.parametersJSON.isEmpty {
             json += #","parameters":"#.utf8
-            json += tool.parametersJSON.utf8
+            json += ToolParameters.objectSchema(tool.parametersJSON)
         }
         json += "}}".utf8
         return json

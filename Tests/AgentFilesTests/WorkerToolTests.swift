@@ -79,7 +79,7 @@ struct WorkerToolTests {
         ("worker_tools: [{name: t}]", "a.yaml:2: worker_tools[0].parameters: is missing"),
         ("worker_tools: [{name: t, parameters: {}, idempotent: yes}]", "a.yaml:2: worker_tools[0].idempotent: must be true"),
         ("worker_tools: [{name: t, parameters: {type: thing}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
-        ("worker_tools: [{name: t, parameters: {pattern: a}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
+        ("worker_tools: [{name: t, parameters: {pattern: 5}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
         ("worker_tools: [{name: t, parameters: 'no JSON'}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
         ("worker_tools: [{name: t, parameters: {type: 2001-01-01}}]", "a.yaml:2: worker_tools[0].parameters.type: must be text"),
         ("worker_tools: [{name: t, parameters: {}, idempotent_when: read}]", "a.yaml:2: worker_tools[0].idempotent_when: must be a list"),

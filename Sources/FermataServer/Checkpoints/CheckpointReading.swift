@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import JSON
 internal import Journal
 internal import OpenSSL
 internal import SwiftProtobuf
@@ -15,7 +16,7 @@ struct ReadCheckpoint: Sendable {
         do {
             var reading = try CheckpointReading(bytes)
             self = try reading.read()
-        } catch let mistake as JSONMistake {
+        } catch let mistake as JSONFault {
             throw Refusal(.notACheckpoint, "this is no checkpoint: \(mistake)")
         }
     }

@@ -1,18 +1,21 @@
 extension [UInt8] {
     /// Appends a JSON string (RFC 8259, 7): quotes, backslashes and control characters escaped, all else as it is.
-    mutating func append(string text: String) {
+    package mutating func append(string text: String) {
         var text = text
+        text.withUTF8 { append(string: $0) }
+    }
+
+    /// The same of bytes that are UTF-8.
+    package mutating func append(string bytes: UnsafeBufferPointer<UInt8>) {
+        let bytes = UnsafeRawBufferPointer(bytes)
         append(UInt8(ascii: "\""))
-        text.withUTF8 { bytes in
-            let bytes = UnsafeRawBufferPointer(bytes)
-            var clean = 0
-            while let special = bytes.firstToEscape(from: clean) {
-                append(contentsOf: bytes[clean..<special])
-                append(escaped: bytes[special])
-                clean = special + 1
-            }
-            append(contentsOf: bytes[clean...])
+        var clean = 0
+        while let special = bytes.firstToEscape(from: clean) {
+            append(contentsOf: bytes[clean..<special])
+            append(escaped: bytes[special])
+            clean = special + 1
         }
+        append(contentsOf: bytes[clean...])
         append(UInt8(ascii: "\""))
     }
 
