@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import JSON
 
 /// The conversation as a model is to be shown it: a second fold of the journal, of the bodies this time.
 ///
@@ -92,6 +93,6 @@ public struct Transcript: Sendable, Equatable {
 extension String {
     /// Whether this is what a call's arguments have to be.
     fileprivate var isJSONObject: Bool {
-        if case .object? = try? JSONValue(parsing: self) { true } else { false }
+        (try? JSONDocument(asArguments: self))?.isObject == true
     }
 }

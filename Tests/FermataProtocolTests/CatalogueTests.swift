@@ -1,5 +1,6 @@
 import FermataProtocol
 import Foundation
+import SwiftProtobuf
 import Testing
 
 /// protocol/catalogue.json is the table of frame types as a file, for those who write clients in other languages.

@@ -1,4 +1,4 @@
-public import SwiftProtobuf
+internal import SwiftProtobuf
 
 /// What a type of frame is that clients send on the control socket: who may send it, and how it is treated.
 ///
