@@ -69,12 +69,12 @@ final class ConnectionPool: Sendable {
         var patience = Self.firstProof
         var pause = Self.pauses.first
         while true {
-            let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength)
+            let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength) { [weak self] in
+                self?.closeUnconnected()
+            }
             let left = deadline - .now
             do {
                 _ = try await socket.request(Self.hello, timeout: min(patience, left))
-                // When it is lost another one takes its place, once it is needed.
-                socket.dialNoMore()
                 return socket
             } catch {
                 giveUp(socket)
@@ -88,6 +88,18 @@ final class ConnectionPool: Sendable {
                 patience *= 2
             }
         }
+    }
+
+    /// A server that is short of connections closes idle ones. They are not to come back before they are needed: each would
+    /// have another one closed, and nng's sockets dial again at once, whatever pause they are told to make.
+    private func closeUnconnected() {
+        let lost = state.withLock { state in
+            let lost = (state.idle + state.resting).filter { !$0.socket.isConnected }.map(\.socket)
+            state.idle.removeAll { !$0.socket.isConnected }
+            state.resting.removeAll { !$0.socket.isConnected }
+            return lost
+        }
+        SocketCloser.close(lost)
     }
 
     private func takeIdle() -> RequestSocket? {

@@ -184,7 +184,7 @@ extension Run {
             // The model is not shown them as its call's arguments: servers that read those would refuse every request.
             return "The arguments are not valid JSON: \(error). They were:\n\(Run.quoted(text))"
         }
-        guard arguments.isObject else {
+        guard arguments.kind(0) == .object else {
             return "The arguments are not a JSON object. They were:\n\(Run.quoted(text))"
         }
         do {

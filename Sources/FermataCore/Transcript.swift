@@ -93,6 +93,6 @@ public struct Transcript: Sendable, Equatable {
 extension String {
     /// Whether this is what a call's arguments have to be.
     fileprivate var isJSONObject: Bool {
-        (try? JSONDocument(asArguments: self))?.isObject == true
+        (try? JSONDocument(asArguments: self))?.kind(0) == .object
     }
 }

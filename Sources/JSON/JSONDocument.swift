@@ -47,9 +47,6 @@ package struct JSONDocument: Sendable {
         if !unescaped.isEmpty { self.bytes += unescaped }
     }
 
-    /// Whether all of it is one object.
-    package var isObject: Bool { nodes[0].kind == .object }
-
     package init(parsing text: String, maximumDepth: Int = 64) throws(JSONFault) {
         try self.init(parsing: Array(text.utf8), .init(maximumDepth: maximumDepth))
     }

@@ -57,12 +57,17 @@ final class RequestCore: @unchecked Sendable {
     private var operation: OpaquePointer?
     private let state = Monitor(State())
 
-    init(_ address: Address, maximumMessageSize: Int) throws(NNGError) {
+    init(
+        _ address: Address, maximumMessageSize: Int, onDisconnect: (@Sendable () -> Void)? = nil
+    ) throws(NNGError) {
         self.address = address
         let events = ConnectionEvents()
         let connections = Connections(
             onConnect: { _ in events.core?.state.signal { _ in } },
-            onDisconnect: { _ in events.core?.endIfRefused() })
+            onDisconnect: { _ in
+                events.core?.endIfRefused()
+                onDisconnect?()
+            })
         endpoint = try Endpoint(
             maximumMessageSize: maximumMessageSize, headerSize: 4, connections: connections
         ) { nng_req0_open($0) }

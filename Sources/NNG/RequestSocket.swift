@@ -13,10 +13,14 @@ internal import CNNG
 public final class RequestSocket: Sendable {
     private let core: RequestCore
 
-    /// - Parameter maximumMessageSize: bytes of a reply; what is longer closes the connection (`connectionReset`).
+    /// - Parameters:
+    ///   - maximumMessageSize: bytes of a reply; what is longer closes the connection (`connectionReset`).
+    ///   - onDisconnect: the connection was lost, and it is about to dial again; on a thread of nng's, must not block.
     /// - Throws: `addressInvalid`, `outOfMemory`, `tooManyFiles`. That nobody listens is not an error yet.
-    public init(_ url: String, maximumMessageSize: Int) throws(NNGError) {
-        core = try RequestCore(Address(url), maximumMessageSize: maximumMessageSize)
+    public init(
+        _ url: String, maximumMessageSize: Int, onDisconnect: (@Sendable () -> Void)? = nil
+    ) throws(NNGError) {
+        core = try RequestCore(Address(url), maximumMessageSize: maximumMessageSize, onDisconnect: onDisconnect)
     }
 
     deinit {
@@ -56,10 +60,6 @@ public final class RequestSocket: Sendable {
             if let result = outcome.wait(until: hour, for: { $0 }) { return try result.get() }
         }
     }
-
-    /// Keeps the connection that it has, and dials no other when it is lost: for who takes another socket then. A server
-    /// that is short of connections closes idle ones; if each of them came back at once, none would have one for long.
-    public func dialNoMore() { core.endpoint.dialNoMore() }
 
     /// Whether there is a connection now.
     public var isConnected: Bool { core.endpoint.connections.count > 0 }

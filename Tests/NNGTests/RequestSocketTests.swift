@@ -41,25 +41,17 @@ import Testing
         #expect(try await blocking { reply.close(deadline: patience) && request.close(deadline: patience) })
     }
 
-    /// A server that is short of connections closes idle ones: they are not to come back at once.
-    @Test func whoDialsNoMoreDoesNotComeBack() async throws {
+    @Test func whoLosesItsConnectionIsTold() async throws {
         let directory = SocketDirectory()
-        let first = try ReplySocketTests.echo()
-        try first.listen(directory.url())
-        let request = try RequestSocket(directory.url(), maximumMessageSize: 100)
+        let reply = try ReplySocketTests.echo()
+        try reply.listen(directory.url())
+        let (lost, tell) = AsyncStream.makeStream(of: Void.self)
+        let request = try RequestSocket(directory.url(), maximumMessageSize: 100) { tell.yield() }
         #expect(try await request.request([1], timeout: patience) == [1])
-        request.dialNoMore()
-        #expect(try await blocking { first.close(deadline: patience) })
-        let second = try ReplySocketTests.echo()
-        try second.listen(directory.url())
-        // Others come and go for longer than it takes to dial again.
-        for _ in 1...40 {
-            let other = try RequestSocket(directory.url(), maximumMessageSize: 100)
-            #expect(try await other.request([2], timeout: patience) == [2])
-            #expect(try await blocking { other.close(deadline: patience) })
-            #expect(!request.isConnected)
-        }
-        #expect(try await blocking { second.close(deadline: patience) && request.close(deadline: patience) })
+        #expect(try await blocking { reply.close(deadline: patience) })
+        for await _ in lost { break }
+        #expect(!request.isConnected)
+        #expect(try await blocking { request.close(deadline: patience) })
     }
 
     @Test func secondRequestAtOnceIsBusy() async throws {

@@ -8,8 +8,8 @@ extension OneServerAtATime {
         @Test(arguments: [
             (#"{"name": "delete_everything", "arguments": {}}"#, "There is no tool of this name"),
             (#"{"name": "terminal", "arguments": "{\"command\": \"ls"}"#, "not valid JSON"),
-            (#"{"name": "terminal", "arguments": ""}"#, "not valid JSON"),
-            (#"{"name": "terminal", "arguments": "[]"}"#, "do not fit the tool's schema"),
+            (#"{"name": "terminal", "arguments": ""}"#, "do not fit the tool's schema"),
+            (#"{"name": "terminal", "arguments": "[]"}"#, "not a JSON object"),
             (#"{"name": "terminal", "arguments": {}}"#, "do not fit the tool's schema"),
             (#"{"name": "terminal", "arguments": {"command": 7}}"#, "do not fit the tool's schema"),
             (#"{"name": "terminal", "arguments": {"command": "ls", "as": "root"}}"#, "do not fit the tool's schema"),
