@@ -48,6 +48,7 @@ public final class JournalWriter: JournalWriting {
             let page = try database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'store'")
             _ = try page.step()
             let offset = (page.int64(at: 0) - 1) * 4096
+            page.reset()
             files = try StoreFiles(ofStore: journal.path, id: mark.store) { [journal] in journal.bytes(at: offset, count: 4096) }
             try findIdentity()
         } catch let error as JournalError {

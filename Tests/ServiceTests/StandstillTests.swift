@@ -24,7 +24,7 @@ extension OneServerAtATime {
                 {"command": "for i in 1 2 3 4; do sleep 0.5; echo $i; done", "timeout_seconds": 3.5}}]},
               {"match": "user: slow", "text": "Slow.", "first_token_delay_ms": 4500},
               {"match": "user: sleep", "tool_calls": [{"name": "terminal", "arguments":
-                {"command": "sleep 5; echo slept", "timeout_seconds": 4}}]},
+                {"command": "echo on; sleep 5; echo slept", "timeout_seconds": 4}}]},
               {"match": "user: work", "tool_calls": [{"name": "search", "arguments": {"q": "pears"}}]},
               {"match": "user: ask", "tool_calls": [{"name": "ask_human", "arguments": {"question": "Which?"}}]},
               {"match": "", "text": "Done."}
@@ -167,14 +167,19 @@ extension OneServerAtATime {
         @Test(.timeLimit(.minutes(2))) func aLimitThatTheServiceSleptUpTo() async throws {
             try await run { service, model, receiver, answer in
                 answer.open(true)
-                let runs = [try await service.launch("slow"), try await service.launch("sleep")]
-                try await service.event(runs[1]) { if case .callStarted = $0 { true } else { false } }
+                let runs = try await Published.of(service) { published in
+                    let runs = [try await service.launch("slow"), try await service.launch("sleep")]
+                    // The command executes from here on.
+                    await published.wait(for: runs[1], call: 1)
+                    return runs
+                }
                 signal(service, SIGSTOP)
                 try await Task.sleep(for: .seconds(4))
                 signal(service, SIGCONT)
                 for run in runs { #expect(try await service.wait(run, .finished, .failed).status == .finished) }
                 let ended = try await service.events(runs[1]).compactMap(\.callEndedValue)
-                #expect(ended.map(\.outcome) == [.callFinished] && ended.map(\.output) == ["slept\n"])
+                #expect(ended.map(\.outcome) == [.callFinished], "\(ended)")
+                #expect(ended.map(\.output) == ["on\nslept\n"])
             }
         }
 
