@@ -68,6 +68,9 @@ def at_rest(stage):
     stage.launch("finished", "say", until="FINISHED", labels={"team": "web", "k\u00fche": "\u00fc"},
                  model_options={"temperature": 0.2, "seed": "7", "stop": ["END"], "reasoningEffort": "low"})
     stage.launch("failed", "fail", until="FAILED")
+    stage.launch("truncated", "cut short", until="FINISHED")
+    stage.launch("truncated-call", "cut call", until="FINISHED")
+    stage.launch("refused", "refuse", until="FAILED")
     stage.launch("failed-midstream", "break", until="FAILED", model_attempts=2)
     client.stop(stage.launch("stopped", "say", until="FINISHED"), reason="enough")
     paused = stage.launch("paused")

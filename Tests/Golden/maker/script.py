@@ -54,6 +54,11 @@ BOOK = {
 SCRIPT = [
     *[asks(f"question {name}", **arguments) for name, arguments, _ in QUESTIONS],
     says("say", "All is well: caf\u00e9 \U0001f35e."),
+    says("cut short", "One two ", finish_reason="length"),
+    {"match": {"regex": "Go on exactly where it stopped"}, "text": "three."},
+    runs("cut call", "echo long", finish_reason="length"),
+    {"match": {"regex": "may be incomplete. Make it again"}, "text": "Shorter."},
+    says("refuse", "How to", finish_reason="content_filter"),
     says("hang", "One two three four.", gate="never", gate_after_tokens=2),
     says("later say", "Said later.", gate="later"),
     runs("later run", "echo later", gate="later"),
