@@ -23,6 +23,9 @@ final class ConnectionPool: Sendable {
         var idle: [Kept] = []
         /// Not to be used again, and not to be closed yet.
         var resting: [Kept] = []
+        /// Before the next dial, if the server closes connections. All requests together make it longer: twenty that each
+        /// began with the shortest kept a server short of descriptors busy with 700 connections a second.
+        var pause = ConnectionPool.pauses.first
     }
 
     private static let mostIdle = 8
@@ -31,7 +34,7 @@ final class ConnectionPool: Sendable {
     /// The first time-out for the first word on a new connection; each further one is twice as long.
     private static let firstProof = Duration.milliseconds(500)
     /// Between two dials of a server that has closed the connection; each further one is twice as long.
-    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(320))
+    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(640))
     private static let hello = Frame(
         type: UInt16(FermataFrameType.hello.rawValue),
         body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
@@ -67,7 +70,6 @@ final class ConnectionPool: Sendable {
     /// who gets no reply soon dials anew.
     private func connected(until deadline: ContinuousClock.Instant) async throws(NNGError) -> RequestSocket {
         var patience = Self.firstProof
-        var pause = Self.pauses.first
         while true {
             let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength) { [weak self] in
                 self?.closeUnconnected()
@@ -75,14 +77,22 @@ final class ConnectionPool: Sendable {
             let left = deadline - .now
             do {
                 _ = try await socket.request(Self.hello, timeout: min(patience, left))
+                state.withLock { $0.pause = max(Self.pauses.first, $0.pause / 2) }
+                // When it is lost another one takes its place, once it is needed.
+                socket.dialNoMore()
                 return socket
             } catch {
                 giveUp(socket)
-                if error == .connectionReset, left > pause {
+                if error == .connectionReset {
                     // A server that is short of connections has closed this one before its first word was read.
-                    try? await Task.sleep(for: pause)
-                    pause = min(pause * 2, Self.pauses.longest)
-                    continue
+                    let pause = state.withLock { state in
+                        defer { state.pause = min(state.pause * 2, Self.pauses.longest) }
+                        return state.pause * Double.random(in: 0.5...1)
+                    }
+                    if left > pause {
+                        try? await Task.sleep(for: pause)
+                        continue
+                    }
                 }
                 guard error == .timedOut, patience < left else { throw error }
                 patience *= 2
@@ -126,6 +136,9 @@ final class ConnectionPool: Sendable {
     }
 
     private func giveUp(_ socket: RequestSocket) {
+        // Until it is closed it would dial on: sockets that waited to be closed had a server that was short of connections
+        // close 1,900 a second.
+        socket.dialNoMore()
         guard socket.isConnected else { return SocketCloser.close([socket]) }
         let old = state.withLock { state in
             state.resting.append(Kept(socket: socket, since: .now))

@@ -17,6 +17,8 @@ final class Dialing: Sendable {
         var missingSince: Int64?
         var patience = Dialing.leastPatience
         var isNeeded = true
+        /// The connection that there is is the last.
+        var isLast = false
         var hasEnded = false
     }
 
@@ -43,6 +45,22 @@ final class Dialing: Sendable {
         }
     }
 
+    /// Keeps the connection that there is, and dials no other when it is lost. Not on a thread of nng's.
+    func dialNoMore() {
+        state.withLock { state in
+            state.isLast = true
+            // nng dials again by itself, before anybody could close the dialer; with its pause as long as this, which it
+            // makes each second time only (findings/nng-half-of-redials-come-at-once.sh).
+            for dialer in state.dialers {
+                nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, Dialing.never)
+                nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, Dialing.never)
+            }
+        }
+    }
+
+    /// ms: a day. It waits for a random part of this.
+    private static let never: nng_duration = 86_400_000
+
     var isDialling: Bool { state.withLock { !$0.dialers.isEmpty } }
 
     /// Before the socket is closed: from then on its dialers are nng's own affair.
@@ -68,6 +86,11 @@ final class Dialing: Sendable {
                 state.dialers.removeAll { $0.id != open }
                 return false
             }
+            if state.isLast {
+                for dialer in state.dialers { endpoint.closeDialer(dialer) }
+                state.dialers = []
+                return false
+            }
             guard (try? address.requireListener()) != nil else {
                 state.missingSince = nil
                 guard !state.isNeeded else { return true }
@@ -90,7 +113,7 @@ final class Dialing: Sendable {
     }
 
     private func resume(_ state: inout State) {
-        guard state.dialers.isEmpty, !state.hasEnded, let endpoint else { return }
+        guard state.dialers.isEmpty, !state.hasEnded, !state.isLast, let endpoint else { return }
         if let dialer = try? endpoint.startDialer(address) { state.dialers = [dialer] }
     }
 }

@@ -142,6 +142,9 @@ final class Endpoint: Sendable {
         DialWatch.shared.watch(dialing)
     }
 
+    /// See `Dialing`.
+    func dialNoMore() { dialing.withLock { $0 }?.dialNoMore() }
+
     var isDialling: Bool { dialing.withLock { $0 }?.isDialling ?? false }
 
     /// A dialer that has begun to dial.

@@ -61,6 +61,10 @@ public final class RequestSocket: Sendable {
         }
     }
 
+    /// Keeps the connection that it has, and dials no other when it is lost: for who takes another socket then. A server
+    /// that is short of connections closes idle ones; if each of them came back at once, none would have one for long.
+    public func dialNoMore() { core.endpoint.dialNoMore() }
+
     /// Whether there is a connection now.
     public var isConnected: Bool { core.endpoint.connections.count > 0 }
 
