@@ -42,6 +42,49 @@ extension OneServerAtATime {
             return all
         }
 
+        /// All streams of a gateway read at each event, more of them than the server has connections for them: those that
+        /// it closes are not dialed again at once, and no tool and no newcomer is without a descriptor for that.
+        @Test func eventStreamsKeepNobodyOut() async throws {
+            let script = #"""
+                [
+                  {"match": "tool: 120", "text": "Done."},
+                  {"match": "", "tool_calls": [{"name": "terminal", "arguments": {"command": "echo >> n; wc -l < n"}}]}
+                ]
+                """#
+            try await Service.run(descriptors: 64, script: script) { service, model in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service) { gateway in
+                    let port = gateway.port
+                    let readers = (1...20).map { _ in
+                        Task {
+                            guard var source = await EventSource(port: port, token: token) else { return }
+                            while !Task.isCancelled, await source.next() != nil {}
+                        }
+                    }
+                    defer { for reader in readers { reader.cancel() } }
+                    let runs = [try await service.launch("one"), try await service.launch("two")]
+                    let target = try await service.launch("")
+                    try await service.pause(target)
+                    for number: UInt32 in [10, 40, 70, 100] {
+                        try await service.event(runs[0]) { if case .callEnded(let call) = $0 { call.number >= number } else { false } }
+                        _ = try await newcomer(service, FermataSend.with {
+                            $0.run = target
+                            $0.requestID = UUID().uuidString.lowercased()
+                            $0.text = "\(number)"
+                        })
+                    }
+                    for run in runs {
+                        try await service.wait(run, .finished, .failed)
+                        let ended = try await service.events(run).compactMap(\.callEndedValue)
+                        #expect(ended.count == 120 && ended.allSatisfy { $0.outcome == .callFinished })
+                    }
+                    let closed = try await service.client.send(FermataStats()).connectionsClosed
+                    print("20 event streams at 64 descriptors: \(closed) connections closed")
+                    #expect(closed < 3000)
+                }
+            }
+        }
+
         @Test(arguments: [64, 128, 256]) func whoInterruptsIsNeverShutOut(_ limit: Int) async throws {
             let pipes = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: pipes) }
