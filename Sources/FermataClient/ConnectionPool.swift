@@ -23,9 +23,6 @@ final class ConnectionPool: Sendable {
         var idle: [Kept] = []
         /// Not to be used again, and not to be closed yet.
         var resting: [Kept] = []
-        /// Before the next dial, if the server closes connections. All requests together make it longer: twenty that each
-        /// began with the shortest kept a server short of descriptors busy with 700 connections a second.
-        var pause = ConnectionPool.pauses.first
     }
 
     private static let mostIdle = 8
@@ -34,7 +31,7 @@ final class ConnectionPool: Sendable {
     /// The first time-out for the first word on a new connection; each further one is twice as long.
     private static let firstProof = Duration.milliseconds(500)
     /// Between two dials of a server that has closed the connection; each further one is twice as long.
-    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(640))
+    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(320))
     private static let hello = Frame(
         type: UInt16(FermataFrameType.hello.rawValue),
         body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
@@ -70,6 +67,7 @@ final class ConnectionPool: Sendable {
     /// who gets no reply soon dials anew.
     private func connected(until deadline: ContinuousClock.Instant) async throws(NNGError) -> RequestSocket {
         var patience = Self.firstProof
+        var pause = Self.pauses.first
         while true {
             let socket = try RequestSocket(url, maximumMessageSize: Frame.maximumMessageLength) { [weak self] in
                 self?.closeUnconnected()
@@ -77,22 +75,16 @@ final class ConnectionPool: Sendable {
             let left = deadline - .now
             do {
                 _ = try await socket.request(Self.hello, timeout: min(patience, left))
-                state.withLock { $0.pause = max(Self.pauses.first, $0.pause / 2) }
                 // When it is lost another one takes its place, once it is needed.
                 socket.dialNoMore()
                 return socket
             } catch {
                 giveUp(socket)
-                if error == .connectionReset {
+                if error == .connectionReset, left > pause {
                     // A server that is short of connections has closed this one before its first word was read.
-                    let pause = state.withLock { state in
-                        defer { state.pause = min(state.pause * 2, Self.pauses.longest) }
-                        return state.pause * Double.random(in: 0.5...1)
-                    }
-                    if left > pause {
-                        try? await Task.sleep(for: pause)
-                        continue
-                    }
+                    try? await Task.sleep(for: pause)
+                    pause = min(pause * 2, Self.pauses.longest)
+                    continue
                 }
                 guard error == .timedOut, patience < left else { throw error }
                 patience *= 2
@@ -101,7 +93,7 @@ final class ConnectionPool: Sendable {
     }
 
     /// A server that is short of connections closes idle ones. They are not to come back before they are needed: each would
-    /// have another one closed, and nng's sockets dial again at once, whatever pause they are told to make.
+    /// have another one closed, and of nng's sockets half dial again at once, whatever pause they are told to make.
     private func closeUnconnected() {
         let lost = state.withLock { state in
             let lost = (state.idle + state.resting).filter { !$0.socket.isConnected }.map(\.socket)
