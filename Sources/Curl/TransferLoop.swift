@@ -22,7 +22,7 @@ final class TransferLoop {
     private var hasCommands = false
     private var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.signedNanoseconds)
     private let events: UnsafeMutablePointer<epoll_event>
-    /// ms. Of a stop within a sleep only what is beyond the sleep's planned end is known to be one: a sleep up to a far
+    /// ms, while there are transfers. Of a stop within a sleep only what is beyond the sleep's planned end is known to be one: a sleep up to a far
     /// deadline would hide it, and the deadline would come with the wake.
     private static let longestSleep: Int32 = 250
     /// Few per turn: between two events lie some 6 µs, and a cancel is looked at once per turn.
@@ -75,7 +75,8 @@ final class TransferLoop {
             serveTimers()
             let now = MonotonicTime.now
             let wake = min(curlTimer, earliestDeadline)
-            let sleep = hasCommands ? 0 : wake == .never ? -1 : wake.milliseconds(since: now, atMost: TransferLoop.longestSleep)
+            let longest = live.isEmpty ? 60_000 : TransferLoop.longestSleep
+            let sleep = hasCommands ? 0 : wake == .never ? -1 : wake.milliseconds(since: now, atMost: longest)
             let end = sleep < 0 ? MonotonicTime.never : now.advanced(by: .milliseconds(Int64(sleep)))
             standstill.sleeps(until: end.signedNanoseconds, now: now.signedNanoseconds)
             serveSockets(within: sleep)
