@@ -1,4 +1,4 @@
-internal import JSON
+package import JSON
 internal import Synchronization
 
 /// Schemas that were parsed already, by their text. Every call of a model is checked against its tool's schema, and
@@ -6,8 +6,8 @@ internal import Synchronization
 /// tools).
 ///
 /// A memo of what is a pure function of the text. Threads: any.
-final class ParsedSchemas: Sendable {
-    static let shared = ParsedSchemas()
+package final class ParsedSchemas: Sendable {
+    package static let shared = ParsedSchemas()
 
     private struct State {
         var schemas: [String: JSONSchema] = [:]
@@ -24,7 +24,7 @@ final class ParsedSchemas: Sendable {
     init(budget: Int = 256 << 10) { self.budget = budget }
 
     /// As `JSONSchema(parsing:)`.
-    func schema(_ text: String) throws(JSONSchemaError) -> JSONSchema {
+    package func schema(_ text: String) throws(JSONSchemaError) -> JSONSchema {
         if let known = state.withLock({ $0.schemas[text] }) { return known }
         let schema = try JSONSchema(parsing: text)
         let size = text.utf8.count

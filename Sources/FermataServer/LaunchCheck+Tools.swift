@@ -125,7 +125,7 @@ extension LaunchCheck {
         var more = 0
         for (index, spec) in specs.enumerated() {
             do throws(JSONSchemaError) {
-                _ = try JSONSchema(parsing: spec.parameters)
+                _ = try ParsedSchemas.shared.schema(spec.parameters)
             } catch {
                 for problem in error.problems {
                     guard details.count < maximumSchemaProblems else {
@@ -147,7 +147,7 @@ extension LaunchCheck {
     /// What of tools' schemas is taken and not checked, for the log: the tool, the place in its schema, and why.
     static func unchecked(_ specs: [FermataToolSpec]) -> [(tool: String, problem: JSONSchemaProblem)] {
         specs.flatMap { spec in
-            ((try? JSONSchema(parsing: spec.parameters).unchecked) ?? []).map { (spec.name, $0) }
+            ((try? ParsedSchemas.shared.schema(spec.parameters).unchecked) ?? []).map { (spec.name, $0) }
         }
     }
 }
