@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import JSON
 internal import SwiftProtobuf
 
 /// When calls may start, as an operator or an agent's author wants it.
@@ -205,17 +206,14 @@ extension JSONValue {
     /// What a JSON pointer (RFC 6901) points at; nil if there is nothing.
     subscript(pointer pointer: String) -> JSONValue? {
         var value = self
-        guard pointer.isEmpty || pointer.hasPrefix("/") else { return nil }
-        for token in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-            let name = String(token).replacing("~1", with: "/").replacing("~0", with: "~")
+        guard let names = JSONPointer.parts(pointer) else { return nil }
+        for name in names {
             switch value {
             case .object(let members):
                 guard let member = members[name] else { return nil }
                 value = member
             case .array(let elements):
-                guard name == "0" || !name.hasPrefix("0"), name.utf8.allSatisfy({ (48...57).contains($0) }),
-                    let index = Int(name), elements.indices.contains(index)
-                else { return nil }
+                guard let index = JSONPointer.index(name), elements.indices.contains(index) else { return nil }
                 value = elements[index]
             default: return nil
             }

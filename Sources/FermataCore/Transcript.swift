@@ -91,7 +91,7 @@ public struct Transcript: Sendable, Equatable {
 }
 
 extension String {
-    /// Whether this is what a call's arguments have to be.
+    /// Whether this is what a call's arguments have to be. frozen: it decides what models are shown of old journals.
     fileprivate var isJSONObject: Bool {
         (try? JSONDocument(asArguments: self))?.kind(0) == .object
     }

@@ -30,21 +30,23 @@ struct Escape: Sendable {
     static func read(_ bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var open: Escape?
+        func begin(_ byte: UInt8, at place: Int) {
+            open = Escape(byte, at: place)
+            if open == nil { result.append(byte) }
+        }
         for (place, byte) in bytes.enumerated() {
-            if var escape = open {
-                open = nil
-                switch escape.take(byte) {
-                case .open: open = escape
-                case .byte(let read): result.append(read)
-                case .scalar(let scalar): result += String(scalar).utf8
-                case .none:
-                    escape.forEachByte { byte, _ in result.append(byte) }
-                    open = Escape(byte, at: place)
-                    if open == nil { result.append(byte) }
-                }
-            } else {
-                open = Escape(byte, at: place)
-                if open == nil { result.append(byte) }
+            guard var escape = open else {
+                begin(byte, at: place)
+                continue
+            }
+            open = nil
+            switch escape.take(byte) {
+            case .open: open = escape
+            case .byte(let read): result.append(read)
+            case .scalar(let scalar): result += String(scalar).utf8
+            case .none:
+                escape.forEachByte { byte, _ in result.append(byte) }
+                begin(byte, at: place)
             }
         }
         open?.forEachByte { byte, _ in result.append(byte) }
