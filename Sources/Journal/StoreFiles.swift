@@ -1,3 +1,4 @@
+internal import CStoreSeals
 internal import Glibc
 
 /// Whether the files of a store that is open are still the ones that were opened.
@@ -10,8 +11,8 @@ struct StoreFiles {
     private struct File {
         let name: String
         let path: [CChar]
-        let device: dev_t
-        let inode: ino_t
+        let device: UInt64
+        let inode: UInt64
         /// The file never becomes shorter than it was.
         var size: off_t
     }
@@ -38,11 +39,10 @@ struct StoreFiles {
         inUse = [3, 44, 9] + id.bytes
         notInUse = [3, 44, 8] + id.bytes
         func file(_ path: String) throws(JournalError) -> File {
-            var status = stat()
-            guard lstat(path, &status) == 0 else { throw StoreFiles.changed(store, "\(path) is not there") }
+            var status = store_file()
+            guard store_file_look(path, &status) == 0 else { throw StoreFiles.changed(store, "\(path) is not there") }
             return File(
-                name: path, path: Array(path.utf8CString), device: status.st_dev, inode: status.st_ino,
-                size: 0)
+                name: path, path: Array(path.utf8CString), device: status.device, inode: status.inode, size: 0)
         }
         database = try file(store)
         log = try file(store + "-wal")
@@ -71,22 +71,22 @@ struct StoreFiles {
     }
 
     private func size(of file: File, atLeast least: off_t) throws(JournalError) -> off_t {
-        var status = stat()
-        let result = file.path.withUnsafeBufferPointer { lstat($0.baseAddress!, &status) }
+        var status = store_file()
+        let result = file.path.withUnsafeBufferPointer { store_file_look($0.baseAddress!, &status) }
         func changed(_ what: String) -> JournalError {
             StoreFiles.changed(store, "\(file.name) \(what)")
         }
         guard result == 0 else {
             throw changed(errno == ENOENT ? "is gone" : "cannot be looked at: \(String(cString: strerror(errno)))")
         }
-        guard status.st_dev == file.device, status.st_ino == file.inode else { throw changed("was replaced") }
-        guard status.st_nlink == 1 else {
-            throw changed(status.st_nlink == 0 ? "is gone" : "has another name: \(status.st_nlink) hard links")
+        guard status.device == file.device, status.inode == file.inode else { throw changed("was replaced") }
+        guard status.links == 1 else {
+            throw changed(status.links == 0 ? "is gone" : "has another name: \(status.links) hard links")
         }
-        guard status.st_size >= least else {
-            throw changed("was cut: it has \(status.st_size) bytes, and had \(least)")
+        guard status.size >= least else {
+            throw changed("was cut: it has \(status.size) bytes, and had \(least)")
         }
-        return status.st_size
+        return off_t(status.size)
     }
 
     private static func changed(_ store: String, _ what: String) -> JournalError {
