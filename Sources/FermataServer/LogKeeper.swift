@@ -4,7 +4,9 @@ internal import Logging
 internal import Synchronization
 
 /// Keeps the store's write-ahead log short: moves what was committed to the store's file, beside the commits, every two
-/// seconds and when the log has become half as long as it may.
+/// seconds and when the log has become half as long as it may. What is committed meanwhile is little: the loop moves
+/// that itself, and the next commit begins the log anew. (Without it the log grew on to its full length beside a client
+/// that never paused, and meanwhile the keeper synced the store ten times a second.)
 ///
 /// How long that is depends on the disk: an eighth of what is free, of 1 MiB to 64 MiB. A long log costs little (a
 /// commit that writes over it takes half the time of one that makes it longer), and a disk must not be full of it.
@@ -13,12 +15,13 @@ internal import Synchronization
 final class LogKeeper: Sendable {
     private let wakeUps = Inbox<Bool>()
     private let limit = Atomic<Int>(64 << 20)
+    /// Bytes of a long log that the keeper has moved, which the loop has not heard of yet.
+    private let moved = Atomic(0)
     private let store: String
     /// True once the store is to be left as it is.
     private let isStopped = Mutex(false)
 
-    /// Bytes of the log from which on the loop itself moves it: the keeper was not quick enough.
-    var longestLog: Int { limit.load(ordering: .relaxed) }
+    private var longestLog: Int { limit.load(ordering: .relaxed) }
 
     init(_ journal: SQLiteJournal, _ logger: Logger) {
         store = journal.path
@@ -29,9 +32,28 @@ final class LogKeeper: Sendable {
     /// Leaves the store to whoever ends it, at once or when what goes on is done.
     func stop() { isStopped.withLock { $0 = true } }
 
+    /// The loop's view of the log.
+    struct Lengths {
+        fileprivate var last = 0
+        /// From here on the keeper is woken again: a reader can hold the log for long.
+        fileprivate var next = 0
+    }
+
     /// The log has this many bytes after a commit.
-    func logHas(_ bytes: Int) {
-        if bytes > longestLog / 2 { wakeUps.wake() }
+    ///
+    /// - Returns: whether the loop itself is to move the log: little is left of it, or the keeper was not quick enough.
+    func logHas(_ bytes: Int, _ lengths: inout Lengths) -> Bool {
+        let longest = longestLog
+        if bytes < lengths.last { lengths.next = 0 }
+        lengths.last = bytes
+        guard bytes > longest / 2 else { return false }
+        let moved = moved.exchange(0, ordering: .relaxed)
+        if moved > 0, (moved...moved + longest / 8).contains(bytes) { return true }
+        if bytes >= lengths.next {
+            lengths.next = bytes + longest / 8
+            wakeUps.wake()
+        }
+        return bytes > longest
     }
 
     private func keep(_ journal: SQLiteJournal, _ logger: Logger) {
@@ -43,8 +65,9 @@ final class LogKeeper: Sendable {
                 guard !isStopped else { return false }
                 do {
                     if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
-                    _ = try checkpointer!.checkpoint()
+                    let checkpoint = try checkpointer!.checkpoint()
                     isFailing = false
+                    moved.store((checkpoint?.movedPages ?? 0) * 4120, ordering: .relaxed)
                 } catch {
                     // Nothing is lost: the log grows until there is room again.
                     if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }

@@ -142,9 +142,7 @@ extension RunLoop {
 
     /// Moves the log where commits follow each other so closely that its keeper never catches up.
     private func keepLogShort() {
-        let bytes = writer.logPages * 4120
-        log.logHas(bytes)
-        guard bytes > log.longestLog else { return }
+        guard log.logHas(writer.logPages * 4120, &logLengths) else { return }
         do {
             _ = try writer.checkpoint()
         } catch where error.code == .storeFull || error.code == .busy {

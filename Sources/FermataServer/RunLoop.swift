@@ -72,6 +72,7 @@ final class RunLoop: @unchecked Sendable {
     let accessTokens: AccessTokens
     let counters: Counters
     let log: LogKeeper
+    var logLengths = LogKeeper.Lengths()
     let clockFile: ClockFile
     let logger: Logger
     let answering = WorkThread("fermata-reply")
