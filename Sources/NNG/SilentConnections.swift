@@ -17,8 +17,13 @@ public struct SilentConnections {
         let isUnread: Bool
     }
 
-    /// Those of the last look: a handshake that is going on is over by the next.
-    private var seen: Set<UInt64> = []
+    /// When each was first seen, by its cookie.
+    private var seen: [UInt64: ContinuousClock.Instant] = [:]
+
+    /// A process with no more than this many that are silent is given time: on a busy machine the handshake of a client
+    /// that comes alone takes longer than a look at a crowd does.
+    private static let few = 3
+    private static let patience = Duration.milliseconds(500)
 
     public init() {}
 
@@ -27,7 +32,7 @@ public struct SilentConnections {
         (max(0, limit - 16)..<limit).contains { fcntl(Int32(truncatingIfNeeded: $0), F_GETFD) >= 0 }
     }
 
-    /// Closes those that were silent at the last look already.
+    /// Closes those that were silent at the last look already: a crowd at once, a few after half a second.
     ///
     /// - Parameters:
     ///   - listeners: the path of each, and how many connections nng has of it, by the peers' processes.
@@ -41,23 +46,27 @@ public struct SilentConnections {
             else { continue }
             found[path, default: []].append(connection)
         }
+        let now = ContinuousClock.now
         var closed = 0
         for (path, connections) in listeners {
             for (process, all) in Dictionary(grouping: found[path] ?? [], by: \.process) {
                 // Which of a process's connections nng has is not known, only how many: so those go first that have not read what nng sent.
-                let old = all.filter { seen.contains($0.cookie) }.sorted { $0.isUnread && !$1.isUnread }
+                let old = all.filter { seen[$0.cookie] != nil }.sorted { $0.isUnread && !$1.isUnread }
                 let silent = max(0, old.count - (connections[process] ?? 0))
-                for connection in old.prefix(silent) where Self.path(of: connection.descriptor) == path {
+                let patience = silent > Self.few ? .zero : Self.patience
+                for connection in old.prefix(silent)
+                where now - seen[connection.cookie]! >= patience && Self.path(of: connection.descriptor) == path {
                     if shutdown(connection.descriptor, Int32(SHUT_RDWR)) == 0 { closed += 1 }
                 }
             }
         }
-        seen = Set(found.values.joined().map(\.cookie))
+        seen = Dictionary(
+            found.values.joined().map { ($0.cookie, seen[$0.cookie] ?? now) }, uniquingKeysWith: { first, _ in first })
         return closed
     }
 
     /// Forgets what was seen: there are descriptors again.
-    public mutating func forget() { seen = [] }
+    public mutating func forget() { seen = [:] }
 
     /// The path that a descriptor's socket is bound to; nil if it is none of a path.
     private static func path(of descriptor: Int32) -> String? {
@@ -73,7 +82,7 @@ public struct SilentConnections {
         }
     }
 
-    /// nil of the listener itself.
+    /// nil of the listener itself, and of one that has ended: nng counts it no more, and it would pass for a silent one.
     private static func connection(_ descriptor: Int32) -> Connection? {
         func option<Value: BitwiseCopyable>(_ name: Int32, _ value: inout Value) -> Bool {
             var length = socklen_t(MemoryLayout<Value>.size)
@@ -85,6 +94,8 @@ public struct SilentConnections {
         // Process, user and group: `struct ucred`.
         var peer: (Int32, UInt32, UInt32) = (0, 0, 0)
         guard option(57 /* SO_COOKIE */, &cookie), option(SO_PEERCRED, &peer) else { return nil }
+        var ends = pollfd(fd: descriptor, events: Int16(0x2000 /* POLLRDHUP */), revents: 0)
+        guard poll(&ends, 1, 0) == 0 else { return nil }
         var unread: Int32 = 0
         let isUnread = ioctl(descriptor, UInt(TIOCOUTQ), &unread) == 0 && unread > 0
         return Connection(descriptor: descriptor, cookie: cookie, process: peer.0, isUnread: isUnread)
