@@ -59,6 +59,10 @@ public enum StoreBackup {
         }
         var target = stat()
         guard stat(file, &target) == 0 else { return }
+        // Reading a pipe waits for ever, and replacing a device takes it from everybody.
+        guard target.st_mode & S_IFMT == S_IFREG else {
+            throw Failure("\(file): this is no file; the copy needs a file of its own")
+        }
         for name in [""] + StoreFile.suffixes {
             var own = stat()
             guard stat(store + name, &own) == 0, own.st_dev == target.st_dev, own.st_ino == target.st_ino else { continue }

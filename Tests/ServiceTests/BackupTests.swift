@@ -57,6 +57,13 @@ extension OneServerAtATime {
                 #expect(try Data(contentsOf: URL(filePath: copy)) == Data("mine".utf8))
                 #expect(try await service.cli("backup", "--force", copy).code == 0)
                 #expect(try await service.cli("check", copy).code == 0)
+                // Reading a pipe would wait for ever, and no device is replaced by a file.
+                let pipe = elsewhere + "/pipe"
+                try #require(mkfifo(pipe, 0o600) == 0)
+                for place in [pipe, "/dev/null", elsewhere] {
+                    let none = try await service.cli("backup", "--force", place)
+                    #expect(none.code == 1 && none.errors.contains("this is no file"), "\(place): \(none.errors)")
+                }
                 let nowhere = try await service.cli("backup", service.directory + "/none/copy.db")
                 #expect(nowhere.code == 1 && nowhere.errors.contains("No such file or directory"))
             }
