@@ -139,7 +139,8 @@ let package = Package(
             name: "JSONTests", dependencies: ["JSON"], exclude: ["Suite", "Generated", "Golden"], swiftSettings: settings),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
-            name: "FermataServerTests", dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON"],
+            name: "FermataServerTests",
+            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", protobuf],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),

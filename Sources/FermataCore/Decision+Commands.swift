@@ -34,7 +34,7 @@ extension Decision {
         guard delivery == .now else { return }
         // Under a hold a model call in flight is spared: its answer is what the pause promised to keep.
         if run.modelCall == .inFlight, run.hold == nil {
-            cutModel(.byMessage, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
+            cutModel(.byMessage, context.answerSoFar(.model(step: run.step, attempt: run.attempt)))
         }
         supersedeCallsNotStarted()
     }

@@ -29,6 +29,15 @@ extension Decision {
                     $0.finishReason = reply.finishReason
                     $0.usage = reply.usage
                     $0.ending = reply.ending
+                    if !reply.blocks.isEmpty {
+                        $0.blocks = reply.blocks.map { block in
+                            guard case .call(let place)? = block.kind else { return block }
+                            var block = block
+                            block.call = run.callCount + place
+                            return block
+                        }
+                        $0.origin = reply.origin
+                    }
                     if let failure { $0.failure = failure }
                 }))
         guard reply.ending == .complete else {
@@ -71,7 +80,7 @@ extension Decision {
         }
     }
 
-    mutating func fail(_ failure: FermataFailure, text: String) {
+    mutating func fail(_ failure: FermataFailure, _ soFar: AnswerSoFar) {
         let attempts = run.failedAttempts + 1
         let isLast = !failure.retryable || attempts >= run.modelAttempts
         var failure = failure
@@ -84,7 +93,8 @@ extension Decision {
                 .with {
                     $0.step = run.step
                     $0.attempt = run.attempt
-                    $0.text = text
+                    $0.text = soFar.text
+                    $0.blocks = soFar.blocks
                     $0.failure = failure
                     $0.nextAttemptAt = isLast ? 0 : context.at(after: delay * 1000)
                 }))
@@ -106,10 +116,10 @@ extension Decision {
         }
     }
 
-    mutating func lose(_ effect: Effect, text: String) {
+    mutating func lose(_ effect: Effect, _ soFar: AnswerSoFar) {
         guard run.wants(effect) || run.killing.contains(effect) else { return }
         switch effect {
-        case .model: cutModel(.byCrash, text: text)
+        case .model: cutModel(.byCrash, soFar)
         // Whoever has the call may still be at it: its lease begins anew.
         case .lease: break
         case .tool(let call, let attempt) where run.killing.contains(effect):
@@ -126,7 +136,7 @@ extension Decision {
     /// Cuts what is in flight: the model's text and the tools' output so far become part of events now.
     mutating func cutEverything(_ cause: FermataCutCause, _ context: Context) {
         if run.modelCall == .inFlight {
-            cutModel(cause, text: context.textSoFar(.model(step: run.step, attempt: run.attempt)))
+            cutModel(cause, context.answerSoFar(.model(step: run.step, attempt: run.attempt)))
         }
         for call in run.calls where call.state == .started {
             // Whoever has it goes on when the service ends; it can complete the call when the service is back.
@@ -141,13 +151,14 @@ extension Decision {
         }
     }
 
-    mutating func cutModel(_ cause: FermataCutCause, text: String) {
+    mutating func cutModel(_ cause: FermataCutCause, _ soFar: AnswerSoFar) {
         emit(
             .modelCut(
                 .with {
                     $0.step = run.step
                     $0.attempt = run.attempt
-                    $0.text = text
+                    $0.text = soFar.text
+                    $0.blocks = soFar.blocks
                     $0.cause = cause
                 }))
     }

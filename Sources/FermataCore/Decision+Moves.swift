@@ -45,7 +45,7 @@ extension Decision {
         hold(.imported, unless: start || answer != nil)
         for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
             switch effect {
-            case .model: cutModel(.byMove, text: "")
+            case .model: cutModel(.byMove, "")
             case .tool(let number, let attempt) where run.killing.contains(effect):
                 emit(
                     .callGone(

@@ -76,13 +76,13 @@ extension Run {
         case .modelAnswered(let step, let attempt, let reply):
             guard wants(.model(step: step, attempt: attempt)) else { return decision }
             decision.answer(reply)
-        case .modelFailed(let step, let attempt, let failure, let text):
+        case .modelFailed(let step, let attempt, let failure, let soFar):
             guard wants(.model(step: step, attempt: attempt)) else { return decision }
-            decision.fail(failure, text: text)
+            decision.fail(failure, soFar)
         case .toolEnded(let call, let attempt, let reply):
             decision.endTool(.tool(call: call, attempt: attempt), call: call, attempt: attempt, reply)
         case .leaseEnded(let call, let attempt, let output): decision.endLease(call, attempt, output: output)
-        case .lost(let effect, let text): decision.lose(effect, text: text)
+        case .lost(let effect, let soFar): decision.lose(effect, soFar)
         case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)
         }

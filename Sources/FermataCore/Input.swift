@@ -6,12 +6,12 @@ public enum Input: Sendable {
     case command(RunRequest, Provenance)
     /// A model call's end. Ends of attempts that are not current change nothing.
     case modelAnswered(step: UInt32, attempt: UInt32, ModelReply)
-    case modelFailed(step: UInt32, attempt: UInt32, FermataFailure, text: String)
+    case modelFailed(step: UInt32, attempt: UInt32, FermataFailure, soFar: AnswerSoFar)
     /// A tool's end: its result, or for a call that was cut the news that no process of it is left.
     case toolEnded(call: UInt32, attempt: UInt32, ToolReply)
     /// The service died while this effect was in flight; or it was cancelled for a command that was then not written.
-    /// `text`: what a model had sent by then, as far as anyone knows.
-    case lost(Effect, text: String = "")
+    /// `soFar`: what a model had sent by then, as far as anyone knows.
+    case lost(Effect, soFar: AnswerSoFar = "")
     /// The lease of a worker's call has ended without a word from the worker; before it had sent this output.
     case leaseEnded(call: UInt32, attempt: UInt32, output: String = "")
     /// Time has passed: `Run.due` may be reached, and what waits may go on.
@@ -191,6 +191,28 @@ public struct Provenance: Sendable, Equatable {
     }
 }
 
+/// What of a model's answer has come.
+public struct AnswerSoFar: Sendable, Equatable, ExpressibleByStringLiteral {
+    public var text: String
+    /// Of text and reasoning, in their order; none: there is only text.
+    public var blocks: [FermataBlock]
+
+    public init(_ text: String, blocks: [FermataBlock] = []) {
+        self.text = text
+        self.blocks = blocks
+    }
+
+    public init(stringLiteral text: String) { self.init(text) }
+
+    /// Bytes of all that was written.
+    public var byteCount: Int { blocks.reduce(text.utf8.count) { $0 + $1.byteCount } }
+}
+
+extension FermataBlock {
+    /// Bytes beside the answer's text and its calls.
+    public var byteCount: Int { reasoning.utf8.count + opaque.utf8.count + json.utf8.count }
+}
+
 /// A model's complete answer. `usage` counts this one call.
 public struct ModelReply: Sendable, Equatable {
     public var text: String
@@ -198,6 +220,10 @@ public struct ModelReply: Sendable, Equatable {
     public var finishReason: String
     public var ending: FermataEnding
     public var usage: FermataUsage
+    /// What it is made of, in order; a call is named by its place in `calls`, from 1. None: its text and then its calls.
+    public var blocks: [FermataBlock]
+    /// Who made the blocks.
+    public var origin: FermataOrigin
 
     public struct Call: Sendable, Equatable {
         public var modelID: String
@@ -213,13 +239,15 @@ public struct ModelReply: Sendable, Equatable {
 
     public init(
         text: String, calls: [Call] = [], finishReason: String = "", ending: FermataEnding = .complete,
-        usage: FermataUsage = .init()
+        usage: FermataUsage = .init(), blocks: [FermataBlock] = [], origin: FermataOrigin = .init()
     ) {
         self.text = text
         self.calls = calls
         self.finishReason = finishReason
         self.ending = ending
         self.usage = usage
+        self.blocks = blocks
+        self.origin = origin
     }
 }
 
@@ -265,7 +293,7 @@ public struct Context {
     public var patience: Int64
     /// What a model call in flight has sent so far. Asked for by a decision that cuts the call, and by no other: nothing
     /// that comes later is published any more.
-    public var textSoFar: (Effect) -> String
+    public var answerSoFar: (Effect) -> AnswerSoFar
     /// What an executing tool has written so far; taken as the text is.
     public var outputSoFar: (Effect) -> ToolReply
     /// What whoever decides knows besides; nil: of no other tool, and of every model what it costs.
@@ -273,14 +301,14 @@ public struct Context {
 
     public init(
         now: Int64, lead: Int64 = 0, mayStart: Bool = true, patience: Int64 = 0,
-        textSoFar: @escaping (Effect) -> String = { _ in "" },
+        answerSoFar: @escaping (Effect) -> AnswerSoFar = { _ in "" },
         outputSoFar: @escaping (Effect) -> ToolReply = { _ in ToolReply(outcome: .callInterrupted, output: "") }
     ) {
         self.now = now
         self.lead = lead
         self.mayStart = mayStart
         self.patience = patience
-        self.textSoFar = textSoFar
+        self.answerSoFar = answerSoFar
         self.outputSoFar = outputSoFar
     }
 }

@@ -47,11 +47,13 @@ extension Run {
                 let (next, isTooLarge) = callCount.addingReportingOverflow(UInt32(clamping: index + 1))
                 guard !isTooLarge, call.number == next else { return "a call is out of order" }
             }
-            return nil
-        case .modelCut(let cut): return endOfModelCall(cut.step, cut.attempt)
+            return Run.problem(with: answer.blocks, text: answer.text, calls: answer.calls.map(\.number))
+        case .modelCut(let cut):
+            return endOfModelCall(cut.step, cut.attempt) ?? Run.problem(with: cut.blocks, text: cut.text, calls: [])
         case .modelFailed(let failed):
             guard Run.isTime(failed.nextAttemptAt) else { return "its time is not possible" }
             return endOfModelCall(failed.step, failed.attempt)
+                ?? Run.problem(with: failed.blocks, text: failed.text, calls: [])
         case .callStarted(let started):
             guard let call = call(started.number), call.state == .selected || call.state == .asking else {
                 return "the call cannot start"
@@ -89,5 +91,21 @@ extension Run {
 
     private func endOfModelCall(_ step: UInt32, _ attempt: UInt32) -> String? {
         modelCall == .inFlight && self.step == step && self.attempt == attempt ? nil : "no such model call is in flight"
+    }
+
+    /// Blocks are all of an answer: every byte of its text and each of its calls once, in their order.
+    private static func problem(with blocks: [FermataBlock], text: String, calls: [UInt32]) -> String? {
+        guard !blocks.isEmpty else { return nil }
+        var (left, named) = (UInt64(text.utf8.count), [UInt32]())
+        for block in blocks {
+            switch block.kind {
+            case .text(let length):
+                guard length <= left else { return "a block is longer than the text" }
+                left -= length
+            case .call(let number): named.append(number)
+            case .reasoning, .opaque, nil: break
+            }
+        }
+        return left == 0 && named == calls ? nil : "the blocks are not the answer's text and calls"
     }
 }

@@ -8,8 +8,22 @@ internal import JSON
 public struct Transcript: Sendable, Equatable {
     public enum Item: Sendable, Equatable {
         case user(String)
-        case assistant(text: String, calls: [FermataSelectedCall])
+        case assistant(Answer)
         case result(FermataSelectedCall, output: String)
+    }
+
+    /// What a model has said, as it is shown to one.
+    public struct Answer: Sendable, Equatable {
+        public var text: String
+        public var calls: [FermataSelectedCall] = []
+        /// As in the event.
+        public var blocks: [FermataBlock] = []
+        public var origin = FermataOrigin()
+
+        public init(text: String, calls: [FermataSelectedCall] = []) {
+            self.text = text
+            self.calls = calls
+        }
     }
 
     /// What the model was or will be shown, without the results of a step that still has open calls; from the
@@ -53,12 +67,18 @@ public struct Transcript: Sendable, Equatable {
             // On the wire arguments are always a JSON object: servers that read them refuse every request that has
             // anything else. What the model wrote is in the call's result.
             for index in calls.indices where !calls[index].arguments.isJSONObject { calls[index].arguments = "{}" }
-            if !answer.text.isEmpty || !calls.isEmpty { items.append(.assistant(text: answer.text, calls: calls)) }
+            if !answer.text.isEmpty || !calls.isEmpty {
+                var shown = Answer(text: answer.text, calls: calls)
+                shown.blocks = answer.blocks
+                shown.origin = answer.origin
+                items.append(.assistant(shown))
+            }
             if answer.ending == .truncated, calls.isEmpty {
                 items.append(.user(answer.text.isEmpty ? Marker.truncatedAtOnce : Marker.truncated))
             }
         case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash && cut.cause != .byMove:
-            items.append(.assistant(text: cut.text, calls: []))
+            // Of what was cut its text stays: reasoning that came to no end is nobody's to be shown again.
+            items.append(.assistant(Answer(text: cut.text)))
             items.append(.user(Marker.cut))
         case .callEnded(let ended):
             let note = edited[ended.number].map { Marker.edited($0) + "\n" } ?? ""

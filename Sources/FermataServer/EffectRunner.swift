@@ -12,7 +12,7 @@ protocol EffectInFlight: Sendable {
     func cancel()
     /// What a model has sent so far. What comes later is not published any more, so that what was published is always a
     /// prefix of what was taken; it is kept, in case that what took it is not written. Never blocks.
-    func takeText() -> String
+    func takeAnswer() -> AnswerSoFar
     /// What a tool has written so far; taken as a model's text is.
     func takeOutput() -> ToolReply
 }
@@ -141,7 +141,7 @@ final class EffectRunner: Sendable {
 
     /// What a worker says that its tool has written goes out as a tool's output does.
     func show(_ output: String, of run: Run, call: UInt32, attempt: UInt32) {
-        text.append(output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
+        text.append(output, .output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
     }
 
     /// The worker's call is not executing any more.
@@ -164,7 +164,7 @@ final class EffectRunner: Sendable {
         let execution = tool.start(
             ToolCall(
                 argumentsJSON: call.arguments, workspace: run.workspace, state: "\(toolState)/\(run.id)"),
-            onOutput: { [text] in text.append($0, to: stream) },
+            onOutput: { [text] in text.append($0, .output, to: stream) },
             onEnd: { [text] result in
                 text.end(stream)
                 onEnd(.toolEnded(call: number, attempt: attempt, ToolReply(result)))
@@ -186,7 +186,7 @@ extension Effect {
 
 private struct NothingInFlight: EffectInFlight {
     func cancel() {}
-    func takeText() -> String { "" }
+    func takeAnswer() -> AnswerSoFar { "" }
     func takeOutput() -> ToolReply { ToolReply(outcome: .callInterrupted, output: "") }
 }
 
@@ -196,11 +196,11 @@ struct EndedEffect: EffectInFlight {
 
     func cancel() {}
 
-    func takeText() -> String {
+    func takeAnswer() -> AnswerSoFar {
         switch input {
-        case .modelAnswered(_, _, let reply): reply.text
-        case .modelFailed(_, _, _, let text): text
-        case .lost(_, let text): text
+        case .modelAnswered(_, _, let reply):
+            AnswerSoFar(reply.text, blocks: reply.blocks.filter { if case .call = $0.kind { false } else { true } })
+        case .modelFailed(_, _, _, let soFar), .lost(_, let soFar): soFar
         default: ""
         }
     }
@@ -218,7 +218,7 @@ private struct ToolInFlight: EffectInFlight {
     let execution: any ToolExecution
 
     func cancel() { execution.cancel() }
-    func takeText() -> String { "" }
+    func takeAnswer() -> AnswerSoFar { "" }
     func takeOutput() -> ToolReply { ToolReply(execution.takeOutput(), outcome: .callInterrupted) }
 }
 
@@ -245,8 +245,9 @@ extension Input {
     /// Bytes of the texts that an end of an effect brings.
     var textBytes: Int {
         switch self {
-        case .modelAnswered(_, _, let reply): reply.calls.reduce(reply.text.utf8.count) { $0 + $1.arguments.utf8.count }
-        case .modelFailed(_, _, _, let text), .lost(_, let text): text.utf8.count
+        case .modelAnswered(_, _, let reply):
+            reply.calls.reduce(AnswerSoFar(reply.text, blocks: reply.blocks).byteCount) { $0 + $1.arguments.utf8.count }
+        case .modelFailed(_, _, _, let soFar), .lost(_, let soFar): soFar.byteCount
         case .toolEnded(_, _, let reply): reply.output.utf8.count
         default: 0
         }

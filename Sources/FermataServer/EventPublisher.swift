@@ -85,13 +85,16 @@ extension FermataEvent {
             small.kind = .messageQueued(message)
         case .modelAnswered(var answer):
             answer.text = ""
+            answer.blocks = []
             for index in answer.calls.indices { answer.calls[index].arguments = "" }
             small.kind = .modelAnswered(answer)
         case .modelCut(var cut):
             cut.text = ""
+            cut.blocks = []
             small.kind = .modelCut(cut)
         case .modelFailed(var failed):
             failed.text = ""
+            failed.blocks = []
             small.kind = .modelFailed(failed)
         case .callEnded(var ended):
             ended.output = ""

@@ -90,7 +90,7 @@ extension Histories.Entry {
 
     fileprivate mutating func append(_ event: FermataEvent) {
         transcript.append(event)
-        for item in transcript.takeItems() { history.append(ModelMessage(item)) }
+        for item in transcript.takeItems() { history.append(ModelMessage(item, for: history.form.origin)) }
     }
 }
 
@@ -120,13 +120,26 @@ extension Histories.State {
 }
 
 extension ModelMessage {
-    fileprivate init(_ item: Transcript.Item) {
+    /// - Parameter reader: what is a provider's own is shown to nobody else.
+    init(_ item: Transcript.Item, for reader: ModelOrigin) {
         switch item {
         case .user(let text): self = .user(text)
-        case .assistant(let text, let calls):
+        case .assistant(let answer):
+            var extra: [UInt32: String] = [:]
+            let isOwn =
+                answer.origin.api == reader.api && answer.origin.provider == reader.provider
+                && answer.origin.model == reader.model
+            if isOwn {
+                for block in answer.blocks where !block.json.isEmpty {
+                    if case .call(let number)? = block.kind { extra[number] = block.json }
+                }
+            }
             self = .assistant(
-                text: text,
-                calls: calls.map { ModelToolCall(id: $0.modelID, name: $0.tool, arguments: $0.arguments) })
+                text: answer.text,
+                calls: answer.calls.map {
+                    ModelToolCall(
+                        id: $0.modelID, name: $0.tool, arguments: $0.arguments, extra: extra[$0.number] ?? "")
+                })
         case .result(let call, let output): self = .tool(callID: call.modelID, content: output)
         }
     }

@@ -35,14 +35,24 @@ final class ModelCatalogue: Sendable {
         }
     }
 
+    /// Whether a model is asked over a connection, and not in this process.
+    func needsConnection(_ name: String) -> Bool {
+        if case .scripted = try? environment.resolve(name) { false } else { true }
+    }
+
     /// How a model's history is to be kept.
-    func historyForm(of name: String) -> ModelHistory.Form {
-        if case .scripted = try? environment.resolve(name) { scripted.historyForm } else { .chat }
+    func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
+        switch try? environment.resolve(name, at: baseURL) {
+        case .scripted(let file)?: .messages(ModelOrigin(api: "script", provider: "mock", model: file))
+        case .chat(let endpoint)?: .chat(endpoint.origin)
+        // It is asked all the same, and says what is wrong.
+        case nil: .chat(ModelOrigin(api: "chat", provider: "", model: name))
+        }
     }
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
     func start(
-        _ request: ModelRequest, of name: String, at baseURL: String, onText: @escaping @Sendable (String) -> Void,
+        _ request: ModelRequest, of name: String, at baseURL: String, onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) throws(ModelFailure) -> any ModelCall {
         var request = request
@@ -56,10 +66,10 @@ final class ModelCatalogue: Sendable {
         switch target {
         case .scripted(let file):
             request.model = file
-            return scripted.start(request, onText: onText, onEnd: onEnd)
+            return scripted.start(request, onPiece: onPiece, onEnd: onEnd)
         case .chat(let endpoint):
             request.model = endpoint.model
-            return try chat(endpoint).start(request, onText: onText, onEnd: onEnd)
+            return try chat(endpoint).start(request, onPiece: onPiece, onEnd: onEnd)
         }
     }
 

@@ -45,7 +45,7 @@ final class ModelRunner: Sendable {
     func hasPrice(_ model: String) -> Bool { prices.has(model) }
 
     /// Whether a call of this model has a connection, and not a script in this process.
-    func needsConnection(_ model: String) -> Bool { catalogue.historyForm(of: model) == .chat }
+    func needsConnection(_ model: String) -> Bool { catalogue.needsConnection(model) }
 
     /// - Parameter onConnected: its connection is ready; on the client's thread, at most once.
     func start(
@@ -56,12 +56,11 @@ final class ModelRunner: Sendable {
         let call = ModelCallInFlight(secrets)
         let stream = TextPublisher.Stream(run: run.id, step: step, call: 0, attempt: attempt)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
-            let rest = call.finish()
-            if !rest.isEmpty { text.append(rest, to: stream) }
+            for piece in call.finish() { text.append(piece, to: stream) }
             text.end(stream)
-            onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, textSoFar: call.takeText()))
+            onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, soFar: call.takeBlocks()))
         }
-        let form = catalogue.historyForm(of: run.model)
+        let form = catalogue.historyForm(of: run.model, at: run.baseURL)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
             begin(call, of: shared, history, stream, onConnected, end)
         } else {
@@ -111,10 +110,9 @@ final class ModelRunner: Sendable {
             do throws(ModelFailure) {
                 return try catalogue.start(
                     request, of: run.model, at: run.baseURL,
-                    onText: { [text] piece in
+                    onPiece: { [text] piece in
                         // Kept first: what is published is in the journal, whoever takes the text meanwhile.
-                        let piece = call.keep(piece)
-                        if !piece.isEmpty { text.append(piece, to: stream) }
+                        for piece in call.keep(piece) { text.append(piece, to: stream) }
                     }, onEnd: ended)
             } catch {
                 ended(.failure(error))
@@ -128,7 +126,7 @@ final class ModelRunner: Sendable {
     private static let pauseWithoutDescriptors: UInt32 = 250_000
 
     private func input(
-        for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, textSoFar: String
+        for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, soFar: AnswerSoFar
     ) -> Input {
         switch result.map({ $0.masked(by: secrets) }) {
         case .success(let answer) where answer.size > Configuration.maximumAnswerBytes:
@@ -137,7 +135,7 @@ final class ModelRunner: Sendable {
                 .with {
                     $0.kind = ModelFailure.Kind.badResponse.rawValue
                     $0.message = "the answer is longer than \(Configuration.maximumAnswerBytes) bytes"
-                }, text: textSoFar)
+                }, soFar: soFar.withBlocksIfNeeded)
         case .success(let answer):
             return .modelAnswered(
                 step: step, attempt: attempt,
@@ -145,11 +143,14 @@ final class ModelRunner: Sendable {
                     text: answer.text,
                     calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
                     finishReason: answer.finishReason, ending: FermataEnding(answer.ending),
-                    usage: usage(answer.usage, of: run.model)))
+                    usage: usage(answer.usage, of: run.model),
+                    blocks: answer.blocks.isEmpty ? [] : soFar.blocks + answer.callBlocks,
+                    origin: answer.blocks.isEmpty
+                        ? .init() : FermataOrigin(catalogue.historyForm(of: run.model, at: run.baseURL).origin)))
         case .failure(let failure) where failure.kind == .cancelled:
             // If the run still wants it (the store was too full to say otherwise), it is as good as lost. What was
             // published of it is journaled.
-            return .lost(.model(step: step, attempt: attempt), text: textSoFar)
+            return .lost(.model(step: step, attempt: attempt), soFar: soFar.withBlocksIfNeeded)
         case .failure(let failure):
             // Its message may quote what the model's server was sent: that is in the journal.
             logger.warning(
@@ -169,7 +170,7 @@ final class ModelRunner: Sendable {
                     $0.retryAfterMs = failure.retryAfterMilliseconds ?? 0
                     $0.willRepeat = failure.willRepeat
                     if let remedy = failure.remedy { $0.message += " (\(remedy))" }
-                }, text: textSoFar)
+                }, soFar: soFar.withBlocksIfNeeded)
         }
     }
 
@@ -207,14 +208,56 @@ extension ModelAnswer {
         answer.calls = calls.map { call in
             ModelToolCall(
                 id: secrets.masked(call.id), name: secrets.masked(call.name),
-                arguments: secrets.masked(arguments: secrets.masked(call.arguments)))
+                arguments: secrets.masked(arguments: secrets.masked(call.arguments)),
+                // It would be of no use to its provider without a part of it.
+                extra: secrets.masked(arguments: secrets.masked(call.extra)) == call.extra ? call.extra : "")
         }
         return answer
     }
 
+    /// Its calls, in the journal's form.
+    fileprivate var callBlocks: [FermataBlock] {
+        calls.enumerated().map { index, call in
+            .with {
+                $0.call = UInt32(index + 1)
+                $0.json = call.extra
+            }
+        }
+    }
+
     /// Bytes of everything that the model wrote.
     fileprivate var size: Int {
-        calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
+        let size = blocks.reduce(text.utf8.count) { size, block in
+            if case .reasoning(let text) = block { size + text.utf8.count } else { size }
+        }
+        return calls.reduce(size) {
+            $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
+        }
+    }
+}
+
+extension AnswerSoFar {
+    /// Text alone needs none.
+    fileprivate var withBlocksIfNeeded: AnswerSoFar {
+        blocks.contains { if case .text = $0.kind { false } else { true } } ? self : AnswerSoFar(text)
+    }
+}
+
+extension FermataOrigin {
+    fileprivate init(_ origin: ModelOrigin) {
+        self.init()
+        api = origin.api
+        provider = origin.provider
+        model = origin.model
+    }
+}
+
+extension TextPublisher {
+    fileprivate func append(_ piece: ModelPiece, to stream: Stream) {
+        switch piece {
+        case .text(let text): append(text, .text, to: stream)
+        case .reasoning(let text): append(text, .reasoning, to: stream)
+        }
     }
 }
 
@@ -268,9 +311,22 @@ extension ModelOptions {
 
 /// A model call from the moment when it is wanted: first its transcript is read, then it is on the wire.
 private final class ModelCallInFlight: EffectInFlight {
+    private struct Part {
+        let isReasoning: Bool
+        var length = 0
+        var reasoning = ""
+    }
+
     private struct State {
         var text = ""
-        var mask: SecretMask
+        /// Text and reasoning in their order.
+        var parts: [Part] = []
+        /// Bytes of all that.
+        var size = 0
+        /// Of the text, which is one text however much reasoning lies between its pieces.
+        var textMask: SecretMask
+        /// Of the reasoning that is going on.
+        var reasoningMask: SecretMask
         /// Nothing is published any more.
         var isTaken = false
         /// A piece did not fit: nothing is kept any more.
@@ -278,40 +334,73 @@ private final class ModelCallInFlight: EffectInFlight {
         var call: (any ModelCall)?
         var isCancelled = false
 
+        init(_ secrets: SecretTable) {
+            textMask = SecretMask(secrets)
+            reasoningMask = textMask
+        }
+
         /// - Returns: what is to be published of it.
-        mutating func keep(_ piece: String) -> String {
-            guard !isFull, text.utf8.count + piece.utf8.count <= Configuration.maximumAnswerBytes else {
-                isFull = true
-                return ""
+        mutating func keep(_ piece: ModelPiece) -> [ModelPiece] {
+            switch piece {
+            case .text(let text):
+                let reasoning: String = reasoningMask.finish()
+                let masked: String = textMask.mask(text)
+                return append(.reasoning(reasoning)) + append(.text(masked))
+            case .reasoning(let text):
+                let masked: String = reasoningMask.mask(text)
+                return append(.reasoning(masked))
             }
-            text += piece
-            return isTaken ? "" : piece
+        }
+
+        mutating func finish() -> [ModelPiece] {
+            let reasoning: String = reasoningMask.finish()
+            let text: String = textMask.finish()
+            return append(.reasoning(reasoning)) + append(.text(text))
+        }
+
+        private mutating func append(_ piece: ModelPiece) -> [ModelPiece] {
+            let (text, isReasoning) =
+                switch piece {
+                case .text(let text): (text, false)
+                case .reasoning(let text): (text, true)
+                }
+            guard !text.isEmpty else { return [] }
+            guard !isFull, size + text.utf8.count <= Configuration.maximumAnswerBytes else {
+                isFull = true
+                return []
+            }
+            size += text.utf8.count
+            if parts.last?.isReasoning != isReasoning { parts.append(Part(isReasoning: isReasoning)) }
+            // In its place: what grows is not copied for each piece.
+            parts[parts.count - 1].length += text.utf8.count
+            if isReasoning { parts[parts.count - 1].reasoning += text } else { self.text += text }
+            return isTaken ? [] : [piece]
+        }
+
+        var answer: AnswerSoFar {
+            AnswerSoFar(
+                text,
+                blocks: parts.map { part in
+                    .with {
+                        if part.isReasoning { $0.reasoning = part.reasoning } else { $0.text = UInt64(part.length) }
+                    }
+                })
         }
     }
 
     private let state: Mutex<State>
 
-    init(_ secrets: SecretTable) { state = Mutex(State(mask: SecretMask(secrets))) }
+    init(_ secrets: SecretTable) { state = Mutex(State(secrets)) }
 
-    /// Keeps text up to the size that an event can carry; an answer beyond it fails at its end.
+    /// Keeps a piece up to the size that an event can carry; an answer beyond it fails at its end.
     ///
     /// - Returns: what is to be published of it: without secrets, and without what may be the beginning of one.
-    func keep(_ piece: String) -> String {
-        state.withLock { state in
-            let piece: String = state.mask.mask(piece)
-            return state.keep(piece)
-        }
-    }
+    func keep(_ piece: ModelPiece) -> [ModelPiece] { state.withLock { $0.keep(piece) } }
 
-    /// No more text comes.
+    /// Nothing more comes.
     ///
     /// - Returns: what was held back and is to be published still.
-    func finish() -> String {
-        state.withLock { state in
-            let rest: String = state.mask.finish()
-            return state.keep(rest)
-        }
-    }
+    func finish() -> [ModelPiece] { state.withLock { $0.finish() } }
 
     /// Starts the call unless it was cancelled before there was one.
     func begin(
@@ -337,13 +426,15 @@ private final class ModelCallInFlight: EffectInFlight {
         }?.cancel()
     }
 
-    func takeText() -> String {
+    func takeAnswer() -> AnswerSoFar { takeBlocks().withBlocksIfNeeded }
+
+    /// What has come so far, in blocks whatever it is.
+    func takeBlocks() -> AnswerSoFar {
         state.withLock { state in
             state.isTaken = true
             var copy = state
-            let rest: String = copy.mask.finish()
-            _ = copy.keep(rest)
-            return copy.text
+            _ = copy.finish()
+            return copy.answer
         }
     }
 

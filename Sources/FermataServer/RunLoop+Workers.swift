@@ -36,7 +36,7 @@ extension RunLoop {
 
         // It ends when a commit has made it needless, not before: there is nothing outside to stop early.
         func cancel() {}
-        func takeText() -> String { "" }
+        func takeAnswer() -> AnswerSoFar { "" }
         // Nothing is shown after it: the loop itself takes it, and refuses what is said of a call that has ended.
         func takeOutput() -> ToolReply {
             var copy = state.withLock { $0 }

@@ -294,7 +294,7 @@ final class RunLoop: @unchecked Sendable {
         var context = Context(
             now: turn.steady, lead: Clock.lead, mayStart: ending == nil,
             patience: hearing.patience(now: turn.monotonic),
-            textSoFar: { resident.inFlight[$0]?.takeText() ?? "" },
+            answerSoFar: { resident.inFlight[$0]?.takeAnswer() ?? "" },
             outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
         context.surroundings = self
         var decision: Decision

@@ -19,7 +19,7 @@ final class TextPublisher: Sendable {
     }
 
     private struct State {
-        var pending: [(stream: Stream, text: String, isCut: Bool)] = []
+        var pending: [(stream: Stream, content: FermataTextDelta.Content, text: String, isCut: Bool)] = []
         /// Of the last message of each stream, or of the gap after it.
         var numbers: [Stream: UInt64] = [:]
         /// Streams whose number is forgotten once what waits of them is out.
@@ -46,9 +46,12 @@ final class TextPublisher: Sendable {
         }
     }
 
-    func append(_ text: String, to stream: Stream) {
+    func append(_ text: String, _ content: FermataTextDelta.Content, to stream: Stream) {
         let isFirst = state.withLock { state in
-            if let last = state.pending.indices.last(where: { state.pending[$0].stream == stream }) {
+            // What is of another kind comes after it.
+            if let last = state.pending.indices.last(where: { state.pending[$0].stream == stream }),
+                state.pending[last].content == content
+            {
                 if state.pending[last].text.utf8.count < TextPublisher.pendingLimit {
                     state.pending[last].text += text
                 } else {
@@ -56,7 +59,7 @@ final class TextPublisher: Sendable {
                 }
                 return false
             }
-            state.pending.append((stream, text, false))
+            state.pending.append((stream, content, text, false))
             return state.pending.count == 1
         }
         if isFirst { wakeUps.wake() }
@@ -78,14 +81,14 @@ final class TextPublisher: Sendable {
             let messages = state.pending.map { pending in
                 let number = state.numbers[pending.stream, default: 0] + 1
                 state.numbers[pending.stream] = pending.isCut ? number + 1 : number
-                return (pending.stream, pending.text, number)
+                return (pending.stream, pending.content, pending.text, number)
             }
             state.pending = []
             for stream in state.ended { state.numbers[stream] = nil }
             state.ended = []
             return messages
         }
-        for (stream, text, number) in messages {
+        for (stream, content, text, number) in messages {
             let delta = FermataTextDelta.with {
                 $0.run = stream.run.description
                 $0.step = stream.step
@@ -93,6 +96,7 @@ final class TextPublisher: Sendable {
                 $0.attempt = stream.attempt
                 $0.number = number
                 $0.text = text
+                $0.content = content
             }
             socket.publish(Topic.text, stream.run, .textDelta, delta)
         }

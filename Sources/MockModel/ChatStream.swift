@@ -34,13 +34,16 @@ struct ChatStream: Sendable {
         var bytes: [UInt8] = []
         for piece in plan.turn.pieces[range] {
             switch piece {
+            case .reasoning(let text):
+                chunk(#"{"reasoning_content":"# + JSONNode.string(text).json + "}", to: &bytes)
             case .text(let text):
                 chunk(#"{"content":"# + JSONNode.string(text).json + "}", to: &bytes)
             case .call(let index):
                 let id = JSONNode.string(plan.callIDs[index]).json
                 let name = JSONNode.string(plan.turn.calls[index].name).json
+                let extra = plan.turn.calls[index].extra.map { #""extra_content":\#($0),"# } ?? ""
                 chunk(
-                    #"{"tool_calls":[{"index":\#(index),"id":\#(id),"type":"function","#
+                    #"{"tool_calls":[{"index":\#(index),"id":\#(id),"type":"function",\#(extra)"#
                         + #""function":{"name":\#(name),"arguments":""}}]}"#, to: &bytes)
             case .arguments(let index, let part):
                 let text = JSONNode.string(part).json
@@ -71,19 +74,24 @@ struct ChatStream: Sendable {
     /// The whole answer as one object, for a request without `stream`.
     func whole() -> [UInt8] {
         let calls = plan.turn.calls.enumerated().map { index, call in
-            JSONNode.object([
-                .init("id", .string(plan.callIDs[index])),
-                .init("type", .string("function")),
-                .init(
-                    "function",
-                    .object([.init("name", .string(call.name)), .init("arguments", .string(call.arguments))])),
-            ])
+            JSONNode.object(
+                [
+                    .init("id", .string(plan.callIDs[index])),
+                    .init("type", .string("function")),
+                    .init(
+                        "function",
+                        .object([.init("name", .string(call.name)), .init("arguments", .string(call.arguments))])),
+                ]
+                    + [call.extra.flatMap { try? JSONNode.read(Array($0.utf8)) }].compactMap(\.self).map {
+                        .init("extra_content", $0)
+                    })
         }
         let hasOnlyCalls = plan.turn.text.isEmpty && !calls.isEmpty
         var message: [JSONNode.Member] = [
             .init("role", .string("assistant")),
             .init("content", hasOnlyCalls ? .null : .string(plan.turn.text)),
         ]
+        if !plan.turn.reasoning.isEmpty { message.append(.init("reasoning_content", .string(plan.turn.reasoning))) }
         if !calls.isEmpty { message.append(.init("tool_calls", .array(calls))) }
         var answer: [JSONNode.Member] = [
             .init("id", .string("chatcmpl-\(number)")),

@@ -1,6 +1,8 @@
 /// An answer that is put together from the pieces of a stream.
 struct ChatAnswer {
     private(set) var text = ""
+    /// Text and reasoning as they came; calls come after all of it.
+    private var parts: [Part] = []
     /// In the order in which they began.
     private var calls: [Slot] = []
     /// Where the last piece of each index went: a place in `calls`.
@@ -10,6 +12,12 @@ struct ChatAnswer {
     private var finishReason = ""
     private var usage: ModelUsage?
     private var isMarkedComplete = false
+
+    private struct Part {
+        let isReasoning: Bool
+        var length = 0
+        var reasoning = ""
+    }
 
     private struct Slot {
         /// Nil: its pieces have none.
@@ -57,16 +65,31 @@ struct ChatAnswer {
 
     /// Adds what one chunk brings.
     ///
-    /// - Returns: new text, perhaps none.
-    mutating func add(_ response: ChatResponse) -> String {
+    /// - Returns: what is new to read, perhaps nothing. A chunk that has both has reasoned first.
+    mutating func add(_ response: ChatResponse) -> [ModelPiece] {
         // Each count is of all so far: the last one is right, and they are never added up.
         usage = response.usage ?? usage
         // The first one that says something: later ones may be empty, null or another provider's.
         if finishReason.isEmpty { finishReason = response.finishReason }
-        guard let message = response.message else { return "" }
+        guard let message = response.message else { return [] }
         for call in message.calls { add(call) }
-        text += message.text
-        return message.text
+        var pieces: [ModelPiece] = []
+        if !message.reasoning.isEmpty {
+            // In its place: what grows is not copied for each piece.
+            part(isReasoning: true) { $0.reasoning += message.reasoning }
+            pieces.append(.reasoning(message.reasoning))
+        }
+        if !message.text.isEmpty {
+            text += message.text
+            part(isReasoning: false) { $0.length += message.text.utf8.count }
+            pieces.append(.text(message.text))
+        }
+        return pieces
+    }
+
+    private mutating func part(isReasoning: Bool, _ change: (inout Part) -> Void) {
+        if parts.last?.isReasoning != isReasoning { parts.append(Part(isReasoning: isReasoning)) }
+        change(&parts[parts.count - 1])
     }
 
     private mutating func add(_ piece: ChatResponse.Call) {
@@ -76,6 +99,7 @@ struct ChatAnswer {
         // The first that are not empty: some send others, or empty ones, with later pieces.
         if calls[place].call.id.isEmpty { calls[place].call.id = piece.id }
         if calls[place].call.name.isEmpty { calls[place].call.name = piece.name }
+        if calls[place].call.extra.isEmpty { calls[place].call.extra = piece.extra }
         calls[place].append(piece.arguments)
     }
 
@@ -111,18 +135,27 @@ struct ChatAnswer {
         let ordered = calls.enumerated().sorted {
             ($0.element.index ?? 0, $0.offset) < ($1.element.index ?? 0, $1.offset)
         }
-        return try ModelAnswer(
-            text: text,
-            calls: ordered.enumerated().map { position, slot in
-                var call = slot.element.call
-                // Servers of some makes send none, and the result has to name its call.
-                if call.id.isEmpty { call.id = "call_\(position)" }
-                return call
-            }, chatReason: finishReason, usage: usage)
+        let calls = ordered.enumerated().map { position, slot in
+            var call = slot.element.call
+            // Servers of some makes send none, and the result has to name its call.
+            if call.id.isEmpty { call.id = "call_\(position)" }
+            return call
+        }
+        var answer = try ModelAnswer(text: text, calls: calls, chatReason: finishReason, usage: usage)
+        answer.blocks = ModelAnswer.blocks(
+            parts.map { $0.isReasoning ? .reasoning($0.reasoning) : .text($0.length) }, calls: calls)
+        return answer
     }
 }
 
 extension ModelAnswer {
+    /// None where its text and its calls say all.
+    static func blocks(_ blocks: [ModelBlock], calls: [ModelToolCall]) -> [ModelBlock] {
+        let isPlain = blocks.allSatisfy { if case .reasoning = $0 { false } else { true } }
+        if isPlain, calls.allSatisfy(\.extra.isEmpty) { return [] }
+        return blocks + calls.indices.map(ModelBlock.call)
+    }
+
     /// - Throws: `ModelFailure` of kind `brokenStream` where the reason says that the server broke the answer off.
     init(text: String, calls: [ModelToolCall], chatReason: String, usage: ModelUsage?) throws(ModelFailure) {
         guard let ending = ModelEnding(chatReason: chatReason) else {

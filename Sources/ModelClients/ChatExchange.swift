@@ -6,7 +6,7 @@ final class ChatExchange: @unchecked Sendable {
     // Sendable: every method is called in callbacks of one transfer, which come one after the other on the session's
     // thread; the session's mailbox orders them after `init`.
     private let secrets: SecretTable
-    private let onText: @Sendable (String) -> Void
+    private let onPiece: @Sendable (ModelPiece) -> Void
     private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     private var response: CurlResponse?
     private var isStream = false
@@ -19,11 +19,11 @@ final class ChatExchange: @unchecked Sendable {
     private static let maximumErrorBytes = 64 << 10
 
     init(
-        secrets: SecretTable, onText: @escaping @Sendable (String) -> Void,
+        secrets: SecretTable, onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         self.secrets = secrets
-        self.onText = onText
+        self.onPiece = onPiece
         self.onEnd = onEnd
     }
 
@@ -64,8 +64,7 @@ final class ChatExchange: @unchecked Sendable {
         }
         let response = try ChatResponse(json: event)
         if let error = response.error { throw .refused(status: nil, error, without: secrets) }
-        let piece = answer.add(response)
-        if !piece.isEmpty { onText(piece) }
+        for piece in answer.add(response) { onPiece(piece) }
     }
 
     /// The transfer has ended.
@@ -108,9 +107,9 @@ final class ChatExchange: @unchecked Sendable {
             throw ModelFailure(
                 kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
         }
-        let text = answer.add(whole)
+        let pieces = answer.add(whole)
         answer.markComplete()
-        if !text.isEmpty { onText(text) }
+        for piece in pieces { onPiece(piece) }
     }
 
     private func end(_ result: Result<ModelAnswer, ModelFailure>) {

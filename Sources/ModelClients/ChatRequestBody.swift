@@ -106,7 +106,9 @@ enum ChatRequestBody {
             json.append(string: call.name)
             json += #","arguments":"#.utf8
             json.append(string: call.arguments)
-            json += "}}".utf8
+            json += "}".utf8
+            if !call.extra.isEmpty { json += #","extra_content":\#(call.extra)"#.utf8 }
+            json += "}".utf8
         }
         json += "]".utf8
     }

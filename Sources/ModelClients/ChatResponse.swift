@@ -17,6 +17,7 @@ struct ChatResponse {
 
     struct Message {
         var text = ""
+        var reasoning = ""
         var calls: [Call] = []
     }
 
@@ -26,6 +27,8 @@ struct ChatResponse {
         var id = ""
         var name = ""
         var arguments = ""
+        /// What the provider wants back with the call (Gemini's signatures of its thoughts): JSON, or nothing.
+        var extra = ""
     }
 
     /// - Throws: `ModelFailure` of kind `badResponse` for what is no JSON object. The text is not repeated.
@@ -59,6 +62,8 @@ extension ChatResponse.Message {
     init?(_ node: JSONNode) {
         guard case .object = node else { return nil }
         text = Self.text(node["content"]) + Self.text(node["refusal"])
+        // Some send it twice, under both names: DeepSeek's, and OpenRouter's, Groq's and newer vLLM's.
+        reasoning = node["reasoning_content"]?.text ?? node["reasoning"]?.text ?? Self.thinking(node["content"])
         calls = (node["tool_calls"]?.elements ?? []).compactMap(ChatResponse.Call.init)
     }
 
@@ -72,12 +77,22 @@ extension ChatResponse.Message {
     }
 }
 
+extension ChatResponse.Message {
+    /// Mistral's: among the parts of the content, itself in parts.
+    private static func thinking(_ node: JSONNode?) -> String {
+        (node?.elements ?? []).reduce(into: "") { text, part in
+            if part["type"]?.text == "thinking" { text += Self.text(part["thinking"]) }
+        }
+    }
+}
+
 extension ChatResponse.Call {
     init?(_ node: JSONNode) {
         guard case .object = node else { return nil }
         index = node["index"]?.integer.flatMap { Int(exactly: $0) }
         id = node["id"]?.text ?? ""
         name = node["function"]?["name"]?.text ?? ""
+        if case .object? = node["extra_content"] { extra = node["extra_content"]!.json }
         switch node["function"]?["arguments"] {
         case nil, .null?: break
         case .string(let text)?: arguments = text

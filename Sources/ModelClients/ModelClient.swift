@@ -3,20 +3,24 @@
 /// Threads: `start` may be called from any thread and never blocks on the network. The two callbacks of one call
 /// are made one after the other, never at once, on a thread of the client's; they must not block.
 public protocol ModelClient: Sendable {
-    /// The form in which requests must bring their history.
-    var historyForm: ModelHistory.Form { get }
-
     /// Starts one request.
     ///
     /// - Parameters:
-    ///   - onText: each piece of the answer's text as it arrives, in order, never empty.
-    ///   - onEnd: called exactly once, after the last `onText`, also after `cancel`.
+    ///   - onPiece: each piece of the answer as it arrives, in order, never empty.
+    ///   - onEnd: called exactly once, after the last `onPiece`, also after `cancel`.
     /// - Returns: the call in flight; dropping it does not cancel it.
     func start(
         _ request: ModelRequest,
-        onText: @escaping @Sendable (String) -> Void,
+        onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) -> any ModelCall
+}
+
+/// A piece of an answer that somebody may read while it comes.
+public enum ModelPiece: Sendable, Equatable {
+    case text(String)
+    /// What the provider shows of the model's reasoning.
+    case reasoning(String)
 }
 
 /// A request in flight.
@@ -30,7 +34,7 @@ public protocol ModelCall: Sendable {
 public struct ModelRequest: Sendable {
     /// The model as the provider knows it: what follows `provider/` in the user's name for it.
     public var model: String
-    /// In the client's own form: `ModelClient.historyForm`.
+    /// In the client's own form: `chat` of those over HTTP, `messages` of those in this process.
     public var history: ModelHistory
     public var tools: [ModelTool]
     public var options: ModelOptions
@@ -80,11 +84,39 @@ public struct ModelToolCall: Sendable, Equatable {
     public var id: String
     public var name: String
     public var arguments: String
+    /// What its provider sent beside these and wants back: JSON, byte for byte. Empty: nothing.
+    public var extra: String
 
-    public init(id: String, name: String, arguments: String) {
+    public init(id: String, name: String, arguments: String, extra: String = "") {
         self.id = id
         self.name = name
         self.arguments = arguments
+        self.extra = extra
+    }
+}
+
+/// A piece of what an answer is made of.
+public enum ModelBlock: Sendable, Equatable {
+    /// The next so many bytes of the answer's text.
+    case text(Int)
+    case reasoning(String)
+    /// A call, by its place in the answer's calls.
+    case call(Int)
+}
+
+/// Who made an answer. What is a provider's own goes back to the same one only.
+public struct ModelOrigin: Sendable, Hashable {
+    /// `chat`.
+    public var api: String
+    /// As in the model's name; with another address than the provider's own, that address.
+    public var provider: String
+    /// As the provider knows it.
+    public var model: String
+
+    public init(api: String = "", provider: String = "", model: String = "") {
+        self.api = api
+        self.provider = provider
+        self.model = model
     }
 }
 
@@ -111,12 +143,17 @@ public struct ModelAnswer: Sendable, Equatable {
     public var ending = ModelEnding.complete
     /// Nil when the provider did not say.
     public var usage: ModelUsage?
+    /// What it is made of, in order; empty: its text, then its calls, and nothing else.
+    public var blocks: [ModelBlock]
 
-    public init(text: String, calls: [ModelToolCall], finishReason: String, usage: ModelUsage?) {
+    public init(
+        text: String, calls: [ModelToolCall], finishReason: String, usage: ModelUsage?, blocks: [ModelBlock] = []
+    ) {
         self.text = text
         self.calls = calls
         self.finishReason = finishReason
         self.usage = usage
+        self.blocks = blocks
     }
 }
 

@@ -7,9 +7,16 @@ public struct ModelHistory: Sendable {
     /// How messages are kept.
     public enum Form: Sendable, Hashable {
         /// As they are, for models in this process.
-        case messages
+        case messages(ModelOrigin)
         /// As the JSON of the list `messages` of an OpenAI-style request.
-        case chat
+        case chat(ModelOrigin)
+
+        /// For whom.
+        public var origin: ModelOrigin {
+            switch self {
+            case .messages(let origin), .chat(let origin): origin
+            }
+        }
     }
 
     public let form: Form
@@ -56,14 +63,14 @@ public struct ModelHistory: Sendable {
 
     /// A message at a place below `count`; only in the form of messages.
     public subscript(index: Int) -> ModelMessage {
-        precondition(form == .messages, "a history of JSON has no messages")
+        guard case .messages = form else { preconditionFailure("a history of JSON has no messages") }
         let (segment, place) = index.quotientAndRemainder(dividingBy: Self.segmentMessages)
         return segment < messages.count ? messages[segment][place] : newMessages[place]
     }
 
     /// The elements of the JSON list, with commas between them, in pieces; only in the form of chat JSON.
     var chatPieces: [[UInt8]] {
-        precondition(form == .chat, "a history of messages has no JSON")
+        guard case .chat = form else { preconditionFailure("a history of messages has no JSON") }
         return newJSON.isEmpty ? json : json + [newJSON]
     }
 }
@@ -74,7 +81,9 @@ extension ModelMessage {
         switch self {
         case .system(let text), .user(let text): text.utf8.count
         case .assistant(let text, let calls):
-            calls.reduce(text.utf8.count) { $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count }
+            calls.reduce(text.utf8.count) {
+                $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
+            }
         case .tool(let id, let content): id.utf8.count + content.utf8.count
         }
     }

@@ -13,11 +13,21 @@ public enum ModelTarget: Sendable, Equatable {
         public var key: String
         /// The model's name on the wire.
         public var model: String
+        /// As in the name: `openai`.
+        public var provider: String
 
-        public init(baseURL: String, key: String, model: String) {
+        public init(baseURL: String, key: String, model: String, provider: String = "") {
             self.baseURL = baseURL
             self.key = key
             self.model = model
+            self.provider = provider
+        }
+
+        /// Whoever made what it answers: the provider, or whatever server stands in its place.
+        public var origin: ModelOrigin {
+            let isOwn = ModelProvider.named(provider)?.baseURL == baseURL
+            return ModelOrigin(
+                api: "chat", provider: isOwn ? provider : ModelTarget.withoutCredentials(baseURL), model: model)
         }
     }
 
@@ -120,7 +130,7 @@ public struct ModelEnvironment: Sendable {
             return .chat(
                 .init(
                     baseURL: try checked(base, from: origin), key: key(for: provider) ?? "",
-                    model: provider == nil ? name : model))
+                    model: provider == nil ? name : model, provider: prefix))
         }
         guard let provider else {
             let known = ModelProvider.all.map(\.name).joined(separator: ", ")
@@ -128,7 +138,7 @@ public struct ModelEnvironment: Sendable {
                 kind: .unknownProvider,
                 description: "no provider '\(prefix.prefix(100))'; known are mock, \(known), any with LLM_BASE_URL")
         }
-        return .chat(.init(baseURL: try base(of: provider), key: try key(of: provider), model: model))
+        return .chat(.init(baseURL: try base(of: provider), key: try key(of: provider), model: model, provider: prefix))
     }
 
     private func base(of provider: ModelProvider) throws(ModelNameError) -> String {

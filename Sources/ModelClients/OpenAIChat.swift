@@ -58,10 +58,8 @@ public final class OpenAIChat: ModelClient {
         }
     }
 
-    public var historyForm: ModelHistory.Form { .chat }
-
     public func start(
-        _ request: ModelRequest, onText: @escaping @Sendable (String) -> Void,
+        _ request: ModelRequest, onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) -> any ModelCall {
         var headers = [
@@ -71,7 +69,7 @@ public final class OpenAIChat: ModelClient {
             (name: "X-Conversation", value: request.conversation),
         ]
         if !key.isEmpty { headers.append((name: "Authorization", value: "Bearer \(key)")) }
-        let exchange = ChatExchange(secrets: secrets, onText: onText, onEnd: onEnd)
+        let exchange = ChatExchange(secrets: secrets, onPiece: onPiece, onEnd: onEnd)
         let transfer = session.start(
             CurlRequest(
                 url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request, outputLimit: outputLimit),

@@ -43,14 +43,12 @@ public final class ScriptedModel: ModelClient {
         loop.close()
     }
 
-    public var historyForm: ModelHistory.Form { .messages }
-
     public func start(
         _ request: ModelRequest,
-        onText: @escaping @Sendable (String) -> Void,
+        onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) -> any ModelCall {
-        ScriptedCall(number: loop.start(request, onText: onText, onEnd: onEnd), loop: loop)
+        ScriptedCall(number: loop.start(request, onPiece: onPiece, onEnd: onEnd), loop: loop)
     }
 }
 
@@ -77,10 +75,11 @@ extension ScriptMessage {
 
 extension ModelAnswer {
     init(_ plan: ScriptPlan) throws(ModelFailure) {
+        let turn = plan.turn
         try self.init(
-            text: plan.turn.text,
-            calls: zip(plan.turn.calls, plan.callIDs).map { call, id in
-                ModelToolCall(id: id, name: call.name, arguments: call.arguments)
+            text: turn.text,
+            calls: zip(turn.calls, plan.callIDs).map { call, id in
+                ModelToolCall(id: id, name: call.name, arguments: call.arguments, extra: call.extra ?? "")
             },
             chatReason: plan.finishReason,
             usage: plan.usage.map { usage in
@@ -88,6 +87,9 @@ extension ModelAnswer {
                     inputTokens: usage.promptTokens, cachedInputTokens: usage.cachedTokens,
                     outputTokens: usage.completionTokens)
             })
+        blocks = ModelAnswer.blocks(
+            (turn.reasoning.isEmpty ? [] : [.reasoning(turn.reasoning)])
+                + (turn.text.isEmpty ? [] : [.text(turn.text.utf8.count)]), calls: calls)
     }
 }
 

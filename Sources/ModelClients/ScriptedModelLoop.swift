@@ -7,11 +7,11 @@ internal import Synchronization
 /// Ownership: the thread holds the loop until it is closed and no call is left. Everything but the mailbox is local to
 /// the thread.
 final class ScriptedModelLoop: Sendable {
-    typealias OnText = @Sendable (String) -> Void
+    typealias OnPiece = @Sendable (ModelPiece) -> Void
     typealias OnEnd = @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
 
     private enum Letter {
-        case start(UInt64, ModelRequest, OnText, OnEnd)
+        case start(UInt64, ModelRequest, OnPiece, OnEnd)
         case cancel(UInt64)
         case gateOpened(UInt64)
     }
@@ -41,10 +41,10 @@ final class ScriptedModelLoop: Sendable {
         pthread_detach(thread)
     }
 
-    func start(_ request: ModelRequest, onText: @escaping OnText, onEnd: @escaping OnEnd) -> UInt64 {
+    func start(_ request: ModelRequest, onPiece: @escaping OnPiece, onEnd: @escaping OnEnd) -> UInt64 {
         post { mailbox in
             mailbox.lastNumber += 1
-            mailbox.letters.append(.start(mailbox.lastNumber, request, onText, onEnd))
+            mailbox.letters.append(.start(mailbox.lastNumber, request, onPiece, onEnd))
             return mailbox.lastNumber
         }
     }
@@ -85,8 +85,8 @@ final class ScriptedModelLoop: Sendable {
             letters.reverse()
             while let letter = letters.popLast() {
                 switch consume letter {
-                case .start(let number, let request, let onText, let onEnd):
-                    stage.start(number, request, onText: onText, onEnd: onEnd) { [weak self] in
+                case .start(let number, let request, let onPiece, let onEnd):
+                    stage.start(number, request, onPiece: onPiece, onEnd: onEnd) { [weak self] in
                         self?.post { $0.letters.append(.gateOpened(number)) }
                     }
                 case .cancel(let number): stage.cancel(number)

@@ -6,7 +6,7 @@ struct ScriptedModelStage {
     private struct Play {
         let plan: ScriptPlan
         var playback: ScriptPlayback
-        let onText: ScriptedModelLoop.OnText
+        let onPiece: ScriptedModelLoop.OnPiece
         let onEnd: ScriptedModelLoop.OnEnd
         /// Called, on any thread, when the gate has opened that the play waits at.
         let onGate: @Sendable () -> Void
@@ -39,14 +39,14 @@ struct ScriptedModelStage {
     }
 
     mutating func start(
-        _ number: UInt64, _ request: consuming ModelRequest, onText: @escaping ScriptedModelLoop.OnText,
+        _ number: UInt64, _ request: consuming ModelRequest, onPiece: @escaping ScriptedModelLoop.OnPiece,
         onEnd: @escaping ScriptedModelLoop.OnEnd, onGate: @escaping @Sendable () -> Void
     ) {
         do {
             let plan = try library.plan(request)
             _ = consume request
             let playback = ScriptPlayback(plan.turn)
-            play(number, Play(plan: plan, playback: playback, onText: onText, onEnd: onEnd, onGate: onGate))
+            play(number, Play(plan: plan, playback: playback, onPiece: onPiece, onEnd: onEnd, onGate: onGate))
         } catch {
             onEnd(.failure(.script(error)))
         }
@@ -90,8 +90,7 @@ struct ScriptedModelStage {
                 plays[number] = play
                 return
             case .send(let range):
-                let text = ScriptedModelStage.text(range, of: play.plan.turn)
-                if !text.isEmpty { play.onText(text) }
+                for piece in ScriptedModelStage.pieces(range, of: play.plan.turn) { play.onPiece(piece) }
             case .fault(.silence):
                 play.isSilent = true
                 return keep(number, play, until: now + silenceNanoseconds)
@@ -123,12 +122,20 @@ struct ScriptedModelStage {
         }
     }
 
-    private static func text(_ range: Range<Int>, of turn: ScriptTurn) -> String {
+    private static func pieces(_ range: Range<Int>, of turn: ScriptTurn) -> [ModelPiece] {
+        var (reasoning, text) = (turn.reasoning, turn.text)
         // A turn without pace comes in one piece, and is not put together anew.
-        if range.count == turn.pieces.count { return turn.text }
-        var text = ""
-        for case .text(let token) in turn.pieces[range] { text += token }
-        return text
+        if range.count < turn.pieces.count {
+            (reasoning, text) = ("", "")
+            for piece in turn.pieces[range] {
+                switch piece {
+                case .reasoning(let token): reasoning += token
+                case .text(let token): text += token
+                case .call, .arguments: break
+                }
+            }
+        }
+        return (reasoning.isEmpty ? [] : [.reasoning(reasoning)]) + (text.isEmpty ? [] : [.text(text)])
     }
 }
 

@@ -14,7 +14,8 @@
 /// The keys of a turn, all of them optional, though one of `text`, `tool_calls` and `fault` must be there:
 ///
 /// - `text`: what the model says.
-/// - `tool_calls`: a list of `{"name", "arguments", "id"}`. `arguments` is an object, which is sent without white space
+/// - `reasoning`: what it shows of its reasoning before that, sent as `reasoning_content`.
+/// - `tool_calls`: a list of `{"name", "arguments", "id", "extra_content"}`. `arguments` is an object, which is sent without white space
 ///   and in its order, or a string, which is sent exactly as it is, valid or not; absent it is `{}`. `id` absent is
 ///   `call_A_I` for the I-th call after A earlier answers.
 /// - `tokens_per_second`: 0 or absent is all at once. A token is a word and the space after it, see `ScriptTokens`.

@@ -1,6 +1,6 @@
 extension ScriptTurn {
     private static let keys = [
-        "text", "tool_calls", "tokens_per_second", "first_token_delay_ms", "usage", "finish_reason", "fault", "match",
+        "text", "reasoning", "tool_calls", "tokens_per_second", "first_token_delay_ms", "usage", "finish_reason", "fault", "match",
         "times", "repeat", "gate", "gate_after_tokens", "comment",
     ]
     /// Far beyond any use, and small enough that no sum of them overflows.
@@ -12,6 +12,7 @@ extension ScriptTurn {
             throw object.mistake(nil, "has neither \"text\" nor \"tool_calls\" nor \"fault\"")
         }
         text = try object.text("text") ?? ""
+        reasoning = try object.text("reasoning") ?? ""
         calls = try ScriptTurn.calls(object)
         tokensPerSecond = try object.double("tokens_per_second", 0...1_000_000) ?? 0
         firstTokenDelayMilliseconds = UInt64(try object.integer("first_token_delay_ms", 0...86_400_000) ?? 0)
@@ -33,7 +34,7 @@ extension ScriptTurn {
             throw object.mistake("gate_after_tokens", "needs the key \"gate\" beside it")
         }
 
-        pieces = ScriptTokens.split(text).map { .text($0) }
+        pieces = ScriptTokens.split(reasoning).map { .reasoning($0) } + ScriptTokens.split(text).map { .text($0) }
         for (index, call) in calls.enumerated() {
             pieces.append(.call(index))
             pieces += ScriptTokens.split(arguments: call.arguments).map { .arguments(index, $0) }
@@ -42,7 +43,7 @@ extension ScriptTurn {
 
     private static func calls(_ object: ScriptObject) throws(ScriptError) -> [ScriptCall] {
         var calls: [ScriptCall] = []
-        for call in try object.objects("tool_calls", allowed: ["name", "arguments", "id"]) ?? [] {
+        for call in try object.objects("tool_calls", allowed: ["name", "arguments", "id", "extra_content"]) ?? [] {
             guard let name = try call.text("name") else { throw call.mistake("name", "is missing") }
             let arguments: String
             switch call.optional("arguments") {
@@ -51,7 +52,9 @@ extension ScriptTurn {
             case .object(let members)?: arguments = JSONNode.object(members).json
             case let other?: throw call.mistake("arguments", "must be an object or a string, not \(other.kind)")
             }
-            calls.append(ScriptCall(name: name, arguments: arguments, id: try call.text("id")))
+            let extra = call.optional("extra_content")
+            if let extra { guard case .object = extra else { throw call.mistake("extra_content", "must be an object") } }
+            calls.append(ScriptCall(name: name, arguments: arguments, id: try call.text("id"), extra: extra?.json))
         }
         return calls
     }

@@ -1,6 +1,8 @@
 /// One entry of a script: an answer, and how it is given. `ModelScript` documents the keys.
 public struct ScriptTurn: Sendable, Equatable {
     public var text = ""
+    /// What the model shows of its reasoning, before its text.
+    public var reasoning = ""
     public var calls: [ScriptCall] = []
     /// Tokens per second; 0 is all at once.
     public var tokensPerSecond: Double = 0
@@ -14,7 +16,7 @@ public struct ScriptTurn: Sendable, Equatable {
     /// How often the turn is served; nil is without limit.
     public var times: Int? = 1
     public var gate: ScriptGate?
-    /// What is sent, token by token: the text's tokens, then those of each call.
+    /// What is sent, token by token: the reasoning's, the text's, then those of each call.
     public internal(set) var pieces: [ScriptPiece] = []
 
     /// How many tokens are sent at most: fewer than all of them when a fault comes first.
@@ -28,10 +30,13 @@ public struct ScriptCall: Sendable, Equatable {
     public var arguments: String
     /// Nil: made from the conversation's position, see `ScriptPlan`.
     public var id: String?
+    /// The JSON object `extra_content` that is sent with the call; nil: none.
+    public var extra: String?
 }
 
 /// A token as it goes out.
 public enum ScriptPiece: Sendable, Equatable {
+    case reasoning(String)
     case text(String)
     /// The beginning of a tool call: its id and name.
     case call(Int)

@@ -82,9 +82,9 @@ struct EventLine {
     private static func body(_ event: FermataEvent) -> String? {
         switch event.kind {
         case .messageQueued(let message): message.text
-        case .modelAnswered(let answer): answer.text
-        case .modelCut(let cut): cut.text
-        case .modelFailed(let failed): failed.text
+        case .modelAnswered(let answer): AnswerText.of(answer.text, answer.blocks)
+        case .modelCut(let cut): AnswerText.of(cut.text, cut.blocks)
+        case .modelFailed(let failed): AnswerText.of(failed.text, failed.blocks)
         case .callEnded(let ended): ended.output
         case .askOpened(let ask):
             [ask.question, ask.context, ask.arguments.isEmpty ? "" : "\(ask.tool) \(ask.arguments)"]

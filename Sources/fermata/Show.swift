@@ -75,8 +75,8 @@ struct Show: AsyncParsableCommand {
             let reply = try await server.client.send(read)
             for event in reply.events {
                 switch event.kind {
-                case .modelFailed(let failed): text = failed.text
-                case .modelCut(let cut): text = cut.text
+                case .modelFailed(let failed): text = AnswerText.of(failed.text, failed.blocks)
+                case .modelCut(let cut): text = AnswerText.of(cut.text, cut.blocks)
                 case .modelCalled, .modelAnswered: text = nil
                 default: break
                 }

@@ -29,6 +29,7 @@ final class TranscriptPrinter: Sendable {
 
     private struct Screen {
         var text = ""
+        var writer = AnswerText()
         var lastNumber: UInt64 = 0
         /// A piece is missing: the rest comes with the event.
         var isBroken = false
@@ -51,8 +52,9 @@ final class TranscriptPrinter: Sendable {
             screen.isBroken = true
         } else {
             screen.lastNumber = delta.number
-            screen.text += delta.text
-            put(delta.text, &state)
+            let shown = screen.writer.add(delta.text, isReasoning: delta.content == .reasoning)
+            screen.text += shown
+            put(shown, &state)
         }
         state.open[stream] = screen
     }
@@ -61,13 +63,13 @@ final class TranscriptPrinter: Sendable {
         state.withLock { state in
             switch event.kind {
             case .modelAnswered(let answer):
-                complete(answer.text, of: .model(step: answer.step, attempt: answer.attempt), &state)
+                complete(AnswerText.of(answer.text, answer.blocks), of: .model(step: answer.step, attempt: answer.attempt), &state)
                 line(event, withText: false, &state)
             case .modelCut(let cut):
-                complete(cut.text, of: .model(step: cut.step, attempt: cut.attempt), &state)
+                complete(AnswerText.of(cut.text, cut.blocks), of: .model(step: cut.step, attempt: cut.attempt), &state)
                 line(event, withText: false, &state)
             case .modelFailed(let failed):
-                complete(failed.text, of: .model(step: failed.step, attempt: failed.attempt), &state)
+                complete(AnswerText.of(failed.text, failed.blocks), of: .model(step: failed.step, attempt: failed.attempt), &state)
                 line(event, withText: false, &state)
             case .callEnded(let ended) where ended.attempt > 0:
                 complete(ended.output, of: .tool(call: ended.number, attempt: ended.attempt), &state)

@@ -35,7 +35,7 @@ import Testing
         let reply = ModelReply(text: "Late.", calls: [.terminal("a")])
         for (step, attempt) in [(1, 1), (1, 3), (2, 2), (0, 0), (UInt32.max, UInt32.max)] as [(UInt32, UInt32)] {
             #expect(try scenario.decide(.modelAnswered(step: step, attempt: attempt, reply)) == [])
-            #expect(try scenario.decide(.modelFailed(step: step, attempt: attempt, failure, text: "Late.")) == [])
+            #expect(try scenario.decide(.modelFailed(step: step, attempt: attempt, failure, soFar: "Late.")) == [])
         }
         #expect(try scenario.modelAnswers("", calls: [.terminal("a")]) == ["modelAnswered", "callStarted"])
         for (call, attempt) in [(1, 0), (1, 2), (2, 1), (0, 0), (UInt32.max, UInt32.max)] as [(UInt32, UInt32)] {

@@ -90,7 +90,8 @@ import Testing
     func malformedArgumentsGoBackAsAnObject(_ arguments: String) throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.init("read", arguments)])
-        guard case .assistant(_, let calls) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        guard case .assistant(let answer) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        let calls = answer.calls
         #expect(calls[0].arguments == "{}")
         // The model's exact text is in the journal and in the result.
         #expect(scenario.shown[2].contains(arguments))
@@ -112,7 +113,8 @@ import Testing
         var scenario = try Scenario(task: "go")
         let arguments = #"{ "path" : "\u00e9", "n": 1.50 }"#
         try scenario.modelAnswers("", calls: [.init("read", arguments)])
-        guard case .assistant(_, let calls) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        guard case .assistant(let answer) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        let calls = answer.calls
         #expect(calls[0].arguments == arguments)
     }
 

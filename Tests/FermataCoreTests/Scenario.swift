@@ -78,7 +78,7 @@ struct Scenario {
     mutating func decide(_ input: Input, sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
         let (text, output) = (partialText, partialOutput)
         let context = Context(
-            now: now, lead: lead, mayStart: mayStart, patience: patience, textSoFar: { _ in text },
+            now: now, lead: lead, mayStart: mayStart, patience: patience, answerSoFar: { _ in AnswerSoFar(text) },
             outputSoFar: { _ in ToolReply(outcome: .callInterrupted, output: output) })
         let decision = try run.decide(input, context)
         let again = try run.decide(input, context)
@@ -135,7 +135,7 @@ struct Scenario {
             $0.retryable = retryable
             $0.retryAfterMs = retryAfterMs
         }
-        return try decide(.modelFailed(step: step, attempt: attempt, failure, text: partialText))
+        return try decide(.modelFailed(step: step, attempt: attempt, failure, soFar: AnswerSoFar(partialText)))
     }
 
     /// The executing call ends by itself, or the news comes that no process of a killed one is left.
@@ -203,8 +203,8 @@ struct Scenario {
         transcript.items.map { item in
             switch item {
             case .user(let text): "user: \(text)"
-            case .assistant(let text, let calls):
-                (["assistant: \(text)"] + calls.map { "#\($0.number)" }).joined(separator: " ")
+            case .assistant(let answer):
+                (["assistant: \(answer.text)"] + answer.calls.map { "#\($0.number)" }).joined(separator: " ")
             case .result(let call, let output): "#\(call.number): \(output)"
             }
         }

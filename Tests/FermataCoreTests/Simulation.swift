@@ -132,13 +132,18 @@ struct Simulation {
                     $0.retryable = random.chance(70)
                     $0.retryAfterMs = random.chance(20) ? random.next() >> UInt64(random.below(64)) : 0
                 }
-                return .modelFailed(step: step, attempt: attempt, failure, text: Simulation.text(of: effect))
+                return .modelFailed(step: step, attempt: attempt, failure, soFar: Simulation.answer(of: effect))
             }
             let calls = (0..<(random.chance(30) ? 0 : random.below(5))).map { _ in Simulation.randomCall(&random) }
             let text = random.chance(70) ? "t" : ""
             let usage = FermataUsage.with { $0.costNanoUsd = Int64(random.below(3)) }
+            var blocks: [FermataBlock] = []
+            if step % 3 == 0 {
+                blocks = [.with { $0.reasoning = "why" }] + (text.isEmpty ? [] : [.with { $0.text = 1 }])
+                blocks += calls.indices.map { index in .with { $0.call = UInt32(index + 1) } }
+            }
             return .modelAnswered(
-                step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage))
+                step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage, blocks: blocks))
         case .tool(let call, let attempt):
             let outcome: FermataCallOutcome = random.pick([.callFinished, .callFinished, .callFailed, .callTimedOut])
             return .toolEnded(call: call, attempt: attempt, ToolReply(outcome: outcome, output: "o"))
@@ -199,7 +204,7 @@ struct Simulation {
 
     private func context(for input: Input) -> Context {
         Context(
-            now: now, lead: lead, mayStart: !isEnding, textSoFar: Simulation.text(of:),
+            now: now, lead: lead, mayStart: !isEnding, answerSoFar: Simulation.answer(of:),
             outputSoFar: { ToolReply(outcome: .callInterrupted, output: Simulation.text(of: $0)) })
     }
 
@@ -209,6 +214,14 @@ struct Simulation {
         case .model(let step, let attempt): (step + attempt) % 3 == 0 ? "" : "partial \(step).\(attempt)"
         case .tool(let call, _), .lease(let call, _): call % 2 == 0 ? "" : "output \(call)"
         }
+    }
+
+    /// A model's, now and then with reasoning before it.
+    private static func answer(of effect: Effect) -> AnswerSoFar {
+        let text = text(of: effect)
+        guard case .model(let step, _) = effect, step % 4 == 1 else { return AnswerSoFar(text) }
+        let blocks = [FermataBlock.with { $0.reasoning = "why" }, .with { $0.text = UInt64(text.utf8.count) }]
+        return AnswerSoFar(text, blocks: text.isEmpty ? Array(blocks.prefix(1)) : blocks)
     }
 
     mutating func decide(_ input: Input) throws {

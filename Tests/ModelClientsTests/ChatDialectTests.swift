@@ -101,6 +101,34 @@ struct ChatDialectTests {
         #expect(await call.answer?.text == text + "|")
     }
 
+    @Test(arguments: [
+        (#"{"reasoning_content":"why"}"#, "why"), (#"{"reasoning":"why"}"#, "why"),
+        (#"{"reasoning":"why","reasoning_content":"why"}"#, "why"), (#"{"reasoning":null,"content":""}"#, ""),
+        (#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"why"}]}]}"#, "why"),
+        (#"{"reasoning":{"text":"why"}}"#, ""), (#"{"reasoning_content":7}"#, ""),
+    ])
+    func reasoningIsNoText(_ message: String, _ reasoning: String) async throws {
+        let stream = delta(message) + delta(message) + textDelta("a") + textDelta("b") + finish("stop")
+        let call = try await call(answeredBy: streamHead + chunk(stream) + lastChunk)
+        let pieces: [ModelPiece] = reasoning.isEmpty ? [] : [.reasoning(reasoning), .reasoning(reasoning)]
+        #expect(await call.answer?.text == "ab")
+        #expect(await call.answer?.blocks == (reasoning.isEmpty ? [] : [.reasoning(reasoning + reasoning), .text(2)]))
+        #expect(call.pieces == pieces + [.text("a"), .text("b")])
+    }
+
+    /// What a provider wants back with a call is kept as it wrote it, and sent back (Gemini).
+    @Test(arguments: [#"{"google":{"thought_signature":"A/b=","n":1.50}}"#, "null", "7", #""text""#])
+    func whatAProviderSendsWithACall(_ extra: String) async throws {
+        let stream = delta(
+            #"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"},"extra_content":\#(extra)}]}"#)
+            + finish("tool_calls") + done
+        let answer = try #require(
+            await call(answeredBy: streamHead + chunk(textDelta("a") + stream) + lastChunk).answer)
+        let kept = extra.hasPrefix("{") ? extra : ""
+        #expect(answer.calls == [ModelToolCall(id: "c", name: "f", arguments: "{}", extra: kept)])
+        #expect(answer.blocks == (kept.isEmpty ? [] : [.text(1), .call(0)]))
+    }
+
     @Test func aByteThatIsNotUTF8() async throws {
         var body = Array(#"data: {"choices":[{"delta":{"content":"a"#.utf8) + [0xFF]
         body += Array((#"b"}}]}"# + "\n\n" + finish("stop")).utf8)

@@ -23,7 +23,10 @@ struct ModelNameTests {
         ("xai/grok-3", "grok-3", "https://api.x.ai/v1"),
     ])
     func providersOfTheirOwn(name: String, model: String, base: String) throws {
-        #expect(try endpoint(name, ["LLM_API_KEY": "k"]) == .init(baseURL: base, key: "k", model: model))
+        let provider = name.contains("/") ? String(name.prefix { $0 != "/" }) : "openai"
+        let endpoint = try endpoint(name, ["LLM_API_KEY": "k"])
+        #expect(endpoint == .init(baseURL: base, key: "k", model: model, provider: provider))
+        #expect(endpoint.origin == ModelOrigin(api: "chat", provider: provider, model: model))
     }
 
     @Test func variablesOfProviders() throws {
@@ -31,11 +34,16 @@ struct ModelNameTests {
         #expect(try endpoint("groq/m", ["GROQ_API_KEY": "g", "LLM_API_KEY": "l"]).key == "l")
         #expect(try endpoint("together_ai/m", ["TOGETHER_API_KEY": "t"]).key == "t")
         let openAI = ["OPENAI_API_KEY": "o", "OPENAI_BASE_URL": "http://elsewhere/v1"]
-        #expect(try endpoint("gpt-4o", openAI) == .init(baseURL: "http://elsewhere/v1", key: "o", model: "gpt-4o"))
+        #expect(try endpoint("gpt-4o", openAI) == .init(baseURL: "http://elsewhere/v1", key: "o", model: "gpt-4o", provider: "openai"))
+        // Another server than the provider's made what it answers; its password is nobody's business.
+        let proxy = ["OPENAI_API_KEY": "o", "OPENAI_BASE_URL": "http://u:p@elsewhere/v1"]
+        #expect(
+            try endpoint("gpt-4o", proxy).origin
+                == ModelOrigin(api: "chat", provider: "http://elsewhere/v1", model: "gpt-4o"))
         // Where its user runs it, without a key.
         #expect(
             try endpoint("ollama/llama3", [:])
-                == .init(baseURL: "http://127.0.0.1:11434/v1", key: "", model: "llama3"))
+                == .init(baseURL: "http://127.0.0.1:11434/v1", key: "", model: "llama3", provider: "ollama"))
         // LiteLLM's users give the address of Ollama's own API.
         for base in ["http://box:11434", "http://box:11434/", "http://box:11434/v1", "http://box:11434/v1/"] {
             #expect(try endpoint("ollama/m", ["OLLAMA_API_BASE": base]).baseURL == "http://box:11434/v1")
@@ -46,7 +54,7 @@ struct ModelNameTests {
 
     @Test func aServerOfOnesOwn() throws {
         let own = ["LLM_BASE_URL": "http://127.0.0.1:8000/v1"]
-        #expect(try endpoint("openai/m", own) == .init(baseURL: "http://127.0.0.1:8000/v1", key: "", model: "m"))
+        #expect(try endpoint("openai/m", own) == .init(baseURL: "http://127.0.0.1:8000/v1", key: "", model: "m", provider: "openai"))
         #expect(try endpoint("m", own).model == "m")
         #expect(try endpoint("groq/m", own).model == "m")
         // No provider known here: the server's own name for the model.

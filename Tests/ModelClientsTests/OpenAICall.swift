@@ -6,7 +6,7 @@ import Testing
 final class OpenAICall: Sendable {
     let firstText = Latch<Void>()
     let end = Latch<Result<ModelAnswer, ModelFailure>>()
-    private let told = Guarded<(texts: [String], ends: Int)>(([], 0))
+    private let told = Guarded<(pieces: [ModelPiece], texts: [String], ends: Int)>(([], [], 0))
     private let call = Latch<any ModelCall>()
 
     init(
@@ -15,9 +15,12 @@ final class OpenAICall: Sendable {
         call.open(
             chat.start(
                 ModelRequest(
-                    model: model, history: ModelHistory(.chat, messages), tools: tools, conversation: "c"),
-                onText: { [self] text in
-                    told.withLock { $0.texts.append(text) }
+                    model: model, history: ModelHistory(.chat(ModelOrigin()), messages), tools: tools, conversation: "c"),
+                onPiece: { [self] piece in
+                    told.withLock { told in
+                        told.pieces.append(piece)
+                        if case .text(let text) = piece { told.texts.append(text) }
+                    }
                     firstText.open()
                 },
                 onEnd: { [self] result in
@@ -28,6 +31,7 @@ final class OpenAICall: Sendable {
 
     func cancel() { call.waitBlocking().cancel() }
 
+    var pieces: [ModelPiece] { told.withLock { $0.pieces } }
     var texts: [String] { told.withLock { $0.texts } }
     var ends: Int { told.withLock { $0.ends } }
 

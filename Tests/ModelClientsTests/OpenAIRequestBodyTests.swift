@@ -38,11 +38,24 @@ struct OpenAIRequestBodyTests {
         try JSONDecoder().decode(Body.self, from: Data(ChatRequestBody.encode(request).joined()))
     }
 
+    @Test func whatAProviderSentWithACallGoesBackWithIt() throws {
+        let call = ModelToolCall(id: "c", name: "f", arguments: "{}", extra: #"{"google":{"thought_signature":"A/b="}}"#)
+        let request = ModelRequest(
+            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [],
+            conversation: "c")
+        let body = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
+        #expect(
+            body.contains(
+                #"{"type":"function","id":"c","function":{"name":"f","arguments":"{}"},"#
+                    + #""extra_content":{"google":{"thought_signature":"A/b="}}}"#))
+        _ = try JSONDocument(parsing: body)
+    }
+
     @Test func theWholeRequest() throws {
         let call = ModelToolCall(id: "c1", name: "terminal", arguments: #"{"command": "echo \"hi\""}"#)
         let request = ModelRequest(
             model: "vendor/model \"x\"",
-            history: ModelHistory(.chat, [
+            history: ModelHistory(.chat(ModelOrigin()), [
                 .system("be brief"), .user("hi\n\tthere"), .assistant(text: "", calls: [call, call]),
                 .tool(callID: "c1", content: "hi\r\n"), .assistant(text: "both", calls: [call]),
                 .assistant(text: "", calls: []),
@@ -73,7 +86,7 @@ struct OpenAIRequestBodyTests {
     @Test func noToolsNoKeyAndNullContent() {
         let call = ModelToolCall(id: "1", name: "t", arguments: "")
         let request = ModelRequest(
-            model: "m", history: ModelHistory(.chat, [.assistant(text: "", calls: [call])]), tools: [], conversation: "c")
+            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [], conversation: "c")
         let text = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
         #expect(!text.contains("tools\""))
         #expect(text.contains(#""content":null"#))
@@ -98,7 +111,7 @@ struct OpenAIRequestBodyTests {
 
     /// What was encoded once is in the next request the very same bytes, in the same pieces.
     @Test func onlyWhatIsNewIsEncoded() throws {
-        var history = ModelHistory(.chat)
+        var history = ModelHistory(.chat(ModelOrigin()))
         for number in 0..<3000 { history.append(.user("message \(number) " + String(repeating: "x", count: 100))) }
         let before = history
         history.append(.user("new"))
@@ -123,7 +136,7 @@ struct OpenAIRequestBodyTests {
 
     @Test func optionsAreSentIfTheyAreSet() throws {
         var request = ModelRequest(
-            model: "m", history: ModelHistory(.chat, [.user("hi")]), tools: [], conversation: "c")
+            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.user("hi")]), tools: [], conversation: "c")
         func object(_ limit: ChatRequestBody.OutputLimitName = .maxTokens) throws -> [String: Any] {
             let data = Data(ChatRequestBody.encode(request, outputLimit: limit).joined())
             return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

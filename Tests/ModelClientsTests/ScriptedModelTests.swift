@@ -17,7 +17,14 @@ private final class Witness: Sendable {
     var texts: [String] { state.withLock { $0.texts } }
     var ends: [Result<ModelAnswer, ModelFailure>] { state.withLock { $0.ends } }
 
-    func onText(_ text: String) { change { $0.texts.append(text) } }
+    func onPiece(_ piece: ModelPiece) {
+        change { state in
+            switch piece {
+            case .text(let text): state.texts.append(text)
+            case .reasoning(let text): state.texts.append("(\(text))")
+            }
+        }
+    }
     func onEnd(_ end: Result<ModelAnswer, ModelFailure>) { change { $0.ends.append(end) } }
 
     /// Waits for so many texts, or the end.
@@ -56,8 +63,8 @@ extension ScriptedModel {
     {
         let witness = Witness()
         let request = ModelRequest(
-            model: model, history: ModelHistory(.messages, messages), tools: [], conversation: conversation)
-        return (start(request, onText: witness.onText, onEnd: witness.onEnd), witness)
+            model: model, history: ModelHistory(.messages(ModelOrigin()), messages), tools: [], conversation: conversation)
+        return (start(request, onPiece: witness.onPiece, onEnd: witness.onEnd), witness)
     }
 }
 

@@ -44,7 +44,7 @@ struct ModelScriptTests {
         ("[{\"text\": \"x\"}, {}]", ", turn 1: has neither \"text\" nor \"tool_calls\" nor \"fault\""),
         ("[{\"text\": 1}]", ", turn 0, key \"text\": must be a string, not a number"),
         ("[{\"text\": \"x\", \"text\": \"y\"}]", ", turn 0, key \"text\": is given twice"),
-        ("[{\"tekst\": \"x\"}]", ", turn 0, key \"tekst\": is unknown; known are text, tool_calls,"),
+        ("[{\"tekst\": \"x\"}]", ", turn 0, key \"tekst\": is unknown; known are text, reasoning, tool_calls,"),
         ("[{\"text\": \"\", \"tokens_per_second\": -1}]", ", key \"tokens_per_second\": must be a number from 0.0 to"),
         ("[{\"text\": \"\", \"first_token_delay_ms\": 1.5}]", "must be a whole number from 0 to 86400000"),
         ("[{\"text\": \"\", \"times\": 0}]", ", key \"times\": must be a whole number from 1"),

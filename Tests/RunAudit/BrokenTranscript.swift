@@ -12,9 +12,9 @@ public func brokenTranscript(_ transcript: Transcript) -> String? {
             owed = owed.dropFirst()
         case .user, .assistant:
             guard owed.isEmpty else { return "item \(index): call \(owed.first!.number) has no result" }
-            if case .assistant(let text, let calls) = item {
-                guard !text.isEmpty || !calls.isEmpty else { return "item \(index): an empty answer" }
-                owed = calls[...]
+            if case .assistant(let answer) = item {
+                guard !answer.text.isEmpty || !answer.calls.isEmpty else { return "item \(index): an empty answer" }
+                owed = answer.calls[...]
             }
         }
     }

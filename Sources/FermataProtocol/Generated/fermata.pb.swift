@@ -4417,6 +4417,7 @@ public nonisolated struct FermataModelAnswered: @unchecked Sendable {
     set {_uniqueStorage()._attempt = newValue}
   }
 
+  /// all of its text
   public var text: String {
     get {_storage._text}
     set {_uniqueStorage()._text = newValue}
@@ -4457,11 +4458,111 @@ public nonisolated struct FermataModelAnswered: @unchecked Sendable {
   /// Clears the value of `failure`. Subsequent reads from it will return its default value.
   public mutating func clearFailure() {_uniqueStorage()._failure = nil}
 
+  /// what it is made of, in order; none: its text, then its calls, and nothing else
+  public var blocks: [FermataBlock] {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
+
+  /// who made the blocks; only where there are some
+  public var origin: FermataOrigin {
+    get {_storage._origin ?? FermataOrigin()}
+    set {_uniqueStorage()._origin = newValue}
+  }
+  /// Returns true if `origin` has been explicitly set.
+  public var hasOrigin: Bool {_storage._origin != nil}
+  /// Clears the value of `origin`. Subsequent reads from it will return its default value.
+  public mutating func clearOrigin() {_uniqueStorage()._origin = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A piece of what a model has written.
+public nonisolated struct FermataBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var kind: FermataBlock.OneOf_Kind? = nil
+
+  /// the next so many bytes of the event's text
+  public var text: UInt64 {
+    get {
+      if case .text(let v)? = kind {return v}
+      return 0
+    }
+    set {kind = .text(newValue)}
+  }
+
+  /// as far as the provider shows it; the model is not shown it as text
+  public var reasoning: String {
+    get {
+      if case .reasoning(let v)? = kind {return v}
+      return String()
+    }
+    set {kind = .reasoning(newValue)}
+  }
+
+  /// a call's number
+  public var call: UInt32 {
+    get {
+      if case .call(let v)? = kind {return v}
+      return 0
+    }
+    set {kind = .call(newValue)}
+  }
+
+  /// something else: the provider's word for it
+  public var opaque: String {
+    get {
+      if case .opaque(let v)? = kind {return v}
+      return String()
+    }
+    set {kind = .opaque(newValue)}
+  }
+
+  /// the provider's own JSON of it, byte for byte, where it says more than the above
+  public var json: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Kind: Equatable, Sendable {
+    /// the next so many bytes of the event's text
+    case text(UInt64)
+    /// as far as the provider shows it; the model is not shown it as text
+    case reasoning(String)
+    /// a call's number
+    case call(UInt32)
+    /// something else: the provider's word for it
+    case opaque(String)
+
+  }
+
+  public init() {}
+}
+
+/// What made blocks: their JSON goes back to the same one, and to no other.
+public nonisolated struct FermataOrigin: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// chat
+  public var api: String = String()
+
+  /// as in the model's name; with another address than the provider's, that address
+  public var provider: String = String()
+
+  /// as the provider knows it
+  public var model: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct FermataSelectedCall: Sendable {
@@ -4499,6 +4600,9 @@ public nonisolated struct FermataModelCut: Sendable {
 
   public var cause: FermataCutCause = .unspecified
 
+  /// of text and reasoning; none: the text, and nothing else
+  public var blocks: [FermataBlock] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4527,6 +4631,9 @@ public nonisolated struct FermataModelFailed: Sendable {
 
   /// 0: none, the turn has failed
   public var nextAttemptAt: Int64 = 0
+
+  /// as of ModelCut
+  public var blocks: [FermataBlock] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5021,12 +5128,65 @@ public nonisolated struct FermataTextDelta: Sendable {
 
   public var attempt: UInt32 = 0
 
-  /// of this delta in its stream, from 1
+  /// of this delta in its stream, from 1, whatever it is
   public var number: UInt64 = 0
 
   public var text: String = String()
 
+  public var content: FermataTextDelta.Content = .unspecified
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// What the text is.
+  public nonisolated enum Content: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+
+    /// from a server before this was said: TEXT of a model, OUTPUT of a tool
+    case unspecified // = 0
+
+    /// of the model's answer
+    case text // = 1
+
+    /// of the model, as far as the provider shows it
+    case reasoning // = 2
+
+    /// of a tool
+    case output // = 3
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .text
+      case 2: self = .reasoning
+      case 3: self = .output
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .text: return 1
+      case .reasoning: return 2
+      case .output: return 3
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [FermataTextDelta.Content] = [
+      .unspecified,
+      .text,
+      .reasoning,
+      .output,
+    ]
+
+  }
 
   public init() {}
 }
@@ -10823,7 +10983,7 @@ nonisolated extension FermataModelCalled: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelAnswered"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0\u{1}ending\0\u{1}failure\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0\u{1}ending\0\u{1}failure\0\u{1}blocks\0\u{1}origin\0")
 
   fileprivate class _StorageClass {
     var _step: UInt32 = 0
@@ -10834,6 +10994,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
     var _usage: FermataUsage? = nil
     var _ending: FermataEnding = .unspecified
     var _failure: FermataFailure? = nil
+    var _blocks: [FermataBlock] = []
+    var _origin: FermataOrigin? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -10852,6 +11014,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
       _usage = source._usage
       _ending = source._ending
       _failure = source._failure
+      _blocks = source._blocks
+      _origin = source._origin
     }
   }
 
@@ -10878,6 +11042,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
         case 6: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
         case 7: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._origin) }()
         default: break
         }
       }
@@ -10914,6 +11080,12 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
       try { if let v = _storage._failure {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
       } }()
+      if !_storage._blocks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._blocks, fieldNumber: 9)
+      }
+      try { if let v = _storage._origin {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -10931,10 +11103,138 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._usage != rhs_storage._usage {return false}
         if _storage._ending != rhs_storage._ending {return false}
         if _storage._failure != rhs_storage._failure {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
+        if _storage._origin != rhs_storage._origin {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Block"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}reasoning\0\u{1}call\0\u{1}opaque\0\u{2}\u{4}json\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: UInt64?
+        try decoder.decodeSingularUInt64Field(value: &v)
+        if let v = v {
+          if self.kind != nil {try decoder.handleConflictingOneOf()}
+          self.kind = .text(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.kind != nil {try decoder.handleConflictingOneOf()}
+          self.kind = .reasoning(v)
+        }
+      }()
+      case 3: try {
+        var v: UInt32?
+        try decoder.decodeSingularUInt32Field(value: &v)
+        if let v = v {
+          if self.kind != nil {try decoder.handleConflictingOneOf()}
+          self.kind = .call(v)
+        }
+      }()
+      case 4: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.kind != nil {try decoder.handleConflictingOneOf()}
+          self.kind = .opaque(v)
+        }
+      }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.json) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.kind {
+    case .text?: try {
+      guard case .text(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 1)
+    }()
+    case .reasoning?: try {
+      guard case .reasoning(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .call?: try {
+      guard case .call(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    }()
+    case .opaque?: try {
+      guard case .opaque(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    if !self.json.isEmpty {
+      try visitor.visitSingularStringField(value: self.json, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataBlock, rhs: FermataBlock) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.json != rhs.json {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataOrigin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Origin"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}api\0\u{1}provider\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.api) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.api.isEmpty {
+      try visitor.visitSingularStringField(value: self.api, fieldNumber: 1)
+    }
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 2)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataOrigin, rhs: FermataOrigin) -> Bool {
+    if lhs.api != rhs.api {return false}
+    if lhs.provider != rhs.provider {return false}
+    if lhs.model != rhs.model {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10992,7 +11292,7 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelCut"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0\u{1}blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11004,6 +11304,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       default: break
       }
     }
@@ -11022,6 +11323,9 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.cause != .unspecified {
       try visitor.visitSingularEnumField(value: self.cause, fieldNumber: 4)
     }
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11030,6 +11334,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.attempt != rhs.attempt {return false}
     if lhs.text != rhs.text {return false}
     if lhs.cause != rhs.cause {return false}
+    if lhs.blocks != rhs.blocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11037,7 +11342,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelFailed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11050,6 +11355,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
       case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.nextAttemptAt) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       default: break
       }
     }
@@ -11075,6 +11381,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
     if self.nextAttemptAt != 0 {
       try visitor.visitSingularInt64Field(value: self.nextAttemptAt, fieldNumber: 5)
     }
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11084,6 +11393,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.text != rhs.text {return false}
     if lhs._failure != rhs._failure {return false}
     if lhs.nextAttemptAt != rhs.nextAttemptAt {return false}
+    if lhs.blocks != rhs.blocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -12026,7 +12336,7 @@ nonisolated extension FermataTick: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension FermataTextDelta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TextDelta"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}step\0\u{1}call\0\u{1}attempt\0\u{1}number\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}step\0\u{1}call\0\u{1}attempt\0\u{1}number\0\u{1}text\0\u{1}content\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -12040,6 +12350,7 @@ nonisolated extension FermataTextDelta: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.content) }()
       default: break
       }
     }
@@ -12064,6 +12375,9 @@ nonisolated extension FermataTextDelta: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 6)
     }
+    if self.content != .unspecified {
+      try visitor.visitSingularEnumField(value: self.content, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -12074,7 +12388,12 @@ nonisolated extension FermataTextDelta: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.attempt != rhs.attempt {return false}
     if lhs.number != rhs.number {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.content != rhs.content {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension FermataTextDelta.Content: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNSPECIFIED\0\u{1}TEXT\0\u{1}REASONING\0\u{1}OUTPUT\0")
 }

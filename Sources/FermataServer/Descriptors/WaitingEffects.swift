@@ -90,6 +90,6 @@ final class WaitingEffect: EffectInFlight {
         state.withLock { if case .begun(let work) = $0 { work } else { nil } }
     }
 
-    func takeText() -> String { begun?.takeText() ?? "" }
+    func takeAnswer() -> AnswerSoFar { begun?.takeAnswer() ?? "" }
     func takeOutput() -> ToolReply { begun?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") }
 }

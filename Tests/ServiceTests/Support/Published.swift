@@ -12,8 +12,16 @@ final class Published: Sendable {
         let attempt: UInt32
     }
 
+    /// A piece as it came: what it is, and its text.
+    struct Piece: Equatable {
+        let content: FermataTextDelta.Content
+        let text: String
+    }
+
     private struct State {
         var texts: [Stream: [UInt8]] = [:]
+        /// All that came, in its order.
+        var pieces: [Stream: [Piece]] = [:]
         var numbers: [Stream: UInt64] = [:]
         var waiting: [(run: String, call: UInt32, bytes: Int, CheckedContinuation<Void, Never>)] = []
     }
@@ -47,7 +55,9 @@ final class Published: Sendable {
             guard number != nil || delta.number == 1 else { return [CheckedContinuation<Void, Never>]() }
             #expect(delta.number == number ?? 1, "a delta of \(stream) is missing")
             state.numbers[stream] = delta.number
-            state.texts[stream, default: []] += Array(delta.text.utf8)
+            #expect(delta.content != .unspecified && (delta.content == .output) == (delta.call > 0))
+            state.pieces[stream, default: []].append(Piece(content: delta.content, text: delta.text))
+            state.texts[stream, default: []] += delta.content == .reasoning ? [] : Array(delta.text.utf8)
             let count = state.texts[stream]!.count
             let isThere = { (run: String, call: UInt32, bytes: Int) in
                 run == delta.run && call == delta.call && bytes <= count
@@ -61,6 +71,18 @@ final class Published: Sendable {
     /// Everything of this stream so far.
     func text(_ run: String, step: UInt32 = 1, call: UInt32 = 0, attempt: UInt32 = 1) -> [UInt8] {
         state.withLock { $0.texts[Stream(run: run, step: step, call: call, attempt: attempt)] ?? [] }
+    }
+
+    /// Everything of this stream so far, what it is included; pieces of one kind that follow each other are one.
+    func pieces(_ run: String, step: UInt32 = 1, call: UInt32 = 0, attempt: UInt32 = 1) -> [Piece] {
+        let pieces = state.withLock { $0.pieces[Stream(run: run, step: step, call: call, attempt: attempt)] ?? [] }
+        return pieces.reduce(into: []) { all, piece in
+            if let last = all.last, last.content == piece.content {
+                all[all.count - 1] = Piece(content: last.content, text: last.text + piece.text)
+            } else {
+                all.append(piece)
+            }
+        }
     }
 
     /// Until a stream of the run's call (0: its model) has so many bytes.

@@ -79,8 +79,8 @@ extension Transcript {
         items.map { item in
             switch item {
             case .user(let text): "user: \(text)"
-            case .assistant(let text, let calls):
-                "assistant: \(text)" + (calls.isEmpty ? "" : " [" + calls.map(\.tool).joined(separator: " ") + "]")
+            case .assistant(let answer):
+                "assistant: \(answer.text)" + (answer.calls.isEmpty ? "" : " [" + answer.calls.map(\.tool).joined(separator: " ") + "]")
             case .result(_, let output): "tool: \(output)"
             }
         }

@@ -317,6 +317,20 @@ class AuthReply(_message.Message):
     scope: Scope
     def __init__(self, scope: _Optional[_Union[Scope, str]] = ..., name: _Optional[str] = ...) -> None: ...
 
+class Block(_message.Message):
+    __slots__ = ["call", "json", "opaque", "reasoning", "text"]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    OPAQUE_FIELD_NUMBER: _ClassVar[int]
+    REASONING_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    call: int
+    json: str
+    opaque: str
+    reasoning: str
+    text: int
+    def __init__(self, text: _Optional[int] = ..., reasoning: _Optional[str] = ..., call: _Optional[int] = ..., opaque: _Optional[str] = ..., json: _Optional[str] = ...) -> None: ...
+
 class Call(_message.Message):
     __slots__ = ["approved", "arguments", "arguments_sha256", "ask", "attempt", "edited", "gate", "model_id", "number", "outcome", "state", "step", "tool", "worker"]
     APPROVED_FIELD_NUMBER: _ClassVar[int]
@@ -1122,24 +1136,28 @@ class MessageWithdrawn(_message.Message):
     def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class ModelAnswered(_message.Message):
-    __slots__ = ["attempt", "calls", "ending", "failure", "finish_reason", "step", "text", "usage"]
+    __slots__ = ["attempt", "blocks", "calls", "ending", "failure", "finish_reason", "origin", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     calls: _containers.RepeatedCompositeFieldContainer[SelectedCall]
     ending: Ending
     failure: Failure
     finish_reason: str
+    origin: Origin
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
 
 class ModelCalled(_message.Message):
     __slots__ = ["attempt", "delivered", "step"]
@@ -1152,30 +1170,34 @@ class ModelCalled(_message.Message):
     def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., delivered: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ModelCut(_message.Message):
-    __slots__ = ["attempt", "cause", "step", "text"]
+    __slots__ = ["attempt", "blocks", "cause", "step", "text"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     attempt: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     cause: CutCause
     step: int
     text: str
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class ModelFailed(_message.Message):
-    __slots__ = ["attempt", "failure", "next_attempt_at", "step", "text"]
+    __slots__ = ["attempt", "blocks", "failure", "next_attempt_at", "step", "text"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPT_AT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     attempt: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     failure: Failure
     next_attempt_at: int
     step: int
     text: str
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class ModelOptions(_message.Message):
     __slots__ = ["max_output_tokens", "reasoning_effort", "seed", "stop", "temperature", "top_p"]
@@ -1200,6 +1222,16 @@ class ModelSet(_message.Message):
     base_url: str
     model: str
     def __init__(self, model: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
+
+class Origin(_message.Message):
+    __slots__ = ["api", "model", "provider"]
+    API_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    api: str
+    model: str
+    provider: str
+    def __init__(self, api: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Pause(_message.Message):
     __slots__ = ["by", "if_seq", "reason", "request_id", "resume_after_ms", "resume_at", "resume_token", "run"]
@@ -1686,20 +1718,28 @@ class TakeCallsReply(_message.Message):
     def __init__(self, offers: _Optional[_Iterable[_Union[CallOffer, _Mapping]]] = ...) -> None: ...
 
 class TextDelta(_message.Message):
-    __slots__ = ["attempt", "call", "number", "run", "step", "text"]
+    __slots__ = ["attempt", "call", "content", "number", "run", "step", "text"]
+    class Content(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT: TextDelta.Content
+    REASONING: TextDelta.Content
     RUN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    TEXT: TextDelta.Content
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    UNSPECIFIED: TextDelta.Content
     attempt: int
     call: int
+    content: TextDelta.Content
     number: int
     run: str
     step: int
     text: str
-    def __init__(self, run: _Optional[str] = ..., step: _Optional[int] = ..., call: _Optional[int] = ..., attempt: _Optional[int] = ..., number: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    def __init__(self, run: _Optional[str] = ..., step: _Optional[int] = ..., call: _Optional[int] = ..., attempt: _Optional[int] = ..., number: _Optional[int] = ..., text: _Optional[str] = ..., content: _Optional[_Union[TextDelta.Content, str]] = ...) -> None: ...
 
 class Tick(_message.Message):
     __slots__ = ["instance", "last_offset", "last_status_number", "now_at"]

@@ -1,0 +1,39 @@
+internal import FermataProtocol
+
+/// An answer as a person reads it, also piece by piece: reasoning is marked as such, on lines of its own.
+struct AnswerText {
+    private var isReasoning = false
+    private var isEmpty = true
+    private var isAtLineStart = true
+
+    /// - Returns: what is to be shown of a piece that follows what was written before.
+    mutating func add(_ text: String, isReasoning: Bool) -> String {
+        guard !text.isEmpty else { return "" }
+        var shown = ""
+        if isReasoning != self.isReasoning {
+            if !isEmpty, !isAtLineStart { shown += "\n" }
+            if isReasoning { shown += "[reasoning] " }
+        }
+        self.isReasoning = isReasoning
+        isEmpty = false
+        isAtLineStart = text.hasSuffix("\n")
+        return shown + text
+    }
+
+    /// The text of an event, with what its blocks say of it.
+    static func of(_ text: String, _ blocks: [FermataBlock]) -> String {
+        guard !blocks.isEmpty else { return text }
+        var (writer, shown, rest) = (AnswerText(), "", text.utf8[...])
+        for block in blocks {
+            switch block.kind {
+            case .text(let length):
+                let piece = rest.prefix(Int(clamping: length))
+                rest = rest[piece.endIndex...]
+                shown += writer.add(String(decoding: piece, as: UTF8.self), isReasoning: false)
+            case .reasoning(let text): shown += writer.add(text, isReasoning: true)
+            case .call, .opaque, nil: break
+            }
+        }
+        return shown
+    }
+}
