@@ -79,7 +79,9 @@ let package = Package(
         .target(name: "Journal", dependencies: ["CStoreSeals", "SQLite"], swiftSettings: serviceSettings),
         .target(
             name: "AgentFiles",
-            dependencies: ["FermataCore", "FermataProtocol", "JSON", .product(name: "Yams", package: "Yams"), protobuf],
+            dependencies: [
+                "FermataCore", "FermataProtocol", "JSON", .product(name: "Yams", package: "Yams"), protobuf,
+            ],
             swiftSettings: settings),
         // Static: it starts once for each tool call, in a quarter of the time that loading Swift's libraries takes.
         .executableTarget(
@@ -88,9 +90,11 @@ let package = Package(
         // What nobody outside may be shown, and how it is found.
         .target(name: "Secrets", swiftSettings: settings),
         .target(
-            name: "Toolbox", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"], swiftSettings: settings),
+            name: "Toolbox", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"],
+            swiftSettings: settings),
         .target(name: "ModelScript", dependencies: ["JSON"], swiftSettings: settings),
-        .target(name: "ModelClients", dependencies: ["Curl", "JSON", "ModelScript", "Secrets"], swiftSettings: settings),
+        .target(
+            name: "ModelClients", dependencies: ["Curl", "JSON", "ModelScript", "Secrets"], swiftSettings: settings),
         .target(
             name: "MockModel",
             dependencies: [
@@ -121,7 +125,8 @@ let package = Package(
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "JSON", "Journal", "ModelClients", "ModelScript", "NNG", "OpenSSL",
+                "Curl", "FermataProtocol", "FermataCore", "JSON", "Journal", "ModelClients", "ModelScript", "NNG",
+                "OpenSSL",
                 "Secrets", "Threads", "Toolbox",
                 protobuf, logging,
             ],
@@ -129,18 +134,22 @@ let package = Package(
         .executableTarget(
             name: "fermata",
             dependencies: [
-                "AgentFiles", "FermataCore", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients", "ModelScript",
+                "AgentFiles", "FermataCore", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients",
+                "ModelScript",
                 "MockModel", "Curl", "Gateway", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
-            name: "JSONTests", dependencies: ["JSON"], exclude: ["Suite", "Generated", "Golden"], swiftSettings: settings),
+            name: "JSONTests", dependencies: ["JSON"], exclude: ["Suite", "Generated", "Golden"],
+            swiftSettings: settings),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
-            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", protobuf],
+            dependencies: [
+                "FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", protobuf,
+            ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
@@ -169,7 +178,9 @@ let package = Package(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
-        .testTarget(name: "ModelClientsTests", dependencies: ["JSON", "ModelClients", "ModelScript", "RawServer", "Secrets"], swiftSettings: settings),
+        .testTarget(
+            name: "ModelClientsTests", dependencies: ["JSON", "ModelClients", "ModelScript", "RawServer", "Secrets"],
+            swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ServiceTests",

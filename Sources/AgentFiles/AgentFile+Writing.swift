@@ -79,7 +79,8 @@ struct AgentWriting {
     func text(_ text: String) -> Node {
         if text.utf8.contains(UInt8(ascii: "\n")) { return Node(text, Tag(.str), style) }
         // Without quotes only what nobody reads as anything else.
-        let isPlain = Node(text).tag.rawValue == Tag.Name.str.rawValue && text.utf8.first.map(Self.isLetter) == true
+        let isPlain =
+            Node(text).tag.rawValue == Tag.Name.str.rawValue && text.utf8.first.map(Self.isLetter) == true
             && text.utf8.last != UInt8(ascii: " ")
             && text.utf8.allSatisfy { Self.isLetter($0) || (48...57).contains($0) || " ._/-".utf8.contains($0) }
         return Node(text, Tag(.str), isPlain ? .plain : .doubleQuoted)

@@ -92,8 +92,10 @@ extension AgentReading {
             switch plain {
             case "null", "true", "false": return plain
             // JSON's grammar of numbers: YAML has more, and not everybody reads those alike.
-            case _ where plain.utf8.first.map({ $0 == UInt8(ascii: "-") || (48...57).contains($0) }) == true
-                && (try? JSONValue(parsing: plain)) != nil: return plain
+            case _
+            where plain.utf8.first.map({ $0 == UInt8(ascii: "-") || (48...57).contains($0) }) == true
+                && (try? JSONValue(parsing: plain)) != nil:
+                return plain
             default: break
             }
         }

@@ -94,7 +94,8 @@ extension AgentReading {
         case "tool": note(key, problem.rule)
         case let field where field.hasSuffix(".gate"): note("\(key).\(field)", "must be \(list(PolicyWords.gates))")
         case let field where field.hasSuffix(".test"): note("\(key).\(field.dropLast(5))", problem.rule)
-        case "deadline_ms": note("\(key).deadline", "is how long people are asked for, and no gate here is ask; it limits no call")
+        case "deadline_ms":
+            note("\(key).deadline", "is how long people are asked for, and no gate here is ask; it limits no call")
         case let field: note("\(key).\(field)", problem.rule)
         }
     }

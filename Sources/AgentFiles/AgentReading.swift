@@ -113,7 +113,8 @@ struct AgentReading {
     mutating func members(of node: Node, _ known: [String], in parent: String) -> [(String, Node)] {
         let list = "known: " + known.joined(separator: ", ")
         guard case .mapping(let mapping) = node else {
-            let text = (parent.isEmpty ? "an agent's file must have keys and their values" : "must have keys") + "; \(list)"
+            let text =
+                (parent.isEmpty ? "an agent's file must have keys and their values" : "must have keys") + "; \(list)"
             mistakes.append(
                 AgentMistake(file: file, line: node.mark?.line, key: parent.isEmpty ? nil : parent, text: text))
             return []

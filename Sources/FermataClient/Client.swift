@@ -23,10 +23,11 @@ public final class Client: Sendable {
     private init(_ controlURL: String, _ connections: ConnectionPool, _ token: String?) {
         self.controlURL = controlURL
         self.connections = connections
-        auth = token.map { token in
-            let body: [UInt8]? = try? FermataAuth.with { $0.token = token }.serializedBytes()
-            return Frame(type: UInt16(FermataFrameType.auth.rawValue), body: body ?? []).encoded
-        } ?? []
+        auth =
+            token.map { token in
+                let body: [UInt8]? = try? FermataAuth.with { $0.token = token }.serializedBytes()
+                return Frame(type: UInt16(FermataFrameType.auth.rawValue), body: body ?? []).encoded
+            } ?? []
     }
 
     /// A time-out that comes so much late tells that this process was stopped, and nothing of the server.

@@ -64,13 +64,15 @@ extension Decision {
             try refuse("answer", in: .stopped)
             guard run.openAsks.count == 1 else {
                 throw Refusal(
-                    .invalidArgument, "the run has \(run.openAsks.count) open asks: name one", details: ["field": "ask"])
+                    .invalidArgument, "the run has \(run.openAsks.count) open asks: name one", details: ["field": "ask"]
+                )
             }
             return run.openAsks[0]
         }
         if run.isHandedOff, run.openAsks.contains(where: { $0.number == answer.ask }) {
             throw Refusal(
-                .wrongStatus, "answer is not possible: the run is STOPPED here, it was handed off and goes on elsewhere",
+                .wrongStatus,
+                "answer is not possible: the run is STOPPED here, it was handed off and goes on elsewhere",
                 details: ["status": "STOPPED"])
         }
         // An ask that was answered says so whatever the status has become since: a caller who lost the race
@@ -155,7 +157,9 @@ extension Decision {
     ) throws(Refusal) -> FermataRule {
         guard verdict != .edit else { throw invalid("an edit cannot be made sticky", ask) }
         let tool = run.tools.first { $0.name == ask.opened.tool }
-        if let problem = when.problems.first ?? tool.flatMap(when.unreachable) { throw invalid("sticky.\(problem)", ask) }
+        if let problem = when.problems.first ?? tool.flatMap(when.unreachable) {
+            throw invalid("sticky.\(problem)", ask)
+        }
         guard (run.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
             throw invalid("the policy has 100 rules for the tool already: set one anew", ask)
         }

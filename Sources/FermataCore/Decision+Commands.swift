@@ -126,7 +126,9 @@ extension Decision {
 
     private mutating func setPolicy(_ policy: FermataPolicy, _ context: Context) throws(Refusal) {
         try refuse("set policy", in: .stopped)
-        if let problem = policy.unreachable(tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy) {
+        if let problem = policy.unreachable(
+            tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy)
+        {
             throw Refusal(problem.inside("policy"))
         }
         if policy != run.policy { set(policy) }
@@ -158,7 +160,9 @@ extension Decision {
 
     /// - Throws: INVALID_ARGUMENT if there is a limit on the cost, and what the model costs is not known here.
     func check(_ limits: FermataLimits, of model: String, field: String, _ context: Context) throws(Refusal) {
-        if limits.hasMaxCostNanoUsd, context.surroundings?.hasPrice(model) == false { throw Refusal.noPrice(of: model, field: field) }
+        if limits.hasMaxCostNanoUsd, context.surroundings?.hasPrice(model) == false {
+            throw Refusal.noPrice(of: model, field: field)
+        }
     }
 
     /// What a message of delivery `NOW` does to the calls chosen before the model has seen it.

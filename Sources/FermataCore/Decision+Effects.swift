@@ -237,7 +237,8 @@ extension String {
     /// No arguments at all, or null.
     fileprivate var isAbsentJSON: Bool {
         let text = utf8.drop { $0 == 0x20 || 0x09...0x0D ~= $0 }
-        return text.isEmpty || text.starts(with: "null".utf8) && text.dropFirst(4).allSatisfy { $0 == 0x20 || 0x09...0x0D ~= $0 }
+        return text.isEmpty
+            || text.starts(with: "null".utf8) && text.dropFirst(4).allSatisfy { $0 == 0x20 || 0x09...0x0D ~= $0 }
     }
 }
 
@@ -277,7 +278,8 @@ public enum Marker {
     }
 
     public static func interruptedAtWorker(outputSoFar: String) -> String {
-        let note = "[Interrupted by the operator: the worker that executed the call was told to stop. "
+        let note =
+            "[Interrupted by the operator: the worker that executed the call was told to stop. "
             + "Its effects may have gone on.]"
         return Self.note(note, after: outputSoFar)
     }

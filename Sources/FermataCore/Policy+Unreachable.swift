@@ -62,7 +62,8 @@ extension [FermataCondition] {
     private var contradiction: FieldProblem? {
         for (index, condition) in enumerated() {
             for other in prefix(index) where other.pointer == condition.pointer && condition.excludes(other) {
-                return FieldProblem(field: "when[\(index)]", rule: "can never hold together with another one of the same place")
+                return FieldProblem(
+                    field: "when[\(index)]", rule: "can never hold together with another one of the same place")
             }
         }
         return nil
@@ -88,9 +89,11 @@ extension FermataCondition {
             case .equals(let json):
                 guard let value = try? JSONDocument(asArguments: json), !place.accepts(value) else { return nil }
                 return FieldProblem(
-                    field: "equals", rule: "can never hold: \(tool) does not take this value there (a text is in quotes)")
+                    field: "equals",
+                    rule: "can never hold: \(tool) does not take this value there (a text is in quotes)")
             case let test? where place.allowed.map({ !$0.contains(where: isTrue(ofJSON:)) }) ?? false:
-                return FieldProblem(field: test.name, rule: "can never hold: it holds for no value that \(tool) takes there")
+                return FieldProblem(
+                    field: test.name, rule: "can never hold: it holds for no value that \(tool) takes there")
             case .greater(let number):
                 guard let most = place.maximum, let limit = try? JSONValue(parsing: most),
                     !JSONValue.number(number).isLess(than: limit)
@@ -106,7 +109,9 @@ extension FermataCondition {
         }
     }
 
-    private func isTrue(ofJSON json: String) -> Bool { (try? JSONValue(parsing: json)).map { isTrue(of: $0) == true } ?? false }
+    private func isTrue(ofJSON json: String) -> Bool {
+        (try? JSONValue(parsing: json)).map { isTrue(of: $0) == true } ?? false
+    }
 
     /// Whether no value fulfils both.
     fileprivate func excludes(_ other: FermataCondition) -> Bool {
@@ -136,7 +141,8 @@ extension FieldProblem {
     /// A name that no tool has: which there are, and which one was meant.
     public static func noSuchTool(_ name: String, among known: [String], field: String) -> FieldProblem {
         // Anything can be in what is no name.
-        let shown = FermataAgent.isName(name) ? "'\(name)', and there is no tool of this name" : "what no tool is called"
+        let shown =
+            FermataAgent.isName(name) ? "'\(name)', and there is no tool of this name" : "what no tool is called"
         let hint = nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
         let list = known.prefix(32).joined(separator: ", ") + (known.count > 32 ? ", and \(known.count - 32) more" : "")
         return FieldProblem(field: field, rule: "names \(shown)\(hint) (tools: \(list))")

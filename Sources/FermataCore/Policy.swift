@@ -166,7 +166,9 @@ extension FermataCondition {
             guard pattern.canBeFound else {
                 return FieldProblem(
                     field: "matches",
-                    rule: "can be found in no text: `^` is the beginning and `$` the end of a text, and `\\$` is a dollar sign")
+                    rule:
+                        "can be found in no text: `^` is the beginning and `$` the end of a text, and `\\$` is a dollar sign"
+                )
             }
         case .greater, .less: break
         case nil: return FieldProblem(field: "test", rule: "must be one of equals, greater, less, matches")

@@ -17,7 +17,8 @@ extension FermataQuestion {
             return FieldProblem(field: "deadline_ms", rule: "must be given for something to happen then")
         }
         if atDeadline == .unspecified, deadlineMs > 0 || !defaultAnswer.isEmpty {
-            return FieldProblem(field: "at_deadline", rule: "must say what happens at the deadline: NEVER, REJECT_IT or DEFAULT")
+            return FieldProblem(
+                field: "at_deadline", rule: "must say what happens at the deadline: NEVER, REJECT_IT or DEFAULT")
         }
         guard atDeadline == .default else { return nil }
         return format.accepts(defaultAnswer)
@@ -66,7 +67,9 @@ extension FermataAnswerFormat {
         case .choice:
             guard (1...100).contains(choices.count), Set(choices).count == choices.count,
                 choices.allSatisfy({ (1...1024).contains($0.utf8.count) })
-            else { return FieldProblem(field: "choices", rule: "must be 1 to 100 different texts of at most 1024 bytes") }
+            else {
+                return FieldProblem(field: "choices", rule: "must be 1 to 100 different texts of at most 1024 bytes")
+            }
         case .json:
             guard schema.utf8.count <= 16 << 10 else {
                 return FieldProblem(field: "schema", rule: "must have at most 16384 bytes")
@@ -78,8 +81,12 @@ extension FermataAnswerFormat {
             }
         case .unspecified, .freeText, .yesNo, .UNRECOGNIZED: break
         }
-        if form != .choice, !choices.isEmpty { return FieldProblem(field: "choices", rule: "must be empty unless it is a choice") }
-        if form != .json, !schema.isEmpty { return FieldProblem(field: "schema", rule: "must be empty unless it is JSON") }
+        if form != .choice, !choices.isEmpty {
+            return FieldProblem(field: "choices", rule: "must be empty unless it is a choice")
+        }
+        if form != .json, !schema.isEmpty {
+            return FieldProblem(field: "schema", rule: "must be empty unless it is JSON")
+        }
         return nil
     }
 

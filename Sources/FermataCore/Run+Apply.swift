@@ -287,7 +287,8 @@ extension Run {
     /// - Parameter verdict: what the event says that the policy says. Events from before that was written down say
     ///   nothing: of them it is looked up as it was then.
     private func judge(_ call: inout Call, _ verdict: FermataGate) {
-        call.gate = verdict == .unspecified ? policy.gateOfOldEvent(tool: call.tool, arguments: call.arguments) : verdict
+        call.gate =
+            verdict == .unspecified ? policy.gateOfOldEvent(tool: call.tool, arguments: call.arguments) : verdict
     }
 
     private mutating func apply(_ ended: FermataCallEnded) {

@@ -332,6 +332,7 @@ extension String {
     /// SHA-256 of the text's UTF-8. frozen: approvals name arguments by it.
     var sha256Hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: sha256(Array(utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(
+            decoding: sha256(Array(utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -137,7 +137,8 @@ extension ErrorCode {
 
     public static let wrongStatus = ErrorCode(
         name: "WRONG_STATUS", class: .state, retryable: false,
-        cause: "The command is not possible in the run's status, which the message names; or the status that is waited for "
+        cause:
+            "The command is not possible in the run's status, which the message names; or the status that is waited for "
             + "cannot come any more.",
         remedy: "See the table of statuses and commands; do not wait any longer.")
     public static let stale = ErrorCode(
@@ -169,7 +170,8 @@ extension ErrorCode {
         remedy: "Take another one.")
     public static let callEnded = ErrorCode(
         name: "CALL_ENDED", class: .state, retryable: false,
-        cause: "The call has its result already, or another attempt of it is the current one: nothing that this worker does for it counts.",
+        cause:
+            "The call has its result already, or another attempt of it is the current one: nothing that this worker does for it counts.",
         remedy: "Stop working on it.")
     public static let inFlight = ErrorCode(
         name: "IN_FLIGHT", class: .state, retryable: false,
@@ -200,7 +202,8 @@ extension ErrorCode {
         cause: "The journal's file system is full; nothing was changed.", remedy: "Make room, then send it again.")
     public static let overloaded = ErrorCode(
         name: "OVERLOADED", class: .unavailable, retryable: true,
-        cause: "More requests are in progress than the server takes, in number or in bytes; nothing was done.", remedy: "Send it again after retry_after_ms.")
+        cause: "More requests are in progress than the server takes, in number or in bytes; nothing was done.",
+        remedy: "Send it again after retry_after_ms.")
     public static let shuttingDown = ErrorCode(
         name: "SHUTTING_DOWN", class: .unavailable, retryable: true,
         cause: "The server is ending.", remedy: "Send it again when it is back.")
@@ -211,9 +214,11 @@ extension ErrorCode {
     public static let registry: [ErrorCode] = [
         badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
         conflict, invalidAnswer, unauthenticated, forbidden, notACheckpoint, newerFormat, wrongDigest, brokenJournal,
-        noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken, noSuchCall,
+        noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken,
+        noSuchCall,
         noSuchToken, wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed, alreadyDelivered, expired, callTaken,
-        callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull, overloaded, shuttingDown, internalError,
+        callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull, overloaded,
+        shuttingDown, internalError,
     ]
 }
 

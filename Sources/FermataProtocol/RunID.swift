@@ -103,7 +103,11 @@ extension RunID {
         var low: UInt64 = 0
         for (index, byte) in digits.enumerated() {
             guard let digit = hexDigit(byte) else { return nil }
-            if index < 16 { high |= digit << (60 - 4 * UInt64(index)) } else { low |= digit << (124 - 4 * UInt64(index)) }
+            if index < 16 {
+                high |= digit << (60 - 4 * UInt64(index))
+            } else {
+                low |= digit << (124 - 4 * UInt64(index))
+            }
         }
         let bits = UInt64(digits.count) * 4
         let highRest = bits >= 64 ? 0 : UInt64.max >> bits

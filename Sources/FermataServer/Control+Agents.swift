@@ -44,14 +44,15 @@ extension Control {
                 Result {
                     var reply = FermataListAgentsReply()
                     let after = list.after.isEmpty ? nil : list.after
-                    reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
-                        try reader.agents(after: after, limit: limit)
-                    } each: { row in
-                        var stored = try FermataStoredAgent(row)
-                        stored.agent.systemPrompt = ""
-                        reply.agents.append(stored)
-                        return (row.body.count, row.name)
-                    } ?? ""
+                    reply.next =
+                        try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                            try reader.agents(after: after, limit: limit)
+                        } each: { row in
+                            var stored = try FermataStoredAgent(row)
+                            stored.agent.systemPrompt = ""
+                            reply.agents.append(stored)
+                            return (row.body.count, row.name)
+                        } ?? ""
                     return try reply.serializedBytes()
                 })
         }

@@ -76,7 +76,9 @@ extension Control {
         importThread.run { [self] in
             do {
                 let upload = try uploads.take(part, of: id)
-                guard part.last else { return complete(Result { try FermataCommandReply.with { $0.changed = true }.serializedBytes() }) }
+                guard part.last else {
+                    return complete(Result { try FermataCommandReply.with { $0.changed = true }.serializedBytes() })
+                }
                 var checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
                 if !isAdmin {
                     // The key of the model's provider goes to the base URL; and agents are an administrator's.
@@ -104,7 +106,8 @@ extension Control {
             $0.workspace = workspace
             $0.ownWorkspace = !workspace.isEmpty && part.workspace.isEmpty
         }
-        let answer = part.hasAnswer
+        let answer =
+            part.hasAnswer
             ? AskAnswer(ask: 0, text: part.answer, verdict: part.verdict, argumentsDigest: nil, via: .viaImport) : nil
         let kept = RunLoop.CommandIdentity(requestID: identity.requestID, digest: identity.digest) { [self] result in
             let isOver =
@@ -193,7 +196,8 @@ extension Control {
         let points = [fork.at > 0, fork.message > 0, fork.call > 0]
         guard points.count(where: \.self) <= 1 else {
             throw Refusal(
-                .invalidArgument, "at, message and call say each where to cut: give one of them", details: ["field": "at"])
+                .invalidArgument, "at, message and call say each where to cut: give one of them",
+                details: ["field": "at"])
         }
         if !fork.text.isEmpty || fork.message > 0 { try check(text: fork.text, field: "text") }
         if !fork.arguments.isEmpty || fork.call > 0 {

@@ -111,8 +111,9 @@ extension ResumeTokens {
     fileprivate func adding(to reply: [UInt8], request: RequestID) -> [UInt8] {
         guard let decoded = try? FermataCommandReply(serializedBytes: reply), decoded.changed,
             let run = RunID(decoded.run.id),
-            let addition: [UInt8] = try? FermataCommandReply.with({ $0.resumeToken = token(run: run, request: request) })
-                .serializedBytes()
+            let addition: [UInt8] = try? FermataCommandReply.with({ $0.resumeToken = token(run: run, request: request) }
+            )
+            .serializedBytes()
         else { return reply }
         // Encoded messages that follow each other are one message with the fields of both.
         return reply + addition

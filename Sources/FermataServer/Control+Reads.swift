@@ -9,7 +9,8 @@ extension Control {
         _ get: FermataGetRun, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         if !get.until.isEmpty, !exchange.isAlone {
-            throw Refusal(.invalidArgument, "a read that waits has to be alone in its message", details: ["field": "until"])
+            throw Refusal(
+                .invalidArgument, "a read that waits has to be alone in its message", details: ["field": "until"])
         }
         try find(get.run) { [self] found in
             switch found {
@@ -115,15 +116,17 @@ extension Control {
             complete(
                 Result {
                     var reply = FermataListRunsReply()
-                    reply.next = try Control.page(after: after, limit: limit, atOnce: 64) { after, limit in
-                        try reader.runs(
-                            filter, order: list.oldestFirst ? .oldestFirst : .newestFirst, after: after, limit: limit)
-                    } each: { row in
-                        var summary = try FermataRunSummary(serializedBytes: row.summary)
-                        summary.lastMessage = ""
-                        reply.runs.append(summary)
-                        return (row.summary.count, RunCursor(row))
-                    }?.text ?? ""
+                    reply.next =
+                        try Control.page(after: after, limit: limit, atOnce: 64) { after, limit in
+                            try reader.runs(
+                                filter, order: list.oldestFirst ? .oldestFirst : .newestFirst, after: after,
+                                limit: limit)
+                        } each: { row in
+                            var summary = try FermataRunSummary(serializedBytes: row.summary)
+                            summary.lastMessage = ""
+                            reply.runs.append(summary)
+                            return (row.summary.count, RunCursor(row))
+                        }?.text ?? ""
                     return try reply.serializedBytes()
                 })
         }
@@ -137,16 +140,17 @@ extension Control {
                 complete(
                     Result {
                         var reply = FermataListAsksReply()
-                        reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
-                            try reader.openAsks(of: run?.journaled, after: after, limit: limit)
-                        } each: { row in
-                            var ask = try FermataAsk(serializedBytes: row.body)
-                            if list.tokens, let id = RunID(ask.run) {
-                                ask.token = askTokens.token(run: id, ask: ask.number)
-                            }
-                            reply.asks.append(ask)
-                            return (row.body.count, AskCursor(row))
-                        }?.text ?? ""
+                        reply.next =
+                            try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                                try reader.openAsks(of: run?.journaled, after: after, limit: limit)
+                            } each: { row in
+                                var ask = try FermataAsk(serializedBytes: row.body)
+                                if list.tokens, let id = RunID(ask.run) {
+                                    ask.token = askTokens.token(run: id, ask: ask.number)
+                                }
+                                reply.asks.append(ask)
+                                return (row.body.count, AskCursor(row))
+                            }?.text ?? ""
                         return try reply.serializedBytes()
                     })
             }
@@ -268,7 +272,8 @@ extension RunFilter {
         if !list.status.isEmpty { statuses = Set(list.status.map { Int32($0.rawValue) }) }
         if !list.agent.isEmpty {
             guard FermataAgent.isName(list.agent) else {
-                throw Refusal(.invalidArgument, "agent is not a name that an agent can have", details: ["field": "agent"])
+                throw Refusal(
+                    .invalidArgument, "agent is not a name that an agent can have", details: ["field": "agent"])
             }
             agent = list.agent
         }

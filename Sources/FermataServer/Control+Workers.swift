@@ -46,14 +46,15 @@ extension Control {
                         reply.tools = launches.builtIn.map { tool in .with { $0.spec = tool } }
                     }
                     let after = list.after.isEmpty ? nil : list.after
-                    reply.next = try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
-                        try reader.tools(after: after, limit: limit)
-                    } each: { row in
-                        var tool = try FermataRegisteredTool(row)
-                        tool.polledAt = offers.polledAt(row.name) ?? 0
-                        reply.tools.append(tool)
-                        return (row.body.count, row.name)
-                    } ?? ""
+                    reply.next =
+                        try Control.page(after: after, limit: limit, atOnce: 8) { after, limit in
+                            try reader.tools(after: after, limit: limit)
+                        } each: { row in
+                            var tool = try FermataRegisteredTool(row)
+                            tool.polledAt = offers.polledAt(row.name) ?? 0
+                            reply.tools.append(tool)
+                            return (row.body.count, row.name)
+                        } ?? ""
                     return try reply.serializedBytes()
                 })
         }

@@ -287,7 +287,8 @@ final class Control: Sendable {
         readers.lookUp { reader in
             complete(
                 Result {
-                    let found = try reader.runs(from: range.lowerBound.journaled, through: range.upperBound.journaled, limit: 2)
+                    let found = try reader.runs(
+                        from: range.lowerBound.journaled, through: range.upperBound.journaled, limit: 2)
                     guard let first = found.first else { throw Refusal(.noSuchRun, "no run's id begins so") }
                     guard found.count == 1 else {
                         throw Refusal(.ambiguousRun, "several runs' ids begin so: give more digits")

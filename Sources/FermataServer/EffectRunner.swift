@@ -141,7 +141,8 @@ final class EffectRunner: Sendable {
 
     /// What a worker says that its tool has written goes out as a tool's output does.
     func show(_ output: String, of run: Run, call: UInt32, attempt: UInt32) {
-        text.append(output, .output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
+        text.append(
+            output, .output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
     }
 
     /// The worker's call is not executing any more.

@@ -141,7 +141,8 @@ extension LaunchCheck {
         guard !details.isEmpty else { return nil }
         details["field"] = "\(field).parameters"
         return Refusal(
-            .invalidArgument, sentences.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""), details: details)
+            .invalidArgument, sentences.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""),
+            details: details)
     }
 
     /// What of tools' schemas is taken and not checked, for the log: the tool, the place in its schema, and why.

@@ -81,7 +81,8 @@ final class ModelRunner: Sendable {
 
     private func begin(
         _ call: ModelCallInFlight, of shared: SharedRun, _ history: ModelHistory, _ stream: TextPublisher.Stream,
-        _ onConnected: @escaping @Sendable () -> Void, _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+        _ onConnected: @escaping @Sendable () -> Void,
+        _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let run = shared.run
         let request = ModelRequest(
@@ -101,7 +102,9 @@ final class ModelRunner: Sendable {
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let ended: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
-            guard case .failure(let failure) = result, failure.kind == .descriptors, left > 1 else { return end(result) }
+            guard case .failure(let failure) = result, failure.kind == .descriptors, left > 1 else {
+                return end(result)
+            }
             again.put { [self] in
                 attempt(left - 1, request, call, of: run, stream, end)
             }

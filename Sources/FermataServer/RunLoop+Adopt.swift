@@ -24,7 +24,8 @@ extension RunLoop {
         do throws(Refusal) {
             try checkPlace(of: prepared)
             decision = try prepared.run.decide(
-                .command(command.request, command.provenance), Context(now: turn.steady, lead: Clock.lead, mayStart: ending == nil))
+                .command(command.request, command.provenance),
+                Context(now: turn.steady, lead: Clock.lead, mayStart: ending == nil))
         } catch {
             batch.replies.append { command.identity.reply(.failure($0 ? error : .notWritten)) }
             return

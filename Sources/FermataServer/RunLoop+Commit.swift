@@ -19,7 +19,7 @@ extension RunLoop {
                 counters.commits.add()
                 counters.events.add(done.rows.count)
                 keepLogShort()
-            } catch where error.code == .storeFull || error.code == .busy {
+            } catch  where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false
             } catch { failAtCommit(error) }
@@ -145,7 +145,7 @@ extension RunLoop {
         guard log.logHas(writer.logPages * 4120, &logLengths) else { return }
         do {
             _ = try writer.checkpoint()
-        } catch where error.code == .storeFull || error.code == .busy {
+        } catch  where error.code == .storeFull || error.code == .busy {
             // The log stays as long as it is until there is room.
         } catch {
             fail("the log cannot be moved to the store", error)
@@ -169,7 +169,8 @@ extension RunLoop {
     func endStore() {
         log.stop()
         do { try writer.end() } catch {
-            logger.error("the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
+            logger.error(
+                "the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
         }
     }
 
@@ -177,7 +178,7 @@ extension RunLoop {
     func forgetRequests(before time: Int64) {
         do {
             _ = try writer.forgetRequests(before: time, limit: 100)
-        } catch where error.code == .storeFull || error.code == .busy {
+        } catch  where error.code == .storeFull || error.code == .busy {
             // They are forgotten later.
         } catch {
             fail("a commit failed and its outcome is not known", error)

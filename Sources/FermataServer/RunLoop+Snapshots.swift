@@ -58,7 +58,7 @@ extension RunLoop {
         }
         do {
             try writer.keep(rows)
-        } catch where error.code == .storeFull || error.code == .busy {
+        } catch  where error.code == .storeFull || error.code == .busy {
             return
         } catch {
             fail("a commit failed and its outcome is not known", error)

@@ -43,7 +43,7 @@ extension RunLoop {
         guard counters.webhooksDead.current > 0 else { return }
         do {
             counters.webhooksDead.add(-(try writer.forgetDeadMessages(before: time, limit: 100)))
-        } catch where error.code == .storeFull || error.code == .busy {
+        } catch  where error.code == .storeFull || error.code == .busy {
             // They are forgotten later.
         } catch {
             fail("a commit failed and its outcome is not known", error)

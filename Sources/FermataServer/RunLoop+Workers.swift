@@ -65,7 +65,8 @@ extension RunLoop {
             // Its end has come already, and waits for room in the store.
             refusal = leases.isKept(effect, of: request.run) ? nil : .notWritten
         } else {
-            refusal = request.call > 0 && request.call <= resident.run.callCount
+            refusal =
+                request.call > 0 && request.call <= resident.run.callCount
                 ? Refusal(.callEnded, "this attempt of the call is not the one that counts, or it has ended")
                 : Refusal(.noSuchCall, "the run has no such call")
         }

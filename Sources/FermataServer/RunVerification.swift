@@ -46,7 +46,9 @@ struct RunVerification {
             isDamaged = true
             return add("it is of a kind that is not known (\(event.kind))")
         }
-        if decoded.kindNumber != event.kind { add("its row says kind \(event.kind), it is of kind \(decoded.kindNumber)") }
+        if decoded.kindNumber != event.kind {
+            add("its row says kind \(event.kind), it is of kind \(decoded.kindNumber)")
+        }
         if case .launched = decoded.kind {
             if event.seq != 1 { add("the run is launched a second time") }
         } else if event.seq == 1 {
@@ -101,7 +103,9 @@ struct RunVerification {
         if !isAsked { report.add("ask \(ask.number) was never opened by an event", run: name) }
         // Those of a run that was handed off are answered elsewhere.
         let isOpen = !run.isHandedOff && run.summary.openAsks.contains(ask.number)
-        if ask.open, !isOpen { report.add("ask \(ask.number) is open in the inbox, its events have closed it", run: name) }
+        if ask.open, !isOpen {
+            report.add("ask \(ask.number) is open in the inbox, its events have closed it", run: name)
+        }
         if !ask.open, isOpen { report.add("ask \(ask.number) is open, and not in the inbox", run: name) }
     }
 

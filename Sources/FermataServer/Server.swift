@@ -184,7 +184,8 @@ public final class Server {
         }
         for url in [configuration.eventsURL, configuration.textURL] where url.hasPrefix("tcp://") {
             logger.warning(
-                "whoever can connect reads every conversation: this socket asks for no token", metadata: ["url": "\(url)"])
+                "whoever can connect reads every conversation: this socket asks for no token",
+                metadata: ["url": "\(url)"])
         }
     }
 
@@ -203,8 +204,10 @@ public final class Server {
 
     /// A crowd that connects and says nothing leaves no descriptor to those who want to interrupt.
     private func watchSilentConnections(limit: Int, _ shortage: ShortageLog) {
-        let paths = [configuration.localURL ?? configuration.controlURL, configuration.eventsURL, configuration.textURL]
-            .map { $0.hasPrefix("ipc://") ? String($0.dropFirst("ipc://".count)) : "" }
+        let paths = [
+            configuration.localURL ?? configuration.controlURL, configuration.eventsURL, configuration.textURL,
+        ]
+        .map { $0.hasPrefix("ipc://") ? String($0.dropFirst("ipc://".count)) : "" }
         startThread("fermata-silent") { [weak control, weak events, weak text] in
             var silent = SilentConnections()
             var isShort = false
@@ -216,7 +219,9 @@ public final class Server {
                     silent.forget()
                     continue
                 }
-                let connections = [control.connectionsByProcess, events.connectionsByProcess, text.connectionsByProcess]
+                let connections = [
+                    control.connectionsByProcess, events.connectionsByProcess, text.connectionsByProcess,
+                ]
                 let closed = silent.close(
                     zip(paths, connections).filter { !$0.0.isEmpty }.map { ($0, $1) }, limit: limit)
                 if closed > 0 { shortage.say("connections that said nothing were closed") }

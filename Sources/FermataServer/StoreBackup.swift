@@ -54,8 +54,10 @@ public enum StoreBackup {
             }
         }
         // Beside any store such a name is its server's.
-        for suffix in StoreFile.suffixes + ["-journal"] where file.hasSuffix(suffix) && isStore(String(file.dropLast(suffix.count))) {
-            throw Failure("\(file): this is a name of the files of the store beside it, which its server uses; choose another")
+        for suffix in StoreFile.suffixes + ["-journal"]
+        where file.hasSuffix(suffix) && isStore(String(file.dropLast(suffix.count))) {
+            throw Failure(
+                "\(file): this is a name of the files of the store beside it, which its server uses; choose another")
         }
         var target = stat()
         guard stat(file, &target) == 0 else { return }
@@ -65,9 +67,12 @@ public enum StoreBackup {
         }
         for name in [""] + StoreFile.suffixes {
             var own = stat()
-            guard stat(store + name, &own) == 0, own.st_dev == target.st_dev, own.st_ino == target.st_ino else { continue }
+            guard stat(store + name, &own) == 0, own.st_dev == target.st_dev, own.st_ino == target.st_ino else {
+                continue
+            }
             throw Failure(
-                "\(file): this is the store's own file \(store)\(name), which its server uses; copy it to another place")
+                "\(file): this is the store's own file \(store)\(name), which its server uses; copy it to another place"
+            )
         }
     }
 
@@ -99,10 +104,13 @@ public enum StoreBackup {
         var header = [UInt8](repeating: 0, count: 72)
         let count = read(descriptor, &header, header.count)
         return count == 0
-            || count == header.count && header.starts(with: "SQLite format 3\0".utf8) && header[68...].elementsEqual("Frmt".utf8)
+            || count == header.count && header.starts(with: "SQLite format 3\0".utf8)
+                && header[68...].elementsEqual("Frmt".utf8)
     }
 
-    private static func directory(of file: String) -> String { file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./" }
+    private static func directory(of file: String) -> String {
+        file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
+    }
 
     private static func sync(_ path: String) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -54,7 +54,8 @@ enum Answers {
         var object = object
         // A call's arguments are JSON in text; here they may be written as what they are.
         if let arguments = object["arguments"], !(arguments is String) {
-            let bytes = try JSONSerialization.data(withJSONObject: arguments, options: [.fragmentsAllowed, .sortedKeys])
+            let bytes = try JSONSerialization.data(
+                withJSONObject: arguments, options: [.fragmentsAllowed, .sortedKeys])
             object["arguments"] = String(decoding: bytes, as: UTF8.self)
         }
         return try decode([UInt8](JSONSerialization.data(withJSONObject: object)))

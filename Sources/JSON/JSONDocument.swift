@@ -84,7 +84,8 @@ package struct JSONDocument: Sendable {
             if let parent = open.last, nodes[parent].kind == .array || token.kind == .key { nodes[parent].count += 1 }
             nodes.append(
                 Node(
-                    kind: kind, offset: UInt32(offset), length: UInt32(length), next: UInt32(nodes.count + 1), count: 0))
+                    kind: kind, offset: UInt32(offset), length: UInt32(length), next: UInt32(nodes.count + 1), count: 0)
+            )
             if kind == .array || kind == .object { open.append(nodes.count - 1) }
         }
     }
@@ -178,7 +179,8 @@ extension JSONDocument {
         case .number: output += bytes[Int(node.offset)..<Int(node.offset + node.length)]
         case .string:
             bytes.withUnsafeBufferPointer {
-                output.append(string: UnsafeBufferPointer(rebasing: $0[Int(node.offset)..<Int(node.offset + node.length)]))
+                output.append(
+                    string: UnsafeBufferPointer(rebasing: $0[Int(node.offset)..<Int(node.offset + node.length)]))
             }
         case .array, .object:
             let isObject = node.kind == .object
@@ -231,7 +233,9 @@ extension JSONDocument {
         var child = index + 1
         while child < Int(nodes[index].next) {
             let node = nodes[child]
-            if node.length == wanted.count, bytes[Int(node.offset)..<Int(node.offset + node.length)].elementsEqual(wanted) {
+            if node.length == wanted.count,
+                bytes[Int(node.offset)..<Int(node.offset + node.length)].elementsEqual(wanted)
+            {
                 return child + 1
             }
             child = Int(nodes[child + 1].next)

@@ -171,7 +171,9 @@ private struct DecimalRemainder {
     }
 
     private var isLessThanDivisor: Bool {
-        for index in limbs.indices.reversed() where limbs[index] != divisor[index] { return limbs[index] < divisor[index] }
+        for index in limbs.indices.reversed() where limbs[index] != divisor[index] {
+            return limbs[index] < divisor[index]
+        }
         return false
     }
 

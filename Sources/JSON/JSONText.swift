@@ -64,9 +64,10 @@ package enum JSONText {
     static func shown(_ name: String) -> String {
         let maximumLength = 64
         if name.utf8.count <= maximumLength, name.utf8.allSatisfy({ 32...126 ~= $0 }) { return name }
-        var shown = String.UnicodeScalarView(name.unicodeScalars.prefix(maximumLength).map {
-            $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
-        })
+        var shown = String.UnicodeScalarView(
+            name.unicodeScalars.prefix(maximumLength).map {
+                $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
+            })
         if name.unicodeScalars.dropFirst(maximumLength).first != nil { shown.append("…") }
         return String(shown)
     }

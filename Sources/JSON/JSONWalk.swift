@@ -53,7 +53,8 @@ struct JSONWalk {
                 child = next(isObject ? child + 1 : child)
                 number += 1
             }
-            pointer += "/" + (isObject ? JSONPointer.shownPart(String(decoding: text(child), as: UTF8.self)) : "\(number)")
+            pointer +=
+                "/" + (isObject ? JSONPointer.shownPart(String(decoding: text(child), as: UTF8.self)) : "\(number)")
             if target == child { return pointer }
             index = isObject ? child + 1 : child
         }

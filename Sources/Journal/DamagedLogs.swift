@@ -19,7 +19,8 @@ enum DamagedLogs {
         guard areThereAny.load(ordering: .acquiring), let what = damages.withLock({ $0[path] }) else { return }
         throw JournalError(
             code: .filesChanged, path: path,
-            message: "the write-ahead log of the running store is damaged, and what is committed after it would be lost: "
+            message:
+                "the write-ahead log of the running store is damaged, and what is committed after it would be lost: "
                 + what)
     }
 

@@ -34,7 +34,9 @@ extension JournalRunID {
     static let greatest = JournalRunID(high: .max, low: .max)
 
     /// As the store has them.
-    var bytes: [UInt8] { [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } } }
+    var bytes: [UInt8] {
+        [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+    }
 }
 
 extension Statement {

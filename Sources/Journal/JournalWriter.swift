@@ -41,7 +41,8 @@ public final class JournalWriter: JournalWriting {
             // Without a row both are 0.
             guard oldest >= 0, oldest <= newest, newest < .max else {
                 throw JournalError(
-                    code: .corrupt, path: journal.path, message: "the store is damaged: requests \(oldest) to \(newest)")
+                    code: .corrupt, path: journal.path, message: "the store is damaged: requests \(oldest) to \(newest)"
+                )
             }
             requestNumbers = max(1, oldest)..<newest + 1
             numbers.reset()
@@ -49,7 +50,9 @@ public final class JournalWriter: JournalWriting {
             _ = try page.step()
             let offset = (page.int64(at: 0) - 1) * 4096
             page.reset()
-            files = try StoreFiles(ofStore: journal.path, id: mark.store) { [journal] in journal.bytes(at: offset, count: 4096) }
+            files = try StoreFiles(ofStore: journal.path, id: mark.store) { [journal] in
+                journal.bytes(at: offset, count: 4096)
+            }
             try findIdentity()
         } catch let error as JournalError {
             throw error

@@ -50,7 +50,7 @@ public final class SQLiteJournal: Journal {
             try database.pragma("synchronous = NORMAL")
             try database.execute("UPDATE store SET in_use = 1")
             _ = try database.passiveCheckpoint()
-        } catch where CommitFailure(path: path).journalError(error, duringCommit: false).code == .storeFull {
+        } catch  where CommitFailure(path: path).journalError(error, duringCommit: false).code == .storeFull {
             // A full disk does not keep a server from starting, which is needed to read and to export.
         }
         return mark
@@ -72,13 +72,15 @@ public final class SQLiteJournal: Journal {
                 throw JournalError(
                     code: .behindMark, path: path,
                     message: "the store is empty, and was known to reach event \(mark.committed.offset) "
-                        + "(\(StoreMark.path(ofStore: path))): put the whole store back, or remove that file to begin anew")
+                        + "(\(StoreMark.path(ofStore: path))): put the whole store back, or remove that file to begin anew"
+                )
             }
             // Whoever made the file may not have made room for seals: there is nothing in it.
             check.database.close()
             guard truncate(path, 0) == 0 else {
                 throw JournalError(
-                    code: .notWritable, path: path, message: "the store cannot be made: \(String(cString: strerror(errno)))")
+                    code: .notWritable, path: path,
+                    message: "the store cannot be made: \(String(cString: strerror(errno)))")
             }
             for name in ["-wal", "-shm"] { unlink(path + name) }
             (check, finding) = try connect()
@@ -89,7 +91,8 @@ public final class SQLiteJournal: Journal {
             try lock.moved(to: path)
             (check, finding) = try connect()
             guard case .store(StoreSchema.version) = finding else {
-                throw JournalError(code: .corrupt, path: path, message: "the store could not be made one of this version")
+                throw JournalError(
+                    code: .corrupt, path: path, message: "the store could not be made one of this version")
             }
         case .store: break
         }
@@ -214,7 +217,8 @@ public enum StoreFile {
         throw JournalError(
             code: .behindMark, path: path,
             message: "the store's file is missing or empty, and \(hasLog ? "its write-ahead log" : "its mark") is there"
-                + "\(reach): put the whole store back, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) to begin anew")
+                + "\(reach): put the whole store back, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) to begin anew"
+        )
     }
 }
 

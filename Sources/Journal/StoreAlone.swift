@@ -52,7 +52,8 @@ extension StoreCheck {
     private func isAnothers(_ alone: StoreAlone) -> JournalError {
         JournalError(
             code: .behindMark, path: path,
-            message: "the store's file is another store's or an older copy (alone it ends at event \(alone.end.offset)), and "
+            message:
+                "the store's file is another store's or an older copy (alone it ends at event \(alone.end.offset)), and "
                 + "the write-ahead log beside it does not go on from there: put back the file that belongs to the log, or "
                 + "remove \(path)-wal and \(StoreMark.path(ofStore: path)) if the file is meant")
     }

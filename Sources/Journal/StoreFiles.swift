@@ -91,6 +91,7 @@ struct StoreFiles {
 
     private static func changed(_ store: String, _ what: String) -> JournalError {
         JournalError(
-            code: .filesChanged, path: store, message: "the files of the running store were changed from outside: \(what)")
+            code: .filesChanged, path: store,
+            message: "the files of the running store were changed from outside: \(what)")
     }
 }

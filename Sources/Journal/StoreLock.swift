@@ -82,7 +82,8 @@ public final class StoreLock: Sendable {
         let descriptor = Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             let cause = String(cString: strerror(errno))
-            throw JournalError(code: .notWritable, path: store, message: "\(path) cannot be opened for its lock: \(cause)")
+            throw JournalError(
+                code: .notWritable, path: store, message: "\(path) cannot be opened for its lock: \(cause)")
         }
         return descriptor
     }
@@ -108,7 +109,8 @@ public final class StoreLock: Sendable {
         guard status.st_nlink <= 1 else {
             throw JournalError(
                 code: .shared, path: store,
-                message: "the store's file has \(status.st_nlink) names (hard links), and what one server writes by one of "
+                message:
+                    "the store's file has \(status.st_nlink) names (hard links), and what one server writes by one of "
                     + "them another one would not see: remove the others; `fermata backup` makes a copy")
         }
         for attempt in 0... {
@@ -153,7 +155,9 @@ public final class StoreLock: Sendable {
         var bytes = [UInt8](repeating: 0, count: 512)
         let count = read(descriptor, &bytes, bytes.count)
         // 708 (fermata) Z 1 …: the name may have any characters.
-        guard count > 0, let end = bytes[..<count].lastIndex(of: UInt8(ascii: ")")), end + 2 < count else { return true }
+        guard count > 0, let end = bytes[..<count].lastIndex(of: UInt8(ascii: ")")), end + 2 < count else {
+            return true
+        }
         return bytes[end + 2] == UInt8(ascii: "Z")
     }
 }

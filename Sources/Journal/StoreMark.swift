@@ -147,7 +147,8 @@ extension StoreMark.Content {
 
     var bytes: [UInt8] {
         let words: [UInt64] = [
-            Self.magic, store.high.byteSwapped, store.low.byteSwapped, committed.offset, committed.chain, durable.offset,
+            Self.magic, store.high.byteSwapped, store.low.byteSwapped, committed.offset, committed.chain,
+            durable.offset,
             durable.chain, boot.high.byteSwapped, boot.low.byteSwapped, generation,
         ]
         var bytes: [UInt8] = []

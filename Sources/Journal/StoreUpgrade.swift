@@ -22,7 +22,9 @@ struct StoreUpgrade {
             try old.truncatingCheckpoint()
             old.close()
             for name in ["-wal", "-shm"] {
-                guard unlink(path + name) == 0 || errno == ENOENT else { throw failure("the old log cannot be removed") }
+                guard unlink(path + name) == 0 || errno == ENOENT else {
+                    throw failure("the old log cannot be removed")
+                }
             }
             try sync(new)
             guard rename(new, path) == 0 else { throw failure("the new store cannot take its place") }
@@ -76,6 +78,8 @@ struct StoreUpgrade {
         let (error, cause) = (errno, String(cString: strerror(errno)))
         return JournalError(
             code: error == ENOSPC || error == EDQUOT ? .storeFull : .notWritable, path: path,
-            message: "the store is of version \(version) and cannot be made one of \(StoreSchema.version): \(what): \(cause)")
+            message:
+                "the store is of version \(version) and cannot be made one of \(StoreSchema.version): \(what): \(cause)"
+        )
     }
 }

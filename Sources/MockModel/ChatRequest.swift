@@ -27,9 +27,10 @@ struct ChatRequest: Sendable {
             self.messages.append(try ChatRequest.message(message, at: "messages[\(index)]"))
         }
         isStream = try ChatRequest.flag(body, "stream")
-        includesUsage = try body["stream_options"].map { options throws(ChatError) in
-            try ChatRequest.flag(options, "include_usage")
-        } ?? false
+        includesUsage =
+            try body["stream_options"].map { options throws(ChatError) in
+                try ChatRequest.flag(options, "include_usage")
+            } ?? false
         user = body["user"]?.text
     }
 

@@ -109,7 +109,9 @@ struct ChatAnswer {
     /// older Ollama) send each of several calls whole, with index 0 or none: a piece that begins something else, where
     /// what is there may be all of a call, begins another one.
     private mutating func place(for piece: ChatResponse.Call) -> Int {
-        if let place = piece.index.map({ places[$0] }) ?? lastPlace, !begins(piece, after: calls[place]) { return place }
+        if let place = piece.index.map({ places[$0] }) ?? lastPlace, !begins(piece, after: calls[place]) {
+            return place
+        }
         calls.append(Slot(index: piece.index))
         return calls.count - 1
     }

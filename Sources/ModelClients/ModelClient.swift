@@ -246,9 +246,12 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
     public var remedy: String? {
         guard willRepeat else { return nil }
         return switch kind {
-        case .authentication: "trying again would only repeat this: resume with another model, or give the server its key"
-        case .contextTooLong: "trying again would only repeat this: resume with a model of a longer context, or fork earlier"
-        case .quota: "trying again would only repeat this: the account's limit has to be raised, or resume with another model"
+        case .authentication:
+            "trying again would only repeat this: resume with another model, or give the server its key"
+        case .contextTooLong:
+            "trying again would only repeat this: resume with a model of a longer context, or fork earlier"
+        case .quota:
+            "trying again would only repeat this: the account's limit has to be raised, or resume with another model"
         case .modelNotFound: "trying again would only repeat this: resume with another model"
         default: nil
         }

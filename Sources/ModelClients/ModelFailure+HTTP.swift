@@ -52,7 +52,9 @@ extension ModelFailure {
     /// One line of at most 300 characters, without what a terminal would act on. What is masked is masked before: half
     /// of a key would not be found.
     private static func shown(_ text: String, without secrets: SecretTable) -> String {
-        let line = secrets.masked(text).unicodeScalars.split { $0.value < 0x20 || 0x7F...0x9F ~= $0.value }.map { String($0) }
+        let line = secrets.masked(text).unicodeScalars.split { $0.value < 0x20 || 0x7F...0x9F ~= $0.value }.map {
+            String($0)
+        }
         return String(line.joined(separator: " ").prefix(300))
     }
 

@@ -14,7 +14,8 @@ extension ModelFailure {
             phrases: [
                 "maximum context length", "context length exceeded", "context window", "prompt is too long",
                 // llama.cpp; LM Studio; xAI; Gemini; LiteLLM; Bedrock; OpenAI.
-                "exceeds the available context size", "context size has been exceeded", "greater than the context length",
+                "exceeds the available context size", "context size has been exceeded",
+                "greater than the context length",
                 "maximum prompt length", "input token count", "contextwindowexceedederror", "input is too long",
                 "reduce the length of the messages", "exceed context limit",
             ],

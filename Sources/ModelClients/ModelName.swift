@@ -46,7 +46,9 @@ public enum ModelTarget: Sendable, Equatable {
         let pieces = text.split(separator: "%", omittingEmptySubsequences: false)
         return Array((pieces.first ?? "").utf8)
             + pieces.dropFirst().flatMap { piece in
-                guard piece.utf8.count >= 2, let byte = UInt8(piece.prefix(2), radix: 16) else { return Array("%\(piece)".utf8) }
+                guard piece.utf8.count >= 2, let byte = UInt8(piece.prefix(2), radix: 16) else {
+                    return Array("%\(piece)".utf8)
+                }
                 return [byte] + piece.utf8.dropFirst(2)
             }
     }
@@ -61,7 +63,9 @@ public enum ModelTarget: Sendable, Equatable {
         guard let scheme = url.firstRange(of: ":/") else { return nil }
         // Some that read URLs take more or fewer slashes than two.
         let rest = url[scheme.upperBound...].drop { $0 == "/" || $0 == "\\" }
-        guard let at = rest.prefix(while: { $0 != "/" && $0 != "?" && $0 != "#" }).lastIndex(of: "@") else { return nil }
+        guard let at = rest.prefix(while: { $0 != "/" && $0 != "?" && $0 != "#" }).lastIndex(of: "@") else {
+            return nil
+        }
         return (rest[..<at], String(url[..<rest.startIndex]) + rest[rest.index(after: at)...])
     }
 }

@@ -72,7 +72,8 @@ public final class OpenAIChat: ModelClient {
         let exchange = ChatExchange(secrets: secrets, onPiece: onPiece, onEnd: onEnd)
         let transfer = session.start(
             CurlRequest(
-                url: url, method: "POST", headers: headers, body: ChatRequestBody.encode(request, outputLimit: outputLimit),
+                url: url, method: "POST", headers: headers,
+                body: ChatRequestBody.encode(request, outputLimit: outputLimit),
                 timeouts: timeouts,
                 maximumBodyBytes: OpenAIChat.maximumAnswerBytes),
             onConnected: request.onConnected,

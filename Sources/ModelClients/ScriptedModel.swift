@@ -115,7 +115,8 @@ extension ModelFailure {
                 retryAfterMilliseconds: retryAfter.map { $0 * 1000 })
         case .disconnect:
             self.init(
-                kind: .brokenStream, message: "the connection closed before the answer was complete "
+                kind: .brokenStream,
+                message: "the connection closed before the answer was complete "
                     + "(scripted fault in turn \(turn))", retryable: true)
         case .malformedChunk:
             self.init(

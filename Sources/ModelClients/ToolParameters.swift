@@ -48,7 +48,9 @@ struct ToolParameters {
                     // With white space before the colon, or an escape in the name, it is read.
                     if text.contains(UInt8(ascii: "\\")) || bytes[index + 1] <= 0x20 { return false }
                     guard bytes[index + 1] == UInt8(ascii: ":") else { break }
-                    if ["$ref", "anyOf", "oneOf", "allOf"].contains(where: { text.elementsEqual($0.utf8) }) { return false }
+                    if ["$ref", "anyOf", "oneOf", "allOf"].contains(where: { text.elementsEqual($0.utf8) }) {
+                        return false
+                    }
                     guard text.elementsEqual("type".utf8) else { break }
                     var value = index + 2
                     while value < bytes.count, bytes[value] == 0x20 { value += 1 }
@@ -70,7 +72,8 @@ struct ToolParameters {
         var left: Set<String> = ["type"]
         if combines {
             left.formUnion([
-                "$ref", "anyOf", "oneOf", "allOf", "properties", "required", "additionalProperties", "unevaluatedProperties",
+                "$ref", "anyOf", "oneOf", "allOf", "properties", "required", "additionalProperties",
+                "unevaluatedProperties",
             ])
         }
         for (name, value) in kept where !left.contains(name) {

@@ -1,6 +1,7 @@
 extension ScriptTurn {
     private static let keys = [
-        "text", "reasoning", "tool_calls", "tokens_per_second", "first_token_delay_ms", "usage", "finish_reason", "fault", "match",
+        "text", "reasoning", "tool_calls", "tokens_per_second", "first_token_delay_ms", "usage", "finish_reason",
+        "fault", "match",
         "times", "repeat", "gate", "gate_after_tokens", "comment",
     ]
     /// Far beyond any use, and small enough that no sum of them overflows.
@@ -53,7 +54,9 @@ extension ScriptTurn {
             case let other?: throw call.mistake("arguments", "must be an object or a string, not \(other.kind)")
             }
             let extra = call.optional("extra_content")
-            if let extra { guard case .object = extra else { throw call.mistake("extra_content", "must be an object") } }
+            if let extra {
+                guard case .object = extra else { throw call.mistake("extra_content", "must be an object") }
+            }
             calls.append(ScriptCall(name: name, arguments: arguments, id: try call.text("id"), extra: extra?.json))
         }
         return calls

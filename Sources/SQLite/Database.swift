@@ -81,7 +81,8 @@ public final class Database {
 
     private static func immutableURI(of path: String) -> String {
         let escaped = path.utf8.map { byte in
-            let isPlain = byte == 47 || (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+            let isPlain =
+                byte == 47 || (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
             return isPlain ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
         }
         return "file:" + escaped.joined() + "?immutable=1"

@@ -61,7 +61,8 @@ final class SecretAutomaton: @unchecked Sendable {
     /// - Returns: the place that was come to.
     @inline(__always)
     func scan(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, _ state: inout State, found: (_ end: Int, _ length: Int) -> Void
+        _ bytes: UnsafeRawBufferPointer, from start: Int, _ state: inout State,
+        found: (_ end: Int, _ length: Int) -> Void
     ) -> Int {
         var (current, position) = (state, start)
         let (count, root, isPlain) = (bytes.count, root, isPlain)
@@ -141,7 +142,9 @@ final class SecretAutomaton: @unchecked Sendable {
                 while next != 0 {
                     let byte = nodes[Int(next)].byte
                     var candidate = nodes[state].failure
-                    while candidate != 0, child(of: candidate, byte) == nil { candidate = nodes[Int(candidate)].failure }
+                    while candidate != 0, child(of: candidate, byte) == nil {
+                        candidate = nodes[Int(candidate)].failure
+                    }
                     nodes[Int(next)].failure = child(of: candidate, byte) ?? 0
                     queue.append(next)
                     next = nodes[Int(next)].sibling

@@ -70,9 +70,11 @@ struct DirectoryListing {
 
     /// A name with a line break in it must not look like two entries.
     private static func oneLine(_ name: String) -> String {
-        String(String.UnicodeScalarView(name.unicodeScalars.map { scalar in
-            [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
-                ? "\u{FFFD}" : scalar
-        }))
+        String(
+            String.UnicodeScalarView(
+                name.unicodeScalars.map { scalar in
+                    [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+                        ? "\u{FFFD}" : scalar
+                }))
     }
 }

@@ -134,7 +134,8 @@ private struct Child {
         // Its name, in parentheses, may hold anything: the last one counts.
         guard let end = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = String(decoding: stat[(end + 1)...], as: UTF8.self).split(separator: " ")
-        guard fields.count > 19, pid_t(fields[1]) == parent, let group = pid_t(fields[2]), let began = UInt64(fields[19])
+        guard fields.count > 19, pid_t(fields[1]) == parent, let group = pid_t(fields[2]),
+            let began = UInt64(fields[19])
         else { return nil }
         self.number = number
         self.group = group

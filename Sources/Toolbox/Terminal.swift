@@ -148,12 +148,14 @@ private struct TerminalArguments {
         do {
             fields = try JSONDecoder().decode(Fields.self, from: Data(json.utf8))
         } catch {
-            throw Invalid(text: "The arguments must be a JSON object with the string \"command\" and, if wanted, the "
-                + "number \"timeout_seconds\".")
+            throw Invalid(
+                text: "The arguments must be a JSON object with the string \"command\" and, if wanted, the "
+                    + "number \"timeout_seconds\".")
         }
         guard fields.command.utf8.count <= Terminal.maximumCommandBytes else {
-            throw Invalid(text: "The command has \(fields.command.utf8.count) bytes; at most "
-                + "\(Terminal.maximumCommandBytes) can be executed. Write it to a file and run that.")
+            throw Invalid(
+                text: "The command has \(fields.command.utf8.count) bytes; at most "
+                    + "\(Terminal.maximumCommandBytes) can be executed. Write it to a file and run that.")
         }
         guard !fields.command.utf8.contains(0) else {
             throw Invalid(text: "The command contains a NUL character; bash cannot take one.")
@@ -164,8 +166,9 @@ private struct TerminalArguments {
             return
         }
         guard seconds > 0, seconds <= Double(Terminal.maximumTimeout.components.seconds) else {
-            throw Invalid(text: "timeout_seconds must be more than 0 and at most "
-                + "\(Terminal.maximumTimeout.components.seconds).")
+            throw Invalid(
+                text: "timeout_seconds must be more than 0 and at most "
+                    + "\(Terminal.maximumTimeout.components.seconds).")
         }
         timeout = .seconds(seconds)
     }

@@ -59,10 +59,12 @@ final class ToolProcessLoop: Sendable {
         var thread = pthread_t()
         // The thread owns one reference, released when it ends.
         let context = Unmanaged.passRetained(self)
-        let code = pthread_create(&thread, &attributes, { context in
-            Unmanaged<ToolProcessLoop>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context.toOpaque())
+        let code = pthread_create(
+            &thread, &attributes,
+            { context in
+                Unmanaged<ToolProcessLoop>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context.toOpaque())
         if code != 0 {
             context.release()
             throw ToolProcessError(code: code, what: "The thread that runs commands cannot be started")
@@ -111,7 +113,10 @@ final class ToolProcessLoop: Sendable {
 
         /// Every process of every supervisor that is not known to have ended, but for one command's.
         func supervisors(except number: UInt64? = nil) -> Set<pid_t> {
-            Set(processes.filter { $0.key != number }.values.flatMap { [$0.supervisor] + ($0.keeper.map { [$0] } ?? []) })
+            Set(
+                processes.filter { $0.key != number }.values.flatMap {
+                    [$0.supervisor] + ($0.keeper.map { [$0] } ?? [])
+                })
         }
     }
 
@@ -129,7 +134,8 @@ final class ToolProcessLoop: Sendable {
             let asleep = MonotonicTime.now
             let patience = patience(running, at: asleep)
             standstill.sleeps(
-                until: patience < 0 ? .max : (asleep + .milliseconds(Int64(patience))).nanoseconds, now: asleep.nanoseconds)
+                until: patience < 0 ? .max : (asleep + .milliseconds(Int64(patience))).nanoseconds,
+                now: asleep.nanoseconds)
             let ready = poll(&descriptors, nfds_t(descriptors.count), patience)
             standstill.woke(now: MonotonicTime.now.nanoseconds)
             if ready > 0 {
@@ -140,7 +146,9 @@ final class ToolProcessLoop: Sendable {
             let now = MonotonicTime.now
             // A command's time limit does not count while nobody was there to hear of its end; it may have stood still too.
             let lost = standstill.look(now: now.nanoseconds)
-            if lost > 0 { for number in running.processes.keys { running.processes[number]?.postpone(by: .nanoseconds(lost)) } }
+            if lost > 0 {
+                for number in running.processes.keys { running.processes[number]?.postpone(by: .nanoseconds(lost)) }
+            }
             for (number, process) in running.processes where process.due.map({ $0 <= now }) ?? false {
                 running.processes[number]?.expire(at: now)
             }

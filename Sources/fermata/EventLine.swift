@@ -24,7 +24,8 @@ struct EventLine {
         case .messageWithdrawn(let message): "message \(message.number) withdrawn"
         case .modelCalled(let call):
             "step \(call.step)" + (call.attempt > 1 ? ", attempt \(call.attempt)" : "")
-                + (call.delivered.isEmpty ? "" : ", delivers \(call.delivered.map(String.init).joined(separator: ", "))")
+                + (call.delivered.isEmpty
+                    ? "" : ", delivers \(call.delivered.map(String.init).joined(separator: ", "))")
         case .modelAnswered(let answer): answered(answer)
         case .modelCut(let cut): "answer cut (\(cut.cause.protocolName)), \(cut.text.utf8.count) bytes kept"
         case .modelFailed(let failed):
@@ -63,7 +64,8 @@ struct EventLine {
     private static func answered(_ answer: FermataModelAnswered) -> String {
         let calls = answer.calls.map { "call \($0.number): \($0.tool) \($0.arguments)" }
         let ending = answer.ending.note.map { ": \($0) (\(answer.finishReason))" } ?? ""
-        let failure = answer.hasFailure ? "; the turn has failed: \(answer.failure.kind): \(answer.failure.message)" : ""
+        let failure =
+            answer.hasFailure ? "; the turn has failed: \(answer.failure.kind): \(answer.failure.message)" : ""
         return (["model answered\(ending)\(failure)"] + calls).joined(separator: "\n    ")
     }
 

@@ -56,10 +56,18 @@ struct Follow {
     private func first(_ rest: Task<FermataStatus, any Error>, _ key: Task<Bool, Never>) async throws -> Bool {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                await withTaskCancellationHandler { await key.value } onCancel: { key.cancel() }
+                await withTaskCancellationHandler {
+                    await key.value
+                } onCancel: {
+                    key.cancel()
+                }
             }
             group.addTask {
-                _ = try await withTaskCancellationHandler { try await rest.value } onCancel: { rest.cancel() }
+                _ = try await withTaskCancellationHandler {
+                    try await rest.value
+                } onCancel: {
+                    rest.cancel()
+                }
                 return false
             }
             let pressed = try await group.next() ?? false

@@ -59,7 +59,8 @@ struct Send: AsyncParsableCommand {
                 throw ExitCode(Failure.refused)
             case .handedOff:
                 progress.end()
-                Failure.say("the run was handed off before message \(reply.message) was delivered; it may go on elsewhere")
+                Failure.say(
+                    "the run was handed off before message \(reply.message) was delivered; it may go on elsewhere")
                 throw ExitCode(Failure.refused)
             default: break
             }

@@ -49,7 +49,8 @@ struct Stats: AsyncParsableCommand {
         line("descriptors", "\(stats.descriptors) of \(stats.descriptorLimit)")
         line(
             "for effects",
-            "\(stats.effectDescriptors) of \(stats.effectDescriptorLimit), \(stats.effectsWaiting) effects wait for some")
+            "\(stats.effectDescriptors) of \(stats.effectDescriptorLimit), \(stats.effectsWaiting) effects wait for some"
+        )
         line(
             "connections",
             "\(stats.controlConnections) for control, \(stats.connectionsClosed) closed for newcomers; "

@@ -36,7 +36,8 @@ enum TimeArgument {
     ) throws -> Int64 {
         let mistake = Mistake(
             description: "a time is written like 14:30, '2026-12-24 14:30', 2026-12-24 or 2026-12-24T14:30:00Z")
-        let pattern = #/
+        let pattern =
+            #/
             (?: ([0-9]{4}) - ([0-9]{2}) - ([0-9]{2}) )?
             (?: (?: ^ | [T\ ] ) ([0-9]{2}) : ([0-9]{2}) (?: : ([0-9]{2}) )? ( Z | [+\-] [0-9]{2} :? [0-9]{2} )? )?
             /#

@@ -26,7 +26,8 @@ struct Tools: AsyncParsableCommand {
                 if server.json {
                     try server.print(json: tool)
                 } else {
-                    print(([tool.spec.name.padding(to: 16), tool.origin] + tool.flags).joined(separator: "  ").harmless)
+                    print(
+                        ([tool.spec.name.padding(to: 16), tool.origin] + tool.flags).joined(separator: "  ").harmless)
                 }
             }
             list.after = reply.next

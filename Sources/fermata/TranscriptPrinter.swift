@@ -63,13 +63,17 @@ final class TranscriptPrinter: Sendable {
         state.withLock { state in
             switch event.kind {
             case .modelAnswered(let answer):
-                complete(AnswerText.of(answer.text, answer.blocks), of: .model(step: answer.step, attempt: answer.attempt), &state)
+                complete(
+                    AnswerText.of(answer.text, answer.blocks), of: .model(step: answer.step, attempt: answer.attempt),
+                    &state)
                 line(event, withText: false, &state)
             case .modelCut(let cut):
                 complete(AnswerText.of(cut.text, cut.blocks), of: .model(step: cut.step, attempt: cut.attempt), &state)
                 line(event, withText: false, &state)
             case .modelFailed(let failed):
-                complete(AnswerText.of(failed.text, failed.blocks), of: .model(step: failed.step, attempt: failed.attempt), &state)
+                complete(
+                    AnswerText.of(failed.text, failed.blocks), of: .model(step: failed.step, attempt: failed.attempt),
+                    &state)
                 line(event, withText: false, &state)
             case .callEnded(let ended) where ended.attempt > 0:
                 complete(ended.output, of: .tool(call: ended.number, attempt: ended.attempt), &state)

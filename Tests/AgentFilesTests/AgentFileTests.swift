@@ -72,7 +72,7 @@ struct AgentFileTests {
 
     @Test func whatIsWrittenIsReadAgainAsItWas() throws {
         let texts = [
-            "one line", "two\nlines\n", "  indented\nnot\n", "\n\nleading", "trailing   \n\n\n", "\ttab\n\tx", 
+            "one line", "two\nlines\n", "  indented\nnot\n", "\n\nleading", "trailing   \n\n\n", "\ttab\n\tx",
             "a\r\nb\r",
             "yes", "~", "123", "0x1f", "1:30", "# no comment", "a: b", "- a", "*a", "&a", "!a", "'", "\"", "\\", "%",
             "@",

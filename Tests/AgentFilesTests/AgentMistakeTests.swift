@@ -18,7 +18,8 @@ struct AgentMistakeTests {
     private func mistakes(_ text: String) -> [String] { mistakes(Array(text.utf8)) }
 
     @Test func everyMistakeIsToldWithItsLineAndKey() {
-        let known = "known: name, description, model, model_options, system_prompt, tools, model_attempts, limits, "
+        let known =
+            "known: name, description, model, model_options, system_prompt, tools, model_attempts, limits, "
             + "policy, worker_tools"
         let knownOptions = "known: temperature, top_p, max_output_tokens, seed, reasoning_effort, stop"
         #expect(

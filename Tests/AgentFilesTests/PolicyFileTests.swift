@@ -5,7 +5,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct PolicyFileTests {
-    private func parse(_ text: String) throws -> FermataPolicy { try PolicyFile.parse(Array(text.utf8), file: "p.yaml") }
+    private func parse(_ text: String) throws -> FermataPolicy {
+        try PolicyFile.parse(Array(text.utf8), file: "p.yaml")
+    }
 
     private func mistakes(_ text: String) -> [String] {
         do throws(AgentFileError) {
@@ -45,7 +47,8 @@ struct PolicyFileTests {
         let policy = try parse(text)
         let expected = FermataPolicy.with {
             $0.tools = [
-                .with { ($0.tool, $0.gate) = ("terminal", .ask) }, .with { ($0.tool, $0.gate) = ("file_editor", .deny) },
+                .with { ($0.tool, $0.gate) = ("terminal", .ask) },
+                .with { ($0.tool, $0.gate) = ("file_editor", .deny) },
                 .with {
                     $0.tool = "refund"
                     $0.rules = [
@@ -74,7 +77,8 @@ struct PolicyFileTests {
         #expect(policy == expected)
         #expect(try parse(PolicyFile.text(of: policy)) == policy)
         let agent = try AgentFile.parse(
-            Array(("name: a\npolicy:\n" + text.split(separator: "\n").map { "  \($0)\n" }.joined()).utf8), file: "a.yaml")
+            Array(("name: a\npolicy:\n" + text.split(separator: "\n").map { "  \($0)\n" }.joined()).utf8),
+            file: "a.yaml")
         #expect(agent.policy == policy)
         #expect(try AgentFile.parse(Array(AgentFile.text(of: agent).utf8), file: "") == agent)
         #expect(try parse("{}") == FermataPolicy() && PolicyFile.text(of: FermataPolicy()) == "{}\n")
@@ -84,7 +88,8 @@ struct PolicyFileTests {
     /// Written by other clients, a value may be spelled otherwise than a file would.
     @Test func valuesComeBackAsTheyWere() throws {
         for json in [
-            "1.0", "-0.25", "1e3", "\"yes\"", "\"12\"", "\"\"", "null", "false", "[]", "{}", "\"a\\nb\"", "12345678901234567890",
+            "1.0", "-0.25", "1e3", "\"yes\"", "\"12\"", "\"\"", "null", "false", "[]", "{}", "\"a\\nb\"",
+            "12345678901234567890",
             #"{"z":1, "a":{"é":"\u00e9 🎼"}}"#, "\"null\"", "\"~\"", "\"a: b # c\"", "\"*x\"", "[[1,[2]],\"&\"]",
         ] {
             let agent = FermataAgent.with {
@@ -111,20 +116,45 @@ struct PolicyFileTests {
         ("t: {gates: ask}", "p.yaml:1: t.gates: is not known; did you mean gate?"),
         ("t:\n  rules: ask", "p.yaml:2: t.rules: must be a list of rules"),
         ("t:\n  rules:\n    - when: []", "p.yaml:3: t.rules[0].gate: must be allow, ask or deny"),
-        ("t:\n  rules:\n    - {gate: deny, when: [{pointer: amount, less: 1}]}", "p.yaml:3: t.rules[0].when[0].pointer: must"),
-        ("t:\n  rules:\n    - {gate: deny, when: [{less: 1, greater: 0}]}", "p.yaml:3: t.rules[0].when[0]: must have one of"),
-        ("t:\n  rules:\n    - {gate: deny, when: [{pointer: /a}]}", "p.yaml:3: t.rules[0].when[0]: must be one of equals"),
-        ("t:\n  rules:\n    - gate: deny\n      when:\n        - matches: '('", "p.yaml:5: t.rules[0].when[0].matches: must"),
-        ("t: {rules: [{gate: deny, when: [{matches: '(a)\\1'}]}]}", "p.yaml:1: t.rules[0].when[0].matches: must be a POSIX"),
-        ("t: {rules: [{gate: ask, when: [{greater: high}]}]}", "p.yaml:1: t.rules[0].when[0].greater: must be a number"),
-        ("t: {rules: [{gate: ask, when: [{equals: yes}]}]}", "p.yaml:1: t.rules[0].when[0].equals: must be text; put it in"),
-        ("t: {rules: [{gate: ask, when: [{equals: {a: 0x10}}]}]}", "p.yaml:1: t.rules[0].when[0].equals.a: must be text"),
+        (
+            "t:\n  rules:\n    - {gate: deny, when: [{pointer: amount, less: 1}]}",
+            "p.yaml:3: t.rules[0].when[0].pointer: must"
+        ),
+        (
+            "t:\n  rules:\n    - {gate: deny, when: [{less: 1, greater: 0}]}",
+            "p.yaml:3: t.rules[0].when[0]: must have one of"
+        ),
+        (
+            "t:\n  rules:\n    - {gate: deny, when: [{pointer: /a}]}",
+            "p.yaml:3: t.rules[0].when[0]: must be one of equals"
+        ),
+        (
+            "t:\n  rules:\n    - gate: deny\n      when:\n        - matches: '('",
+            "p.yaml:5: t.rules[0].when[0].matches: must"
+        ),
+        (
+            "t: {rules: [{gate: deny, when: [{matches: '(a)\\1'}]}]}",
+            "p.yaml:1: t.rules[0].when[0].matches: must be a POSIX"
+        ),
+        (
+            "t: {rules: [{gate: ask, when: [{greater: high}]}]}",
+            "p.yaml:1: t.rules[0].when[0].greater: must be a number"
+        ),
+        (
+            "t: {rules: [{gate: ask, when: [{equals: yes}]}]}",
+            "p.yaml:1: t.rules[0].when[0].equals: must be text; put it in"
+        ),
+        (
+            "t: {rules: [{gate: ask, when: [{equals: {a: 0x10}}]}]}",
+            "p.yaml:1: t.rules[0].when[0].equals.a: must be text"
+        ),
         ("t: {deadline: 90}", "p.yaml:1: t.deadline: must be a period"),
         ("t: {deadline: 60d}", "p.yaml:1: t.deadline: must be a period"),
         ("t: {urgency: urgent}", "p.yaml:1: t.urgency: must be low, normal, high or critical"),
         ("t: {when_unknown: ask}", "p.yaml:1: t.when_unknown: must be ask_people or tell_model"),
         ("7: ask", "p.yaml:1: 7: must be text"), ("\"\": ask", "p.yaml:1"), ("[t]", "p.yaml:1: must have tools"),
-        ("t: ask\nt: deny", "p.yaml:1: t: is given twice"), ("", "p.yaml: is empty"), ("t: &a ask", "p.yaml:1: anchors"),
+        ("t: ask\nt: deny", "p.yaml:1: t: is given twice"), ("", "p.yaml: is empty"),
+        ("t: &a ask", "p.yaml:1: anchors"),
     ])
     func oneMistake(_ text: String, _ expected: String) {
         let found = mistakes(text)
@@ -141,7 +171,9 @@ struct PolicyFileTests {
     }
 
     @Test func periods() {
-        for (text, milliseconds) in [("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("1d2h3m4s5ms", 93_784_005)] as [(String, Int64)] {
+        for (text, milliseconds) in [
+            ("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("1d2h3m4s5ms", 93_784_005),
+        ] as [(String, Int64)] {
             #expect(Period(text)?.milliseconds == milliseconds)
             #expect(Period(Period(milliseconds: milliseconds).description)?.milliseconds == milliseconds)
         }

@@ -62,8 +62,10 @@ struct WorkerToolTests {
 
     /// Whatever its text is, a schema comes back byte for byte.
     @Test(arguments: [
-        #"{"type":"object"}"#, #"{ "type" : "object" }"#, #"{"description":"\ud83c\udfbc \/ \u0007","type":"object"}"#, "{}",
-        #"{"enum":["yes","1",1,1.0,null,true,"",[],{}]}"#, "{\"title\":\"two\\nlines: #\"}", "{\n\"type\":\"object\"\n}",
+        #"{"type":"object"}"#, #"{ "type" : "object" }"#, #"{"description":"\ud83c\udfbc \/ \u0007","type":"object"}"#,
+        "{}",
+        #"{"enum":["yes","1",1,1.0,null,true,"",[],{}]}"#, "{\"title\":\"two\\nlines: #\"}",
+        "{\n\"type\":\"object\"\n}",
     ])
     func schemasComeBackAsTheyWere(_ parameters: String) throws {
         let agent = FermataAgent.with {
@@ -77,14 +79,38 @@ struct WorkerToolTests {
         ("worker_tools: refund", "a.yaml:2: worker_tools: must be a list of tools"),
         ("worker_tools: [{parameters: {}}]", "a.yaml:2: worker_tools[0].name: is missing"),
         ("worker_tools: [{name: t}]", "a.yaml:2: worker_tools[0].parameters: is missing"),
-        ("worker_tools: [{name: t, parameters: {}, idempotent: yes}]", "a.yaml:2: worker_tools[0].idempotent: must be true"),
-        ("worker_tools: [{name: t, parameters: {type: thing}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
-        ("worker_tools: [{name: t, parameters: {pattern: 5}}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
-        ("worker_tools: [{name: t, parameters: 'no JSON'}]", "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"),
-        ("worker_tools: [{name: t, parameters: {type: 2001-01-01}}]", "a.yaml:2: worker_tools[0].parameters.type: must be text"),
-        ("worker_tools: [{name: t, parameters: {}, idempotent_when: read}]", "a.yaml:2: worker_tools[0].idempotent_when: must be a list"),
-        ("worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: mode, equals: 1}]}]", "a.yaml:2: worker_tools[0].idempotent_when[0].pointer: must be a JSON pointer"),
-        ("worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: /mode}]}]", "a.yaml:2: worker_tools[0].idempotent_when[0]: must be one of"),
+        (
+            "worker_tools: [{name: t, parameters: {}, idempotent: yes}]",
+            "a.yaml:2: worker_tools[0].idempotent: must be true"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {type: thing}}]",
+            "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {pattern: 5}}]",
+            "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: 'no JSON'}]",
+            "a.yaml:2: worker_tools[0].parameters: must be a JSON Schema"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {type: 2001-01-01}}]",
+            "a.yaml:2: worker_tools[0].parameters.type: must be text"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {}, idempotent_when: read}]",
+            "a.yaml:2: worker_tools[0].idempotent_when: must be a list"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: mode, equals: 1}]}]",
+            "a.yaml:2: worker_tools[0].idempotent_when[0].pointer: must be a JSON pointer"
+        ),
+        (
+            "worker_tools: [{name: t, parameters: {}, idempotent_when: [{pointer: /mode}]}]",
+            "a.yaml:2: worker_tools[0].idempotent_when[0]: must be one of"
+        ),
         ("worker_tools: [{name: t, parameter: {}}]", "a.yaml:2: worker_tools[0].parameter: is not known; did you mean"),
         ("limits: {max_repeats: 1}", "a.yaml:2: limits.max_repeats: must be at least 2"),
     ])

@@ -65,7 +65,9 @@ struct CurlCancelTests {
         latencies.sort()
         let median = latencies[25]
         // While sending, the time is the server's own: it reads what the kernel had buffered before it sees the end.
-        print("cancel, \(moment.rawValue): seen after \(median / 1000) µs (median of 50), \(latencies[49] / 1000) µs at most")
+        print(
+            "cancel, \(moment.rawValue): seen after \(median / 1000) µs (median of 50), \(latencies[49] / 1000) µs at most"
+        )
         #expect(median < (moment == .sendingTheBody ? 100_000_000 : 5_000_000))
     }
 

@@ -54,7 +54,9 @@ struct CurlDescriptorTests {
             let open = Guarded(0)
             let server = RawServer { connection, _ in
                 open.withLock { $0 += 1 }
-                while connection.readRequest() != nil { connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }
+                while connection.readRequest() != nil {
+                    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
                 open.withLock { $0 -= 1 }
             }
             defer { server.stop() }

@@ -131,7 +131,8 @@ struct CurlFailureTests {
     }
 
     @Test func descriptionsHaveNoHeaderValues() {
-        let request = CurlRequest(url: "http://h/", headers: [("Authorization", "Bearer secret-value")], body: [[1, 2]])
+        let request = CurlRequest(
+            url: "http://h/", headers: [("Authorization", "Bearer secret-value")], body: [[1, 2]])
         var dumped = ""
         dump(request, to: &dumped)
         for text in ["\(request)", String(reflecting: request), dumped, "\([request])", "\(Optional(request) as Any)"] {

@@ -111,7 +111,10 @@ import Testing
         ),
         (
             format(.json, schema: refund), [#"{"approved": true, "amount": 500}"#, #"{"approved":false}"#],
-            ["{}", "true", "[]", #"{"approved":"true"}"#, #"{"approved":true,"amount":"500"}"#, #"{"amount":500}"#, "{"]
+            [
+                "{}", "true", "[]", #"{"approved":"true"}"#, #"{"approved":true,"amount":"500"}"#, #"{"amount":500}"#,
+                "{",
+            ]
         ),
     ]
 

@@ -25,7 +25,8 @@ import Testing
                 .send(text: "Do it.", .nextStep), .send(text: "Do it.", .now), .send(text: "Do it.", .whenIdle),
                 .resume(text: ""), .resume(text: "Yes, do it."), .resume(text: "", tokenDigest: [7]),
                 .resume(ResumeTerms(holdAt: .none)), .resume(ResumeTerms(holdAt: .selection)),
-                .resume(ResumeTerms(model: .with { $0.model = "mock/y" })), .pause(), .interrupt(), .withdraw(message: 1),
+                .resume(ResumeTerms(model: .with { $0.model = "mock/y" })), .pause(), .interrupt(),
+                .withdraw(message: 1),
                 .setLimits(.with { $0.maxSteps = 9 }), .setPolicy(FermataPolicy()), .setPolicy(.asking("read")),
                 .setPolicy(.with { $0.tools = [.of("terminal", .allow), .of("deploy", .allow)] }),
                 .decideCall(edit), .startCall(call: 1, attempt: 1, worker: "w"),
@@ -74,7 +75,8 @@ import Testing
             #expect(scenario.last.map(\.name) == ["modelAnswered", "askOpened", "askOpened", "callStarted"])
             for (index, ask) in order.enumerated() {
                 try scenario.answer(
-                    ask, ask == 2 ? verdict : .approve, "no", arguments: verdict == .edit && ask == 2 ? #"{"command":"d"}"# : "")
+                    ask, ask == 2 ? verdict : .approve, "no",
+                    arguments: verdict == .edit && ask == 2 ? #"{"command":"d"}"# : "")
                 if crashes & 1 << index != 0 {
                     try scenario.crash()
                     scenario.now += 1
@@ -101,16 +103,20 @@ import Testing
     /// Every verdict to every kind of ask: those that are not of its kind are refused, and the ask stays open.
     @Test func everyVerdictToEveryKind() throws {
         let verdicts: [FermataVerdict] = [
-            .unspecified, .approve, .edit, .reject, .runAgain, .takeResult, .tellUnknown, .raise, .goOn, .guide, .endTurn,
+            .unspecified, .approve, .edit, .reject, .runAgain, .takeResult, .tellUnknown, .raise, .goOn, .guide,
+            .endTurn,
         ]
         let kinds: [(FermataAskKind, [FermataVerdict], () throws -> Scenario)] = [
             (.question, [.unspecified], { try RunTableTests.Place.waiting.scenario() }),
             (.approval, [.approve, .edit, .reject], { try RunTableTests.Place.waitingForApproval.scenario() }),
-            (.outcome, [.runAgain, .takeResult, .tellUnknown], {
-                var scenario = try RunTableTests.Place.workerExecuting.scenario()
-                try scenario.decide(.leaseEnded(call: 1, attempt: 1))
-                return scenario
-            }),
+            (
+                .outcome, [.runAgain, .takeResult, .tellUnknown],
+                {
+                    var scenario = try RunTableTests.Place.workerExecuting.scenario()
+                    try scenario.decide(.leaseEnded(call: 1, attempt: 1))
+                    return scenario
+                }
+            ),
             (.budget, [.raise, .endTurn], { try RunTableTests.Place.waitingAtLimit.scenario() }),
         ]
         for (kind, allowed, make) in kinds {
@@ -128,7 +134,8 @@ import Testing
         var scenario = try gated()
         let digest = try #require(scenario.run.call(1)).argumentsDigest
         for (verdict, given, code) in [
-            (FermataVerdict.approve, "", ErrorCode.invalidAnswer), (.approve, "00", .stale), (.edit, "", .invalidAnswer),
+            (FermataVerdict.approve, "", ErrorCode.invalidAnswer), (.approve, "00", .stale),
+            (.edit, "", .invalidAnswer),
             (.reject, "00", .stale),
         ] {
             let answer = AskAnswer(ask: 1, verdict: verdict, arguments: #"{"command":"a"}"#, argumentsDigest: given)
@@ -141,7 +148,11 @@ import Testing
         let late = AskAnswer(ask: 2, verdict: .approve, argumentsDigest: digest)
         #expect(refusal { try scenario.command(.answer(late)) } == .stale)
         #expect(refusal { try scenario.command(.answer(AskAnswer(ask: 1, verdict: .approve))) } == .askClosed)
-        try scenario.command(.answer(AskAnswer(ask: 2, verdict: .approve, argumentsDigest: digest.isEmpty ? "" : scenario.run.call(1)!.argumentsDigest.uppercased())))
+        try scenario.command(
+            .answer(
+                AskAnswer(
+                    ask: 2, verdict: .approve,
+                    argumentsDigest: digest.isEmpty ? "" : scenario.run.call(1)!.argumentsDigest.uppercased())))
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "callStarted"])
     }
 
@@ -154,7 +165,8 @@ import Testing
         try scenario.modelAnswers("", calls: [.terminal("ls")])
         #expect(try scenario.answer(1, .approve, sticky: []) == ["askAnswered", "policySet", "callStarted"])
         try scenario.toolEnds(1)
-        #expect(try scenario.modelAnswers("", calls: [.terminal("rm x")]) == ["modelAnswered", "callEnded", "modelCalled"])
+        #expect(
+            try scenario.modelAnswers("", calls: [.terminal("rm x")]) == ["modelAnswered", "callEnded", "modelCalled"])
         #expect(scenario.last[1].callEnded.outcome == .callDenied)
         #expect(try scenario.modelAnswers("", calls: [.terminal("pwd")]) == ["modelAnswered", "callStarted"])
     }

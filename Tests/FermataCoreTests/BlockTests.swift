@@ -17,7 +17,8 @@ import Testing
         guard case .model(let step, let attempt)? = scenario.run.wanted.first else { return [] }
         return try scenario.decide(
             .modelAnswered(
-                step: step, attempt: attempt, ModelReply(text: text, calls: calls, blocks: blocks, origin: Self.origin)))
+                step: step, attempt: attempt, ModelReply(text: text, calls: calls, blocks: blocks, origin: Self.origin))
+        )
     }
 
     @Test func callsInBlocksHaveTheirNumbers() throws {
@@ -33,7 +34,10 @@ import Testing
             }, .with { $0.call = 2 },
         ]
         _ = try answer(&scenario, "ab", blocks, calls: [.search("c"), .search("d")])
-        guard case .assistant(let shown)? = scenario.transcript.items.last(where: { if case .assistant = $0 { true } else { false } })
+        guard
+            case .assistant(let shown)? = scenario.transcript.items.last(where: {
+                if case .assistant = $0 { true } else { false }
+            })
         else { throw Refusal(.internalError, "no answer") }
         #expect(shown.blocks.map(\.call) == [0, 0, 3, 4] && shown.blocks[2].json == #"{"s":1}"#)
         #expect(shown.origin == Self.origin && shown.text == "ab")
@@ -43,7 +47,9 @@ import Testing
     @Test func anAnswerWithoutBlocksHasNoOrigin() throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("Done.")
-        guard case .assistant(let shown)? = scenario.transcript.items.last else { throw Refusal(.internalError, "no answer") }
+        guard case .assistant(let shown)? = scenario.transcript.items.last else {
+            throw Refusal(.internalError, "no answer")
+        }
         #expect(shown.blocks.isEmpty && shown.origin == .init())
     }
 

@@ -17,7 +17,8 @@ import Testing
 
     @Test func callsOfATruncatedAnswerAreNotExecuted() throws {
         var scenario = try Scenario(task: "go", policy: .asking("terminal"))
-        let events = try answer(&scenario, "I will", .truncated, calls: [.terminal("rm"), .deploy("x"), .ask("May I?")])
+        let events = try answer(
+            &scenario, "I will", .truncated, calls: [.terminal("rm"), .deploy("x"), .ask("May I?")])
         #expect(events == ["modelAnswered", "callEnded", "callEnded", "callEnded", "modelCalled"])
         #expect(scenario.run.openAsks.isEmpty && scenario.outcome(1) == nil)
         #expect(scenario.shown[1] == "assistant: I will #1 #2 #3")
@@ -50,13 +51,19 @@ import Testing
     @Test func callsThatAreTruncatedAgainAndAgainEnd() throws {
         var scenario = try Scenario(task: "go")
         for _ in 1...3 {
-            #expect(try answer(&scenario, "", .truncated, calls: [.read("a")]) == ["modelAnswered", "callEnded", "modelCalled"])
+            #expect(
+                try answer(&scenario, "", .truncated, calls: [.read("a")]) == [
+                    "modelAnswered", "callEnded", "modelCalled",
+                ])
         }
         // One that is complete begins the count anew.
         try scenario.modelAnswers("", calls: [.read("b")])
         try scenario.toolEnds(4)
         for _ in 1...3 {
-            #expect(try answer(&scenario, "", .truncated, calls: [.read("a")]) == ["modelAnswered", "callEnded", "modelCalled"])
+            #expect(
+                try answer(&scenario, "", .truncated, calls: [.read("a")]) == [
+                    "modelAnswered", "callEnded", "modelCalled",
+                ])
         }
         #expect(try answer(&scenario, "", .truncated, calls: [.read("a")]) == ["modelAnswered", "callEnded"])
         #expect(scenario.run.summary.failure.kind == "TRUNCATED")
@@ -90,12 +97,16 @@ import Testing
     func malformedArgumentsGoBackAsAnObject(_ arguments: String) throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.init("read", arguments)])
-        guard case .assistant(let answer) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        guard case .assistant(let answer) = scenario.transcript.items[1] else {
+            throw Refusal(.internalError, "no answer")
+        }
         let calls = answer.calls
         #expect(calls[0].arguments == "{}")
         // The model's exact text is in the journal and in the result.
         #expect(scenario.shown[2].contains(arguments))
-        let answered = scenario.events.compactMap { if case .modelAnswered(let answer) = $0.kind { answer } else { nil } }
+        let answered = scenario.events.compactMap {
+            if case .modelAnswered(let answer) = $0.kind { answer } else { nil }
+        }
         #expect(answered[0].calls[0].arguments == arguments)
     }
 
@@ -113,7 +124,9 @@ import Testing
         var scenario = try Scenario(task: "go")
         let arguments = #"{ "path" : "\u00e9", "n": 1.50 }"#
         try scenario.modelAnswers("", calls: [.init("read", arguments)])
-        guard case .assistant(let answer) = scenario.transcript.items[1] else { throw Refusal(.internalError, "no answer") }
+        guard case .assistant(let answer) = scenario.transcript.items[1] else {
+            throw Refusal(.internalError, "no answer")
+        }
         let calls = answer.calls
         #expect(calls[0].arguments == arguments)
     }
@@ -130,7 +143,8 @@ import Testing
         let set = try #require(scenario.last.first?.policySet)
         #expect(set.gates.map { "\($0.number) \($0.gate)" } == ["1 allow", "3 ask"])
         try scenario.command(.decideCall(CallDecision(call: 3, verdict: .edit, arguments: #"{"text":"d"}"#)))
-        #expect(scenario.last.contains { if case .callEdited(let edited) = $0.kind { edited.gate == .ask } else { false } })
+        #expect(
+            scenario.last.contains { if case .callEdited(let edited) = $0.kind { edited.gate == .ask } else { false } })
         // The verdict counts, whatever the policy would say by now.
         var run = Run(id: Scenario.id)
         for event in scenario.events {

@@ -124,9 +124,10 @@ import Testing
         scenario.partialOutput = "half"
         #expect(try scenario.command(.stop) == ["callEnded", "callEnded", "callEnded", "stopped"])
         #expect(scenario.run.status == .stopped)
-        #expect((1...4).map { scenario.outcome($0) } == [
-            .callFinished, .callInterrupted, .callCancelled, .callCancelled,
-        ])
+        #expect(
+            (1...4).map { scenario.outcome($0) } == [
+                .callFinished, .callInterrupted, .callCancelled, .callCancelled,
+            ])
         #expect(scenario.run.begun == [.tool(call: 2, attempt: 1)])
         #expect(try scenario.toolEnds(2) == ["callGone"])
         #expect(scenario.run.status == .stopped)

@@ -83,7 +83,8 @@ import Testing
     }
 
     /// A message neither answers the ask nor hides it, nor does a hold.
-    @Test(arguments: [FermataDelivery.nextStep, .now, .whenIdle]) func messagesWait(_ delivery: FermataDelivery) throws {
+    @Test(arguments: [FermataDelivery.nextStep, .now, .whenIdle]) func messagesWait(_ delivery: FermataDelivery) throws
+    {
         var scenario = try atLimit(steps(1))
         #expect(try scenario.send("Hurry.", delivery) == ["messageQueued"])
         #expect(scenario.run.status == .waiting)

@@ -5,10 +5,12 @@ import Testing
 /// The words that models have been shown are shown again with every request: they never change.
 @Suite struct MarkerTests {
     @Test func theWordsAreAsTheyWere() {
-        let unknown = "[Whatever executed this call was lost before it could tell how the call ended. Its outcome is unknown: "
+        let unknown =
+            "[Whatever executed this call was lost before it could tell how the call ended. Its outcome is unknown: "
             + "it may have happened, in part or not at all. Check before you do it again.]"
         let killed = "the tool and all its processes were killed.]"
-        let atWorker = "[Interrupted by the operator: the worker that executed the call was told to stop. "
+        let atWorker =
+            "[Interrupted by the operator: the worker that executed the call was told to stop. "
             + "Its effects may have gone on.]"
         let words = [
             (Marker.cut, "[Your answer above was cut off here before it was complete.]"),

@@ -14,13 +14,15 @@ import Testing
     ) throws -> Decision {
         let events = scenario.events.prefix { $0.seq <= seq ?? .max }
         let copy = events.reduce(into: Run(id: RunID(high: 1, low: 2))) { $0.apply($1) }
-        return try copy.decide(.command(.fork(FermataForked(), terms), Provenance(by: "ann")), Context(now: scenario.now))
+        return try copy.decide(
+            .command(.fork(FermataForked(), terms), Provenance(by: "ann")), Context(now: scenario.now))
     }
 
     private func arrive(_ scenario: Scenario, start: Bool = true, _ answer: AskAnswer? = nil) throws -> Decision {
         let copy = scenario.events.reduce(into: Run(id: Scenario.id)) { $0.apply($1) }
         return try copy.decide(
-            .command(.import(FermataImported(), start: start, answer), Provenance(by: "ann")), Context(now: scenario.now))
+            .command(.import(FermataImported(), start: start, answer), Provenance(by: "ann")),
+            Context(now: scenario.now))
     }
 
     // MARK: - Workers
@@ -92,7 +94,10 @@ import Testing
 
     @Test func holdAtSelection() throws {
         var scenario = try Scenario(task: "go", policy: .asking("deploy"), holdAt: .selection)
-        #expect(try scenario.modelAnswers("", calls: [.terminal("ls"), .deploy("a")]) == ["modelAnswered", "askOpened", "held"])
+        #expect(
+            try scenario.modelAnswers("", calls: [.terminal("ls"), .deploy("a")]) == [
+                "modelAnswered", "askOpened", "held",
+            ])
         #expect(scenario.run.status == .paused && scenario.run.hold?.cause == .selection)
         let edit = CallDecision(call: 2, verdict: .edit, arguments: #"{"target":"b"}"#)
         #expect(try scenario.command(.decideCall(edit)) == ["askClosed", "callEdited", "askOpened"])
@@ -106,7 +111,8 @@ import Testing
         #expect(scenario.shown.last == "#2: " + Marker.edited(#"{"target":"b"}"#) + "\ndone")
         // Until somebody ends it.
         #expect(try scenario.modelAnswers("", calls: [.read("a")]).last == "held")
-        #expect(try scenario.command(.resume(ResumeTerms(holdAt: .none))) == ["holdAtSet", "holdLifted", "callStarted"])
+        #expect(
+            try scenario.command(.resume(ResumeTerms(holdAt: .none))) == ["holdAtSet", "holdLifted", "callStarted"])
         try scenario.toolEnds(3)
         #expect(try scenario.modelAnswers("", calls: [.read("b")]) == ["modelAnswered", "callStarted"])
     }
@@ -186,7 +192,8 @@ import Testing
         let answered = try forked.run.decide(
             .modelAnswered(
                 step: 2, attempt: 1,
-                ModelReply(text: "", calls: [.read("a")], usage: .with { $0.costNanoUsd = 99 })), Context(now: scenario.now))
+                ModelReply(text: "", calls: [.read("a")], usage: .with { $0.costNanoUsd = 99 })),
+            Context(now: scenario.now))
         let ended = try answered.run.decide(
             .toolEnded(call: 1, attempt: 1, ToolReply(outcome: .callFinished, output: "")), Context(now: scenario.now))
         #expect(ended.events.map(\.name) == ["callEnded", "modelCalled"])

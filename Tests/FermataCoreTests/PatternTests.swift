@@ -23,7 +23,8 @@ import Testing
 
     /// What the standard leaves undefined, and what other dialects mean otherwise.
     @Test(arguments: [
-        "", "(", ")", "()", "a)", "(a", "[", "[a", "[]", "*", "+a", "a|", "|a", "(|a)", "a**", "a+?", "a++", "^*", "{1}", "a{",
+        "", "(", ")", "()", "a)", "(a", "[", "[a", "[]", "*", "+a", "a|", "|a", "(|a)", "a**", "a+?", "a++", "^*",
+        "{1}", "a{",
         "a{1", "a{1,2", "a{2,1}", "a{0}", "a{0,0}", "a{256}", "a{,3}", "a{x}", "\\", #"\d"#, #"\1"#, #"(a)\1"#, "[z-a]",
         "[[:nope:]]", "[[.a.]]", "[[=a=]]", "(?:a)", String(repeating: "a", count: 257),
         String(repeating: "(", count: 40) + "a" + String(repeating: ")", count: 40),
@@ -33,10 +34,12 @@ import Testing
     func isNone(_ expression: String) { #expect(Pattern(expression) == nil) }
 
     /// Expressions that take other matchers a second or for ever. Doubling the text about doubles the work.
-    @Test(.timeLimit(.minutes(1)), arguments: [
-        "(a|b)*a(a|b){64}z", "(a*)*(a*)*(a*)*z", "((a|b)*a(a|b)){30}z", "(.*a.*b){40}z", "([ab]?){100}z",
-        "((((((a+)+)+)+)+)+)+z", "(a?){60}a{60}z", "(a|aa)+z",
-    ])
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            "(a|b)*a(a|b){64}z", "(a*)*(a*)*(a*)*z", "((a|b)*a(a|b)){30}z", "(.*a.*b){40}z", "([ab]?){100}z",
+            "((((((a+)+)+)+)+)+)+z", "(a?){60}a{60}z", "(a|aa)+z",
+        ])
     func noneTakesLong(_ expression: String) throws {
         let pattern = try #require(Pattern(expression))
         // Others are lost with forty characters.
@@ -56,7 +59,9 @@ import Testing
         #expect(condition.problem?.rule.contains("can be found in no text") == true)
     }
 
-    @Test(arguments: ["^a$", "^", "$", "^$", "a|b^c", #"\$HOME"#, "[$]HOME", "(^a|b)c", "a(b$|c)", "^^a", "a$$", "(^|a)b", "a*^b"])
+    @Test(arguments: [
+        "^a$", "^", "$", "^$", "a|b^c", #"\$HOME"#, "[$]HOME", "(^a|b)c", "a(b$|c)", "^^a", "a$$", "(^|a)b", "a*^b",
+    ])
     func whatIsFoundSomewhere(_ text: String) throws {
         #expect(try #require(Pattern(text)).canBeFound)
     }

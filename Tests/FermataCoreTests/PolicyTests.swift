@@ -13,7 +13,8 @@ import Testing
     @Test func theFirstRuleThatAppliesDecides() {
         let small = FermataCondition.at("/amount", .less(100))
         let policy = FermataToolPolicy.of(
-            "t", .ask, .when(.deny, .at("/to", .equals(#""eve""#))), .when(.allow, small), .when(.deny, .at("/amount", .greater(1e6))))
+            "t", .ask, .when(.deny, .at("/to", .equals(#""eve""#))), .when(.allow, small),
+            .when(.deny, .at("/amount", .greater(1e6))))
         #expect(gate(policy, #"{"to":"bob","amount":99.9}"#) == .allow)
         #expect(gate(policy, #"{"to":"eve","amount":1}"#) == .deny)
         #expect(gate(policy, #"{"to":"bob","amount":100}"#) == .ask)
@@ -23,7 +24,8 @@ import Testing
 
     /// What cannot be told asks, unless a later rule denies for certain.
     @Test(arguments: [
-        (#"{"a":"x"}"#, FermataGate.allow), (#"{"a":"y"}"#, .allow), (#"{"b":1}"#, .ask), (#"{"a":1}"#, .ask), ("{", .ask),
+        (#"{"a":"x"}"#, FermataGate.allow), (#"{"a":"y"}"#, .allow), (#"{"b":1}"#, .ask), (#"{"a":1}"#, .ask),
+        ("{", .ask),
         ("7", .ask), (#"{"b":2}"#, .deny), (#"{"a":null,"b":2}"#, .deny),
     ])
     func whatCannotBeToldAsks(_ arguments: String, _ expected: FermataGate) {
@@ -34,22 +36,25 @@ import Testing
         #expect(gate(policy, arguments) == (arguments == #"{"a":"y"}"# ? .ask : expected))
     }
 
-    @Test(arguments: [
-        ("", "{}", true), ("/a", "1", true), ("/b/1", "20", true), ("/b/01", "20", nil), ("/b/2", "20", nil),
-        ("/c~1d", "3", true), ("/e~0f", "4", true), ("/g~01", "5", true), ("/h/", "6", true), ("/x", "1", nil),
-        ("/a/x", "1", nil), ("/b/-", "20", nil), ("/b/-1", "20", nil), ("/a", "1.0", true), ("/a", #""1""#, false),
-    ] as [(String, String, Bool?)])
+    @Test(
+        arguments: [
+            ("", "{}", true), ("/a", "1", true), ("/b/1", "20", true), ("/b/01", "20", nil), ("/b/2", "20", nil),
+            ("/c~1d", "3", true), ("/e~0f", "4", true), ("/g~01", "5", true), ("/h/", "6", true), ("/x", "1", nil),
+            ("/a/x", "1", nil), ("/b/-", "20", nil), ("/b/-1", "20", nil), ("/a", "1.0", true), ("/a", #""1""#, false),
+        ] as [(String, String, Bool?)])
     func pointers(_ pointer: String, _ value: String, _ holds: Bool?) {
         let arguments = pointer.isEmpty ? "{}" : #"{"a":1,"b":[10,20],"c/d":3,"e~f":4,"g~1":5,"h":{"":6}}"#
         let expected: FermataGate = holds.map { $0 ? .deny : .allow } ?? .ask
         #expect(gate(.of("t", .allow, .when(.deny, .at(pointer, .equals(value)))), arguments) == expected)
     }
 
-    @Test(arguments: [
-        ("9007199254740993", 9_007_199_254_740_992.0, true), ("9007199254740992", 9_007_199_254_740_992, false),
-        ("1e308", 1e300, true), ("-1", -0.5, false), ("0.1", 0.1, false), ("340282366920938463463374607431768211457", 1, true),
-        (#""2""#, 1, nil), ("true", 0, nil), ("null", 0, nil), ("[2]", 1, nil),
-    ] as [(String, Double, Bool?)])
+    @Test(
+        arguments: [
+            ("9007199254740993", 9_007_199_254_740_992.0, true), ("9007199254740992", 9_007_199_254_740_992, false),
+            ("1e308", 1e300, true), ("-1", -0.5, false), ("0.1", 0.1, false),
+            ("340282366920938463463374607431768211457", 1, true),
+            (#""2""#, 1, nil), ("true", 0, nil), ("null", 0, nil), ("[2]", 1, nil),
+        ] as [(String, Double, Bool?)])
     func numbers(_ value: String, _ bound: Double, _ isGreater: Bool?) {
         let expected: FermataGate = isGreater.map { $0 ? .deny : .allow } ?? .ask
         #expect(gate(.of("t", .allow, .when(.deny, .at("", .greater(bound)))), value) == expected)
@@ -73,7 +78,8 @@ import Testing
 
     @Test(arguments: [
         (FermataCondition.at("a", .equals("1")), "pointer"), (.at("/a", .equals("x")), "equals"),
-        (.at("/a", .greater(.nan)), "greater"), (.at("/a", .less(.infinity)), "less"), (.at("/a", .matches("(")), "matches"),
+        (.at("/a", .greater(.nan)), "greater"), (.at("/a", .less(.infinity)), "less"),
+        (.at("/a", .matches("(")), "matches"),
         (.at("/a", .matches("a++++++++++++++++++++++++++++")), "matches"), (.with { $0.pointer = "/a" }, "test"),
     ])
     func problemsNameTheirField(_ condition: FermataCondition, _ field: String) {

@@ -340,7 +340,8 @@ import Testing
             switch place {
             case .stopped, .stoppedKilling, .handedOff: .wrongStatus
             case .idle, .modelInFlight, .betweenAttempts, .pausingModel, .pausedIdle, .pausedEnded, .pausedFailed,
-                .finished, .failed: .noSuchCall
+                .finished, .failed:
+                .noSuchCall
             case .killing, .pausedAtLimit: .callEnded
             case .pausingTool: .callTaken
             case .pausedSelected: nil
@@ -362,7 +363,10 @@ import Testing
         let hasCall = scenario.run.call(1) != nil
         let isEnded = scenario.run.call(1)?.state == .ended
         let start = refusal { try scenario.start(1, by: "other") }
-        #expect(start == (isReady ? nil : !hasCall ? .noSuchCall : isEnded || place.status == .stopped ? .callEnded : .callTaken))
+        #expect(
+            start
+                == (isReady
+                    ? nil : !hasCall ? .noSuchCall : isEnded || place.status == .stopped ? .callEnded : .callTaken))
         scenario = try place.scenario()
         #expect(refusal { try scenario.complete(1) } == (isWorkers ? nil : !hasCall ? .noSuchCall : .callEnded))
         #expect(scenario.run.status == place.status)

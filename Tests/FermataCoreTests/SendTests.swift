@@ -95,10 +95,11 @@ import Testing
         #expect(scenario.outcome(3) == .callSuperseded)
         #expect(try scenario.toolEnds(1) == ["callEnded", "modelCalled"])
         #expect(scenario.last[1].modelCalled.delivered == [2])
-        #expect(scenario.shown == [
-            "user: go", "assistant:  #1 #2 #3", "#1: done", "#2: \(Marker.superseded)", "#3: \(Marker.superseded)",
-            "user: Do c instead.",
-        ])
+        #expect(
+            scenario.shown == [
+                "user: go", "assistant:  #1 #2 #3", "#1: done", "#2: \(Marker.superseded)", "#3: \(Marker.superseded)",
+                "user: Do c instead.",
+            ])
     }
 
     @Test func nowClosesTheAsksOfSupersededCalls() throws {

@@ -16,7 +16,9 @@ extension Simulation {
         do {
             try decide(.command(.import(FermataImported(), start: random.chance(50), answer), Provenance(by: "ann")))
         } catch let refusal as Refusal {
-            guard answer != nil, [.expired, .wrongStatus].contains(refusal.code) else { throw Broken("refused: \(refusal)") }
+            guard answer != nil, [.expired, .wrongStatus].contains(refusal.code) else {
+                throw Broken("refused: \(refusal)")
+            }
             try decide(.command(.import(FermataImported(), start: true, nil), Provenance(by: "ann")))
         }
         guard run.isStopped || journal.last?.name != "imported" || run.hold == nil else { throw Broken("no hold") }
@@ -65,7 +67,9 @@ extension Simulation {
         let started = auditor.calls.mapValues(\.starts)
         let isToStart = random.chance(50)
         try decide(.command(.fork(FermataForked(), ForkTerms(start: isToStart)), Provenance(by: "ann")))
-        guard isToStart == (run.hold == nil) else { throw Broken("told to start \(isToStart), and it is \(run.status)") }
+        guard isToStart == (run.hold == nil) else {
+            throw Broken("told to start \(isToStart), and it is \(run.status)")
+        }
         for (number, call) in auditor.calls where call.starts > started[number]! {
             guard auditor.policy.gate(tool: call.tool, arguments: call.arguments) == .allow else {
                 throw Broken("a fork lets call \(number) run")

@@ -11,7 +11,9 @@ extension Simulation {
             guard refusal.details["status"] == run.status.protocolName else {
                 throw Broken("the refusal names another status than \(run.status)")
             }
-            if case .decideCall(let decision) = request, auditor.openAsks.contains(where: { auditor.asks[$0]!.call == decision.call }) {
+            if case .decideCall(let decision) = request,
+                auditor.openAsks.contains(where: { auditor.asks[$0]!.call == decision.call })
+            {
                 break
             }
             guard request.isRefused(in: run.status) else { throw Broken("refused, and the run was \(run.status)") }
@@ -45,9 +47,13 @@ extension Simulation {
             }
         case .noSuchCall, .callEnded, .callTaken: try check(refusal.code, ofCallIn: request)
         case .inFlight:
-            guard case .handOff = request, !run.begun.isEmpty || run.status == .running else { throw Broken("in flight") }
+            guard case .handOff = request, !run.begun.isEmpty || run.status == .running else {
+                throw Broken("in flight")
+            }
         case .tokenUsed:
-            guard case .resume(let terms) = request, !terms.tokenDigest.isEmpty else { throw Broken("no token was used") }
+            guard case .resume(let terms) = request, !terms.tokenDigest.isEmpty else {
+                throw Broken("no token was used")
+            }
         default: throw Broken("refused as \(refusal.code)")
         }
     }
@@ -58,11 +64,15 @@ extension Simulation {
         case .decideCall(let decision): number = decision.call
         case .startCall(let call, let attempt, _):
             number = call
-            if auditor.ready.contains(call), attempt == auditor.calls[call]!.starts + 1 { throw Broken("ready, and refused") }
+            if auditor.ready.contains(call), attempt == auditor.calls[call]!.starts + 1 {
+                throw Broken("ready, and refused")
+            }
         case .completeCall(let call, let attempt, let worker, _):
             number = call
             let isMine = run.call(call)?.worker == worker && run.call(call)?.attempt == attempt
-            if isMine, auditor.wanted.contains(.lease(call: call, attempt: attempt)) { throw Broken("its own, and refused") }
+            if isMine, auditor.wanted.contains(.lease(call: call, attempt: attempt)) {
+                throw Broken("its own, and refused")
+            }
         default: throw Broken("\(code), of no call")
         }
         let call = auditor.calls[number]
@@ -81,7 +91,9 @@ extension Simulation {
                 throw Broken("it was on hold, and events were written")
             }
         case .resume(let terms):
-            if !terms.tokenDigest.isEmpty, before.hold?.hasToken_p != true { throw Broken("a token lifted another hold") }
+            if !terms.tokenDigest.isEmpty, before.hold?.hasToken_p != true {
+                throw Broken("a token lifted another hold")
+            }
             guard run.hold == nil else { throw Broken("accepted, and the run is on hold") }
             guard auditor.messages.count == messages + (terms.text.isEmpty ? 0 : 1) else { throw Broken("no message") }
         case .stop:
@@ -106,7 +118,9 @@ extension Simulation {
         case .setLimits(let limits): guard run.limits == limits else { throw Broken("other limits") }
         case .handOff: guard run.isHandedOff, run.status == .stopped else { throw Broken("not handed off") }
         case .startCall(let call, let attempt, _):
-            guard run.wanted.contains(.lease(call: call, attempt: attempt)) else { throw Broken("started, and not wanted") }
+            guard run.wanted.contains(.lease(call: call, attempt: attempt)) else {
+                throw Broken("started, and not wanted")
+            }
         case .decideCall: guard run.hold != nil else { throw Broken("decided, and it is not on hold") }
         case .completeCall(let call, let attempt, let worker, let result):
             guard auditor.calls[call]?.worker == worker, auditor.calls[call]?.starts == attempt else {
@@ -132,7 +146,9 @@ extension Simulation {
             throw Broken("people are asked about a call that the policy denies")
         }
         if !run.wanted.isEmpty, !run.isActive { throw Broken("something is in flight, and the run is not active") }
-        if run.status == .running, !isEnding, run.begun.isEmpty, run.summary.nextAttemptAt == 0 { throw Broken("nothing moves it") }
+        if run.status == .running, !isEnding, run.begun.isEmpty, run.summary.nextAttemptAt == 0 {
+            throw Broken("nothing moves it")
+        }
         if !isEnding, !run.wanted.isSubset(of: outside) { throw Broken("wanted, and nobody started it") }
         let queued = run.queuedMessages.map(\.number)
         guard queued == auditor.waitingMessages else { throw Broken("queued are \(queued)") }

@@ -70,9 +70,10 @@ extension Simulation {
     }
 
     /// Arguments that fit the tools' schemas, those of one at a time or all.
-    static let arguments = ["x", "y"].flatMap { value in
-        ["command", "path", "text", "target", "url", "question"].map { #"{"\#($0)":"\#(value)"}"# }
-    } + ["{}", "{"]
+    static let arguments =
+        ["x", "y"].flatMap { value in
+            ["command", "path", "text", "target", "url", "question"].map { #"{"\#($0)":"\#(value)"}"# }
+        } + ["{}", "{"]
 
     mutating func randomLimits() -> FermataLimits {
         .with {

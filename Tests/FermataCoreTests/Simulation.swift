@@ -234,7 +234,9 @@ struct Simulation {
             if isTraced { trace.append("  \(event.seq) \(event.name)") }
             if isTraced { seen.insert(event.name) }
             try auditor.read(event)
-            if let problem = folded.problem(withNext: event) { throw Broken("an import would refuse \(event.seq): \(problem)") }
+            if let problem = folded.problem(withNext: event) {
+                throw Broken("an import would refuse \(event.seq): \(problem)")
+            }
             folded.apply(event)
         }
         guard folded == decision.run else { throw Broken("the events do not fold to the state") }

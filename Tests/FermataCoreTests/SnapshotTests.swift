@@ -38,7 +38,8 @@ import Testing
             Run.Call(
                 number: number, tool: "t\(number)", modelID: "i\(number)", arguments: "{\(number)}",
                 state: isOdd ? .asking : .started, outcome: isOdd ? .callFailed : .callFinished, attempt: number,
-                ask: number, worker: "w\(number)", gate: isOdd ? .ask : .deny, isApproved: isOdd, isGated: isOdd, isEdited: !isOdd,
+                ask: number, worker: "w\(number)", gate: isOdd ? .ask : .deny, isApproved: isOdd, isGated: isOdd,
+                isEdited: !isOdd,
                 isParallel: isOdd, isByWorker: !isOdd)
         ]
         run.killing = [.tool(call: number, attempt: number), .model(step: number, attempt: number)]
@@ -83,9 +84,10 @@ import Testing
         if mirror.displayStyle == .struct, isOurs {
             return mirror.children.flatMap { properties(of: $0.value, "\(path).\($0.label!)") }
         }
-        if mirror.displayStyle == .collection, mirror.children.contains(where: { $0.value is Run.Call })
-            || mirror.children.contains(where: { $0.value is Run.OpenAsk })
-            || mirror.children.contains(where: { $0.value is Run.QueuedMessage })
+        if mirror.displayStyle == .collection,
+            mirror.children.contains(where: { $0.value is Run.Call })
+                || mirror.children.contains(where: { $0.value is Run.OpenAsk })
+                || mirror.children.contains(where: { $0.value is Run.QueuedMessage })
         {
             return mirror.children.enumerated().flatMap { properties(of: $1.value, "\(path)[\($0)]") }
         }

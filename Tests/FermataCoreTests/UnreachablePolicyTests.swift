@@ -18,7 +18,9 @@ import Testing
     private func unreachable(_ pointer: String, _ test: FermataCondition.OneOf_Test) -> String? {
         let condition = FermataCondition.with { ($0.pointer, $0.test) = (pointer, test) }
         let policy = FermataPolicy.with {
-            $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { ($0.when, $0.gate) = ([condition], .deny) }]) }]
+            $0.tools = [
+                .with { ($0.tool, $0.rules) = ("refund", [.with { ($0.when, $0.gate) = ([condition], .deny) }]) }
+            ]
         }
         #expect(policy.problems.isEmpty)
         let problem = policy.unreachable(tools: [Self.spec])
@@ -33,8 +35,10 @@ import Testing
         let tests: [(String, FermataCondition.OneOf_Test)] = [
             ("/amount", .greater(1)), ("/amount", .less(1)), ("/amount", .equals("5")), ("/amount", .equals("null")),
             ("/amount", .equals("2.5")), ("/to", .matches("x")), ("/to", .equals("\"x\"")), ("/kind", .equals("3")),
-            ("/kind", .greater(1)), ("/kind", .matches("^par")), ("/list/0", .less(9)), ("/any", .greater(1)), ("/any/thing/0", .matches("x")),
-            ("/free/thing", .equals("[]")), ("/a~1b", .equals("true")), ("/list/0", .greater(1)), ("/list/12", .equals("9")),
+            ("/kind", .greater(1)), ("/kind", .matches("^par")), ("/list/0", .less(9)), ("/any", .greater(1)),
+            ("/any/thing/0", .matches("x")),
+            ("/free/thing", .equals("[]")), ("/a~1b", .equals("true")), ("/list/0", .greater(1)),
+            ("/list/12", .equals("9")),
             ("/list", .equals("[1,2]")), ("/either/0", .greater(1)), ("/either/1", .matches("x")), ("", .equals("{}")),
         ]
         for (pointer, test) in tests { #expect(unreachable(pointer, test) == nil, "\(pointer) \(test)") }
@@ -42,11 +46,14 @@ import Testing
 
     @Test func conditionsThatCannot() {
         let tests: [(String, FermataCondition.OneOf_Test, String)] = [
-            ("/amout", .greater(1), "pointer"), ("/a/b", .equals("true"), "pointer"), ("/to/0", .matches("x"), "pointer"),
+            ("/amout", .greater(1), "pointer"), ("/a/b", .equals("true"), "pointer"),
+            ("/to/0", .matches("x"), "pointer"),
             ("/list/x", .greater(1), "pointer"), ("/list/01", .greater(1), "pointer"), ("/", .matches("x"), "pointer"),
-            ("/amount", .matches("x"), "matches"), ("/amount", .equals("\"5\""), "equals"), ("/to", .greater(1), "greater"),
+            ("/amount", .matches("x"), "matches"), ("/amount", .equals("\"5\""), "equals"),
+            ("/to", .greater(1), "greater"),
             ("/to", .less(1), "less"), ("/to", .equals("5"), "equals"), ("/kind", .equals("\"all\""), "equals"),
-            ("/list", .greater(1), "greater"), ("/list/0", .equals("10"), "equals"), ("/list/0", .matches("x"), "matches"),
+            ("/list", .greater(1), "greater"), ("/list/0", .equals("10"), "equals"),
+            ("/list/0", .matches("x"), "matches"),
             ("", .matches("x"), "matches"), ("/a~1b", .less(1), "less"), ("/kind", .matches("x"), "matches"),
             ("/kind", .greater(3), "greater"), ("/kind", .less(3), "less"), ("/list/0", .greater(9), "greater"),
             ("/list/12", .equals("[]"), "equals"), ("/few/2", .equals("1"), "pointer"), ("/few/0", .less(-2), "less"),
@@ -68,7 +75,8 @@ import Testing
         }
         let second = "tools[0].rules[0].when[1]"
         #expect(field([rule(.greater(5), .less(3))]) == second && field([rule(.less(5), .greater(5))]) == second)
-        #expect(field([rule(.equals("1"), .equals("2"))]) == second && field([rule(.greater(5), .equals("5"))]) == second)
+        #expect(
+            field([rule(.equals("1"), .equals("2"))]) == second && field([rule(.greater(5), .equals("5"))]) == second)
         #expect(field([rule(.matches("^a"), .equals("\"b\""), at: "/to")]) == second)
         #expect(field([rule(.greater(3), .less(5))]) == nil && field([rule(.greater(3), .greater(5))]) == nil)
         #expect(field([rule(.matches("a"), .equals("\"ab\""), at: "/to")]) == nil)
@@ -85,10 +93,13 @@ import Testing
         #expect(unreachable("refund") == nil)
         #expect(unreachable("reboot", isTool: true) == nil)
         #expect(
-            unreachable("refnud") == "tools[0].tool names 'refnud', and there is no tool of this name; did you mean refund? "
+            unreachable("refnud")
+                == "tools[0].tool names 'refnud', and there is no tool of this name; did you mean refund? "
                 + "(tools: refund, deploy)")
-        #expect(unreachable("Deploy") == "tools[0].tool names 'Deploy', and there is no tool of this name; did you mean deploy? "
-            + "(tools: refund, deploy)")
+        #expect(
+            unreachable("Deploy")
+                == "tools[0].tool names 'Deploy', and there is no tool of this name; did you mean deploy? "
+                + "(tools: refund, deploy)")
         #expect(unreachable("x\u{1b}") == "tools[0].tool names what no tool is called (tools: refund, deploy)")
     }
 
@@ -97,7 +108,13 @@ import Testing
         var spec = Self.spec
         spec.parameters = #"{"not":{}}"#
         let policy = FermataPolicy.with {
-            $0.tools = [.with { ($0.tool, $0.rules) = ("refund", [.with { $0.when = [.with { ($0.pointer, $0.greater) = ("/x", 1) }] }]) }]
+            $0.tools = [
+                .with {
+                    ($0.tool, $0.rules) = (
+                        "refund", [.with { $0.when = [.with { ($0.pointer, $0.greater) = ("/x", 1) }] }]
+                    )
+                }
+            ]
         }
         #expect(policy.unreachable(tools: [spec]) == nil)
     }
@@ -113,7 +130,9 @@ import Testing
         }
         #expect(problems { $0.gate = .allow } == ["tools[0].deadline_ms"])
         // What is there already may stay.
-        let old = FermataPolicy.with { $0.tools = [.with { ($0.tool, $0.deadlineMs, $0.gate) = ("refund", 1000, .deny) }] }
+        let old = FermataPolicy.with {
+            $0.tools = [.with { ($0.tool, $0.deadlineMs, $0.gate) = ("refund", 1000, .deny) }]
+        }
         #expect(old.problems.isEmpty && old.unreachable(tools: [Self.spec], isTool: { _ in true }, old: old) == nil)
         #expect(problems { $0.gate = .deny } == ["tools[0].deadline_ms"])
         #expect(problems { $0.rules = [.with { $0.gate = .deny }] } == ["tools[0].deadline_ms"])

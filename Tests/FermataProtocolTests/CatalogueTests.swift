@@ -15,7 +15,8 @@ struct CatalogueTests {
         func quoted(_ text: String) -> String { "\"\(text)\"" }
         let requests = FrameKind.all.map { kind in
             line([
-                ("type", "\(kind.type.rawValue)"), ("name", quoted(kind.type.protocolName)), ("request", quoted(kind.name)),
+                ("type", "\(kind.type.rawValue)"), ("name", quoted(kind.type.protocolName)),
+                ("request", quoted(kind.name)),
                 ("reply", quoted(kind.replyName)), ("reply_type", "\(kind.type.rawValue | Int(Frame.replyBit))"),
                 ("effect", quoted(kind.effect.rawValue)),
                 ("scope", kind.scope.map { quoted($0.protocolName) } ?? "null"), ("lane", quoted(kind.lane.rawValue)),
@@ -23,7 +24,8 @@ struct CatalogueTests {
             ])
         }
         let published: [(FermataFrameType, String, String, Character)] = [
-            (.event, "Event", "events", "e"), (.statusChanged, "StatusChanged", "events", "s"), (.tick, "Tick", "events", "t"),
+            (.event, "Event", "events", "e"), (.statusChanged, "StatusChanged", "events", "s"),
+            (.tick, "Tick", "events", "t"),
             (.textDelta, "TextDelta", "text", "d"),
         ]
         let topics = published.map { type, message, socket, topic in
@@ -32,7 +34,9 @@ struct CatalogueTests {
                 ("socket", quoted(socket)), ("topic", quoted(String(topic))),
             ])
         }
-        let error = line([("type", "\(FermataFrameType.error.rawValue)"), ("name", quoted("ERROR")), ("message", quoted("Error"))])
+        let error = line([
+            ("type", "\(FermataFrameType.error.rawValue)"), ("name", quoted("ERROR")), ("message", quoted("Error")),
+        ])
         return """
             {
               "requests": [
@@ -63,12 +67,16 @@ struct CatalogueTests {
         #expect(Set(FrameKind.all.map(\.type)) == Set(FermataFrameType.allCases).subtracting(isPublished))
         for kind in FrameKind.all {
             #expect(FrameKind.of(UInt16(kind.type.rawValue))?.type == kind.type)
-            #expect(Schema.requests[UInt16(kind.type.rawValue)].map { $0.protoMessageName } == "\(Schema.package).\(kind.name)")
+            #expect(
+                Schema.requests[UInt16(kind.type.rawValue)].map { $0.protoMessageName }
+                    == "\(Schema.package).\(kind.name)")
             // What is remembered has a request id, and what is no command is not remembered; Export is both.
             #expect((kind.effect == .command) == (kind.request is any Command.Type) || kind.type == .export)
             // The field itself is the schema's.
             let block = try #require(try Schema.blocks("message").first { $0.name == kind.name })
-            #expect(kind.namesRun == block.lines.contains { $0.contains("string run = ") } || kind.type == .listAsks, "\(kind.name)")
+            #expect(
+                kind.namesRun == block.lines.contains { $0.contains("string run = ") } || kind.type == .listAsks,
+                "\(kind.name)")
         }
         for number: UInt16 in [0, 34, 255, 256, 32768, 32769, .max] { #expect(FrameKind.of(number) == nil) }
     }

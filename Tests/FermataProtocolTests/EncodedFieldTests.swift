@@ -3,7 +3,9 @@ import SwiftProtobuf
 import Testing
 
 @Suite struct EncodedFieldTests {
-    @Test(arguments: [0, 1, 100, 127, 128, 20_000, 3_000_000]) func isReadAsIfItHadBeenEncodedWithTheRest(size: Int) throws {
+    @Test(arguments: [0, 1, 100, 127, 128, 20_000, 3_000_000]) func isReadAsIfItHadBeenEncodedWithTheRest(size: Int)
+        throws
+    {
         let run = FermataRunSummary.with { $0.lastMessage = String(repeating: "x", count: size) }
         let whole = FermataCommandReply.with {
             $0.run = run

@@ -105,7 +105,12 @@ struct FieldLimitsTests {
         let bodies: [(FermataFrameType, [UInt8])] = [
             (.getRun, try FermataGetRun.with { $0.run = String(repeating: "x", count: 4 << 20) }.serializedBytes()),
             (.setPolicy, try FermataSetPolicy.with { $0.policy.tools = tools }.serializedBytes()),
-            (.pause, try FermataPause.with { $0.run = "0123"; $0.requestID = "x"; $0.by = "ada" }.serializedBytes()),
+            (
+                .pause,
+                try FermataPause.with {
+                    $0.run = "0123"; $0.requestID = "x"; $0.by = "ada"
+                }.serializedBytes()
+            ),
         ]
         for (type, body) in bodies {
             let start = ContinuousClock.now

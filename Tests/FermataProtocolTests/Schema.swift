@@ -15,7 +15,8 @@ enum Schema {
         FermataHold.self, FermataFailure.self, FermataUsage.self, FermataCall.self, FermataQueuedMessage.self,
         FermataAsk.self, FermataEvent.self, FermataToolSpec.self, FermataLaunched.self, FermataMessageQueued.self,
         FermataMessageWithdrawn.self, FermataModelCalled.self, FermataModelAnswered.self, FermataSelectedCall.self,
-        FermataModelCut.self, FermataBlock.self, FermataOrigin.self, FermataModelFailed.self, FermataCallStarted.self, FermataCallEnded.self,
+        FermataModelCut.self, FermataBlock.self, FermataOrigin.self, FermataModelFailed.self, FermataCallStarted.self,
+        FermataCallEnded.self,
         FermataCallGone.self, FermataCallLost.self, FermataAskOpened.self, FermataAskAnswered.self,
         FermataAskClosed.self, FermataHeld.self, FermataHoldLifted.self, FermataRetried.self, FermataStopped.self,
         FermataStatusChanged.self, FermataTick.self, FermataTextDelta.self, FermataPutAgent.self,
@@ -47,7 +48,8 @@ enum Schema {
         "AnswerVia": name(FermataAnswerVia.self), "Gate": name(FermataGate.self),
         "WhenUnknown": name(FermataWhenUnknown.self), "Scope": name(FermataScope.self),
         "CallState": name(FermataCallState.self), "CallOutcome": name(FermataCallOutcome.self),
-        "CutCause": name(FermataCutCause.self), "Ending": name(FermataEnding.self), "HoldPoint.At": name(FermataHoldPoint.At.self),
+        "CutCause": name(FermataCutCause.self), "Ending": name(FermataEnding.self),
+        "HoldPoint.At": name(FermataHoldPoint.At.self),
         "TextDelta.Content": name(FermataTextDelta.Content.self),
     ]
 

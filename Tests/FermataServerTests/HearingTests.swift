@@ -6,7 +6,8 @@ import Testing
     private let second: Int64 = 1_000_000
 
     /// A turn of so much life, in a sleep that was meant, and so much standstill.
-    private func turn(_ hearing: inout Hearing, _ now: inout Int64, lives: Int64, stands: Int64) -> Hearing.Standstill? {
+    private func turn(_ hearing: inout Hearing, _ now: inout Int64, lives: Int64, stands: Int64) -> Hearing.Standstill?
+    {
         hearing.sleeps(until: now + lives, now: now)
         now += lives + stands
         return hearing.woke(now: now)

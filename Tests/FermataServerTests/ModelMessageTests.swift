@@ -82,7 +82,8 @@ struct ModelMessageTests {
             let content = document.member("content", of: message)
             let calls = document.member("tool_calls", of: message).map(document.elements) ?? []
             let text = content.map { document.kind($0) == .null ? "" : document.text($0) } ?? ""
-            guard ["system", "user", "assistant"].contains(role), !text.isEmpty || !calls.isEmpty || role == "user" else {
+            guard ["system", "user", "assistant"].contains(role), !text.isEmpty || !calls.isEmpty || role == "user"
+            else {
                 return "an empty message of \(role)"
             }
             for call in calls {

@@ -21,7 +21,8 @@ import Testing
     @Test(arguments: steps) func inOneBootItGoesOnWhateverPeoplesClockDoes(_ step: Int64) {
         let before = first()
         let clock = SteadyClock(
-            after: before, lastEvent: nil, boot: "a", sinceBoot: 15 * Self.second, people: Self.people + 10 * Self.second + step)
+            after: before, lastEvent: nil, boot: "a", sinceBoot: 15 * Self.second,
+            people: Self.people + 10 * Self.second + step)
         #expect(clock.reached == Self.people + 10 * Self.second && clock.lead == step)
         // The next start finds the lead that it had, to the microsecond.
         let next = SteadyClock(
@@ -33,7 +34,8 @@ import Testing
     @Test(arguments: steps) func afterAnotherBootItIsNeverBefore(_ step: Int64) {
         let before = first()
         let clock = SteadyClock(
-            after: before, lastEvent: nil, boot: "b", sinceBoot: Self.second, people: Self.people + 60 * Self.second + step)
+            after: before, lastEvent: nil, boot: "b", sinceBoot: Self.second,
+            people: Self.people + 60 * Self.second + step)
         // Set back: as if no time had passed. Set forward: nobody can tell that from time that has passed.
         #expect(clock.reached == max(Self.people + 60 * Self.second + step, before.reached))
         #expect(clock.reached + clock.lead == Self.people + 60 * Self.second + step)
@@ -41,7 +43,8 @@ import Testing
         var set = before
         set.lead = step
         let after = SteadyClock(
-            after: set, lastEvent: nil, boot: "b", sinceBoot: Self.second, people: Self.people + 60 * Self.second + step)
+            after: set, lastEvent: nil, boot: "b", sinceBoot: Self.second, people: Self.people + 60 * Self.second + step
+        )
         #expect(after.reached == Self.people + 60 * Self.second && after.lead == step)
     }
 
@@ -66,7 +69,8 @@ import Testing
         #expect(SteadyClock(text: clock.text) == clock)
         #expect(clock.text.utf8.count == 255)
         // The longest there is.
-        let long = SteadyClock(boot: String(repeating: "f", count: 36), base: -1 << 54, lead: -1 << 54, reached: 1 << 54)
+        let long = SteadyClock(
+            boot: String(repeating: "f", count: 36), base: -1 << 54, lead: -1 << 54, reached: 1 << 54)
         #expect(SteadyClock(text: long.text) == long && long.text.utf8.count == 255)
     }
 
@@ -77,7 +81,8 @@ import Testing
         }
         for bad in [
             "", "\n\n", "clock", good.replacing("clock 1", with: "clock 2"), good.replacing("base 1", with: "base x"),
-            good.replacing("reached 3", with: "reached \(Int64.max)"), good.replacing("lead 2", with: "lead \(Int64.min)"),
+            good.replacing("reached 3", with: "reached \(Int64.max)"),
+            good.replacing("lead 2", with: "lead \(Int64.min)"),
             good.replacing("base 1", with: "base 99999999999999999999"), String(repeating: "clock 1\n", count: 100_000),
         ] { #expect(SteadyClock(text: bad) == nil) }
     }

@@ -70,7 +70,8 @@ public struct GoldenStore: Sendable, CustomStringConvertible {
 
     private init(_ folder: URL, name: String) throws {
         func lines(_ file: String) throws -> [String] {
-            try String(contentsOf: folder.appending(path: file), encoding: .utf8).split(separator: "\n").map(String.init)
+            try String(contentsOf: folder.appending(path: file), encoding: .utf8).split(separator: "\n").map(
+                String.init)
         }
         self.folder = folder
         description = name
@@ -95,7 +96,9 @@ public struct GoldenStore: Sendable, CustomStringConvertible {
     public func unpack(_ archive: Archive, into directory: String) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-m", "tarfile", "-e", folder.appending(path: archive.rawValue).path, directory]
+        process.arguments = [
+            "python3", "-m", "tarfile", "-e", folder.appending(path: archive.rawValue).path, directory,
+        ]
         process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

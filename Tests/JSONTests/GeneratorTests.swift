@@ -9,7 +9,8 @@ import Testing
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Generated")
 
     static var files: [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }.sorted()) ?? []
+        (try? FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }.sorted())
+            ?? []
     }
 
     @Test(arguments: files)
@@ -33,14 +34,17 @@ import Testing
                 #expect(messages == [], "\(name): \(document.source(value))")
             }
             for value in document.member("invalid", of: entry).map(document.elements) ?? [] {
-                #expect(try !schema.accepts(JSONDocument(parsing: document.source(value))), "\(name): \(document.source(value))")
+                #expect(
+                    try !schema.accepts(JSONDocument(parsing: document.source(value))),
+                    "\(name): \(document.source(value))")
             }
         }
     }
 
     @Test func allGeneratorsAreThere() {
         let packages = [
-            "fastmcp", "langchain-core", "llama-index-core", "mcp", "msgspec", "openai-agents", "pydantic", "pydantic-ai-slim",
+            "fastmcp", "langchain-core", "llama-index-core", "mcp", "msgspec", "openai-agents", "pydantic",
+            "pydantic-ai-slim",
             "servers",
         ]
         for package in packages { #expect(Self.files.contains { $0.hasPrefix(package) }, "\(package)") }

@@ -43,8 +43,11 @@ import Testing
     }
 
     @Test func aDeepValueOfARecursiveSchemaIsChecked() throws {
-        let schema = ##"{"$ref":"#/$defs/n","$defs":{"n":{"anyOf":[{"type":"integer"},{"$ref":"#/$defs/l"}]},"l":{"allOf":[{"items":{"$ref":"#/$defs/n"}}],"type":"array"}}}"##
-        func value(_ inner: String) -> String { String(repeating: "[", count: 62) + inner + String(repeating: "]", count: 62) }
+        let schema =
+            ##"{"$ref":"#/$defs/n","$defs":{"n":{"anyOf":[{"type":"integer"},{"$ref":"#/$defs/l"}]},"l":{"allOf":[{"items":{"$ref":"#/$defs/n"}}],"type":"array"}}}"##
+        func value(_ inner: String) -> String {
+            String(repeating: "[", count: 62) + inner + String(repeating: "]", count: 62)
+        }
         let compiled = try JSONSchema(parsing: schema)
         #expect(try compiled.validate(JSONDocument(parsing: value("1"))).isEmpty)
         #expect(try compiled.validate(JSONDocument(parsing: value("true"))).count == 1)
@@ -52,7 +55,9 @@ import Testing
 
     @Test func hugeNumbersCostTheirDigitsOnly() throws {
         let digits = String(repeating: "7", count: 100_000)
-        let document = try soon { try JSONDocument(parsing: "[\(digits),\(digits).0,1e\(digits),-1E-\(digits),0.\(digits)]") }
+        let document = try soon {
+            try JSONDocument(parsing: "[\(digits),\(digits).0,1e\(digits),-1E-\(digits),0.\(digits)]")
+        }
         let schema = try JSONSchema(parsing: #"{"uniqueItems":true,"items":{"minimum":-1,"type":"number"}}"#)
         #expect(soon { schema.validate(document).map(\.keyword) } == ["uniqueItems"])
         for (multiple, value, fits) in [
@@ -61,7 +66,9 @@ import Testing
             ("123456789012345678901234567890", "246913578024691357802469135780", true), ("7", digits, true),
         ] {
             let schema = try JSONSchema(parsing: #"{"multipleOf":\#(multiple)}"#)
-            #expect(try soon { try schema.accepts(JSONDocument(parsing: value)) } == fits, "\(multiple) \(value.prefix(40))")
+            #expect(
+                try soon { try schema.accepts(JSONDocument(parsing: value)) } == fits, "\(multiple) \(value.prefix(40))"
+            )
         }
         #expect(try isTooMuch(#"{"multipleOf":7}"#, "1e\(digits)"))
     }
@@ -69,7 +76,8 @@ import Testing
     @Test func manyMembersAndItemsAreLinear() throws {
         let members = (0..<100_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",")
         let document = try soon { try JSONDocument(parsing: "{\(members)}") }
-        let schema = try JSONSchema(parsing: #"{"properties":{"k5":{"type":"string"}},"additionalProperties":{"type":"integer"}}"#)
+        let schema = try JSONSchema(
+            parsing: #"{"properties":{"k5":{"type":"string"}},"additionalProperties":{"type":"integer"}}"#)
         #expect(soon { schema.validate(document).map(\.pointer) } == ["/k5"])
         #expect(throws: JSONFault(kind: .duplicateKey, offset: members.utf8.count + 2)) {
             try soon { try JSONDocument(parsing: "{\(members),\"k7\":1}") }
@@ -93,7 +101,8 @@ import Testing
     }
 
     @Test func manyAlternativesOnALargeValueAreGivenUp() throws {
-        let schema = "{\"anyOf\":[\((0..<2000).map { "{\"uniqueItems\":true,\"const\":\($0)}" }.joined(separator: ","))]}"
+        let schema =
+            "{\"anyOf\":[\((0..<2000).map { "{\"uniqueItems\":true,\"const\":\($0)}" }.joined(separator: ","))]}"
         let value = "[\"\(String(repeating: "x", count: 1_000_000))\",1]"
         #expect(try isTooMuch(schema, value))
     }

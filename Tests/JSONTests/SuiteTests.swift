@@ -23,7 +23,8 @@ import Testing
         var documents: [String: String] = [:]
         let files = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String } ?? []
         for file in files where file.hasSuffix(".json") {
-            documents["http://localhost:1234/" + file] = try? String(contentsOf: root.appending(path: file), encoding: .utf8)
+            documents["http://localhost:1234/" + file] = try? String(
+                contentsOf: root.appending(path: file), encoding: .utf8)
         }
         return documents
     }()
@@ -78,7 +79,9 @@ import Testing
 
     @Test func everyMandatoryCaseAgrees() throws {
         var outcome = Outcome()
-        for file in try Self.files("draft2020-12") { try run(file, remotes: Self.remotes, formats: false, into: &outcome) }
+        for file in try Self.files("draft2020-12") {
+            try run(file, remotes: Self.remotes, formats: false, into: &outcome)
+        }
         #expect(outcome.different == [])
         #expect(outcome.refused == [])
         #expect(outcome.remote == [])

@@ -38,7 +38,9 @@ extension JournalConformance {
         #expect(try reader.nextMessageDue(to: "a", after: 10) == 15)
         #expect(try reader.nextMessageDue(to: "a", after: 15) == nil)
         #expect(
-            try reader.outboxCounts() == ["a": OutboxCounts(pending: 4, dead: 0), "b": OutboxCounts(pending: 1, dead: 0)])
+            try reader.outboxCounts() == [
+                "a": OutboxCounts(pending: 4, dead: 0), "b": OutboxCounts(pending: 1, dead: 0),
+            ])
 
         // One that failed holds back its own run at its own endpoint, and nothing else.
         try settle(first[0], .failed(nextAt: 100))

@@ -37,7 +37,8 @@ extension JournalConformance {
                 body: [UInt8(run), UInt8(truncatingIfNeeded: number)])
         }
         let rows = [
-            row(2, 1, "search", at: 5), row(1, 1, "search", at: 5), row(1, 2, "search", at: 5), row(3, 7, "mail", at: 1),
+            row(2, 1, "search", at: 5), row(1, 1, "search", at: 5), row(1, 2, "search", at: 5),
+            row(3, 7, "mail", at: 1),
             row(4, .max, "search", at: 2, attempt: .max), row(5, 1, "search", at: .min),
         ]
         try writer.commit(JournalBatch(readyCalls: rows.map(ReadyCallChange.ready)))

@@ -60,11 +60,14 @@ import Testing
             batch.events[1].body = [UInt8](repeating: UInt8(round), count: Int(round) * 250)
             batch.requests = [Samples.request(round)]
             batch.asks = [
-                AskRow(run: run, number: UInt32(round), open: round % 2 == 0, kind: 1, body: [7, 7], openedAt: 5, due: nil)
+                AskRow(
+                    run: run, number: UInt32(round), open: round % 2 == 0, kind: 1, body: [7, 7], openedAt: 5, due: nil)
             ]
             batch.agents = [AgentRow(name: "agent \(round)", version: 1, at: 1, body: [9, 9])]
             try writer.commit(batch)
-            if round % 10 == 0 { try writer.keep([SnapshotRow(run: run, seq: samples.seqs[run]!, format: 1, body: [3])]) }
+            if round % 10 == 0 {
+                try writer.keep([SnapshotRow(run: run, seq: samples.seqs[run]!, format: 1, body: [3])])
+            }
             if round == 30 { _ = try writer.checkpoint() }
         }
         let truth = try Truth(journal.openReader(), runs: Self.runs, requests: Self.requests)
@@ -123,7 +126,8 @@ import Testing
             let bit = Int.random(in: 0..<changed[suffix]!.count * 8)
             changed[suffix]![bit / 8] ^= 1 << UInt8(bit % 8)
             try put(changed, at: copy)
-            let isNamed = try use(copy, truth, "bit \(bit % 8) of byte \(bit / 8) of the \(suffix.isEmpty ? "store" : "log")")
+            let isNamed = try use(
+                copy, truth, "bit \(bit % 8) of byte \(bit / 8) of the \(suffix.isEmpty ? "store" : "log")")
             counts[isNamed, default: 0] += 1
         }
         print("\(Self.rounds) flips between starts: \(counts[true]!) named, \(counts[false]!) without effect")
@@ -208,7 +212,8 @@ import Testing
                 var changed = files
                 changed[suffix] = content
                 try put(changed, at: copy)
-                let what = "\(suffix.isEmpty ? "store" : "log") \(content.map { $0.isEmpty ? "emptied" : "replaced" } ?? "gone")"
+                let what =
+                    "\(suffix.isEmpty ? "store" : "log") \(content.map { $0.isEmpty ? "emptied" : "replaced" } ?? "gone")"
                 #expect(try use(copy, truth, what), "\(what)")
             }
         }
@@ -218,7 +223,9 @@ import Testing
         try put(older, at: copy)
         let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: copy) }
         #expect(error?.code == .behindMark)
-        #expect(error?.message.contains("was known to reach event \(truth.events.count)") == true, "\(String(describing: error))")
+        #expect(
+            error?.message.contains("was known to reach event \(truth.events.count)") == true,
+            "\(String(describing: error))")
         // Only the mark is gone: nobody can tell.
         var unmarked = files
         unmarked[".mark"] = nil
@@ -275,8 +282,12 @@ import Testing
     /// length, in the place of the file whose log was left by a kill.
     @Test func aLogThatIsNotTheFilesIsNamed() throws {
         let other = directory.file("other")
-        for (before, after, others) in [(3, 6, 9), (9, 3, 12), (6, 6, 12), (4, 8, 12), (11, 1, 12), (5, 5, 30), (30, 2, 5)] {
-            for suffix in ["", "-wal", "-shm", ".mark", ".lock", ".reserve"] { unlink(path + suffix); unlink(other + suffix) }
+        for (before, after, others) in [
+            (3, 6, 9), (9, 3, 12), (6, 6, 12), (4, 8, 12), (11, 1, 12), (5, 5, 30), (30, 2, 5),
+        ] {
+            for suffix in ["", "-wal", "-shm", ".mark", ".lock", ".reserve"] {
+                unlink(path + suffix); unlink(other + suffix)
+            }
             func fill(_ path: String, _ range: Range<Int>) throws -> JournalWriter {
                 let writer = try SQLiteJournal(path: path).openWriter()
                 for number in range {
@@ -445,8 +456,11 @@ import Testing
         var samples = Samples()
         for round in 0..<400 as Range<UInt64> {
             var batch = samples.batch(Samples.run(round % 5))
-            batch.requests = [RequestRow(
-                id: Samples.request(round).id, digest: [1], reply: [UInt8](repeating: 1, count: Int(round * 37 % 9000)), at: 1)]
+            batch.requests = [
+                RequestRow(
+                    id: Samples.request(round).id, digest: [1],
+                    reply: [UInt8](repeating: 1, count: Int(round * 37 % 9000)), at: 1)
+            ]
             try writer.commit(batch)
             if round % 50 == 0 { _ = try writer.checkpoint() }
         }

@@ -53,19 +53,27 @@ struct ChatDialectTests {
             expected: ["a read {}", "b look {}"]),
         Calls(
             who: "empty id and name later (Qwen, LM Studio)",
-            chunks: [piece("a", "read", "{", index: 0), piece("", "", #""x":1"#, index: 0), piece("", "", "}", index: 0)],
+            chunks: [
+                piece("a", "read", "{", index: 0), piece("", "", #""x":1"#, index: 0), piece("", "", "}", index: 0),
+            ],
             expected: [#"a read {"x":1}"#]),
         Calls(
             who: "another id in mid-call (GLM at Mistral)",
-            chunks: [piece("a", "read", "{", index: 0), piece("z", nil, #""x":1"#, index: 0), piece("y", "", "}", index: 0)],
+            chunks: [
+                piece("a", "read", "{", index: 0), piece("z", nil, #""x":1"#, index: 0), piece("y", "", "}", index: 0),
+            ],
             expected: [#"a read {"x":1}"#]),
         Calls(
             who: "the name on each piece (gateways)",
-            chunks: [piece("a", "read", "", index: 0), piece("a", "read", "{", index: 0), piece("a", "read", "}", index: 0)],
+            chunks: [
+                piece("a", "read", "", index: 0), piece("a", "read", "{", index: 0), piece("a", "read", "}", index: 0),
+            ],
             expected: ["a read {}"]),
         Calls(
             who: "the name on each piece, without ids",
-            chunks: [piece(nil, "read", "", index: 0), piece(nil, "read", "{", index: 0), piece(nil, "read", "}", index: 0)],
+            chunks: [
+                piece(nil, "read", "", index: 0), piece(nil, "read", "{", index: 0), piece(nil, "read", "}", index: 0),
+            ],
             expected: ["call_0 read {}"]),
         Calls(
             who: "braces in strings are none",
@@ -94,10 +102,12 @@ struct ChatDialectTests {
 
     @Test(arguments: [
         (#"{"content":[{"type":"text","text":"a"},{"type":"thinking","thinking":[]},"b"]}"#, "ab"),
-        (#"{"content":null}"#, ""), (#"{"content":7}"#, ""), (#"{"content":"a\ud83d!"}"#, "a\u{FFFD}!"), ("null", ""), ("5", ""),
+        (#"{"content":null}"#, ""), (#"{"content":7}"#, ""), (#"{"content":"a\ud83d!"}"#, "a\u{FFFD}!"), ("null", ""),
+        ("5", ""),
     ])
     func oddContentThrowsNoAnswerAway(_ message: String, _ text: String) async throws {
-        let call = try await call(answeredBy: streamHead + chunk(delta(message) + textDelta("|") + finish("stop")) + lastChunk)
+        let call = try await call(
+            answeredBy: streamHead + chunk(delta(message) + textDelta("|") + finish("stop")) + lastChunk)
         #expect(await call.answer?.text == text + "|")
     }
 
@@ -119,8 +129,10 @@ struct ChatDialectTests {
     /// What a provider wants back with a call is kept as it wrote it, and sent back (Gemini).
     @Test(arguments: [#"{"google":{"thought_signature":"A/b=","n":1.50}}"#, "null", "7", #""text""#])
     func whatAProviderSendsWithACall(_ extra: String) async throws {
-        let stream = delta(
-            #"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"},"extra_content":\#(extra)}]}"#)
+        let stream =
+            delta(
+                #"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"},"extra_content":\#(extra)}]}"#
+            )
             + finish("tool_calls") + done
         let answer = try #require(
             await call(answeredBy: streamHead + chunk(textDelta("a") + stream) + lastChunk).answer)
@@ -148,9 +160,11 @@ struct ChatDialectTests {
         let last = String(finish("stop").dropLast(2))
         var call = try await call(answeredBy: streamHead + chunk(textDelta("a") + last) + lastChunk)
         #expect(await call.answer?.text == "a")
-        call = try await ModelClientsTests.call(answeredBy: streamHead + chunk(textDelta("a") + "data: [DONE]") + lastChunk)
+        call = try await ModelClientsTests.call(
+            answeredBy: streamHead + chunk(textDelta("a") + "data: [DONE]") + lastChunk)
         #expect(await call.answer?.text == "a")
-        call = try await ModelClientsTests.call(answeredBy: streamHead + chunk(textDelta("a") + String(last.dropLast(3))) + lastChunk)
+        call = try await ModelClientsTests.call(
+            answeredBy: streamHead + chunk(textDelta("a") + String(last.dropLast(3))) + lastChunk)
         #expect(await call.failure?.kind == .brokenStream)
     }
 
@@ -193,7 +207,8 @@ struct ChatDialectTests {
         let early = event(#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1}}"#)
         let none = event(#"{"choices":[],"usage":null}"#)
         let call = try await call(
-            answeredBy: streamHead + chunk(early + textDelta("a") + finish("stop") + event(usage) + none + done) + lastChunk)
+            answeredBy: streamHead + chunk(early + textDelta("a") + finish("stop") + event(usage) + none + done)
+                + lastChunk)
         #expect(
             await call.answer?.usage
                 == ModelUsage(

@@ -18,7 +18,8 @@ struct FailureRuleTests {
     static let words = [
         Words(
             who: "llama.cpp", status: "400 Bad",
-            error: #"{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}"#,
+            error:
+                #"{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}"#,
             kind: .contextTooLong, retryable: false),
         Words(
             who: "xAI", status: "400 Bad",
@@ -26,49 +27,65 @@ struct FailureRuleTests {
             kind: .contextTooLong, retryable: false),
         Words(
             who: "Gemini", status: "400 Bad",
-            error: #"{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8).","status":"INVALID_ARGUMENT"}"#,
+            error:
+                #"{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8).","status":"INVALID_ARGUMENT"}"#,
             kind: .contextTooLong, retryable: false),
         Words(
             who: "LiteLLM", status: "400 Bad",
             error: #"{"message":"litellm.ContextWindowExceededError: too much","type":null,"code":"400"}"#,
             kind: .contextTooLong, retryable: false),
         Words(
-            who: "OpenAI", status: "429 Too Many", error: #"{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}"#,
+            who: "OpenAI", status: "429 Too Many",
+            error: #"{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}"#,
             kind: .quota, retryable: false),
         Words(
-            who: "Anthropic", status: "400 Bad", error: #"{"type":"invalid_request_error","message":"Your credit balance is too low"}"#,
+            who: "Anthropic", status: "400 Bad",
+            error: #"{"type":"invalid_request_error","message":"Your credit balance is too low"}"#,
             kind: .quota, retryable: false),
-        Words(who: "DeepSeek", status: "402 Payment Required", error: #"{"message":"x"}"#, kind: .quota, retryable: false),
+        Words(
+            who: "DeepSeek", status: "402 Payment Required", error: #"{"message":"x"}"#, kind: .quota, retryable: false),
         Words(
             who: "Gemini, a limit of a day", status: "429 Too Many",
-            error: #"{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]}]}"#,
+            error:
+                #"{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]}]}"#,
             kind: .quota, retryable: false),
         Words(
-            who: "OpenAI", status: "404 Not Found", error: #"{"message":"The model `x` does not exist","code":"model_not_found"}"#,
+            who: "OpenAI", status: "404 Not Found",
+            error: #"{"message":"The model `x` does not exist","code":"model_not_found"}"#,
             kind: .modelNotFound, retryable: false),
         Words(
-            who: "Ollama", status: "404 Not Found", error: #"{"message":"model \"x\" not found, try pulling it first","type":"not_found_error"}"#,
+            who: "Ollama", status: "404 Not Found",
+            error: #"{"message":"model \"x\" not found, try pulling it first","type":"not_found_error"}"#,
             kind: .modelNotFound, retryable: false),
         Words(
-            who: "xAI", status: "400 Bad", error: #""Incorrect API key provided: x""#, kind: .authentication, retryable: false),
+            who: "xAI", status: "400 Bad", error: #""Incorrect API key provided: x""#, kind: .authentication,
+            retryable: false),
         Words(
             who: "Gemini", status: "400 Bad",
-            error: #"{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}"#,
+            error:
+                #"{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}"#,
             kind: .authentication, retryable: false),
         Words(
             who: "OpenAI", status: "400 Bad",
-            error: #"{"message":"Unsupported parameter: 'max_tokens'","param":"max_tokens","code":"unsupported_parameter"}"#,
+            error:
+                #"{"message":"Unsupported parameter: 'max_tokens'","param":"max_tokens","code":"unsupported_parameter"}"#,
             kind: .unsupportedParameter, retryable: false),
         Words(
-            who: "Azure", status: "400 Bad", error: #"{"message":"x","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}"#,
+            who: "Azure", status: "400 Bad",
+            error: #"{"message":"x","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}"#,
             kind: .refused, retryable: false),
-        Words(who: "Groq", status: "429 Too Many", error: #"{"message":"x","code":"rate_limit_exceeded"}"#, kind: .rateLimited, retryable: true),
+        Words(
+            who: "Groq", status: "429 Too Many", error: #"{"message":"x","code":"rate_limit_exceeded"}"#,
+            kind: .rateLimited, retryable: true),
         Words(who: "anybody", status: "425 Too Early", error: "{}", kind: .httpStatus, retryable: true),
-        Words(who: "Anthropic", status: "529 Overloaded", error: #"{"type":"overloaded_error"}"#, kind: .httpStatus, retryable: true),
+        Words(
+            who: "Anthropic", status: "529 Overloaded", error: #"{"type":"overloaded_error"}"#, kind: .httpStatus,
+            retryable: true),
         // A wait that is billed for is no empty account.
         Words(
             who: "OpenAI", status: "429 Too Many",
-            error: #"{"message":"Rate limit reached. Add a payment method at platform/account/billing","code":"rate_limit_exceeded"}"#,
+            error:
+                #"{"message":"Rate limit reached. Add a payment method at platform/account/billing","code":"rate_limit_exceeded"}"#,
             kind: .rateLimited, retryable: true),
     ]
 
@@ -95,7 +112,8 @@ struct FailureRuleTests {
 
     /// An older llama.cpp reports errors in a field of that name, not as data.
     @Test func aFieldOfTheNameError() async throws {
-        let stream = streamHead + chunk(textDelta("a") + "error: {\"code\":500,\"message\":\"out of memory\"}\n\n") + lastChunk
+        let stream =
+            streamHead + chunk(textDelta("a") + "error: {\"code\":500,\"message\":\"out of memory\"}\n\n") + lastChunk
         let failure = try #require(await call(answeredBy: stream).failure)
         #expect(failure.message.contains("out of memory") && failure.retryable)
     }

@@ -34,7 +34,9 @@ struct ModelNameTests {
         #expect(try endpoint("groq/m", ["GROQ_API_KEY": "g", "LLM_API_KEY": "l"]).key == "l")
         #expect(try endpoint("together_ai/m", ["TOGETHER_API_KEY": "t"]).key == "t")
         let openAI = ["OPENAI_API_KEY": "o", "OPENAI_BASE_URL": "http://elsewhere/v1"]
-        #expect(try endpoint("gpt-4o", openAI) == .init(baseURL: "http://elsewhere/v1", key: "o", model: "gpt-4o", provider: "openai"))
+        #expect(
+            try endpoint("gpt-4o", openAI)
+                == .init(baseURL: "http://elsewhere/v1", key: "o", model: "gpt-4o", provider: "openai"))
         // Another server than the provider's made what it answers; its password is nobody's business.
         let proxy = ["OPENAI_API_KEY": "o", "OPENAI_BASE_URL": "http://u:p@elsewhere/v1"]
         #expect(
@@ -54,7 +56,9 @@ struct ModelNameTests {
 
     @Test func aServerOfOnesOwn() throws {
         let own = ["LLM_BASE_URL": "http://127.0.0.1:8000/v1"]
-        #expect(try endpoint("openai/m", own) == .init(baseURL: "http://127.0.0.1:8000/v1", key: "", model: "m", provider: "openai"))
+        #expect(
+            try endpoint("openai/m", own)
+                == .init(baseURL: "http://127.0.0.1:8000/v1", key: "", model: "m", provider: "openai"))
         #expect(try endpoint("m", own).model == "m")
         #expect(try endpoint("groq/m", own).model == "m")
         // No provider known here: the server's own name for the model.

@@ -15,7 +15,8 @@ final class OpenAICall: Sendable {
         call.open(
             chat.start(
                 ModelRequest(
-                    model: model, history: ModelHistory(.chat(ModelOrigin()), messages), tools: tools, conversation: "c"),
+                    model: model, history: ModelHistory(.chat(ModelOrigin()), messages), tools: tools, conversation: "c"
+                ),
                 onPiece: { [self] piece in
                     told.withLock { told in
                         told.pieces.append(piece)
@@ -80,7 +81,6 @@ func call(answeredBy bytes: String, key: String = "", silence: Duration = .secon
     #expect(call.ends == 1)
     return call
 }
-
 
 extension ModelHistory {
     init(_ form: Form, _ messages: [ModelMessage]) {

@@ -93,7 +93,9 @@ struct OpenAIChatTests {
     }
 
     /// Counts that are not there are not zeros: what the answer cost is not known.
-    @Test(arguments: ["{}", #"{"total_tokens":9}"#, #"{"prompt_tokens":3}"#, #"{"prompt_tokens":null,"completion_tokens":2}"#])
+    @Test(arguments: [
+        "{}", #"{"total_tokens":9}"#, #"{"prompt_tokens":3}"#, #"{"prompt_tokens":null,"completion_tokens":2}"#,
+    ])
     func usageWithoutItsCounts(_ usage: String) async throws {
         let body = #"{"choices":[{"index":0,"finish_reason":"stop","message":{"content":"whole"}}],"usage":\#(usage)}"#
         let call = try await call(answeredBy: response("200 OK", body, headers: "Content-Type: application/json\r\n"))

@@ -39,7 +39,8 @@ struct OpenAIRequestBodyTests {
     }
 
     @Test func whatAProviderSentWithACallGoesBackWithIt() throws {
-        let call = ModelToolCall(id: "c", name: "f", arguments: "{}", extra: #"{"google":{"thought_signature":"A/b="}}"#)
+        let call = ModelToolCall(
+            id: "c", name: "f", arguments: "{}", extra: #"{"google":{"thought_signature":"A/b="}}"#)
         let request = ModelRequest(
             model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [],
             conversation: "c")
@@ -55,11 +56,13 @@ struct OpenAIRequestBodyTests {
         let call = ModelToolCall(id: "c1", name: "terminal", arguments: #"{"command": "echo \"hi\""}"#)
         let request = ModelRequest(
             model: "vendor/model \"x\"",
-            history: ModelHistory(.chat(ModelOrigin()), [
-                .system("be brief"), .user("hi\n\tthere"), .assistant(text: "", calls: [call, call]),
-                .tool(callID: "c1", content: "hi\r\n"), .assistant(text: "both", calls: [call]),
-                .assistant(text: "", calls: []),
-            ]),
+            history: ModelHistory(
+                .chat(ModelOrigin()),
+                [
+                    .system("be brief"), .user("hi\n\tthere"), .assistant(text: "", calls: [call, call]),
+                    .tool(callID: "c1", content: "hi\r\n"), .assistant(text: "both", calls: [call]),
+                    .assistant(text: "", calls: []),
+                ]),
             tools: [
                 ModelTool(name: "terminal", description: "runs \\ a command", parametersJSON: #"{"type":"object"}"#),
                 ModelTool(name: "none", description: "", parametersJSON: ""),
@@ -86,7 +89,8 @@ struct OpenAIRequestBodyTests {
     @Test func noToolsNoKeyAndNullContent() {
         let call = ModelToolCall(id: "1", name: "t", arguments: "")
         let request = ModelRequest(
-            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [], conversation: "c")
+            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [],
+            conversation: "c")
         let text = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
         #expect(!text.contains("tools\""))
         #expect(text.contains(#""content":null"#))

@@ -63,7 +63,8 @@ extension ScriptedModel {
     {
         let witness = Witness()
         let request = ModelRequest(
-            model: model, history: ModelHistory(.messages(ModelOrigin()), messages), tools: [], conversation: conversation)
+            model: model, history: ModelHistory(.messages(ModelOrigin()), messages), tools: [],
+            conversation: conversation)
         return (start(request, onPiece: witness.onPiece, onEnd: witness.onEnd), witness)
     }
 }

@@ -8,7 +8,8 @@ import Testing
         (#"{ "type" : "object", "properties": {"a": {}} }"#, #"{ "type" : "object", "properties": {"a": {}} }"#),
         (#"{"type":"object","x-a":1}"#, #"{"type":"object","x-a":1}"#),
         ("{}", #"{"type":"object","properties":{}}"#), ("true", #"{"type":"object","properties":{}}"#),
-        ("false", #"{"type":"object","properties":{}}"#), (#"{"type":"string"}"#, #"{"type":"object","properties":{}}"#),
+        ("false", #"{"type":"object","properties":{}}"#),
+        (#"{"type":"string"}"#, #"{"type":"object","properties":{}}"#),
         (#"{"properties":{"a":{}},"required":["a"]}"#, #"{"type":"object","properties":{"a":{}},"required":["a"]}"#),
         (#"{"type":["object","null"],"properties":{"a":{}}}"#, #"{"type":"object","properties":{"a":{}}}"#),
         (

@@ -21,7 +21,8 @@ extension Auditor {
             calls[ask.call]!.isExecuting = false
             if ask.kind == .approval { calls[ask.call]!.isGated = true }
         }
-        asks[ask.number] = Ask(call: ask.call, kind: ask.kind, arguments: ask.arguments, shown: ask.deadlineAt, lead: lead)
+        asks[ask.number] = Ask(
+            call: ask.call, kind: ask.kind, arguments: ask.arguments, shown: ask.deadlineAt, lead: lead)
     }
 
     private func readCall(of ask: FermataAskOpened) throws {
@@ -34,7 +35,8 @@ extension Auditor {
             try require(!call.isExecuting, "call \(ask.call) executes, and people are asked whether it may")
             // Who was asked once about the call is asked again, whatever the policy says since.
             try require(
-                gate(call) == .ask || gate(call) == .allow && before?.kind == .approval, "call \(ask.call) needs no approval")
+                gate(call) == .ask || gate(call) == .allow && before?.kind == .approval,
+                "call \(ask.call) needs no approval")
             try require(call.approved != call.arguments, "call \(ask.call) is approved already")
             try require(ask.arguments == call.arguments, "ask \(ask.number) shows other arguments")
         case .outcome:
@@ -46,7 +48,8 @@ extension Auditor {
             try require(canStart(ask.call), "a question of a call whose turn it is not")
         case .question:
             let isLate = before?.kind == .outcome && before?.isClosed == true
-            try require(call.isByWorker && (call.isExecuting || isLate), "call \(ask.call) pauses, and does not execute")
+            try require(
+                call.isByWorker && (call.isExecuting || isLate), "call \(ask.call) pauses, and does not execute")
         default: throw Broken("an ask of kind \(ask.kind)")
         }
     }
@@ -59,7 +62,8 @@ extension Auditor {
             ask.shown == 0 || answer.via == .viaDeadline || isStampedLate || ask.deadline > steady,
             "ask \(answer.number) had expired")
         try require(
-            answer.via != .viaDeadline || ask.shown > 0 && ask.deadline <= steady, "ask \(answer.number) had not expired")
+            answer.via != .viaDeadline || ask.shown > 0 && ask.deadline <= steady,
+            "ask \(answer.number) had not expired")
         let verdicts: [FermataVerdict] =
             switch ask.kind {
             case .approval: [.approve, .edit, .reject]

@@ -83,7 +83,8 @@ extension Auditor {
     mutating func read(_ edited: FermataCallEdited) throws {
         guard let call = calls[edited.number] else { throw Broken("an edit of a call that was never chosen") }
         try require(call.isOpen && !call.isExecuting, "call \(edited.number) is edited, and it is not selected")
-        try require(!(call.ask.map { asks[$0]!.isOpen } ?? false), "call \(edited.number) is edited, and its ask is open")
+        try require(
+            !(call.ask.map { asks[$0]!.isOpen } ?? false), "call \(edited.number) is edited, and its ask is open")
         calls[edited.number]!.arguments = edited.arguments
         calls[edited.number]!.approved = nil
     }

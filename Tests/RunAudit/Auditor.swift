@@ -192,7 +192,8 @@ public struct Auditor {
         try require(event.seq == seq + 1, "seq \(event.seq) comes after \(seq)")
         try require(event.at >= at, "at decreases")
         try require(
-            !isStopped || event.name == "callGone" || event.name == "imported", "\(event.name) after the run was stopped")
+            !isStopped || event.name == "callGone" || event.name == "imported",
+            "\(event.name) after the run was stopped")
         seq = event.seq
         isStampedLate = event.at == at
         at = event.at

@@ -32,7 +32,8 @@ extension OneServerAtATime {
                 print("\(mode): a client that was there: \(kept)")
                 #expect(kept.longest < GoodClient.patience)
                 let after = try await service.settles(since: before, descriptors: 8, bytes: 16 << 20)
-                print("\(mode): descriptors \(before.descriptors) → \(after.now.descriptors),",
+                print(
+                    "\(mode): descriptors \(before.descriptors) → \(after.now.descriptors),",
                     "resident \(before.residentBytes >> 10) → \(after.now.residentBytes >> 10) KiB,",
                     "listener restarts \(after.now.listenerRestarts)")
                 #expect(after.isSettled)

@@ -9,7 +9,8 @@ extension OneServerAtATime {
         @Test func aFileIsStoredAndShownAndLaunchedFrom() async throws {
             try await Service.run(script: #"[{"text": "Done."}]"#) { service, _ in
                 let file = service.directory + "/reviewer.yaml"
-                let text = "name: reviewer\ndescription: Reads changes.\nmodel: openai/gpt-4o\nmodel_options:\n"
+                let text =
+                    "name: reviewer\ndescription: Reads changes.\nmodel: openai/gpt-4o\nmodel_options:\n"
                     + "  temperature: 0.2\nsystem_prompt: |\n  You review changes.\n  Be brief.\n"
                     + "limits:\n  max_cost_usd: 0.50\n"
                 try text.write(toFile: file, atomically: true, encoding: .utf8)
@@ -17,7 +18,8 @@ extension OneServerAtATime {
                 #expect(checked.code == 0 && checked.output.isEmpty, "\(checked)")
                 #expect(
                     checked.errors == "\(file): model: not judged: which models there are, only a server knows\n"
-                        + "\(file): limits.max_cost_usd: not judged: whether openai/gpt-4o has a price, only a server knows\n")
+                        + "\(file): limits.max_cost_usd: not judged: whether openai/gpt-4o has a price, only a server knows\n"
+                )
                 #expect(try await service.cli("agent", "list").output == "no agent is stored\n")
                 let stored = try await service.cli("agent", "put", file, "--if-version", "0")
                 #expect(stored.code == 0 && stored.output == "reviewer  version 1\n", "\(stored)")
@@ -68,8 +70,10 @@ extension OneServerAtATime {
                 // What can be judged without one is, what cannot is said.
                 let policies = "name: good\npolicy:\n  terminl: ask\n  deploy: deny\n  terminal:\n    rules:\n"
                 for (rule, code, line) in [
-                    ("- {when: [{pointer: /comand, matches: rm}], gate: deny}", 1,
-                        "policy.terminal.rules[0].when[0].pointer: points at nothing that terminal takes; did you mean /command?"),
+                    (
+                        "- {when: [{pointer: /comand, matches: rm}], gate: deny}", 1,
+                        "policy.terminal.rules[0].when[0].pointer: points at nothing that terminal takes; did you mean /command?"
+                    ),
                     ("- {when: [{pointer: /command, matches: rm}], gate: deny}", 0, nil),
                 ] as [(String, Int32, String?)] {
                     try (policies + "    \(rule)\n").write(toFile: files[0], atomically: true, encoding: .utf8)
@@ -77,8 +81,11 @@ extension OneServerAtATime {
                     #expect(checked.code == code, "\(checked)")
                     let lines = checked.errors.split(separator: "\n").map(String.init)
                     #expect(lines.first == line.map { "\(files[0]): \($0)" } || line == nil, "\(lines)")
-                    let unknown = " is not built in, nor in worker_tools; whether a worker has registered it, only a server knows"
-                    #expect(lines.contains("\(files[0]): policy.terminl: not judged: terminl\(unknown); or is it terminal?"))
+                    let unknown =
+                        " is not built in, nor in worker_tools; whether a worker has registered it, only a server knows"
+                    #expect(
+                        lines.contains("\(files[0]): policy.terminl: not judged: terminl\(unknown); or is it terminal?")
+                    )
                     #expect(lines.contains("\(files[0]): policy.deploy: not judged: deploy\(unknown)"))
                 }
             }

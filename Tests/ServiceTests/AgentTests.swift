@@ -18,7 +18,8 @@ extension OneServerAtATime {
             $0.limits.maxSteps = 7
         }
 
-        private func put(_ agent: FermataAgent, _ change: (inout FermataPutAgent) -> Void = { _ in }) -> FermataPutAgent {
+        private func put(_ agent: FermataAgent, _ change: (inout FermataPutAgent) -> Void = { _ in }) -> FermataPutAgent
+        {
             var put = FermataPutAgent.with {
                 $0.requestID = UUID().uuidString.lowercased()
                 $0.by = "ada"

@@ -196,50 +196,68 @@ extension OneServerAtATime {
                     ("pause", { try await service.pause(run) }),
                     ("resume from the pause", { try await service.resume(run) }),
                     ("interrupt", { try await service.interrupt(run) }),
-                    ("edit", {
-                        _ = try await service.client.send(
-                            FermataDecideCall.with {
-                                $0.run = run
-                                $0.call = 1
-                                $0.verdict = .edit
-                                $0.arguments = #"{"command": "echo edited >> ran"}"#
-                            })
-                    }),
+                    (
+                        "edit",
+                        {
+                            _ = try await service.client.send(
+                                FermataDecideCall.with {
+                                    $0.run = run
+                                    $0.call = 1
+                                    $0.verdict = .edit
+                                    $0.arguments = #"{"command": "echo edited >> ran"}"#
+                                })
+                        }
+                    ),
                     ("resume from the interrupt", { try await service.resume(run) }),
-                    ("budget", {
-                        _ = try await service.client.send(
-                            FermataSetBudget.with {
-                                $0.run = run
-                                $0.limits.maxSteps = 100
-                            })
-                    }),
-                    ("allow", {
-                        _ = try await service.client.send(
-                            FermataSetPolicy.with {
-                                $0.run = run
-                                $0.policy.tools = [
-                                    .with {
-                                        $0.tool = "terminal"
-                                        $0.gate = .allow
-                                    }
-                                ]
-                            })
-                    }),
-                    ("ask again", {
-                        _ = try await service.client.send(
-                            FermataSetPolicy.with {
-                                $0.run = run
-                                $0.policy = Self.policy
-                            })
-                    }),
-                    ("restart", {
-                        service.kill()
-                        try await service.start()
-                    }),
-                    ("orderly restart", {
-                        _ = await service.terminate()
-                        try await service.start()
-                    }),
+                    (
+                        "budget",
+                        {
+                            _ = try await service.client.send(
+                                FermataSetBudget.with {
+                                    $0.run = run
+                                    $0.limits.maxSteps = 100
+                                })
+                        }
+                    ),
+                    (
+                        "allow",
+                        {
+                            _ = try await service.client.send(
+                                FermataSetPolicy.with {
+                                    $0.run = run
+                                    $0.policy.tools = [
+                                        .with {
+                                            $0.tool = "terminal"
+                                            $0.gate = .allow
+                                        }
+                                    ]
+                                })
+                        }
+                    ),
+                    (
+                        "ask again",
+                        {
+                            _ = try await service.client.send(
+                                FermataSetPolicy.with {
+                                    $0.run = run
+                                    $0.policy = Self.policy
+                                })
+                        }
+                    ),
+                    (
+                        "restart",
+                        {
+                            service.kill()
+                            try await service.start()
+                        }
+                    ),
+                    (
+                        "orderly restart",
+                        {
+                            _ = await service.terminate()
+                            try await service.start()
+                        }
+                    ),
                 ]
                 for (name, act) in acts + acts {
                     try await act()
@@ -330,7 +348,9 @@ extension OneServerAtATime {
                 try await service.refused(.tokenUsed) { _ = try await service.client.send(byToken) }
                 let answered = try await service.event(run) { if case .askAnswered = $0 { true } else { false } }
                 #expect(answered.askAnswered.via == .viaToken)
-                try await service.refused(.alreadyAnswered) { try await service.answer(run, questions[0].number, "blue") }
+                try await service.refused(.alreadyAnswered) {
+                    try await service.answer(run, questions[0].number, "blue")
+                }
             }
         }
 

@@ -31,7 +31,10 @@ extension OneServerAtATime {
                     (1, [""], "because"),
                     (2, ["Yes", "secret", "yes ", "true"], "yes"),
                     (3, ["b", "e\u{301}", "A", "secret"], "é"),
-                    (4, ["secret", "{}", #"{"amount": "500"}"#, #"{"amount": 1, "amount": 2}"#, "500"], #"{"amount": 500}"#),
+                    (
+                        4, ["secret", "{}", #"{"amount": "500"}"#, #"{"amount": 1, "amount": 2}"#, "500"],
+                        #"{"amount": 500}"#
+                    ),
                 ] as [(UInt32, ArraySlice<String>, String)] {
                     for text in wrong {
                         do {

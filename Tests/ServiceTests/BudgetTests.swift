@@ -21,7 +21,9 @@ extension OneServerAtATime {
             return try #require(try await service.client.send(FermataListAsks.with { $0.run = run }).asks.first)
         }
 
-        private func answer(_ ask: FermataAsk, _ verdict: FermataVerdict, _ limits: FermataLimits? = nil) -> FermataAnswer {
+        private func answer(_ ask: FermataAsk, _ verdict: FermataVerdict, _ limits: FermataLimits? = nil)
+            -> FermataAnswer
+        {
             .with {
                 ($0.run, $0.ask, $0.verdict) = (ask.run, ask.number, verdict)
                 if let limits { $0.limits = limits }
@@ -93,7 +95,9 @@ extension OneServerAtATime {
                 for change: (inout FermataLimits) -> Void in [
                     { $0.maxSteps = 0 }, { $0.maxCostNanoUsd = 0 }, { $0.maxCostNanoUsd = -1 }, { $0.maxRepeats = 1 },
                 ] {
-                    try await service.refused(.invalidArgument) { _ = try await service.client.send(setBudget(run, change)) }
+                    try await service.refused(.invalidArgument) {
+                        _ = try await service.client.send(setBudget(run, change))
+                    }
                     var limits = FermataLimits()
                     change(&limits)
                     try await service.refused(.invalidAnswer) {
@@ -105,7 +109,9 @@ extension OneServerAtATime {
                     _ = try await service.client.send(answer(ask, .raise, .with { $0.maxSteps = 1 }))
                 }
                 for verdict: FermataVerdict in [.unspecified, .approve, .goOn, .tellUnknown] {
-                    try await service.refused(.invalidAnswer) { _ = try await service.client.send(answer(ask, verdict)) }
+                    try await service.refused(.invalidAnswer) {
+                        _ = try await service.client.send(answer(ask, verdict))
+                    }
                 }
                 #expect(try await service.summary(run).openAsks == [ask.number])
                 let shown = try await service.cli("budget", run)

@@ -59,7 +59,9 @@ extension OneServerAtATime {
                 #expect(beside.output.contains("no problems in"))
                 service.kill()
                 let log = service.store + "-wal"
-                let before = [try Data(contentsOf: URL(filePath: service.store)), try Data(contentsOf: URL(filePath: log))]
+                let before = [
+                    try Data(contentsOf: URL(filePath: service.store)), try Data(contentsOf: URL(filePath: log)),
+                ]
                 let (code, output) = try await check(service, "--json")
                 #expect(code == 0)
                 let report = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
@@ -69,7 +71,9 @@ extension OneServerAtATime {
                 #expect(report?["snapshots"] as? Int == 1)
                 #expect(report?["problemCount"] as? Int == 0)
                 #expect(report?["requests"] as? Int == 308)
-                let after = [try Data(contentsOf: URL(filePath: service.store)), try Data(contentsOf: URL(filePath: log))]
+                let after = [
+                    try Data(contentsOf: URL(filePath: service.store)), try Data(contentsOf: URL(filePath: log)),
+                ]
                 #expect(before == after)
                 try await service.start()
             }
@@ -85,52 +89,121 @@ extension OneServerAtATime {
                 func at(_ run: String, _ seq: Int) -> String { "WHERE run = \(id(run)) AND seq = \(seq)" }
                 let (done, waiting, long, timed) = (runs.done, runs.waiting, runs.long, runs.timed)
                 let cases: [(sql: String, expected: [String])] = [
-                    ("DELETE FROM events \(at(done, 3))", ["run \(done), event 3: it is missing", "offset 3: the event is missing"]),
+                    (
+                        "DELETE FROM events \(at(done, 3))",
+                        ["run \(done), event 3: it is missing", "offset 3: the event is missing"]
+                    ),
                     (
                         "DELETE FROM events WHERE run = \(id(long)) AND seq BETWEEN 5 AND 9",
                         ["run \(long), event 5: 5 events from here on are missing"]
                     ),
                     ("DELETE FROM events \(at(waiting, 5))", ["run \(waiting): its row says that it ends at"]),
                     ("DELETE FROM events WHERE run = \(id(timed))", ["run \(timed): it has no events"]),
-                    ("UPDATE events SET body = x'FF' \(at(done, 2))", ["run \(done), event 2, offset 2: it does not decode"]),
+                    (
+                        "UPDATE events SET body = x'FF' \(at(done, 2))",
+                        ["run \(done), event 2, offset 2: it does not decode"]
+                    ),
                     (
                         "UPDATE events SET body = CAST(x'0B' || substr(body, 2) AS BLOB) \(at(done, 4))",
                         ["run \(done), event 4, offset 4: it "]
                     ),
-                    ("UPDATE events SET body = x'', kind = 999 \(at(done, 2))", ["it is of a kind that is not known (999)"]),
+                    (
+                        "UPDATE events SET body = x'', kind = 999 \(at(done, 2))",
+                        ["it is of a kind that is not known (999)"]
+                    ),
                     ("UPDATE events SET kind = 99 \(at(done, 2))", ["its row says kind 99, it is of kind 17"]),
-                    ("UPDATE events SET at = at - 60000000 \(at(done, 6))", ["event 6, offset 6: it has an earlier time"]),
+                    (
+                        "UPDATE events SET at = at - 60000000 \(at(done, 6))",
+                        ["event 6, offset 6: it has an earlier time"]
+                    ),
                     (
                         "UPDATE events SET body = (SELECT body FROM events \(at(done, 2))), kind = 17 \(at(done, 1))",
                         ["a run begins with its launch"]
                     ),
-                    ("UPDATE events SET at = at + 1 \(at(done, 6))", ["event 6, offset 6: it does not have its checksum"]),
-                    ("UPDATE events SET chain = chain + 1 \(at(done, 3))", ["offset 3: the event does not follow the one before it"]),
+                    (
+                        "UPDATE events SET at = at + 1 \(at(done, 6))",
+                        ["event 6, offset 6: it does not have its checksum"]
+                    ),
+                    (
+                        "UPDATE events SET chain = chain + 1 \(at(done, 3))",
+                        ["offset 3: the event does not follow the one before it"]
+                    ),
                     ("UPDATE events SET sum = sum + 1 \(at(done, 3))", ["offset 3: it does not have its checksum"]),
-                    ("UPDATE runs SET status = 2 WHERE run = \(id(done))", ["run \(done): its row says status 2, its events"]),
-                    ("UPDATE runs SET active = 1 WHERE run = \(id(done))", ["its row says active true, its events false"]),
-                    ("UPDATE runs SET due = NULL WHERE run = \(id(timed))", ["run \(timed): its row says due 0, its events"]),
+                    (
+                        "UPDATE runs SET status = 2 WHERE run = \(id(done))",
+                        ["run \(done): its row says status 2, its events"]
+                    ),
+                    (
+                        "UPDATE runs SET active = 1 WHERE run = \(id(done))",
+                        ["its row says active true, its events false"]
+                    ),
+                    (
+                        "UPDATE runs SET due = NULL WHERE run = \(id(timed))",
+                        ["run \(timed): its row says due 0, its events"]
+                    ),
                     ("UPDATE runs SET agent = 'x' WHERE run = \(id(done))", ["its row says agent x, its events"]),
-                    ("UPDATE runs SET created_at = 1 WHERE run = \(id(done))", ["its row says created_at 1, its events"]),
-                    ("UPDATE runs SET updated_at = 1 WHERE run = \(id(done))", ["its row says updated_at 1, its events"]),
-                    ("UPDATE runs SET last_seq = 900 WHERE run = \(id(long))", ["its row says that it ends at 900, its events at"]),
-                    ("UPDATE runs SET last_seq = 1 WHERE run = \(id(long))", ["its row says that it ends at 1, its events at"]),
-                    ("UPDATE runs SET summary = x'FF' WHERE run = \(id(done))", ["run \(done): its summary does not decode"]),
+                    (
+                        "UPDATE runs SET created_at = 1 WHERE run = \(id(done))",
+                        ["its row says created_at 1, its events"]
+                    ),
+                    (
+                        "UPDATE runs SET updated_at = 1 WHERE run = \(id(done))",
+                        ["its row says updated_at 1, its events"]
+                    ),
+                    (
+                        "UPDATE runs SET last_seq = 900 WHERE run = \(id(long))",
+                        ["its row says that it ends at 900, its events at"]
+                    ),
+                    (
+                        "UPDATE runs SET last_seq = 1 WHERE run = \(id(long))",
+                        ["its row says that it ends at 1, its events at"]
+                    ),
+                    (
+                        "UPDATE runs SET summary = x'FF' WHERE run = \(id(done))",
+                        ["run \(done): its summary does not decode"]
+                    ),
                     (
                         "UPDATE runs SET summary = (SELECT summary FROM runs WHERE run = \(id(waiting))) WHERE run = \(id(done))",
                         ["run \(done): its summary says otherwise than its events: ", "lastSeq", "openAsks", "status"]
                     ),
-                    ("DELETE FROM runs WHERE run = \(id(done))", ["run \(done): it has events and no row in the list of runs"]),
-                    ("UPDATE asks SET open = 1 WHERE run = \(id(done))", ["ask 1 is open in the inbox, its events have closed it"]),
+                    (
+                        "DELETE FROM runs WHERE run = \(id(done))",
+                        ["run \(done): it has events and no row in the list of runs"]
+                    ),
+                    (
+                        "UPDATE asks SET open = 1 WHERE run = \(id(done))",
+                        ["ask 1 is open in the inbox, its events have closed it"]
+                    ),
                     ("UPDATE asks SET open = 0 WHERE run = \(id(waiting))", ["ask 1 is open, and not in the inbox"]),
-                    ("DELETE FROM asks WHERE run = \(id(waiting))", ["run \(waiting): ask 1 was opened and has no row"]),
-                    ("UPDATE asks SET number = 7 WHERE run = \(id(waiting))", ["ask 7 was never opened", "ask 1 was opened and has no row"]),
+                    (
+                        "DELETE FROM asks WHERE run = \(id(waiting))",
+                        ["run \(waiting): ask 1 was opened and has no row"]
+                    ),
+                    (
+                        "UPDATE asks SET number = 7 WHERE run = \(id(waiting))",
+                        ["ask 7 was never opened", "ask 1 was opened and has no row"]
+                    ),
                     ("UPDATE asks SET body = x'FF' WHERE run = \(id(waiting))", ["ask 1 does not decode"]),
-                    ("UPDATE asks SET run = zeroblob(16) WHERE run = \(id(waiting))", ["ask 1 is of a run that is not there"]),
-                    ("UPDATE asks SET kind = 9 WHERE run = \(id(waiting))", ["its row says another run, number, kind or time"]),
-                    ("UPDATE snapshots SET body = CAST(x'00' || substr(body, 2) AS BLOB)", ["the run's snapshot of this event does not decode"]),
-                    ("UPDATE snapshots SET seq = 205", ["run \(long), event 205: the run's snapshot is not what its events fold to"]),
-                    ("UPDATE snapshots SET seq = 9999", ["run \(long), event 9999: the run's snapshot is of this event, which is not there"]),
+                    (
+                        "UPDATE asks SET run = zeroblob(16) WHERE run = \(id(waiting))",
+                        ["ask 1 is of a run that is not there"]
+                    ),
+                    (
+                        "UPDATE asks SET kind = 9 WHERE run = \(id(waiting))",
+                        ["its row says another run, number, kind or time"]
+                    ),
+                    (
+                        "UPDATE snapshots SET body = CAST(x'00' || substr(body, 2) AS BLOB)",
+                        ["the run's snapshot of this event does not decode"]
+                    ),
+                    (
+                        "UPDATE snapshots SET seq = 205",
+                        ["run \(long), event 205: the run's snapshot is not what its events fold to"]
+                    ),
+                    (
+                        "UPDATE snapshots SET seq = 9999",
+                        ["run \(long), event 9999: the run's snapshot is of this event, which is not there"]
+                    ),
                     ("UPDATE snapshots SET run = zeroblob(16)", ["a snapshot of a run that is not there"]),
                     ("DELETE FROM requests WHERE number = 3", ["requests 3 to 3 are missing"]),
                     ("UPDATE requests SET reply = x'FF' WHERE number = 3", ["its reply does not decode"]),

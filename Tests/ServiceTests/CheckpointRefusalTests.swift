@@ -172,7 +172,9 @@ extension OneServerAtATime {
                 try await other.start()
                 let many = UUID().uuidString
                 for number in 1...4096 { _ = try await other.client.send(part(UInt32(number), "x", upload: many)) }
-                try await other.refused(.invalidArgument) { _ = try await other.client.send(part(4097, "x", upload: many)) }
+                try await other.refused(.invalidArgument) {
+                    _ = try await other.client.send(part(4097, "x", upload: many))
+                }
                 let left = try FileManager.default.contentsOfDirectory(atPath: other.directory)
                 #expect(left.allSatisfy { !$0.hasPrefix(".upload") }, "\(left)")
             }
@@ -195,9 +197,10 @@ extension OneServerAtATime {
                         codes.insert(error.code)
                     }
                 }
-                #expect(codes.isSubset(of: [
-                    "BAD_MESSAGE", "NOT_A_CHECKPOINT", "NEWER_FORMAT", "WRONG_DIGEST",
-                ]), "\(codes)")
+                #expect(
+                    codes.isSubset(of: [
+                        "BAD_MESSAGE", "NOT_A_CHECKPOINT", "NEWER_FORMAT", "WRONG_DIGEST",
+                    ]), "\(codes)")
                 try await other.besideAnother { third in
                     let reply = try await third.import(small)
                     #expect(reply.run.lastSeq > 2)

@@ -227,7 +227,9 @@ extension OneServerAtATime {
                 try await service.besideAnother { other in
                     try await other.refused(.noWorkspace) { try await other.import(namedText) }
                     #expect(try await other.client.send(FermataListRuns()).runs.isEmpty)
-                    try await other.refused(.invalidArgument) { try await other.import(namedText) { $0.workspace = "x" } }
+                    try await other.refused(.invalidArgument) {
+                        try await other.import(namedText) { $0.workspace = "x" }
+                    }
                     let reply = try await other.import(namedText) { $0.workspace = other.directory }
                     #expect(reply.run.workspace == other.directory)
                     #expect(try await other.import(ownText).run.workspace == "\(other.directory)/workspaces/\(own)")
@@ -275,7 +277,9 @@ extension OneServerAtATime {
                 } while !export.after.isEmpty
                 #expect(try CheckpointJSON(text).events.count == 6)
                 try await service.besideAnother { other in _ = try await other.import(text) }
-                for cursor in ["x", "1/2/3", "1/99999/0/0/0/\(String(repeating: "0", count: 64))/0/", "1/1/1/9/0/00/0/"] {
+                for cursor in [
+                    "x", "1/2/3", "1/99999/0/0/0/\(String(repeating: "0", count: 64))/0/", "1/1/1/9/0/00/0/",
+                ] {
                     try await service.refused(.invalidArgument) {
                         _ = try await service.client.send(
                             FermataExport.with {

@@ -40,7 +40,8 @@ extension OneServerAtATime {
             for arguments in [["list"], ["launch", "x"], ["tail"], ["launch", "--follow", "x"], ["pause", "01"]] {
                 let result = try await Service.cli(arguments, directory: directory)
                 #expect(result.code == 69 && result.output.isEmpty)
-                #expect(result.errors.isOneLine && result.errors.hasSuffix("Start one with: fermata serve\n"), "\(result)")
+                #expect(
+                    result.errors.isOneLine && result.errors.hasSuffix("Start one with: fermata serve\n"), "\(result)")
             }
         }
 
@@ -71,7 +72,9 @@ extension OneServerAtATime {
                     #expect(result.code == code && result.output.isEmpty, "\(arguments): \(result)")
                     #expect(result.errors.isOneLine && result.errors.contains(says), "\(arguments): \(result)")
                 }
-                for arguments in [["dance"], ["show"], ["send", run, "x", "--now", "--when-idle"], ["wait", run, "--for", "HAPPY"]] {
+                for arguments in [
+                    ["dance"], ["show"], ["send", run, "x", "--now", "--when-idle"], ["wait", run, "--for", "HAPPY"],
+                ] {
                     #expect(try await Service.cli(arguments, directory: service.directory).code == 64, "\(arguments)")
                 }
                 #expect(try await service.everyEvent() == before)
@@ -105,7 +108,8 @@ extension OneServerAtATime {
                 let launched = try await service.cli("launch", "--by", "anna", "--reason", "to see", "Paint.")
                 let run = launched.output.trimmingCharacters(in: .newlines)
                 #expect(launched.code == 0 && RunID(run) != nil)
-                #expect(try await service.cli("wait", run, "--for", "WAITING", "FINISHED").output == "\(run)  WAITING\n")
+                #expect(
+                    try await service.cli("wait", run, "--for", "WAITING", "FINISHED").output == "\(run)  WAITING\n")
                 #expect(try await service.cli("wait", run).code == 10)
 
                 // A prefix that is the run's own: all of it but the last digit.

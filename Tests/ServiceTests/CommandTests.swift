@@ -131,7 +131,8 @@ extension OneServerAtATime {
                     "launch", "--json", "--temperature", "0.5", "--top-p", "0.9", "--max-output-tokens", "100",
                     "--seed",
                     "-7", "--reasoning-effort", "low", "--stop-at", "END", "--stop-at", "STOP", "--max-steps", "3",
-                    "--max-cost", "0.25", "--model", "openai/gpt-4o", "--label", "team=a=b", "--label", "empty=", "--attempts", "2")
+                    "--max-cost", "0.25", "--model", "openai/gpt-4o", "--label", "team=a=b", "--label", "empty=",
+                    "--attempts", "2")
                 #expect(launched.code == 0, "\(launched)")
                 let run = try FermataCommandReply(jsonString: launched.output).run.id
                 guard case .launched(let event)? = try await service.events(run).first?.kind else {
@@ -168,7 +169,8 @@ extension OneServerAtATime {
                         })
                 }
                 // What the command says comes before what the agent says, one by one.
-                let launched = try await service.cli("launch", "--agent", "reviewer", "--max-cost", "1", "--model", "openai/gpt-4o")
+                let launched = try await service.cli(
+                    "launch", "--agent", "reviewer", "--max-cost", "1", "--model", "openai/gpt-4o")
                 let run = launched.output.trimmingCharacters(in: .newlines)
                 let other = try await service.launch("")
                 let shown = try await service.cli("show", run).output
@@ -207,11 +209,15 @@ extension OneServerAtATime {
             }
         }
 
-        @Test(arguments: [("pauze", "is it pause?"), ("lst", "is it list?"), ("int", "is it interrupt?"), ("dance", "--help")])
+        @Test(arguments: [
+            ("pauze", "is it pause?"), ("lst", "is it list?"), ("int", "is it interrupt?"), ("dance", "--help"),
+        ])
         func aWordThatIsNoCommandIsAMistakeWithAHint(word: String, hint: String) async throws {
             let result = try await Service.cli([word, "x"], directory: "/nonexistent")
             #expect(result.code == 64 && result.output.isEmpty && result.errors.isOneLine, "\(result)")
-            #expect(result.errors.hasPrefix("fermata: \(word) is no command; ") && result.errors.contains(hint), "\(result)")
+            #expect(
+                result.errors.hasPrefix("fermata: \(word) is no command; ") && result.errors.contains(hint), "\(result)"
+            )
         }
 
         @Test func everyCommandExplainsItself() async throws {

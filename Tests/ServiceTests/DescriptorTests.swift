@@ -66,12 +66,16 @@ extension OneServerAtATime {
                     let target = try await service.launch("")
                     try await service.pause(target)
                     for number: UInt32 in [10, 40, 70, 100] {
-                        try await service.event(runs[0]) { if case .callEnded(let call) = $0 { call.number >= number } else { false } }
-                        _ = try await newcomer(service, FermataSend.with {
-                            $0.run = target
-                            $0.requestID = UUID().uuidString.lowercased()
-                            $0.text = "\(number)"
-                        })
+                        try await service.event(runs[0]) {
+                            if case .callEnded(let call) = $0 { call.number >= number } else { false }
+                        }
+                        _ = try await newcomer(
+                            service,
+                            FermataSend.with {
+                                $0.run = target
+                                $0.requestID = UUID().uuidString.lowercased()
+                                $0.text = "\(number)"
+                            })
                     }
                     for run in runs {
                         try await service.wait(run, .finished, .failed)
@@ -110,11 +114,14 @@ extension OneServerAtATime {
                 for number in 0..<200 {
                     guard let peer = RawControl(service) else { continue }
                     peer.send(
-                        try [Frame(FermataGetRun.with {
-                            $0.run = work[0]
-                            $0.until = [.stopped]
-                            $0.waitMs = 25_000
-                        })], as: UInt32(number + 1))
+                        try [
+                            Frame(
+                                FermataGetRun.with {
+                                    $0.run = work[0]
+                                    $0.until = [.stopped]
+                                    $0.waitMs = 25_000
+                                })
+                        ], as: UInt32(number + 1))
                     peers.append(peer)
                 }
                 for socket in ["events", "text"] {
@@ -131,9 +138,10 @@ extension OneServerAtATime {
                     try await Task.sleep(for: .milliseconds(50))
                     stats = try await newcomer(service, FermataStats())
                 }
-                print("\(limit): \(stats.descriptors) open, \(stats.modelCallsInFlight) model calls and "
-                    + "\(stats.toolsExecuting) tools, \(stats.effectsWaiting) wait, \(stats.controlConnections) control, "
-                    + "\(stats.subscribers) subscribers, \(stats.subscribersRefused) refused")
+                print(
+                    "\(limit): \(stats.descriptors) open, \(stats.modelCallsInFlight) model calls and "
+                        + "\(stats.toolsExecuting) tools, \(stats.effectsWaiting) wait, \(stats.controlConnections) control, "
+                        + "\(stats.subscribers) subscribers, \(stats.subscribersRefused) refused")
                 #expect(stats.descriptors < stats.descriptorLimit && stats.descriptorLimit == UInt64(limit))
                 #expect(stats.effectDescriptors <= stats.effectDescriptorLimit)
                 #expect(stats.subscribersRefused > 0 && stats.connectionsClosed > 0)
@@ -180,7 +188,9 @@ extension OneServerAtATime {
                 func crowd(_ count: Int) {
                     for name in ["control.sock", "events.sock", "text.sock"] {
                         for _ in 0..<count {
-                            if let descriptor = connectWithoutAWord(service.directory + "/" + name) { silent.append(descriptor) }
+                            if let descriptor = connectWithoutAWord(service.directory + "/" + name) {
+                                silent.append(descriptor)
+                            }
                         }
                     }
                 }
@@ -201,7 +211,8 @@ extension OneServerAtATime {
         }
 
         private func connectWithoutAWord(_ path: String) -> Int32? {
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            let descriptor = socket(
+                AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(100)) }
@@ -238,7 +249,8 @@ extension OneServerAtATime {
             let receiver = WebhookReceiver()
             defer { receiver.stop() }
             for webhook in [nil, receiver.url] {
-                try await Service.run(descriptors: 200, script: #"[{"text": "Done."}]"#, webhook: webhook) { service, _ in
+                try await Service.run(descriptors: 200, script: #"[{"text": "Done."}]"#, webhook: webhook) {
+                    service, _ in
                     // The thread that makes model calls is there after the first, the one that moves the log after 2 s.
                     try await service.wait(try await service.launch(), .finished)
                     try await service.ticks(4)

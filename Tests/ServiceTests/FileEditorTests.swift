@@ -39,7 +39,8 @@ extension OneServerAtATime {
                 try await service.send(run, "undo")
                 try await service.wait(run, .finished)
                 #expect(try String(contentsOfFile: file, encoding: .utf8) == "one\ntwo\n")
-                #expect(try model.log.shown(4).last?.hasPrefix("tool: Took back the last change of notes/plan.md.") == true)
+                #expect(
+                    try model.log.shown(4).last?.hasPrefix("tool: Took back the last change of notes/plan.md.") == true)
                 let ended = try await service.events(run).compactMap(\.callEndedValue)
                 // The one that did not fit the schema was not executed, and ended first.
                 #expect(ended.map(\.outcome) == [.callFailed] + Array(repeating: .callFinished, count: 4))

@@ -39,7 +39,8 @@ extension OneServerAtATime {
                     overtaken.append(try await service.stats.commandsAccepted - before)
                 }
                 let outcome = try await ended.value
-                print("flood: \(outcome.outcomes ?? [:]) in \(outcome.seconds ?? 0) s;",
+                print(
+                    "flood: \(outcome.outcomes ?? [:]) in \(outcome.seconds ?? 0) s;",
                     "interrupt: connection seen closed: \(Figures(closed)); answered: \(Figures(answered))")
                 #expect(Figures(closed).median < .milliseconds(20))
                 #expect(outcome.outcomes?["ok", default: 0] ?? 0 > count / 2)

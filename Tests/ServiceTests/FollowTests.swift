@@ -56,7 +56,8 @@ extension OneServerAtATime {
                 _ = await follow.lines(upTo: "step 1")
                 follow.signal(SIGINT)
                 let interrupted = await follow.lines(upTo: "-- PAUSED in ")
-                #expect(interrupted.last?.hasPrefix("-- PAUSED in ") == true && interrupted.last?.hasSuffix(" ms") == true)
+                #expect(
+                    interrupted.last?.hasPrefix("-- PAUSED in ") == true && interrupted.last?.hasSuffix(" ms") == true)
                 try follow.type(typed)
                 try follow.closeInput()
                 let end = await follow.end()

@@ -163,7 +163,8 @@ extension OneServerAtATime {
                 try await service.resume(second.run.id)
                 try await service.wait(second.run.id, .finished)
                 let entry = try #require(model.log.entries().last)
-                #expect(try model.log.shown(entry.number) == ["user: something", "assistant: Otherwise.", "user: hello"])
+                #expect(
+                    try model.log.shown(entry.number) == ["user: something", "assistant: Otherwise.", "user: hello"])
             }
         }
 

@@ -49,7 +49,8 @@ extension OneServerAtATime {
             try await Service.run { service in
                 let token = try await service.token(.operate)
                 try await RunningGateway.run(service) { gateway in
-                    let head = "POST /v1/Launch HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
+                    let head =
+                        "POST /v1/Launch HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
                         + "Authorization: Bearer \(token)\r\nContent-Type: application/json\r\n"
                     // Announced, and not announced.
                     let announced = try #require(HTTPConnection(port: gateway.port))
@@ -152,7 +153,8 @@ extension OneServerAtATime {
                 try await RunningGateway.run(service) { gateway in
                     let host = "Host: 127.0.0.1:\(gateway.port)\r\n"
                     let health = "GET /health HTTP/1.1\r\n\(host)\r\n"
-                    let stats = "POST /v1/Stats HTTP/1.1\r\n\(host)Authorization: Bearer \(token)\r\n"
+                    let stats =
+                        "POST /v1/Stats HTTP/1.1\r\n\(host)Authorization: Bearer \(token)\r\n"
                         + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
                     let twoHosts = "GET /health HTTP/1.1\r\n\(host)\(host)\r\n"
                     for rest in ["GARBAGE\r\n\r\n", "\u{0}\u{1}\u{2}\u{3}", "GET / HTTP/9.9\r\n\r\n", twoHosts, "{}"] {
@@ -178,7 +180,8 @@ extension OneServerAtATime {
             try await Service.run { service in
                 let token = try await service.token(.operate)
                 try await RunningGateway.run(service) { gateway in
-                    let start = "POST /v1/Stats HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
+                    let start =
+                        "POST /v1/Stats HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\n"
                         + "Authorization: Bearer \(token)\r\nContent-Type: application/json\r\n"
                     let long = String(repeating: "x", count: 64 << 10)
                     for request in [
@@ -198,10 +201,12 @@ extension OneServerAtATime {
                         start + "X-Nul: a\u{0}b\r\nContent-Length: 2\r\n\r\n{}",
                         start + "X-Control: a\u{1}b\r\nContent-Length: 2\r\n\r\n{}",
                         start + "X-Return: a\rb\r\nContent-Length: 2\r\n\r\n{}",
-                        start + "X Space: a\r\nContent-Length: 2\r\n\r\n{}", start + ": a\r\nContent-Length: 2\r\n\r\n{}",
+                        start + "X Space: a\r\nContent-Length: 2\r\n\r\n{}",
+                        start + ": a\r\nContent-Length: 2\r\n\r\n{}",
                         start + "no colon\r\nContent-Length: 2\r\n\r\n{}",
                         "GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n", "GET /\u{0} HTTP/1.1\r\nHost: x\r\n\r\n",
-                        "GET  /health HTTP/1.1 \r\nHost: x\r\n\r\n", "GET /health\r\n\r\n", "G\u{e9}T / HTTP/1.1\r\n\r\n",
+                        "GET  /health HTTP/1.1 \r\nHost: x\r\n\r\n", "GET /health\r\n\r\n",
+                        "G\u{e9}T / HTTP/1.1\r\n\r\n",
                         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                     ] {
                         let connection = try #require(HTTPConnection(port: gateway.port))

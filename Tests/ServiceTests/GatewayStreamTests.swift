@@ -166,7 +166,8 @@ extension OneServerAtATime {
                     for _ in 0..<60 {
                         let stream = try #require(HTTPConnection(port: gateway.port))
                         await stream.write(
-                            "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\nAuthorization: Bearer \(token)\r\n\r\n")
+                            "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:\(gateway.port)\r\nAuthorization: Bearer \(token)\r\n\r\n"
+                        )
                         var text = ""
                         while !text.contains("retry: ") {
                             let piece = await stream.read()

@@ -13,7 +13,9 @@ extension OneServerAtATime {
             [{"tool_calls": [{"name": "terminal", "arguments": {"command": "echo ran >> ran"}}]}, {"text": "Done."}]
             """#
 
-        private static func policy(_ tool: String, _ gate: FermataGate, _ conditions: FermataCondition...) -> FermataPolicy {
+        private static func policy(_ tool: String, _ gate: FermataGate, _ conditions: FermataCondition...)
+            -> FermataPolicy
+        {
             .with { policy in
                 policy.tools = [
                     .with {
@@ -39,7 +41,9 @@ extension OneServerAtATime {
             } catch ClientError.refused(let error) {
                 #expect(error.code == "INVALID_ARGUMENT", "\(error.message)", sourceLocation: sourceLocation)
                 #expect(error.details.first { $0.key == "field" }?.value == field, sourceLocation: sourceLocation)
-                for text in texts { #expect(error.message.contains(text), "\(error.message)", sourceLocation: sourceLocation) }
+                for text in texts {
+                    #expect(error.message.contains(text), "\(error.message)", sourceLocation: sourceLocation)
+                }
             }
         }
 
@@ -64,9 +68,13 @@ extension OneServerAtATime {
                 try await refused("policy.tools[0].tool", hints[0], hints[1]) {
                     _ = try await client.send(FermataSetPolicy.with { ($0.run, $0.policy) = (run, wrong) })
                 }
-                try await refused("tools", hints[0], hints[1]) { _ = try await service.launch { $0.tools = ["terminl"] } }
+                try await refused("tools", hints[0], hints[1]) {
+                    _ = try await service.launch { $0.tools = ["terminl"] }
+                }
                 let line = try await service.cli("launch", "--ask", "terminl", "--", "go")
-                #expect(line.code == 1 && line.errors.contains("did you mean terminal?") && line.errors.isOneLine, "\(line)")
+                #expect(
+                    line.code == 1 && line.errors.contains("did you mean terminal?") && line.errors.isOneLine, "\(line)"
+                )
                 #expect(try await service.cli("policy", "set", run, "--deny", "terminl").code == 1)
                 // What is no name is not shown.
                 try await refused("policy.tools[0].tool", "names what no tool is called") {
@@ -76,7 +84,9 @@ extension OneServerAtATime {
 
                 // Workers' tools are known when they are registered, or explained where they are named.
                 let deploy = Self.policy("deploy", .ask)
-                try await refused("policy.tools[0].tool", "'deploy'") { _ = try await service.launch { $0.policy = deploy } }
+                try await refused("policy.tools[0].tool", "'deploy'") {
+                    _ = try await service.launch { $0.policy = deploy }
+                }
                 _ = try await client.send(put { ($0.policy, $0.workerTools) = (deploy, [Worker.spec("deploy")]) })
                 try await service.launch("") { ($0.policy, $0.workerTools) = (deploy, [Worker.spec("deploy")]) }
                 try await Worker(client: client).register(Worker.spec("deploy"))
@@ -150,7 +160,9 @@ extension OneServerAtATime {
                 let ask = try #require(try await service.client.send(FermataListAsks.with { $0.run = run }).asks.first)
                 func answer(_ pointer: String) -> FermataAnswer {
                     .with {
-                        ($0.run, $0.ask, $0.verdict, $0.argumentsSha256) = (run, ask.number, .reject, ask.argumentsSha256)
+                        ($0.run, $0.ask, $0.verdict, $0.argumentsSha256) = (
+                            run, ask.number, .reject, ask.argumentsSha256
+                        )
                         $0.sticky.when = [Self.condition(pointer, .matches("rm"))]
                     }
                 }
@@ -199,11 +211,13 @@ extension OneServerAtATime {
                         count += 1
                         return count
                     }
-                    let call = #"{"index":0,"id":"c\#(number)","function":{"name":"terminal","arguments":"{\"command\":\"true\"}"}}"#
+                    let call =
+                        #"{"index":0,"id":"c\#(number)","function":{"name":"terminal","arguments":"{\"command\":\"true\"}"}}"#
                     let message = number % 4 == 0 ? #"{"content":"Done."}"# : #"{"tool_calls":[\#(call)]}"#
                     let json = #"{"choices":[{"message":\#(message),"finish_reason":"stop"}]}"#
                     connection.send(
-                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)")
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)"
+                    )
                 }
             }
             defer { server.stop() }
@@ -231,7 +245,8 @@ extension OneServerAtATime {
                 let second = try await ask(run)
                 #expect(second.number == 2 && requests.withLock { $0 } == 2)
                 // A budget without a limit on the cost lets it go on for good.
-                let set = try await service.client.send(FermataSetBudget.with { ($0.run, $0.limits.maxSteps) = (run, 50) })
+                let set = try await service.client.send(
+                    FermataSetBudget.with { ($0.run, $0.limits.maxSteps) = (run, 50) })
                 #expect(set.run.openAsks.isEmpty)
                 try await service.wait(run, .finished)
                 #expect(try await service.summary(run).usage.callsOfUnknownCost == 4)
@@ -248,14 +263,19 @@ extension OneServerAtATime {
                 let pauses: [(inout FermataQuestion) -> Void] = [
                     { $0.deadlineMs = 1000 }, { $0.defaultAnswer = "yes" },
                     { ($0.deadlineMs, $0.defaultAnswer) = (1000, "yes") },
-                    { ($0.deadlineMs, $0.atDeadline, $0.defaultAnswer, $0.format.form) = (1000, .default, "maybe", .yesNo) },
+                    {
+                        ($0.deadlineMs, $0.atDeadline, $0.defaultAnswer, $0.format.form) = (
+                            1000, .default, "maybe", .yesNo
+                        )
+                    },
                 ]
                 for change in pauses {
                     var question = FermataQuestion.with { $0.question = "Which?" }
                     change(&question)
                     try await service.refused(.invalidArgument) { try await worker.complete(offer, .pause(question)) }
                 }
-                try await worker.complete(offer, .pause(.with { ($0.question, $0.deadlineMs, $0.atDeadline) = ("Which?", 9000, .never) }))
+                try await worker.complete(
+                    offer, .pause(.with { ($0.question, $0.deadlineMs, $0.atDeadline) = ("Which?", 9000, .never) }))
             }
         }
 
@@ -264,7 +284,9 @@ extension OneServerAtATime {
             try await Service.run(environment: environment) { service in
                 let lines = service.serverLog.split(separator: "\n").filter { $0.contains("is no setting") }
                 #expect(lines.count == 2, "\(lines)")
-                #expect(lines.first?.contains("FERMATA_DURABILTY") == true && lines.first?.contains("near=FERMATA_DURABILITY") == true)
+                #expect(
+                    lines.first?.contains("FERMATA_DURABILTY") == true
+                        && lines.first?.contains("near=FERMATA_DURABILITY") == true)
                 #expect(lines.last?.contains("near=LLM_MODEL") == true)
                 try await service.refused(.invalidArgument) {
                     _ = try await service.client.send(FermataListRuns.with { $0.agent = "no name" })

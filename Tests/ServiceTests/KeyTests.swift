@@ -19,15 +19,17 @@ extension OneServerAtATime {
         /// Everything of the key's forms that is long enough to be one.
         private static func shows(_ text: String) -> Bool {
             let inner = json(key).dropFirst().dropLast()
-            return [key, key.replacing("/", with: #"\/"#), String(inner), String(inner).replacing(#"\/"#, with: "/")].contains {
-                text.contains($0) || text.contains($0.dropLast(4)) || text.contains($0.dropFirst(4))
-            } || text.lowercased().contains(percent) || text.lowercased().contains(unicode)
+            return [key, key.replacing("/", with: #"\/"#), String(inner), String(inner).replacing(#"\/"#, with: "/")]
+                .contains {
+                    text.contains($0) || text.contains($0.dropLast(4)) || text.contains($0.dropFirst(4))
+                } || text.lowercased().contains(percent) || text.lowercased().contains(unicode)
         }
 
         private static func respond(_ connection: RawConnection, _ events: [String]) {
             let body = events.map { "data: \($0)\n\n" }.joined() + "data: [DONE]\n\n"
             connection.send(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            )
         }
 
         private static func delta(_ member: String, reason: String = "null") -> String {
@@ -70,7 +72,8 @@ extension OneServerAtATime {
         /// Split over two deltas at each byte, and over as many as it has: what is published shows nothing of it.
         @Test func aModelThatSaysTheKey() async throws {
             let key = Self.key
-            let said = (0...key.count).map { ["<\(key.prefix($0))"[...], "\(key.dropFirst($0))>"[...]] }
+            let said =
+                (0...key.count).map { ["<\(key.prefix($0))"[...], "\(key.dropFirst($0))>"[...]] }
                 + [key.map { Substring(String($0)) } + ["."]]
             try await run { connection, number in
                 Self.respond(connection, said[number - 1].map(Self.text) + [Self.delta("", reason: #""stop""#)])
@@ -98,9 +101,11 @@ extension OneServerAtATime {
                 guard number == 1 else {
                     return Self.respond(connection, [Self.text("Done."), Self.delta("", reason: #""stop""#)])
                 }
-                let arguments = Self.json(#"{"question":\#(Self.json("Is \(inner) right?")),"context":\#(Self.json(Self.unicode))}"#)
+                let arguments = Self.json(
+                    #"{"question":\#(Self.json("Is \(inner) right?")),"context":\#(Self.json(Self.unicode))}"#)
                 let call = #"{"index":0,"id":"a","function":{"name":"ask_human","arguments":\#(arguments)}}"#
-                Self.respond(connection, [Self.delta(#""tool_calls":[\#(call)]"#), Self.delta("", reason: #""tool_calls""#)])
+                Self.respond(
+                    connection, [Self.delta(#""tool_calls":[\#(call)]"#), Self.delta("", reason: #""tool_calls""#)])
             } _: { service in
                 let run = try await service.launch()
                 try await service.wait(run, .waiting)
@@ -119,22 +124,30 @@ extension OneServerAtATime {
                 }
                 let arguments = #"{"command":\#(Self.json("printf '%s' '\(key)'"))}"#
                 let escaped = #"{"command":"echo \#(Self.unicode)"}"#
-                let calls = [("a", "terminal", arguments), ("b\(key)", "terminal", escaped), ("c", key, "{}")].enumerated().map {
-                    #"{"index":\#($0),"id":\#(Self.json($1.0)),"function":{"name":\#(Self.json($1.1)),"arguments":\#(Self.json($1.2))}}"#
-                }
+                let calls = [("a", "terminal", arguments), ("b\(key)", "terminal", escaped), ("c", key, "{}")]
+                    .enumerated().map {
+                        #"{"index":\#($0),"id":\#(Self.json($1.0)),"function":{"name":\#(Self.json($1.1)),"arguments":\#(Self.json($1.2))}}"#
+                    }
                 Self.respond(
                     connection,
-                    [Self.delta(#""tool_calls":[\#(calls.joined(separator: ","))]"#), Self.delta("", reason: Self.json("tool \(key)"))])
+                    [
+                        Self.delta(#""tool_calls":[\#(calls.joined(separator: ","))]"#),
+                        Self.delta("", reason: Self.json("tool \(key)")),
+                    ])
             } _: { service in
                 let run = try await service.launch()
                 #expect(try await service.wait(run, .finished, .failed).status == .finished)
                 let events = try await service.events(run)
                 let answer = try #require(events.first { $0.kindName == "modelAnswered" }).modelAnswered
                 #expect(answer.finishReason == "tool ****")
-                #expect(answer.calls.map(\.arguments) == [#"{"command":"printf '%s' '****'"}"#, #"{"command":"echo ****"}"#, "{}"])
+                #expect(
+                    answer.calls.map(\.arguments) == [
+                        #"{"command":"printf '%s' '****'"}"#, #"{"command":"echo ****"}"#, "{}",
+                    ])
                 #expect(answer.calls.map(\.tool) == ["terminal", "terminal", "****"])
                 #expect(answer.calls.map(\.modelID) == ["a", "b****", "c"])
-                #expect(events.first { $0.kindName == "callEnded" && $0.callEnded.number == 1 }?.callEnded.output == "****")
+                #expect(
+                    events.first { $0.kindName == "callEnded" && $0.callEnded.number == 1 }?.callEnded.output == "****")
                 #expect(!Self.shows(try await service.export(run)))
             }
         }
@@ -150,12 +163,15 @@ extension OneServerAtATime {
             try await run { connection, number in
                 let body = #"{"error":{"message":\#(Self.json(messages[number - 1]))}}"#
                 connection.send(
-                    "HTTP/1.1 401 No\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                    "HTTP/1.1 401 No\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                )
             } _: { service in
                 for message in messages {
                     let run = try await service.launch()
                     let failure = try await service.wait(run, .failed).failure
-                    #expect(failure.message.contains("****") && !Self.shows(failure.message), "\(message): \(failure.message)")
+                    #expect(
+                        failure.message.contains("****") && !Self.shows(failure.message),
+                        "\(message): \(failure.message)")
                 }
             }
         }
@@ -166,7 +182,8 @@ extension OneServerAtATime {
             let ends = [String(key.prefix(3)), String(key.prefix(20))]
             try await run { connection, number in
                 let text = "data: \(Self.text("said \(ends[(number - 1) % 2])"[...]))\n\n"
-                connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n\(text)")
+                connection.send(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n\(text)")
                 _ = connection.waitForClose()
             } _: { service in
                 let pieces = try await service.client.text()
@@ -191,7 +208,8 @@ extension OneServerAtATime {
                 guard number % 2 == 1 else {
                     return Self.respond(connection, [Self.text("Done."), Self.delta("", reason: #""stop""#)])
                 }
-                let call = #""tool_calls":[{"index":0,"id":"c","function":{"name":"search","arguments":"{\"q\":\"x\"}"}}]"#
+                let call =
+                    #""tool_calls":[{"index":0,"id":"c","function":{"name":"search","arguments":"{\"q\":\"x\"}"}}]"#
                 Self.respond(connection, [Self.delta(call), Self.delta("", reason: #""tool_calls""#)])
             } _: { service in
                 let worker = Worker(client: service.client)
@@ -202,7 +220,9 @@ extension OneServerAtATime {
                     })
                 let tools = try await service.client.send(FermataListTools()).tools
                 let spec = try #require(tools.last).spec
-                #expect(spec.description_p == "Knows ****." && spec.parameters == #"{"type":"object","description":"****"}"#)
+                #expect(
+                    spec.description_p == "Knows ****." && spec.parameters == #"{"type":"object","description":"****"}"#
+                )
                 let pieces = try await service.client.text()
 
                 func begin() async throws -> (run: String, offer: FermataCallOffer) {
@@ -239,7 +259,8 @@ extension OneServerAtATime {
                             $0.format.choices = [key, "no"]
                             ($0.defaultAnswer, $0.atDeadline, $0.deadlineMs) = (key, .default, 3_600_000)
                         }))
-                let ask = try #require(try await service.client.send(FermataListAsks.with { $0.run = third }).asks.first)
+                let ask = try #require(
+                    try await service.client.send(FermataListAsks.with { $0.run = third }).asks.first)
                 #expect(ask.question == "Is **** right?" && ask.context == "It is ****.")
                 #expect(ask.format.choices == ["****", "no"] && ask.defaultAnswer == "****")
                 try await service.answer(third, ask.number, "****")
@@ -250,7 +271,8 @@ extension OneServerAtATime {
                 try await worker.extend(late, output: "so far \(key.prefix(12))")
                 try await service.interrupt(fourth)
                 let events = try await service.events(fourth)
-                #expect(events.first { $0.kindName == "callEnded" }?.callEnded.output.hasPrefix("so far ****\n") == true)
+                #expect(
+                    events.first { $0.kindName == "callEnded" }?.callEnded.output.hasPrefix("so far ****\n") == true)
                 for run in [first, second, third, fourth] { #expect(!Self.shows(try await service.export(run))) }
             }
         }

@@ -14,7 +14,9 @@ extension OneServerAtATime {
             // came last is in flight for as long as the others take.
             let workspace = try Service.temporaryDirectory()
             defer { try? FileManager.default.removeItem(atPath: workspace) }
-            for number in 0..<8000 { _ = FileManager.default.createFile(atPath: "\(workspace)/\(number)", contents: nil) }
+            for number in 0..<8000 {
+                _ = FileManager.default.createFile(atPath: "\(workspace)/\(number)", contents: nil)
+            }
             func call(_ task: String, _ arguments: String) -> String {
                 #"{"match": "user: \#(task)", "tool_calls": [{"name": "file_editor", "arguments": {\#(arguments)}}]}"#
             }
@@ -108,7 +110,8 @@ extension OneServerAtATime {
                         #expect(error.details.first?.value == field, "\(error)")
                     }
                 }
-                #expect(try await worker.register(Worker.spec { $0.idempotentWhen = Array(repeating: good, count: 32) }))
+                #expect(
+                    try await worker.register(Worker.spec { $0.idempotentWhen = Array(repeating: good, count: 32) }))
             }
         }
     }

@@ -81,11 +81,13 @@ extension OneServerAtATime {
             let secret = "whsec_" + Data("the secret of the tests, 32 bytes".utf8).base64EncodedString()
             try Data(secret.utf8).write(to: URL(fileURLWithPath: directory + "/secret"))
             let file = directory + "/settings.yaml"
-            let hook = "{name: h, url: '\(server.url)/', secret-file: \(directory)/secret, statuses: [IDLE, STOPPED], retry: [0.3]}"
+            let hook =
+                "{name: h, url: '\(server.url)/', secret-file: \(directory)/secret, statuses: [IDLE, STOPPED], retry: [0.3]}"
             try Data("webhooks:\n- \(hook)\n".utf8).write(to: URL(fileURLWithPath: file))
             try Data(#"[{"text": "Done."}]"#.utf8).write(to: URL(fileURLWithPath: directory + "/script.json"))
             let environment = ["LLM_MODEL": "mock/\(directory)/script.json"]
-            try await Service.run(environment: environment, arguments: ["--config", file, "--log-level", "debug"]) { service in
+            try await Service.run(environment: environment, arguments: ["--config", file, "--log-level", "debug"]) {
+                service in
                 let run = try await service.launch("")
                 // The first message keeps a connection; the second goes over it.
                 while seen.withLock({ $0.isEmpty }) { try await service.ticks(1) }

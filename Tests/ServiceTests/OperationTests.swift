@@ -83,7 +83,8 @@ extension OneServerAtATime {
         @Test func nobodyWritesLinesOfTheLogBesideTheService() async throws {
             for format in ["text", "json"] {
                 let script = #"[{"fault": {"status": 400}, "repeat": true}]"#
-                try await Service.run(script: script, arguments: ["--log-level", "debug", "--log-format", format]) { service, _ in
+                try await Service.run(script: script, arguments: ["--log-level", "debug", "--log-format", format]) {
+                    service, _ in
                     let forged = "time=1 level=error msg=forged\n{\"msg\":\"forged\"}\r\u{1b}[2J\u{85}\u{2028}"
                     let run = try await service.launch { $0.model = "openai/x\n\(forged)" }
                     try await service.wait(run, .failed)

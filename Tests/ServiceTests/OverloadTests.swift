@@ -7,7 +7,8 @@ extension OneServerAtATime {
     /// More than the server takes is answered at once, before memory grows.
     @Suite(.timeLimit(.minutes(2))) struct OverloadTests {
         /// Another program has the store's write lock: the loop waits for it, and what comes meanwhile piles up.
-        private func whileTheLoopWaits(_ service: Service, _ run: String, _ body: () async throws -> Void) async throws {
+        private func whileTheLoopWaits(_ service: Service, _ run: String, _ body: () async throws -> Void) async throws
+        {
             let process = Process()
             let (input, output) = (Pipe(), Pipe())
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -92,10 +93,14 @@ extension OneServerAtATime {
                 }
                 // What passes everything passes that too.
                 peer.send(
-                    try [Frame(FermataHello()), wait, Frame(FermataStop.with {
-                        $0.requestID = UUID().uuidString.lowercased()
-                        $0.run = run
-                    })], as: 71)
+                    try [
+                        Frame(FermataHello()), wait,
+                        Frame(
+                            FermataStop.with {
+                                $0.requestID = UUID().uuidString.lowercased()
+                                $0.run = run
+                            }),
+                    ], as: 71)
                 // Those that wait for the end of a run that is stopped now hear that it cannot come.
                 var (answered, frames) = try #require(await peer.reply())
                 while waiting.remove(answered) != nil {

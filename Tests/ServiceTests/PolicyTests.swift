@@ -98,7 +98,8 @@ extension OneServerAtATime {
                 let allowed = try await service.client.send(setPolicy(run, Self.policy(.allow)))
                 #expect(allowed.changed && allowed.run.status == .waiting && allowed.run.openAsks == [ask.number])
                 #expect(try await !service.client.send(setPolicy(run, Self.policy(.allow))).changed)
-                let denied = try await service.client.send(setPolicy(run, Self.policy(.allow, Self.rule(.deny, command: "one"))))
+                let denied = try await service.client.send(
+                    setPolicy(run, Self.policy(.allow, Self.rule(.deny, command: "one"))))
                 #expect(denied.run.openAsks.isEmpty)
                 try await service.wait(run, .finished)
                 #expect(try await outcomes(run, service) == [.callDenied, .callFinished])
@@ -115,7 +116,9 @@ extension OneServerAtATime {
             }
         }
 
-        @Test(arguments: [FermataVerdict.approve, .reject]) func aStickyAnswerIsARule(_ verdict: FermataVerdict) async throws {
+        @Test(arguments: [FermataVerdict.approve, .reject]) func aStickyAnswerIsARule(_ verdict: FermataVerdict)
+            async throws
+        {
             try await Service.run(script: Self.script) { service, _ in
                 let run = try await service.launch { $0.policy = Self.policy(.ask) }
                 let first = try await ask(run, service)
@@ -125,10 +128,13 @@ extension OneServerAtATime {
                 _ = try await service.client.send(sticky)
                 try await service.wait(run, .finished)
                 let outcomes = try await outcomes(run, service)
-                #expect(outcomes == (verdict == .approve ? [.callFinished, .callFinished] : [.callRejected, .callDenied]))
+                #expect(
+                    outcomes == (verdict == .approve ? [.callFinished, .callFinished] : [.callRejected, .callDenied]))
                 #expect(try await ran(run, service) == (verdict == .approve ? "one\ntwo\n" : ""))
                 let set = try #require(try await service.events(run).first { $0.kindName == "policySet" })
-                #expect(set.by == "ada" && set.policySet.policy.tools[0].rules.map(\.gate) == [verdict == .approve ? .allow : .deny])
+                #expect(
+                    set.by == "ada"
+                        && set.policySet.policy.tools[0].rules.map(\.gate) == [verdict == .approve ? .allow : .deny])
             }
         }
 
@@ -188,7 +194,8 @@ extension OneServerAtATime {
                 let run = launched.output.trimmingCharacters(in: .newlines)
                 _ = try await ask(run, service)
                 let shown = try await service.cli("show", run)
-                #expect(shown.output.contains("policy     terminal: deny if /command matches two, else ask\n"), "\(shown)")
+                #expect(
+                    shown.output.contains("policy     terminal: deny if /command matches two, else ask\n"), "\(shown)")
                 #expect(shown.output.contains("policy     file_editor: deny\n"))
                 #expect(shown.output.contains("ASKING, policy: ask, ask 1\n"), "\(shown)")
                 let policy = try await service.cli("policy", "show", run)
@@ -205,7 +212,9 @@ extension OneServerAtATime {
                 try "terminal: maybe\n".write(toFile: file, atomically: true, encoding: .utf8)
                 for arguments in [["policy", "set", run, file], ["launch", "--policy", file, "go"]] {
                     let wrong = try await Service.cli(arguments, directory: service.directory)
-                    #expect(wrong.code == 1 && wrong.errors == "\(file):1: terminal: must be allow, ask or deny\n", "\(wrong)")
+                    #expect(
+                        wrong.code == 1 && wrong.errors == "\(file):1: terminal: must be allow, ask or deny\n",
+                        "\(wrong)")
                 }
                 for arguments in [
                     ["policy", "set", run], ["policy", "set", run, file, "--ask", "x"],

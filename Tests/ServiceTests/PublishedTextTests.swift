@@ -52,7 +52,8 @@ extension OneServerAtATime {
                         case .stop: try await service.stop(run)
                         case .message: try await service.send(run, "Now.", .now)
                         }
-                        let cut = try await service.event(run) { if case .modelCut = $0 { true } else { false } }.modelCut
+                        let cut = try await service.event(run) { if case .modelCut = $0 { true } else { false } }
+                            .modelCut
                         try await published.settle(service)
                         let shown = published.text(run)
                         #expect(Array(cut.text.utf8).starts(with: shown), "round \(round): \(shown.count) bytes shown")

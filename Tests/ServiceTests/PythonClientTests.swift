@@ -56,7 +56,9 @@ extension OneServerAtATime {
                         """, "\(result)")
                 let run = try await service.client.send(FermataListRuns()).runs[0].id
                 let events = try await service.events(run)
-                let outputs = events.compactMap { if case .callEnded(let ended) = $0.kind { ended.output } else { nil } }
+                let outputs = events.compactMap {
+                    if case .callEnded(let ended) = $0.kind { ended.output } else { nil }
+                }
                 #expect(outputs.count == 1 && outputs[0].contains("staging"), "\(outputs)")
             }
         }

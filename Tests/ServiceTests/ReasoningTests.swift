@@ -32,7 +32,8 @@ extension OneServerAtATime {
                     try await published.settle(service)
                     #expect(
                         published.pieces(run) == [
-                            .init(content: .reasoning, text: "It is late. "), .init(content: .text, text: "Good night."),
+                            .init(content: .reasoning, text: "It is late. "),
+                            .init(content: .text, text: "Good night."),
                         ])
                     // As a person reads it.
                     let (_, history, _) = try await service.cli("history", run)
@@ -53,7 +54,9 @@ extension OneServerAtATime {
                     let shown = published.pieces(run)
                     #expect(shown.count == 1 && shown[0].content == .reasoning)
                     #expect(cut.text.isEmpty && cut.blocks.count == 1)
-                    #expect(cut.blocks[0].reasoning.hasPrefix(shown[0].text) && Self.words.hasPrefix(cut.blocks[0].reasoning))
+                    #expect(
+                        cut.blocks[0].reasoning.hasPrefix(shown[0].text)
+                            && Self.words.hasPrefix(cut.blocks[0].reasoning))
                     try await service.resume(run, "Go on.")
                     try await service.wait(run, .finished)
                     // The last request is that of the run that settled, or this one's.
@@ -71,7 +74,9 @@ extension OneServerAtATime {
                 try await service.wait(run, .finished)
                 let sent = String(decoding: try #require(model.log.entries().last?.body), as: UTF8.self)
                 #expect(sent.contains(#""extra_content":{"google":{"thought_signature":"A/b="}}"#), "\(sent)")
-                let event = try await service.event(run) { if case .modelAnswered(let answer) = $0 { !answer.calls.isEmpty } else { false } }
+                let event = try await service.event(run) {
+                    if case .modelAnswered(let answer) = $0 { !answer.calls.isEmpty } else { false }
+                }
                 let blocks: [FermataBlock] = [
                     .with { $0.reasoning = "Where?" },
                     .with {

@@ -55,7 +55,8 @@ extension OneServerAtATime {
                 #expect(ended.map(\.outcome) == [.callInterrupted])
                 #expect(ended.first?.output.hasPrefix("so far\n[Interrupted by a shutdown of the service") == true)
                 let shown = try model.log.entries().map { try model.log.shown($0.number) }
-                #expect(shown.contains { $0.count == 3 && $0[1].hasPrefix("assistant: one") && $0[2].contains("cut off") })
+                #expect(
+                    shown.contains { $0.count == 3 && $0[1].hasPrefix("assistant: one") && $0[2].contains("cut off") })
                 #expect(shown.contains { $0.last?.hasPrefix("tool: so far\n[Interrupted by a shutdown") == true })
             }
         }
@@ -149,7 +150,9 @@ extension OneServerAtATime {
                 #expect(second.code == 1)
                 #expect(second.output.isEmpty)
                 #expect(second.errors.isOneLine, "\(second.errors)")
-                #expect(second.errors.contains("another server has the store: process \(service.process.processIdentifier)"))
+                #expect(
+                    second.errors.contains("another server has the store: process \(service.process.processIdentifier)")
+                )
                 try await service.send(run, "go")
                 try await service.wait(run, .finished)
 

@@ -32,7 +32,8 @@ extension OneServerAtATime {
         }
 
         private func decide(
-            _ run: String, _ call: FermataCall, _ verdict: FermataVerdict, _ change: (inout FermataDecideCall) -> Void = { _ in }
+            _ run: String, _ call: FermataCall, _ verdict: FermataVerdict,
+            _ change: (inout FermataDecideCall) -> Void = { _ in }
         ) -> FermataDecideCall {
             var decide = FermataDecideCall.with {
                 ($0.run, $0.call, $0.verdict, $0.by) = (run, call.number, verdict, "ada")
@@ -66,7 +67,9 @@ extension OneServerAtATime {
                 try await service.start()
                 #expect(try await service.summary(run).status == .paused)
                 try await service.resume(run)
-                let again = try await service.event(run, after: held.lastSeq + 1) { if case .held = $0 { true } else { false } }
+                let again = try await service.event(run, after: held.lastSeq + 1) {
+                    if case .held = $0 { true } else { false }
+                }
                 #expect(again.held.cause == .selection)
                 try await service.wait(run, .paused)
                 #expect(try await calls(run, service).map(\.arguments) == [#"{"command":"echo again >> ran"}"#])
@@ -103,7 +106,9 @@ extension OneServerAtATime {
                 for verdict: FermataVerdict in [.unspecified, .approve, .endTurn] {
                     try await refused(.invalidArgument, decide(run, call, verdict))
                 }
-                for arguments in ["", "secret", "[]", #"{"secret": 1}"#, #"{"command": 7}"#, #"{"command":"a","command":"b"}"#] {
+                for arguments in [
+                    "", "secret", "[]", #"{"secret": 1}"#, #"{"command": 7}"#, #"{"command":"a","command":"b"}"#,
+                ] {
                     try await refused(.invalidArgument, decide(run, call, .edit) { $0.arguments = arguments })
                 }
                 try await refused(.stale, decide(run, call, .reject) { $0.argumentsSha256 = "secret" })
@@ -145,7 +150,8 @@ extension OneServerAtATime {
                 try await refused(.unsupported) { $0.holdAt = .UNRECOGNIZED(9) }
                 #expect(try await service.summary(run) == failed)
 
-                let resumed = try await service.cli("resume", run, "--model", "openai/other", "--base-url", other.baseURL)
+                let resumed = try await service.cli(
+                    "resume", run, "--model", "openai/other", "--base-url", other.baseURL)
                 #expect(resumed.code == 0, "\(resumed)")
                 let finished = try await service.wait(run, .finished)
                 #expect(finished.model == "openai/other" && finished.lastMessage == "Done.")

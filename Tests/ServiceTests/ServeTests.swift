@@ -39,7 +39,8 @@ extension OneServerAtATime {
 
         @Test func aSocketPathThatIsTooLong() async throws {
             try await withDirectory { directory in
-                try await refused(directory + "/" + String(repeating: "long", count: 30), says: "sockets cannot be opened")
+                try await refused(
+                    directory + "/" + String(repeating: "long", count: 30), says: "sockets cannot be opened")
             }
         }
 

@@ -87,7 +87,9 @@ extension OneServerAtATime {
                 try inTime("the hold")
                 try await service.event(shortAsk) { if case .askClosed(let ask) = $0 { ask.expired } else { false } }
                 try inTime("the ask's deadline")
-                try await service.event(failing) { if case .modelCalled(let call) = $0 { call.attempt == 2 } else { false } }
+                try await service.event(failing) {
+                    if case .modelCalled(let call) = $0 { call.attempt == 2 } else { false }
+                }
                 try inTime("the next attempt")
                 let messages = await receiver.wait { messages in
                     messages.contains { $0.isAccepted && $0.id == messages.first?.id }

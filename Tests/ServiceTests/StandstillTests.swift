@@ -49,7 +49,8 @@ extension OneServerAtATime {
             try Data(("whsec_" + Data("the secret of the tests, 32 bytes".utf8).base64EncodedString()).utf8).write(
                 to: URL(fileURLWithPath: directory + "/secret"))
             let file = directory + "/settings.yaml"
-            let hook = "{secret-file: \(directory)/secret, name: all, url: '\(receiver.url)', statuses: [WAITING], timeout: 3}"
+            let hook =
+                "{secret-file: \(directory)/secret, name: all, url: '\(receiver.url)', statuses: [WAITING], timeout: 3}"
             try Data("webhooks:\n- \(hook)\n".utf8).write(to: URL(fileURLWithPath: file))
             try await Service.run(script: Self.script, arguments: ["--config", file, "--model-silence", "3"]) {
                 try await body($0, $1, receiver, answer)
@@ -130,13 +131,16 @@ extension OneServerAtATime {
 
                 #expect(try await waiting.value.status == .finished)
                 _ = try await answered.value
-                for run in [late, tool, ask] { #expect(try await service.wait(run, .finished, .failed).status == .finished) }
+                for run in [late, tool, ask] {
+                    #expect(try await service.wait(run, .finished, .failed).status == .finished)
+                }
                 let second = try await service.launch("work") { $0.tools = ["search"] }
                 let offer = try await nextOffer.value
                 #expect(offer.run == second)
                 keeper.cancel()
                 _ = try? await keeper.value
-                let held = try #require(try await service.events(work).last { $0.kindName == "callStarted" }).callStarted
+                let held = try #require(try await service.events(work).last { $0.kindName == "callStarted" })
+                    .callStarted
                 try await worker.complete(
                     .with {
                         $0.run = work
@@ -202,7 +206,9 @@ extension OneServerAtATime {
                 keeper.cancel()
                 _ = try? await keeper.value
                 try await worker.complete(offer, .result("Pears."))
-                for run in [work, stream] { #expect(try await service.wait(run, .finished, .failed).status == .finished) }
+                for run in [work, stream] {
+                    #expect(try await service.wait(run, .finished, .failed).status == .finished)
+                }
                 #expect(!(try await service.events(stream)).contains { $0.kindName == "modelFailed" })
                 #expect(try await service.client.send(FermataStats()).listenerRestarts == 0)
             }
@@ -222,7 +228,7 @@ extension OneServerAtATime {
                                 $0.run = target
                                 $0.text = "m\(number)"
                             }
-                            do { _ = try await service.client.send(send) } catch where Task.isCancelled {}
+                            do { _ = try await service.client.send(send) } catch  where Task.isCancelled {}
                         }
                     }
                 }

@@ -62,7 +62,8 @@ extension OneServerAtATime {
                 service.kill()
                 try await service.start()
                 let again = try await service.client.send(FermataStats())
-                #expect(again.instance != before.instance && again.events == 0 && again.lastOffset == counted.lastOffset)
+                #expect(
+                    again.instance != before.instance && again.events == 0 && again.lastOffset == counted.lastOffset)
                 #expect(again.runsInMemory == 0 && again.historyBytes == 0)
             }
         }

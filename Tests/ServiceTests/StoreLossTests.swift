@@ -88,7 +88,8 @@ extension OneServerAtATime {
                 unlink(service.store + "-wal")
                 let ended = await #expect(throws: Service.Ended.self) { try await service.start() }
                 let log = ended?.log ?? ""
-                let match = try #require(log.firstMatch(of: #/ends at event (\d+), and was known to reach event (\d+)/#))
+                let match = try #require(
+                    log.firstMatch(of: #/ends at event (\d+), and was known to reach event (\d+)/#))
                 #expect(match.2 == String(last))
                 let check = try await service.cli("check")
                 #expect(check.code == 1 && check.output.contains("was known to reach event \(last)"))
@@ -154,11 +155,16 @@ extension OneServerAtATime {
                     file = service.directory + "/again/fermata.db"
                 }
                 if target.hasPrefix("other") {
-                    try FileManager.default.createDirectory(atPath: service.directory + "/other", withIntermediateDirectories: false)
+                    try FileManager.default.createDirectory(
+                        atPath: service.directory + "/other", withIntermediateDirectories: false)
                     file = service.directory + "/" + target
                 }
                 let backup = try await service.cli("backup", "--force", file)
-                #expect(backup.code == 1 && (backup.errors.contains("this is the store's own file") || backup.errors.contains("store's own files")), "\(backup.errors)")
+                #expect(
+                    backup.code == 1
+                        && (backup.errors.contains("this is the store's own file")
+                            || backup.errors.contains("store's own files")),
+                    "\(backup.errors)")
                 try await service.queue(5, in: run)
                 let check = try await service.cli("check")
                 #expect(check.code == 0, "\(check.output)")
@@ -174,7 +180,9 @@ extension OneServerAtATime {
                     let backup = try await service.cli("backup", "--force", other.store + suffix)
                     #expect(backup.code == 1 && backup.errors.contains("the store beside it"), "\(backup.errors)")
                     let key = try await service.cli("backup", "--force", other.directory + "/token.key")
-                    #expect(key.code == 1 && key.errors.contains("beside a store nothing else is replaced"), "\(key.errors)")
+                    #expect(
+                        key.code == 1 && key.errors.contains("beside a store nothing else is replaced"), "\(key.errors)"
+                    )
                     try await other.queue(5, in: run)
                     try await other.check()
                 }

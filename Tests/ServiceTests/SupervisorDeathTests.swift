@@ -13,14 +13,16 @@ extension OneServerAtATime {
         }
 
         private func children(of parent: pid_t) -> [Stat] {
-            let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+            let numbers =
+                (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
             return numbers.compactMap { number in
                 guard let stat = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8),
                     let begin = stat.firstIndex(of: "("), let end = stat.lastIndex(of: ")")
                 else { return nil }
                 let fields = stat[stat.index(after: end)...].split(separator: " ")
                 guard fields.count > 1, pid_t(fields[1]) == parent else { return nil }
-                return Stat(number: number, name: String(stat[begin...end].dropFirst().dropLast()), state: String(fields[0]))
+                return Stat(
+                    number: number, name: String(stat[begin...end].dropFirst().dropLast()), state: String(fields[0]))
             }
         }
 
@@ -162,7 +164,8 @@ extension OneServerAtATime {
                             let number = hidden.prefix { $0 != ":" }
                             #expect(
                                 ended.output.contains(
-                                    "it is not known whether all that the command started has ended: process \(number) "),
+                                    "it is not known whether all that the command started has ended: process \(number) "
+                                ),
                                 "\(ended.output)")
                             #expect(left.count == 2, "\(left)")
                         } else {

@@ -177,7 +177,9 @@ extension OneServerAtATime {
                 try await service.refused(.conflict) { _ = try await service.client.send(conflicting) }
                 // Every other secret is none: other characters, other lengths, another prefix, what a database has.
                 let wire = try Wire(service)
-                var wrong = [String(secret.dropLast()), secret + "A", "frt_" + secret.dropFirst(4), secret.uppercased()]
+                var wrong = [
+                    String(secret.dropLast()), secret + "A", "frt_" + secret.dropFirst(4), secret.uppercased(),
+                ]
                 for index in secret.indices where index >= secret.index(secret.startIndex, offsetBy: 4) {
                     var text = secret
                     text.replaceSubrange(index...index, with: text[index] == "A" ? "B" : "A")

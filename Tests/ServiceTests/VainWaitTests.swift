@@ -25,7 +25,9 @@ extension OneServerAtATime {
                 Issue.record("it was answered", sourceLocation: sourceLocation)
             } catch ClientError.refused(let error) {
                 #expect(error.code == "WRONG_STATUS" && !error.retryable, sourceLocation: sourceLocation)
-                #expect(error.details == [.with { ($0.key, $0.value) = ("status", status) }], sourceLocation: sourceLocation)
+                #expect(
+                    error.details == [.with { ($0.key, $0.value) = ("status", status) }], sourceLocation: sourceLocation
+                )
             }
         }
 
@@ -90,14 +92,16 @@ extension OneServerAtATime {
                 try await service.stop(run)
                 try await service.refused(.wrongStatus) { try await service.wait(run, .finished, .waiting) }
                 let cases: [(statuses: [String], code: Int32)] = [
-                    ([], 13), (["--for", "STOPPED"], 0), (["--for", "FINISHED"], 13), (["--for", "IDLE", "PAUSED"], 13),
+                    ([], 13), (["--for", "STOPPED"], 0), (["--for", "FINISHED"], 13),
+                    (["--for", "IDLE", "PAUSED"], 13),
                 ]
                 for (statuses, code) in cases {
                     let result = try await Service.cli(["wait", run] + statuses, directory: service.directory)
                     #expect(result.code == code, "\(statuses): \(result)")
                     let isVain = code == 13 && !statuses.isEmpty
                     #expect(result.errors.contains("the run is STOPPED and will never be") == isVain, "\(result)")
-                    #expect(isVain ? result.errors.isOneLine && result.output.isEmpty : result.errors.isEmpty, "\(result)")
+                    #expect(
+                        isVain ? result.errors.isOneLine && result.output.isEmpty : result.errors.isEmpty, "\(result)")
                 }
                 let other = try await service.launch()
                 try await service.wait(other, .finished)
@@ -112,7 +116,8 @@ extension OneServerAtATime {
             }
         }
 
-        @Test(.enabled(if: PythonProgram.python != nil, "FERMATA_PYTHON names no python3")) func inPython() async throws {
+        @Test(.enabled(if: PythonProgram.python != nil, "FERMATA_PYTHON names no python3")) func inPython() async throws
+        {
             let program = """
                 import sys, fermata
                 try:

@@ -206,10 +206,12 @@ extension OneServerAtATime {
                 receiver.stop()
                 plain.stop()
             }
-            try await run([
-                "name: with, url: '\(receiver.url)', checkpoint: true, retry: [0.02, 0.02]",
-                "name: without, url: '\(plain.url)', checkpoint: false",
-            ], script: script) { service, _ in
+            try await run(
+                [
+                    "name: with, url: '\(receiver.url)', checkpoint: true, retry: [0.02, 0.02]",
+                    "name: without, url: '\(plain.url)', checkpoint: false",
+                ], script: script
+            ) { service, _ in
                 let run = try await service.launch {
                     $0.policy.tools = [
                         .with {

@@ -26,7 +26,8 @@ extension OneServerAtATime {
                 let run = try await service.launch("")
                 let wire = try Wire(service)
                 let hello = try Frame(FermataHello.with { $0.client = "test" })
-                func expect(_ code: ErrorCode, _ bytes: [UInt8], _ line: SourceLocation = #_sourceLocation) async throws {
+                func expect(_ code: ErrorCode, _ bytes: [UInt8], _ line: SourceLocation = #_sourceLocation) async throws
+                {
                     #expect(try await self.code(wire, bytes) == code.name, sourceLocation: line)
                 }
                 func frame(_ type: UInt16, _ body: [UInt8]) -> [UInt8] { Frame(type: type, body: body).encoded }
@@ -62,10 +63,14 @@ extension OneServerAtATime {
                 try await expect(.unsupported, Frame(send).encoded)
                 let without = FermataPause.with { $0.run = run }
                 try await expect(.invalidArgument, Frame(without).encoded)
-                try await expect(.invalidArgument, Frame(FermataPause.with {
-                    $0.run = run
-                    $0.requestID = "seven"
-                }).encoded)
+                try await expect(
+                    .invalidArgument,
+                    Frame(
+                        FermataPause.with {
+                            $0.run = run
+                            $0.requestID = "seven"
+                        }
+                    ).encoded)
                 #expect(try await service.summary(run).lastSeq == 1, "nothing was changed")
                 let most = try await wire.send(Array(repeating: hello, count: 256))
                 #expect(most.count == 256 && most.allSatisfy { $0.type == 1 | Frame.replyBit })
@@ -122,21 +127,24 @@ extension OneServerAtATime {
                     Frame(FermataListRuns.with { $0.limit = 3 }), Frame(FermataListAsks.with { $0.run = run }),
                     Frame(FermataReadEvents.with { $0.limit = 3 }), Frame(FermataStats()),
                     Frame(FermataGetAgent.with { $0.name = "a" }), Frame(FermataListAgents.with { $0.limit = 3 }),
-                    Frame(FermataPutAgent.with {
-                        $0.requestID = UUID().uuidString.lowercased()
-                        $0.agent.name = "a"
-                        $0.agent.modelOptions.temperature = 1
-                    }),
-                    Frame(FermataResume.with {
-                        $0.requestID = UUID().uuidString.lowercased()
-                        $0.token = "frt_" + String(repeating: "A", count: 54)
-                    }),
+                    Frame(
+                        FermataPutAgent.with {
+                            $0.requestID = UUID().uuidString.lowercased()
+                            $0.agent.name = "a"
+                            $0.agent.modelOptions.temperature = 1
+                        }),
+                    Frame(
+                        FermataResume.with {
+                            $0.requestID = UUID().uuidString.lowercased()
+                            $0.token = "frt_" + String(repeating: "A", count: 54)
+                        }),
                     Frame(commanded { (pause: inout FermataPause) in pause.run = run }),
-                    Frame(commanded { (answer: inout FermataAnswer) in
-                        answer.run = run
-                        answer.ask = 1
-                        answer.text = "yes"
-                    }),
+                    Frame(
+                        commanded { (answer: inout FermataAnswer) in
+                            answer.run = run
+                            answer.ask = 1
+                            answer.text = "yes"
+                        }),
                 ].map(\.encoded)
                 let codes = Set(ErrorCode.registry.map(\.name)).subtracting([ErrorCode.internalError.name])
                 var warm = FermataStatsReply()
@@ -153,7 +161,8 @@ extension OneServerAtATime {
                 }
                 let end = try await service.client.send(FermataStats())
                 // SQLite's caches fill, and a connection that was cut may be about to be closed.
-                #expect(end.residentBytes < warm.residentBytes + 8 << 20, "\(warm.residentBytes) → \(end.residentBytes)")
+                #expect(
+                    end.residentBytes < warm.residentBytes + 8 << 20, "\(warm.residentBytes) → \(end.residentBytes)")
                 #expect(end.descriptors <= warm.descriptors + 4, "\(warm.descriptors) → \(end.descriptors)")
             }
         }

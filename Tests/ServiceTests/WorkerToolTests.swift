@@ -30,7 +30,9 @@ extension OneServerAtATime {
                 #expect(try await listed(service).map { $0.polledAt > 0 } == [false, true])
                 let shown = try await service.cli("tools")
                 #expect(shown.code == 0)
-                let parts = ["terminal", "built in", "mail", "registered by worker-1", "nobody has asked for its calls yet"]
+                let parts = [
+                    "terminal", "built in", "mail", "registered by worker-1", "nobody has asked for its calls yet",
+                ]
                 for part in parts { #expect(shown.output.contains(part), "\(part)") }
                 let page = try await service.client.send(FermataListTools.with { $0.limit = 1 })
                 let next = try await service.client.send(FermataListTools.with { $0.after = page.next })
@@ -163,8 +165,14 @@ extension OneServerAtATime {
                 let long = String(repeating: "a", count: (1 << 20) + 1)
                 for outcome: FermataCompleteCall.OneOf_Outcome in [
                     .result(long), .error(long), .pause(.init()), .pause(.with { $0.question = long }),
-                    .pause(.with { $0.question = "?"; $0.format.form = .choice }),
-                    .pause(.with { $0.question = "?"; $0.format.form = .json; $0.format.schema = "{" }),
+                    .pause(
+                        .with {
+                            $0.question = "?"; $0.format.form = .choice
+                        }),
+                    .pause(
+                        .with {
+                            $0.question = "?"; $0.format.form = .json; $0.format.schema = "{"
+                        }),
                 ] {
                     try await service.refused(.invalidArgument) { try await worker.complete(offer, outcome) }
                 }

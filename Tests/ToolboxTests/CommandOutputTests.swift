@@ -49,7 +49,8 @@ import Testing
     @Test func secretsAreMaskedWhereverTheyAreCut() {
         let secrets = ["abcdefgh", "abcdefghij", "bcdefghX", "aaaaaaaab", "x\ny\nz\nzzz"]
         for (text, masked) in [
-            ("1 abcdefgh 2 abcdefghij 3", "1 **** 2 **** 3"), ("abcdefghi.", "****i."), ("abcdefghi", "****"), ("abcdefghX", "****"), ("a%62cdefg%68", "****"),
+            ("1 abcdefgh 2 abcdefghij 3", "1 **** 2 **** 3"), ("abcdefghi.", "****i."), ("abcdefghi", "****"),
+            ("abcdefghX", "****"), ("a%62cdefg%68", "****"),
             ("aaaaaaaaaaab", "aaa****"), ("abcdefghabcdefghij", "********"), ("x\ny\nz\nzzz", "****"),
             ("abcdefg", "abcdefg"), ("abcdefg abcdefghi", "abcdefg ****"), ("äabcdefghijä", "ä****ä"),
         ] {
@@ -70,11 +71,13 @@ import Testing
     @Test func anyBytesBecomeText() {
         var random = SplitMix(state: 42)
         let pieces: [[UInt8]] = [
-            [0xC3, 0xA4], [0xE2, 0x82, 0xAC], [0xF0, 0x9F, 0x8E, 0xB5], [0x61], [0x80], [0xC0, 0xAF], [0xED, 0xA0, 0x80],
+            [0xC3, 0xA4], [0xE2, 0x82, 0xAC], [0xF0, 0x9F, 0x8E, 0xB5], [0x61], [0x80], [0xC0, 0xAF],
+            [0xED, 0xA0, 0x80],
             [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xF0, 0x9F], [0xFF], [0x00],
         ]
         for _ in 0..<2000 {
-            let bytes = (0..<Int.random(in: 0...6, using: &random)).flatMap { _ in pieces.randomElement(using: &random)! }
+            let bytes = (0..<Int.random(in: 0...6, using: &random)).flatMap { _ in pieces.randomElement(using: &random)!
+            }
             let expected = String(decoding: bytes, as: UTF8.self)
             for chunks in halves(bytes) {
                 let (live, output) = play(chunks)
@@ -161,7 +164,9 @@ import Testing
         var live = 0
         var marks = 0
         for millisecond in 0..<1000 {
-            let text = chunk.withUnsafeBytes { output.append($0, at: MonotonicTime(nanoseconds: Int64(millisecond) * 1_000_000)) }
+            let text = chunk.withUnsafeBytes {
+                output.append($0, at: MonotonicTime(nanoseconds: Int64(millisecond) * 1_000_000))
+            }
             live += text.utf8.count
             if text.contains("bytes left out") { marks += 1 }
         }

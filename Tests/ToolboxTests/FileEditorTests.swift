@@ -149,7 +149,8 @@ struct FileEditorTests {
         let number = try #require(last.split(separator: " ").last.flatMap { Int($0) })
         #expect(last == "\(String(repeating: " ", count: 6 - "\(number)".count))\(number)\tthis is line \(number)")
         #expect(text.hasSuffix("[… lines \(number + 1) to 5000 left out; view them with view_range …]\n"))
-        #expect(await harness.edit("view", "long", ["view_range": [4999, 5000]]).hasSuffix("5000\tthis is line 5000\n"))
+        #expect(
+            await harness.edit("view", "long", ["view_range": [4999, 5000]]).hasSuffix("5000\tthis is line 5000\n"))
         harness.put(String(repeating: "é", count: 10_000) + "\nshort\n", in: "wide")
         let wide = await harness.edit("view", "wide").split(separator: "\n")
         #expect(wide.count == 2)

@@ -56,7 +56,9 @@ struct HostileCommandTests {
         #expect(harness.processesLeft == [])
     }
 
-    @Test(arguments: ["kill -9 $PPID", "g=$(awk '/^PPid/ {print $2}' /proc/$PPID/status); kill -9 $g", "kill -TERM $PPID"])
+    @Test(arguments: [
+        "kill -9 $PPID", "g=$(awk '/^PPid/ {print $2}' /proc/$PPID/status); kill -9 $g", "kill -TERM $PPID",
+    ])
     func aCommandThatEndsItsSupervisorFails(_ kill: String) async throws {
         let harness = try TerminalHarness()
         let call = harness.start("setsid sleep 1000 & (setsid setsid sleep 1000 &); echo said; \(kill); sleep 1000")

@@ -27,12 +27,15 @@ struct ServiceProcessTests {
 
     /// Pipes and sockets of this process. Other descriptors come and go with the Swift runtime's own threads.
     fileprivate static func connections() -> Set<String> {
-        Set(entries(of: "/proc/self/fd").compactMap { name in
-            var target = [UInt8](repeating: 0, count: 256)
-            let count = target.withUnsafeMutableBytes { readlink("/proc/self/fd/" + name, $0.baseAddress!, $0.count) }
-            let text = String(decoding: target[..<max(0, count)], as: UTF8.self)
-            return text.hasPrefix("pipe:") || text.hasPrefix("socket:") ? text : nil
-        })
+        Set(
+            entries(of: "/proc/self/fd").compactMap { name in
+                var target = [UInt8](repeating: 0, count: 256)
+                let count = target.withUnsafeMutableBytes {
+                    readlink("/proc/self/fd/" + name, $0.baseAddress!, $0.count)
+                }
+                let text = String(decoding: target[..<max(0, count)], as: UTF8.self)
+                return text.hasPrefix("pipe:") || text.hasPrefix("socket:") ? text : nil
+            })
     }
 
     @Test func noDescriptorLeftIsAClearFailure() async {
@@ -75,7 +78,8 @@ struct ServiceProcessTests {
             signal(SIGPIPE, SIG_IGN)
             signal(SIGCHLD, SIG_IGN)
             let harness = try TerminalHarness()
-            let result = await harness.run("grep -E 'Sig(Blk|Ign)' /proc/self/status; yes | head -1; echo ${PIPESTATUS[0]}")
+            let result = await harness.run(
+                "grep -E 'Sig(Blk|Ign)' /proc/self/status; yes | head -1; echo ${PIPESTATUS[0]}")
             let lines = result.output.text.split(separator: "\n")
             // Signals 32 and 33 belong to glibc, whose posix_spawn ignores them.
             #expect(lines[0].hasSuffix("\t0000000000000000"))
@@ -98,7 +102,8 @@ struct ServiceProcessTests {
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
             let harness = try TerminalHarness(environment: ["DEATH": path], workspace: path + "-workspace")
             let call = harness.start(
-                "exec 9>\(path); trap '' TERM HUP; setsid sleep 1000 & (setsid setsid sleep 1000 &); echo ready; sleep 1000")
+                "exec 9>\(path); trap '' TERM HUP; setsid sleep 1000 & (setsid setsid sleep 1000 &); echo ready; sleep 1000"
+            )
             await call.output(contains: "ready")
             kill(getpid(), SIGKILL)
         }
@@ -107,12 +112,14 @@ struct ServiceProcessTests {
         let end = await withCheckedContinuation { continuation in
             var thread = pthread_t()
             let box = Unmanaged.passRetained(Reading(reader, continuation))
-            pthread_create(&thread, nil, { context in
-                let reading = Unmanaged<Reading>.fromOpaque(context!).takeRetainedValue()
-                var byte: UInt8 = 0
-                reading.continuation.resume(returning: read(reading.descriptor, &byte, 1))
-                return nil
-            }, box.toOpaque())
+            pthread_create(
+                &thread, nil,
+                { context in
+                    let reading = Unmanaged<Reading>.fromOpaque(context!).takeRetainedValue()
+                    var byte: UInt8 = 0
+                    reading.continuation.resume(returning: read(reading.descriptor, &byte, 1))
+                    return nil
+                }, box.toOpaque())
             pthread_detach(thread)
         }
         #expect(end == 0)

@@ -65,7 +65,8 @@ struct TerminalOutputTests {
         await last.output(contains: "ready\n")
         // The thread is held where it shows another command's output.
         let other = harness.terminal.start(
-            ToolCall(argumentsJSON: #"{"command":"echo other; exec sleep 600"}"#, workspace: harness.workspace, state: ""),
+            ToolCall(
+                argumentsJSON: #"{"command":"echo other; exec sleep 600"}"#, workspace: harness.workspace, state: ""),
             onOutput: { _ in
                 reached.open(true)
                 held.waitBlocking()

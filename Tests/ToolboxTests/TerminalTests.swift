@@ -47,7 +47,8 @@ struct TerminalTests {
         ])
         let result = await harness.run("env | sort; printf 'sk-01234'; sleep 0.05; printf '56789 tok-abcdefgh sk-012'")
         let lines = Set(result.output.text.split(separator: "\n").map(String.init))
-        #expect(lines.isSuperset(of: ["HOME=/home/somebody", "FERMATA=1", "TERM=dumb", "KEPT=****", "**** **** sk-012"]))
+        #expect(
+            lines.isSuperset(of: ["HOME=/home/somebody", "FERMATA=1", "TERM=dumb", "KEPT=****", "**** **** sk-012"]))
         let names = lines.map { $0.prefix { $0 != "=" } }
         for name in ["LLM_API_KEY", "My_Token", "SHORT_SECRET", "DB_PASSWORD", "BASH_ENV"] {
             #expect(!names.contains(Substring(name)))
@@ -57,7 +58,8 @@ struct TerminalTests {
     @Test func timeOutKillsAndKeepsTheOutput() async throws {
         let harness = try TerminalHarness()
         // Long enough for bash to get that far on a busy machine.
-        let result = await harness.run("trap '' TERM; echo before; sleep 1000 & setsid sleep 1000; echo after", timeout: 2)
+        let result = await harness.run(
+            "trap '' TERM; echo before; sleep 1000 & setsid sleep 1000; echo after", timeout: 2)
         #expect(result.outcome == .timedOut)
         #expect(result.output.text == "before\n")
         #expect(result.exitCode == 128 + SIGKILL)
@@ -72,13 +74,15 @@ struct TerminalTests {
         call.execution.cancel()
         let result = await call.result()
         call.execution.cancel()
-        #expect(result == ToolResult(outcome: .cancelled, output: ToolOutput(text: "before\n"), exitCode: 128 + SIGKILL))
+        #expect(
+            result == ToolResult(outcome: .cancelled, output: ToolOutput(text: "before\n"), exitCode: 128 + SIGKILL))
         #expect(harness.processesLeft == [])
     }
 
     @Test func missingParentsAreCreated() async throws {
         let harness = try TerminalHarness()
-        let result = await harness.start(arguments: #"{"command":"pwd"}"#, workspace: harness.workspace + "/a/b c/ä").result()
+        let result = await harness.start(arguments: #"{"command":"pwd"}"#, workspace: harness.workspace + "/a/b c/ä")
+            .result()
         #expect(result.output.text == harness.workspace + "/a/b c/ä\n")
     }
 
@@ -123,8 +127,9 @@ struct TerminalTests {
     }
 
     @Test func aMissingSupervisorIsAClearError() {
-        #expect(throws: ToolProcessError(
-            code: ENOENT, what: "The program /nowhere/fermata-supervisor, which runs commands, cannot be used")
+        #expect(
+            throws: ToolProcessError(
+                code: ENOENT, what: "The program /nowhere/fermata-supervisor, which runs commands, cannot be used")
         ) { try ToolProcesses(supervisor: "/nowhere/fermata-supervisor") }
     }
 

@@ -54,7 +54,9 @@ public struct FrameKind: Sendable {
         String(type.protoMessageName.split(separator: ".").last ?? "")
     }
 
-    private static func replyName<Request: ControlRequest>(of type: Request.Type) -> String { name(of: Request.Reply.self) }
+    private static func replyName<Request: ControlRequest>(of type: Request.Type) -> String {
+        name(of: Request.Reply.self)
+    }
 }
 
 extension FrameKind {
@@ -100,7 +102,9 @@ extension FrameKind {
     }
 
     /// In the order of their numbers.
-    public static let all: [FrameKind] = FermataFrameType.allCases.compactMap(make).sorted { $0.type.rawValue < $1.type.rawValue }
+    public static let all: [FrameKind] = FermataFrameType.allCases.compactMap(make).sorted {
+        $0.type.rawValue < $1.type.rawValue
+    }
 
     private static let byNumber: [FrameKind?] = {
         var kinds = [FrameKind?](repeating: nil, count: (all.last?.type.rawValue ?? 0) + 1)

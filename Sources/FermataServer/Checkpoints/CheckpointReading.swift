@@ -45,7 +45,8 @@ private struct CheckpointReading {
         guard try text("format") == Checkpoint.format else {
             throw Refusal(.notACheckpoint, "the document does not say that it is a checkpoint of Fermata")
         }
-        guard let version = Int(String(decoding: try value("version"), as: UTF8.self)), version >= Checkpoint.version else {
+        guard let version = Int(String(decoding: try value("version"), as: UTF8.self)), version >= Checkpoint.version
+        else {
             throw Refusal(.notACheckpoint, "the document says no version of its format")
         }
         guard version == Checkpoint.version else {

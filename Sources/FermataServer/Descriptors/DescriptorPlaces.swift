@@ -42,7 +42,9 @@ final class DescriptorPlaces: Sendable {
     private func giveBack(_ number: Int) {
         guard number > 0 else { return }
         free.add(number, ordering: .sequentiallyConsistent)
-        if isAwaited.load(ordering: .sequentiallyConsistent), isAwaited.exchange(false, ordering: .sequentiallyConsistent) {
+        if isAwaited.load(ordering: .sequentiallyConsistent),
+            isAwaited.exchange(false, ordering: .sequentiallyConsistent)
+        {
             wakeLoop.withLock { $0 }()
         }
     }

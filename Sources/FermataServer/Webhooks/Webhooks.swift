@@ -86,9 +86,11 @@ final class Webhooks: @unchecked Sendable {
     /// An agent may be stored later; but one whose name is mistyped never has a run.
     private func warnOfUnknownAgents() {
         for endpoint in messages.endpoints {
-            for agent in endpoint.agents.sorted() where agent != "default" && (try? reader?.agent(agent)) == .some(nil) {
+            for agent in endpoint.agents.sorted() where agent != "default" && (try? reader?.agent(agent)) == .some(nil)
+            {
                 logger.warning(
-                    "a webhook is for an agent that is not stored", metadata: ["endpoint": "\(endpoint.name)", "agent": "\(agent)"])
+                    "a webhook is for an agent that is not stored",
+                    metadata: ["endpoint": "\(endpoint.name)", "agent": "\(agent)"])
             }
         }
     }

@@ -44,21 +44,26 @@ struct CodePointSet {
 /// `\p{…}` of ECMA-262, as far as RE2 knows it: general categories and scripts by their long and short names.
 enum UnicodeProperty {
     private static let categories: [String: String] = [
-        "Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",
+        "Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll",
+        "Titlecase_Letter": "Lt",
         "Modifier_Letter": "Lm", "Other_Letter": "Lo", "Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn",
         "Spacing_Mark": "Mc", "Enclosing_Mark": "Me", "Number": "N", "Decimal_Number": "Nd", "digit": "Nd",
         "Letter_Number": "Nl", "Other_Number": "No", "Punctuation": "P", "punct": "P", "Connector_Punctuation": "Pc",
         "Dash_Punctuation": "Pd", "Open_Punctuation": "Ps", "Close_Punctuation": "Pe", "Initial_Punctuation": "Pi",
-        "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S", "Math_Symbol": "Sm", "Currency_Symbol": "Sc",
-        "Modifier_Symbol": "Sk", "Other_Symbol": "So", "Separator": "Z", "Space_Separator": "Zs", "Line_Separator": "Zl",
+        "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S", "Math_Symbol": "Sm",
+        "Currency_Symbol": "Sc",
+        "Modifier_Symbol": "Sk", "Other_Symbol": "So", "Separator": "Z", "Space_Separator": "Zs",
+        "Line_Separator": "Zl",
         "Paragraph_Separator": "Zp", "Control": "Cc", "cntrl": "Cc", "Format": "Cf", "Private_Use": "Co",
     ]
     private static let short: Set<String> = Set(categories.values)
     private static let scripts: [String: String] = [
         "Latn": "Latin", "Grek": "Greek", "Cyrl": "Cyrillic", "Armn": "Armenian", "Hebr": "Hebrew", "Arab": "Arabic",
-        "Deva": "Devanagari", "Beng": "Bengali", "Thai": "Thai", "Geor": "Georgian", "Hang": "Hangul", "Ethi": "Ethiopic",
+        "Deva": "Devanagari", "Beng": "Bengali", "Thai": "Thai", "Geor": "Georgian", "Hang": "Hangul",
+        "Ethi": "Ethiopic",
         "Khmr": "Khmer", "Mong": "Mongolian", "Hira": "Hiragana", "Kana": "Katakana", "Bopo": "Bopomofo", "Hani": "Han",
-        "Zyyy": "Common", "Zinh": "Inherited", "Qaai": "Inherited", "Taml": "Tamil", "Telu": "Telugu", "Tibt": "Tibetan",
+        "Zyyy": "Common", "Zinh": "Inherited", "Qaai": "Inherited", "Taml": "Tamil", "Telu": "Telugu",
+        "Tibt": "Tibetan",
         "Laoo": "Lao", "Mymr": "Myanmar", "Syrc": "Syriac", "Gujr": "Gujarati", "Guru": "Gurmukhi", "Knda": "Kannada",
         "Mlym": "Malayalam", "Sinh": "Sinhala",
     ]

@@ -67,7 +67,9 @@ struct ECMAPattern {
             case "\\": try escape()
             default: emit(atom: CodePointSet.literal(scalar.value))
             }
-            guard output.count <= SchemaPattern.maximumLength else { throw .unchecked("the pattern is too large to be checked") }
+            guard output.count <= SchemaPattern.maximumLength else {
+                throw .unchecked("the pattern is too large to be checked")
+            }
         }
         guard groups.isEmpty else { throw .wrong("a parenthesis is not closed") }
     }
@@ -142,7 +144,9 @@ struct ECMAPattern {
         // RE2 takes no count above 1,000: x{2500} is x{1000}x{1000}x{500}.
         var (least, most) = (least, most)
         repeat {
-            guard output.count <= SchemaPattern.maximumLength else { throw .unchecked("the pattern is too large to be checked") }
+            guard output.count <= SchemaPattern.maximumLength else {
+                throw .unchecked("the pattern is too large to be checked")
+            }
             output += repeated
             let part = min(least, 1000)
             let optional = min(most.map { $0 - part } ?? 0, 1000 - part)
@@ -291,7 +295,9 @@ struct ECMAPattern {
                 inside += CodePointSet([0x2D...0x2D]).text
                 append(last, to: &inside)
             }
-            if inside.utf8.count > SchemaPattern.maximumLength { throw .unchecked("the pattern is too large to be checked") }
+            if inside.utf8.count > SchemaPattern.maximumLength {
+                throw .unchecked("the pattern is too large to be checked")
+            }
         }
         if inside.isEmpty { return isInverted ? "[\\x{0}-\\x{10FFFF}]" : "[^\\x{0}-\\x{10FFFF}]" }
         return (isInverted ? "[^" : "[") + inside + "]"

@@ -47,7 +47,9 @@ package struct JSONSchemaPlace: Sendable {
     private var checks: [SchemaProgram.Check] { nodes.flatMap(schema.program.checks) }
 
     private var types: TypeMask {
-        nodes.reduce(TypeMask.all) { schema.program.nodes[$1].isNever ? [] : $0.intersection(schema.program.nodes[$1].types) }
+        nodes.reduce(TypeMask.all) {
+            schema.program.nodes[$1].isNever ? [] : $0.intersection(schema.program.nodes[$1].types)
+        }
     }
 
     /// Whether a value of this type can fit.
@@ -122,7 +124,8 @@ package struct JSONSchemaPlace: Sendable {
             } else if table.patterns.isEmpty, !table.hasUncheckedPatterns, let additional = table.additional {
                 if table.isClosed {
                     return .nothing(
-                        beside: table.names.filter { $0.schema >= 0 }.map { String(decoding: $0.bytes, as: UTF8.self) }.sorted())
+                        beside: table.names.filter { $0.schema >= 0 }.map { String(decoding: $0.bytes, as: UTF8.self) }
+                            .sorted())
                 }
                 next.append(additional)
             }
@@ -137,7 +140,11 @@ package struct JSONSchemaPlace: Sendable {
             case .maxItems(let count) where index >= count: return .nothing(beside: [])
             case .items(let table):
                 let table = schema.program.arrays[table]
-                if index < table.prefix.count { next.append(table.prefix[index]) } else if let rest = table.rest { next.append(rest) }
+                if index < table.prefix.count {
+                    next.append(table.prefix[index])
+                } else if let rest = table.rest {
+                    next.append(rest)
+                }
             default: break
             }
         }

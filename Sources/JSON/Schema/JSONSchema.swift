@@ -96,7 +96,8 @@ package struct JSONSchemaMessage: Sendable, Equatable, CustomStringConvertible {
 
     /// The check was given up: as a check of arguments that is a refusal.
     static let tooMuchWork = JSONSchemaMessage(
-        pointer: "", keyword: "steps", reason: "is too much work to check against this schema, or nested too deep for it")
+        pointer: "", keyword: "steps",
+        reason: "is too much work to check against this schema, or nested too deep for it")
 }
 
 /// One place of a schema and what there is to say of it.

@@ -27,7 +27,8 @@ enum SchemaFormat: String, Sendable {
         case .uuid:
             guard text.count == 36 else { return false }
             return text.indices.allSatisfy { index in
-                [8, 13, 18, 23].contains(index) ? text[index] == UInt8(ascii: "-") : JSONText.hexDigit(text[index]) != nil
+                [8, 13, 18, 23].contains(index)
+                    ? text[index] == UInt8(ascii: "-") : JSONText.hexDigit(text[index]) != nil
             }
         }
     }
@@ -61,7 +62,9 @@ private struct FormatReader {
     }
 
     mutating func date() -> Bool {
-        guard let year = number(4), take("-"), let month = number(2), take("-"), let day = number(2) else { return false }
+        guard let year = number(4), take("-"), let month = number(2), take("-"), let day = number(2) else {
+            return false
+        }
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         return 1...12 ~= month && 1...days[month - 1] ~= day
@@ -79,7 +82,8 @@ private struct FormatReader {
         var offset = 0
         if !take("Z"), !take("z") {
             let isEast = take("+")
-            guard isEast || take("-"), let hours = number(2), take(":"), let minutes = number(2), hours < 24, minutes < 60
+            guard isEast || take("-"), let hours = number(2), take(":"), let minutes = number(2), hours < 24,
+                minutes < 60
             else { return false }
             offset = (hours * 60 + minutes) * (isEast ? 1 : -1)
         }

@@ -32,10 +32,14 @@ struct SchemaReading {
         readReferences(&compiler)
         readGroups(&compiler)
         for (keyword, expected) in [("$id", "a text"), ("$anchor", "a text"), ("$dynamicAnchor", "a text")] {
-            if let value = value(keyword), document.kind(value) != .string { compiler.fail(at(value), "must be \(expected)") }
+            if let value = value(keyword), document.kind(value) != .string {
+                compiler.fail(at(value), "must be \(expected)")
+            }
         }
         for keyword in ["$defs", "definitions"] {
-            if let value = value(keyword), document.kind(value) != .object { compiler.fail(at(value), "must be an object") }
+            if let value = value(keyword), document.kind(value) != .object {
+                compiler.fail(at(value), "must be an object")
+            }
         }
     }
 
@@ -47,7 +51,8 @@ struct SchemaReading {
         if document.kind(value) == .number {
             let count = document.withNumber(value) { number -> Int? in
                 guard number.isInteger, !number.isNegative || number.isZero else { return nil }
-                return number.small ?? (number.isZero ? 0 : Int(exactly: Double(document.text(value)) ?? .infinity) ?? .max)
+                return number.small
+                    ?? (number.isZero ? 0 : Int(exactly: Double(document.text(value)) ?? .infinity) ?? .max)
             }
             if let count { return count }
         }
@@ -331,7 +336,9 @@ struct SchemaReading {
         if let value = value("anyOf"), let schemas = schemas(value, &compiler) { checks.append(.anyOf(group(schemas))) }
         if let value = value("oneOf"), let schemas = schemas(value, &compiler) { checks.append(.oneOf(group(schemas))) }
         if let schema = schema("not", &compiler) { checks.append(.not(schema)) }
-        let (condition, then, otherwise) = (schema("if", &compiler), schema("then", &compiler), schema("else", &compiler))
+        let (condition, then, otherwise) = (
+            schema("if", &compiler), schema("then", &compiler), schema("else", &compiler)
+        )
         if let condition { checks.append(.conditional(group([condition, then ?? -1, otherwise ?? -1]))) }
     }
 }

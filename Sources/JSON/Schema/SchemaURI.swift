@@ -62,7 +62,8 @@ enum SchemaURI {
         var uri = ""
         if let scheme = target.scheme { uri += scheme.lowercased() + ":" }
         if let authority = target.authority { uri += "//" + authority }
-        uri += target.scheme != nil && target.authority == nil && !target.path.hasPrefix("/")
+        uri +=
+            target.scheme != nil && target.authority == nil && !target.path.hasPrefix("/")
             ? String(target.path) : withoutDots(target.path)
         if let query = target.query { uri += "?" + query }
         return (uri, unescaped(relative.fragment ?? ""))
@@ -97,7 +98,8 @@ enum SchemaURI {
         var output: [UInt8] = []
         var index = 0
         while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, let high = JSONText.hexDigit(bytes[index + 1]),
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
+                let high = JSONText.hexDigit(bytes[index + 1]),
                 let low = JSONText.hexDigit(bytes[index + 2])
             {
                 output.append(UInt8(high << 4 | low))

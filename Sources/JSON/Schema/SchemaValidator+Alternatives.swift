@@ -21,7 +21,9 @@ extension SchemaValidator {
             addNearest(group, index, "oneOf", "fit exactly one of the \(group.count) alternatives")
         }
         if count > 1 {
-            return expect(false, index, "oneOf") { "fit exactly one of the \(group.count) alternatives, and fits several" }
+            return expect(false, index, "oneOf") {
+                "fit exactly one of the \(group.count) alternatives, and fits several"
+            }
         }
         return count == 1
     }

@@ -105,7 +105,9 @@ extension SchemaValidator {
         for name in table.names where name.isRequired && value.member(name.bytes, of: index) == nil {
             steps -= value.count(index)
             guard goesOn else { return }
-            add(index, "required", "must have the member " + JSONText.quoted(String(decoding: name.bytes, as: UTF8.self)))
+            add(
+                index, "required",
+                "must have the member " + JSONText.quoted(String(decoding: name.bytes, as: UTF8.self)))
         }
     }
 

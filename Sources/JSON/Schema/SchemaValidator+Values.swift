@@ -51,7 +51,9 @@ extension SchemaValidator {
         let (pattern, text) = (program.patterns[pattern], value.text(index))
         steps -= pattern.cost(text.count)
         guard steps >= 0 else { return false }
-        return expect(pattern.isFound(in: text), index, "pattern") { "match the pattern \(JSONText.quoted(pattern.source))" }
+        return expect(pattern.isFound(in: text), index, "pattern") {
+            "match the pattern \(JSONText.quoted(pattern.source))"
+        }
     }
 
     mutating func compares(

@@ -92,7 +92,8 @@ struct SchemaValidator {
         case .object: mask.contains(.object)
         case .number:
             mask.contains(.number)
-                || !mask.isDisjoint(with: .number) && mask.contains(value.number(index).isInteger ? .integer : .fraction)
+                || !mask.isDisjoint(with: .number)
+                    && mask.contains(value.number(index).isInteger ? .integer : .fraction)
         }
     }
 
@@ -115,9 +116,11 @@ struct SchemaValidator {
             return kind != .number || compares(index, number, "exclusiveMaximum", "less than") { $0 < 0 }
         case .multipleOf(let number): return kind != .number || isMultiple(index, number)
         case .minItems(let count):
-            return kind != .array || expect(value.count(index) >= count, index, "minItems") { "have at least \(count) items" }
+            return kind != .array
+                || expect(value.count(index) >= count, index, "minItems") { "have at least \(count) items" }
         case .maxItems(let count):
-            return kind != .array || expect(value.count(index) <= count, index, "maxItems") { "have at most \(count) items" }
+            return kind != .array
+                || expect(value.count(index) <= count, index, "maxItems") { "have at most \(count) items" }
         case .uniqueItems: return kind != .array || hasUniqueItems(index)
         case .items(let table): return kind != .array || itemsFit(program.arrays[table], index, tracks)
         case .contains(let table): return kind != .array || contains(program.contains[table], index, tracks)
@@ -142,7 +145,9 @@ struct SchemaValidator {
         case .not(let schema):
             // What a schema that must not fit evaluated is nobody's affair, but itself may need it.
             let fits = quietly { $0.fits(schema, index, tracks: false) }
-            return expect(!fits && steps >= 0, index, "not") { "be something other than what the schema's `not` describes" }
+            return expect(!fits && steps >= 0, index, "not") {
+                "be something other than what the schema's `not` describes"
+            }
         case .reference(let schema): return fits(schema, index, tracks: tracks)
         case .dynamicReference(let dynamic):
             let table = program.dynamics[dynamic]

@@ -100,7 +100,8 @@ struct AskOptions: ParsableArguments {
             throw ValidationError(
                 open.isEmpty
                     ? "The run has no open ask."
-                    : "The run has several open asks (\(open.map(String.init).joined(separator: ", "))): name one with --ask.")
+                    : "The run has several open asks (\(open.map(String.init).joined(separator: ", "))): name one with --ask."
+            )
         }
         return open[0]
     }

@@ -72,7 +72,8 @@ struct Inbox: AsyncParsableCommand {
         var head = "\(ask.run)  ask \(ask.number)  \(ask.kind.protocolName)  since \(EventLine.time(ask.openedAt))"
         if ask.urgency == .high || ask.urgency == .critical { head += "  \(ask.urgency.protocolName)" }
         if ask.deadlineAt > 0 {
-            head += "  until \(TimeArgument.text(ask.deadlineAt)), then "
+            head +=
+                "  until \(TimeArgument.text(ask.deadlineAt)), then "
                 + (ask.atDeadline == .default ? "the default answer" : "rejected")
         }
         print(head)

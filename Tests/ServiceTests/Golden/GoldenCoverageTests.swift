@@ -11,7 +11,9 @@ struct GoldenCoverageTests {
     private let events = GoldenStore.all.flatMap(\.events)
     private let runs = GoldenStore.all.flatMap(\.runs)
 
-    private func missing<Value: CaseIterable & Hashable>(_ type: Value.Type, _ found: some Sequence<Value>) -> Set<Value> {
+    private func missing<Value: CaseIterable & Hashable>(_ type: Value.Type, _ found: some Sequence<Value>) -> Set<
+        Value
+    > {
         Set(type.allCases).subtracting(found)
     }
 
@@ -37,7 +39,9 @@ struct GoldenCoverageTests {
         #expect(missing(FermataLiftCause.self, lifts) == [.unspecified])
         let cuts = events.compactMap { if case .modelCut(let cut) = $0.kind { cut.cause } else { nil } }
         #expect(missing(FermataCutCause.self, cuts) == [.unspecified])
-        let deliveries = events.compactMap { if case .messageQueued(let message) = $0.kind { message.delivery } else { nil } }
+        let deliveries = events.compactMap {
+            if case .messageQueued(let message) = $0.kind { message.delivery } else { nil }
+        }
         #expect(missing(FermataDelivery.self, deliveries) == [.unspecified])
     }
 
@@ -86,7 +90,9 @@ struct GoldenCoverageTests {
         has("yesNo", "unspecified", "viaDeadline", "expired", "closed callSuperseded")
         has("choice", "unspecified", "closed callCancelled")
         has("json", "unspecified")
-        has("approval", "approve", "edit", "reject", "viaImport", "expired", "closed callDenied", "closed callSuperseded",
+        has(
+            "approval", "approve", "edit", "reject", "viaImport", "expired", "closed callDenied",
+            "closed callSuperseded",
             "closed callCancelled", "closed callRejected", "closed unspecified")
         has("outcome", "runAgain", "takeResult", "tellUnknown", "closed callFinished", "closed callUnknown")
         has("budget", "raise", "endTurn", "closed unspecified", "closed callCancelled")

@@ -111,7 +111,8 @@ extension OneServerAtATime {
             try store.unpack(.checkpoints, into: folder)
             var checkpoints: [String: String] = [:]
             for shown in store.runs {
-                checkpoints[shown.run.id] = try String(contentsOfFile: "\(folder)/\(shown.run.id).json", encoding: .utf8)
+                checkpoints[shown.run.id] = try String(
+                    contentsOfFile: "\(folder)/\(shown.run.id).json", encoding: .utf8)
             }
             try await Self.with(store) { service, _ in
                 try await service.start()
@@ -126,7 +127,8 @@ extension OneServerAtATime {
                     if exported.events.count == golden.events.count {
                         let names = ["format", "version", "run", "openAsks", "children"]
                         for member in names {
-                            #expect(exported.document[member] as? NSObject == golden.document[member] as? NSObject, name)
+                            #expect(
+                                exported.document[member] as? NSObject == golden.document[member] as? NSObject, name)
                         }
                     }
                 }
@@ -208,7 +210,8 @@ extension OneServerAtATime {
                     if secret.scope.isEmpty {
                         #expect(try reply.error.code == "UNAUTHENTICATED")
                     } else {
-                        #expect("\(try FermataAuthReply(serializedBytes: reply.body).scope)".uppercased() == secret.scope)
+                        #expect(
+                            "\(try FermataAuthReply(serializedBytes: reply.body).scope)".uppercased() == secret.scope)
                     }
                 }
                 let tools = try await service.client.send(FermataListTools.with { $0.limit = 1000 }).tools
@@ -230,7 +233,8 @@ extension OneServerAtATime {
             defer { try? FileManager.default.removeItem(atPath: folder) }
             try Data("whsec_Z29sZGVuZ29sZGVuZ29sZGVuZ29sZGVu".utf8).write(to: URL(fileURLWithPath: folder + "/secret"))
             let settings = folder + "/settings.yaml"
-            let text = "webhooks:\n- {name: \(webhooks.endpoint!), url: \(receiver.url), secret-file: \(folder)/secret}\n"
+            let text =
+                "webhooks:\n- {name: \(webhooks.endpoint!), url: \(receiver.url), secret-file: \(folder)/secret}\n"
             try Data(text.utf8).write(to: URL(fileURLWithPath: settings))
             try await Self.with(store, arguments: ["--config", settings]) { service, _ in
                 try await service.start()

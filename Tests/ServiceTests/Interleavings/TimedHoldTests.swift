@@ -205,7 +205,8 @@ extension OneServerAtATime {
                     let run = try await scene.launch(upTo: "end")
                     let token = try await scene.service.client.send(FermataPause.of(run, token: true)).resumeToken
                     let resume = FermataResume.of("", token: token)
-                    let (used, other) = try await what == "stop"
+                    let (used, other) =
+                        try await what == "stop"
                         ? scene.race(resume, FermataStop.of(run)) : scene.race(resume, FermataInterrupt.of(run))
                     #expect(other.isChange)
                     #expect(used.isChange || used.isRefused(.tokenUsed))

@@ -98,7 +98,9 @@ struct Operator {
     let ledger: Ledger
 
     func playRun() async throws {
-        guard let launched = try await ledger.command(FermataLaunch.with { $0.task = "Begin." }, events: 2) else { return }
+        guard let launched = try await ledger.command(FermataLaunch.with { $0.task = "Begin." }, events: 2) else {
+            return
+        }
         let run = launched.run.id
         var disturbances = Int.random(in: 0...4)
         var seq: UInt64 = 0

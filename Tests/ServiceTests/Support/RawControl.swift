@@ -32,7 +32,8 @@ final class RawControl: Sendable {
     /// Sends some frames as the request of this number.
     func send(_ frames: [Frame], as number: UInt32) {
         let request = 0x8000_0000 | number
-        let body = (0..<4).map { UInt8(truncatingIfNeeded: request >> (24 - 8 * UInt32($0))) } + frames.flatMap(\.encoded)
+        let body =
+            (0..<4).map { UInt8(truncatingIfNeeded: request >> (24 - 8 * UInt32($0))) } + frames.flatMap(\.encoded)
         write([1] + (0..<8).map { UInt8(truncatingIfNeeded: UInt64(body.count) >> (56 - 8 * UInt64($0))) } + body)
     }
 

@@ -80,7 +80,8 @@ extension Transcript {
             switch item {
             case .user(let text): "user: \(text)"
             case .assistant(let answer):
-                "assistant: \(answer.text)" + (answer.calls.isEmpty ? "" : " [" + answer.calls.map(\.tool).joined(separator: " ") + "]")
+                "assistant: \(answer.text)"
+                    + (answer.calls.isEmpty ? "" : " [" + answer.calls.map(\.tool).joined(separator: " ") + "]")
             case .result(_, let output): "tool: \(output)"
             }
         }

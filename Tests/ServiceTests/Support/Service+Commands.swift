@@ -17,7 +17,9 @@ extension Service {
     }
 
     @discardableResult
-    func send(_ run: String, _ text: String, _ delivery: FermataDelivery = .nextStep) async throws -> FermataCommandReply {
+    func send(_ run: String, _ text: String, _ delivery: FermataDelivery = .nextStep) async throws
+        -> FermataCommandReply
+    {
         try await client.send(
             FermataSend.with {
                 $0.run = run
@@ -111,7 +113,8 @@ extension Service {
     }
 
     /// Runs the command line against this server.
-    func cli(_ arguments: String..., input: String? = nil) async throws -> (code: Int32, output: String, errors: String) {
+    func cli(_ arguments: String..., input: String? = nil) async throws -> (code: Int32, output: String, errors: String)
+    {
         try await Service.cli(arguments, directory: directory, input: input)
     }
 

@@ -72,7 +72,9 @@ final class Service: @unchecked Sendable {
         process.environment = environment.merging(inherited) { own, _ in own }
         let output = Pipe()
         let log = directory + "/serve.log"
-        if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+        }
         let errors = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try errors.seekToEnd()
         process.standardOutput = output

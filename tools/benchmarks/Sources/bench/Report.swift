@@ -51,16 +51,19 @@ struct Report: Encodable {
 
     func table() -> String {
         let header = ["row", "what", "p50", "p99", "raw", "ratio", "limit", "holds"]
-        let cells = [header] + lines.map { line in
-            [
-                line.row, line.what, "\(Report.number(line.p50)) \(line.unit)", line.p99.map(Report.number) ?? "",
-                line.raw.map(Report.number) ?? "", line.ratio.map { Report.number($0) } ?? "", line.limit,
-                line.holds ? "yes" : "NO",
-            ]
-        }
+        let cells =
+            [header]
+            + lines.map { line in
+                [
+                    line.row, line.what, "\(Report.number(line.p50)) \(line.unit)", line.p99.map(Report.number) ?? "",
+                    line.raw.map(Report.number) ?? "", line.ratio.map { Report.number($0) } ?? "", line.limit,
+                    line.holds ? "yes" : "NO",
+                ]
+            }
         let widths = header.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
         var rows = cells.map { row in
-            "| " + zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
+            "| "
+                + zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
                 .joined(separator: " | ") + " |"
         }
         rows.insert("|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|", at: 1)

@@ -41,7 +41,8 @@ final class Service {
                 $0.task = task
                 $0.model = model
                 $0.workspace = directory
-            }).run.id
+            }
+        ).run.id
     }
 
     func pause(_ run: String) throws {

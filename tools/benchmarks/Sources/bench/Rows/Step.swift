@@ -74,7 +74,8 @@ private struct Stepper {
                 $0.model = "mock/\(script)"
                 $0.workspace = service.directory
                 $0.limits.maxSteps = UInt32(steps)
-            }).run.id
+            }
+        ).run.id
         // At its limit it asks.
         try service.wait(run, for: [.waiting])
         return run
