@@ -50,15 +50,20 @@ final class ConnectionPool: Sendable {
     /// Sends a request over a connection of its own and waits for the reply.
     func exchange(_ message: [UInt8], timeout: Duration) async throws(NNGError) -> [UInt8] {
         let deadline = ContinuousClock.now + timeout
-        let socket: RequestSocket
-        if let idle = takeIdle() { socket = idle } else { socket = try await connected(until: deadline) }
-        do {
-            let reply = try await socket.request(message, timeout: deadline - .now)
-            keep(socket)
-            return reply
-        } catch {
-            giveUp(socket)
-            throw error
+        while true {
+            let socket: RequestSocket
+            if let idle = takeIdle() { socket = idle } else { socket = try await connected(until: deadline) }
+            do {
+                let reply = try await socket.request(message, timeout: deadline - .now)
+                keep(socket)
+                return reply
+            } catch {
+                giveUp(socket)
+                // A server that is short of connections has closed this one between two words: nothing was sent.
+                guard error == .connectionRefused, deadline - .now > Self.pauses.first else { throw error }
+                try? await Task.sleep(for: Self.pauses.first)
+                if Task.isCancelled { throw .canceled }
+            }
         }
     }
 

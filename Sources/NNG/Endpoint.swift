@@ -1,5 +1,6 @@
 internal import CNNG
 internal import Glibc
+internal import Synchronization
 
 /// How a listener listens.
 public struct ListenOptions: Sendable {
@@ -36,6 +37,7 @@ final class Endpoint: Sendable {
     private let receiveLimit: Int
     private let listening = Monitor<[Listening]>([])
     private let dialing = Monitor<Dialing?>(nil)
+    private let isLast = Atomic(false)
 
     init(
         maximumMessageSize: Int,
@@ -143,7 +145,13 @@ final class Endpoint: Sendable {
     }
 
     /// See `Dialing`.
-    func dialNoMore() { dialing.withLock { $0 }?.dialNoMore() }
+    func dialNoMore() {
+        isLast.store(true, ordering: .sequentiallyConsistent)
+        dialing.withLock { $0 }?.dialNoMore()
+    }
+
+    /// Whether no other connection is dialled when there is none. Never blocks.
+    var dialsNoMore: Bool { isLast.load(ordering: .sequentiallyConsistent) }
 
     var isDialling: Bool { dialing.withLock { $0 }?.isDialling ?? false }
 

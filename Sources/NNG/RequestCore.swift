@@ -145,10 +145,11 @@ final class RequestCore: @unchecked Sendable {
         }
     }
 
-    /// A request that waits for a connection has nothing to wait for if the listener is gone.
-    private func endIfRefused() {
+    /// A request that waits for a connection has nothing to wait for if the listener is gone, or if none is dialled.
+    func endIfRefused() {
         guard endpoint.connections.count == 0 else { return }
         do throws(NNGError) {
+            if endpoint.dialsNoMore { throw .connectionRefused }
             try address.requireListener()
         } catch {
             cancel(because: error) { state in

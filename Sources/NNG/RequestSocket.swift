@@ -32,7 +32,7 @@ public final class RequestSocket: Sendable {
     ///
     /// After any error the socket can be used for the next request; a late reply to this one is thrown away.
     ///
-    /// - Throws: `connectionRefused` at once if nobody listens; `timedOut`; `canceled` if the task is cancelled;
+    /// - Throws: `connectionRefused` at once if nobody listens, or if there is no connection after `dialNoMore`; `timedOut`; `canceled` if the task is cancelled;
     ///   `connectionReset`; `busy` if a request is in progress; `closed`. After all but the first and the last two the
     ///   request may have been acted upon.
     public func request(_ bytes: [UInt8], timeout: Duration) async throws(NNGError) -> [UInt8] {
@@ -63,7 +63,12 @@ public final class RequestSocket: Sendable {
 
     /// Keeps the connection that it has, and dials no other when it is lost: for who takes another socket then. A server
     /// that is short of connections closes idle ones; if each of them came back at once, none would have one for long.
-    public func dialNoMore() { core.endpoint.dialNoMore() }
+    ///
+    /// From then on a request that finds no connection ends with `connectionRefused`, and was not sent.
+    public func dialNoMore() {
+        core.endpoint.dialNoMore()
+        core.endIfRefused()
+    }
 
     /// Whether there is a connection now.
     public var isConnected: Bool { core.endpoint.connections.count > 0 }

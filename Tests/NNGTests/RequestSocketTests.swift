@@ -54,6 +54,28 @@ import Testing
         #expect(try await blocking { request.close(deadline: patience) })
     }
 
+    /// The connection is closed between two requests of a socket that dials no more. Nobody would ever make another one, so
+    /// the next request ends at once.
+    @Test func whoDialsNoMoreAndHasNoConnectionIsToldSo() async throws {
+        for round in 0..<10 {
+            let directory = SocketDirectory()
+            let first = try ReplySocketTests.echo()
+            try first.listen(directory.url())
+            let request = try RequestSocket(directory.url(), maximumMessageSize: 100)
+            #expect(try await request.request([1], timeout: patience) == [1])
+            request.dialNoMore()
+            #expect(try await blocking { first.close(deadline: patience) })
+            let second = try ReplySocketTests.echo()
+            try second.listen(directory.url())
+            let outcome = await request.outcome([3])
+            // nng may have dialled again at once, as it does half the time.
+            #expect(
+                [.success([3]), .failure(.connectionRefused), .failure(.connectionReset)].contains(outcome),
+                "round \(round): \(outcome)")
+            #expect(try await blocking { second.close(deadline: patience) && request.close(deadline: patience) })
+        }
+    }
+
     @Test func secondRequestAtOnceIsBusy() async throws {
         let url = Unique.inproc()
         let held = Held()
