@@ -37,10 +37,17 @@ extension FermataToolPolicy {
     fileprivate func unreachable(for spec: FermataToolSpec) -> FieldProblem? {
         for (index, rule) in rules.enumerated() {
             if let problem = rule.when.unreachable(for: spec) { return problem.inside("rules[\(index)]") }
-            if index > 0, rules[index - 1].when.isEmpty {
-                return FieldProblem(
-                    field: "rules[\(index)]", rule: "is never come to: the rule before it is for every call")
+            if let earlier = rules[..<index].firstIndex(where: { $0.when.isFor(whatever: rule.when) }) {
+                let what =
+                    rules[earlier].when.isEmpty
+                    ? earlier == index - 1
+                        ? "the rule before it is for every call" : "rules[\(earlier)] is for every call"
+                    : "rules[\(earlier)] is for all calls that this one is for"
+                return FieldProblem(field: "rules[\(index)]", rule: "is never come to: \(what)")
             }
+        }
+        if let last = rules.last, last.when.isEmpty, gate != .unspecified, gate != last.gate {
+            return FieldProblem(field: "gate", rule: "is never come to: the last rule is for every call")
         }
         return nil
     }
@@ -56,6 +63,11 @@ extension [FermataCondition] {
             return problem.inside("when[\(index)]")
         }
         return contradiction
+    }
+
+    /// Whether every call that fulfils those fulfils these.
+    fileprivate func isFor(whatever others: [FermataCondition]) -> Bool {
+        allSatisfy { condition in others.contains { $0.implies(condition) } }
     }
 
     /// Two conditions on one place that no value fulfils together.
@@ -111,6 +123,17 @@ extension FermataCondition {
 
     private func isTrue(ofJSON json: String) -> Bool {
         (try? JSONValue(parsing: json)).map { isTrue(of: $0) == true } ?? false
+    }
+
+    /// Whether every value that fulfils this fulfils the other.
+    fileprivate func implies(_ other: FermataCondition) -> Bool {
+        guard pointer == other.pointer else { return false }
+        return switch (test, other.test) {
+        case (.equals(let one)?, _?): (try? JSONValue(parsing: one)).map { other.isTrue(of: $0) == true } ?? false
+        case (.greater(let least)?, .greater(let lower)?): least >= lower
+        case (.less(let most)?, .less(let higher)?): most <= higher
+        case (let one, let two): one == two
+        }
     }
 
     /// Whether no value fulfils both.

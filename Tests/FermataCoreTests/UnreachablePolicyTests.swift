@@ -31,6 +31,42 @@ import Testing
         return String(problem.field.dropFirst("tools[0].rules[0].when[0].".count))
     }
 
+    /// A rule behind one that is for all of its calls, and a gate behind a rule that is for every call.
+    @Test(
+        arguments: [
+            ([[]], FermataGate.deny, "gate"), ([[]], .ask, "gate"), ([[]], .allow, nil), ([[]], .unspecified, nil),
+            ([[("/to", .matches("x"))], [("/to", .matches("x"))]], .unspecified, "rules[1]"),
+            ([[("/to", .matches("x"))], [("/to", .matches("y"))]], .unspecified, nil),
+            ([[("/amount", .greater(5))], [("/amount", .greater(10))]], .unspecified, "rules[1]"),
+            ([[("/amount", .greater(10))], [("/amount", .greater(5))]], .unspecified, nil),
+            ([[("/amount", .less(5))], [("/to", .matches("x")), ("/amount", .less(5))]], .unspecified, "rules[1]"),
+            ([[("/amount", .less(5)), ("/to", .matches("x"))], [("/amount", .less(5))]], .deny, nil),
+            ([[("/amount", .greater(1))], [("/to", .matches("x"))], [("/amount", .equals("7"))]], .deny, "rules[2]"),
+            ([[("/to", .matches("^s"))], [("/to", .equals("\"sea\""))]], .deny, "rules[1]"),
+        ] as [([[(String, FermataCondition.OneOf_Test)]], FermataGate, String?)])
+    func whatIsNeverComeTo(
+        _ rules: [[(String, FermataCondition.OneOf_Test)]], _ gate: FermataGate, _ field: String?
+    ) {
+        let policy = FermataPolicy.with {
+            $0.tools = [
+                .with {
+                    $0.tool = "refund"
+                    $0.gate = gate
+                    $0.rules = rules.map { conditions in
+                        .with {
+                            $0.gate = .allow
+                            $0.when = conditions.map { pointer, test in
+                                .with { ($0.pointer, $0.test) = (pointer, test) }
+                            }
+                        }
+                    }
+                }
+            ]
+        }
+        let problem = policy.unreachable(tools: [Self.spec])
+        #expect(problem?.field == field.map { "tools[0].\($0)" }, "\(problem.map { "\($0)" } ?? "none")")
+    }
+
     @Test func conditionsThatCanHold() {
         let tests: [(String, FermataCondition.OneOf_Test)] = [
             ("/amount", .greater(1)), ("/amount", .less(1)), ("/amount", .equals("5")), ("/amount", .equals("null")),
