@@ -212,8 +212,12 @@ public enum StoreFile {
         var status = stat()
         let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0
         let mark = StoreMark.read(ofStore: path)
-        guard hasLog || mark.map({ $0.committed.offset > 0 }) ?? false else { return }
-        let reach = mark.map { ", which was known to reach event \($0.committed.offset)" } ?? ""
+        // A mark is made when there is a store: one that says nothing was emptied together with it.
+        let hasMark = mark.map { $0.committed.offset > 0 } ?? (access(StoreMark.path(ofStore: path), F_OK) == 0)
+        guard hasLog || hasMark else { return }
+        let reach =
+            mark.map { ", which was known to reach event \($0.committed.offset)" }
+            ?? (hasMark ? " and says nothing any more" : "")
         throw JournalError(
             code: .behindMark, path: path,
             message: "the store's file is missing or empty, and \(hasLog ? "its write-ahead log" : "its mark") is there"

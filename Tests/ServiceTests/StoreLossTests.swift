@@ -102,6 +102,24 @@ extension OneServerAtATime {
             }
         }
 
+        /// A mark is made when there is a store: an empty one tells as much as a whole one.
+        @Test(arguments: [true, false]) func aStoreThatWasEmptiedWithAllBesideItIsNoNewOne(_ isEnded: Bool) async throws
+        {
+            try await Service.run { service in
+                _ = try await finished(service)
+                if isEnded { #expect(await service.terminate() == 0) } else { service.kill() }
+                for suffix in ["", "-wal", ".mark"] { truncate(service.store + suffix, 0) }
+                let ended = await #expect(throws: Service.Ended.self) { try await service.start() }
+                #expect(
+                    ended?.log.contains("its mark is there and says nothing any more") == true, "\(ended?.log ?? "")")
+                #expect(try await service.cli("check").code == 1)
+                // As the message says.
+                unlink(service.store + "-wal")
+                unlink(service.store + ".mark")
+                try await service.start()
+            }
+        }
+
         @Test func afterAnOrderlyEndTheFileAloneIsTheStore() async throws {
             try await Service.run { service in
                 let run = try await finished(service)
