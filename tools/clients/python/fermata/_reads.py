@@ -56,8 +56,8 @@ class Reads(Core):
                     return reply.run
                 known = True
             except FermataError as error:
-                # It was there a moment ago: it is asked again until it is back.
-                if not known or not error.retryable:
+                # It was there a moment ago, or has taken the question: it is asked again until it is back.
+                if not error.retryable or not (known or error.code == "TIMED_OUT"):
                     raise
                 rest(time.monotonic() + 0.2)
             if deadline is not None and time.monotonic() >= deadline:
