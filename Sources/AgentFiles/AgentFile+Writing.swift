@@ -14,6 +14,7 @@ extension AgentFile {
         if agent.hasPolicy { agent.policy.spellEqualsAsFilesDo() }
         for index in agent.workerTools.indices {
             agent.workerTools[index].byWorker = false
+            agent.workerTools[index].origin = .unspecified
             agent.workerTools[index].idempotentWhen.spellEqualsAsFilesDo()
         }
         // Block text is for people to read; where it would not come back as it was, quoted text does.

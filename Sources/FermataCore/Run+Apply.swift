@@ -216,7 +216,7 @@ extension Run {
             var call = Call(
                 number: selected.number, tool: selected.tool, modelID: selected.modelID,
                 arguments: selected.arguments, isParallel: tool?.parallel ?? false,
-                isByWorker: tool?.byWorker ?? false)
+                isByWorker: tool?.source == .worker)
             judge(&call, selected.gate)
             return call
         }

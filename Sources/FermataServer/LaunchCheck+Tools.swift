@@ -6,15 +6,13 @@ internal import Toolbox
 
 /// Which tools a run has: built-in ones, and those that workers serve.
 extension LaunchCheck {
-    var builtIn: [FermataToolSpec] { tools.map(FermataToolSpec.init) }
-
     /// Checks tools that workers serve.
     ///
     /// - Parameter field: where they are, for who is refused.
     /// - Returns: the same, marked as a worker's.
     func workerTools(_ specs: [FermataToolSpec], field: String) throws(Refusal) -> [FermataToolSpec] {
         if let problem = specs.problems(field: field).first { throw Refusal(problem) }
-        guard !specs.contains(where: { spec in tools.contains { $0.name == spec.name } }) else {
+        guard !specs.contains(where: { spec in FermataToolSpec.builtIn.contains { $0.name == spec.name } }) else {
             throw Refusal(.invalidArgument, "a tool of this name is built in", details: ["field": "\(field).name"])
         }
         if let refusal = Self.schemaRefusal(of: specs, field: field) { throw refusal }
@@ -27,6 +25,7 @@ extension LaunchCheck {
             }
             var spec = spec
             spec.byWorker = true
+            spec.origin = .worker
             checked.append(spec)
         }
         try Self.checkSize(checked, field: field)
@@ -36,7 +35,8 @@ extension LaunchCheck {
     /// Names, in lists of tools and in policies, that are neither built in nor explained where they are named: only the
     /// registered tools can have them.
     func toolsToLookUp(_ launch: FermataLaunch, from agent: FermataAgent?) -> [String] {
-        let known = Set(tools.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
+        let known = Set(
+            FermataToolSpec.builtIn.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
         let names = launch.tools.isEmpty ? agent?.tools ?? [] : launch.tools
         let guarded = (launch.policy.tools.prefix(256) + (agent?.policy.tools.prefix(256) ?? [])).map(\.tool)
         return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName)
@@ -53,7 +53,7 @@ extension LaunchCheck {
             throw Refusal(
                 .invalidArgument, "tools has more than \(Self.maximumNames) names", details: ["field": "tools"])
         }
-        guard !names.isEmpty else { return builtIn + inline }
+        guard !names.isEmpty else { return FermataToolSpec.builtIn + inline }
         let wanted = Set(names)
         let known = try knownTools(launch, agent, registered)
         if let unknown = names.first(where: { name in !known.contains { $0.name == name } }) {
@@ -69,7 +69,8 @@ extension LaunchCheck {
         _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
     ) throws(Refusal) -> [FermataToolSpec] {
         let inline = try inlineTools(launch, agent)
-        return builtIn + inline + registered.specs.filter { spec in !inline.contains { $0.name == spec.name } }
+        return FermataToolSpec.builtIn + inline
+            + registered.specs.filter { spec in !inline.contains { $0.name == spec.name } }
     }
 
     private func inlineTools(_ launch: FermataLaunch, _ agent: FermataAgent) throws(Refusal) -> [FermataToolSpec] {
@@ -154,11 +155,15 @@ extension LaunchCheck {
 }
 
 extension FermataToolSpec {
-    /// The tools that every server has.
-    public static let builtIn = [ToolDefinition.terminal, .fileEditor, .askHuman].map(FermataToolSpec.init)
+    /// The tools that every server has: those that it executes, and the core's own.
+    public static let builtIn =
+        [ToolDefinition.terminal, .fileEditor].map { FermataToolSpec($0, .builtIn) } + [
+            FermataToolSpec(.askHuman, .core)
+        ]
 
-    init(_ tool: ToolDefinition) {
+    private init(_ tool: ToolDefinition, _ origin: FermataToolOrigin) {
         self.init()
+        self.origin = origin
         name = tool.name
         description_p = tool.description
         parameters = tool.parametersJSON

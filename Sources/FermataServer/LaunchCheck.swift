@@ -10,7 +10,6 @@ struct LaunchCheck: Sendable {
     let defaultModel: String
     let catalogue: ModelCatalogue
     let prices: Prices
-    let tools: [ToolDefinition]
     /// Where runs get a workspace that ask for none.
     let workspaces: String
 

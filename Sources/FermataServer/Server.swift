@@ -84,7 +84,6 @@ public final class Server {
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
-                tools: [terminal.definition, fileEditor.definition, .askHuman],
                 workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,

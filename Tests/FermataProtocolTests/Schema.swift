@@ -50,7 +50,7 @@ enum Schema {
         "CallState": name(FermataCallState.self), "CallOutcome": name(FermataCallOutcome.self),
         "CutCause": name(FermataCutCause.self), "Ending": name(FermataEnding.self),
         "HoldPoint.At": name(FermataHoldPoint.At.self),
-        "TextDelta.Content": name(FermataTextDelta.Content.self),
+        "TextDelta.Content": name(FermataTextDelta.Content.self), "ToolOrigin": name(FermataToolOrigin.self),
     ]
 
     private static func name<E: SwiftProtobuf.Enum & CaseIterable>(_: E.Type) -> @Sendable (Int) -> String? {

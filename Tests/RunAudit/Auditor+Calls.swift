@@ -49,7 +49,7 @@ extension Auditor {
             let tool = tools[call.tool]
             calls[call.number] = Call(
                 tool: call.tool, isParallel: tool?.parallel ?? false, spec: tool ?? .init(),
-                isByWorker: tool?.byWorker ?? false, arguments: call.arguments)
+                isByWorker: tool?.source == .worker, arguments: call.arguments)
         }
         current = answer.calls.map(\.number)
         isToHold = holdAt == .selection && !hold && !answer.calls.isEmpty

@@ -49,15 +49,25 @@ extension OneServerAtATime {
                     return try #require(try await service.events(run).first?.launched).tools
                 }
                 // What is registered is there for those who name it.
-                #expect(try await tools { _ in }.allSatisfy { !$0.byWorker })
+                let builtIn = try await tools { _ in }
+                #expect(
+                    builtIn.map(\.name) == ["terminal", "file_editor", "ask_human"]
+                        && !builtIn.contains(where: \.byWorker))
+                #expect(builtIn.map(\.origin) == [.builtIn, .builtIn, .core])
                 let named = try await tools { $0.tools = ["mail", "terminal"] }
                 #expect(named.map(\.name) == ["terminal", "mail"] && named.map(\.byWorker) == [false, true])
-                let own = Worker.spec("mail") { $0.description_p = "My own." }
+                #expect(named.map(\.origin) == [.builtIn, .worker])
+                // Where a tool comes from is the server's to say.
+                let own = Worker.spec("mail") {
+                    $0.description_p = "My own."
+                    $0.origin = .core
+                }
                 let inline = try await tools {
                     $0.tools = ["mail"]
                     $0.workerTools = [own, Worker.spec("unused")]
                 }
                 #expect(inline.map(\.description_p) == ["My own."] && inline[0].byWorker)
+                #expect(inline[0].origin == .worker)
                 let all = try await tools { $0.workerTools = [own] }
                 #expect(all.filter(\.byWorker).map(\.name) == ["mail"] && all.contains { $0.name == "terminal" })
 

@@ -1177,6 +1177,57 @@ public nonisolated enum FermataCutCause: SwiftProtobuf.Enum, Swift.CaseIterable 
 
 }
 
+/// Where a tool comes from, and so who executes its calls.
+public nonisolated enum FermataToolOrigin: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// from before it was said: a WORKER's, or BUILT_IN, or the CORE's if it is ask_human
+  case unspecified // = 0
+
+  /// nobody: the run itself decides them, as those of ask_human
+  case core // = 1
+
+  /// the server
+  case builtIn // = 2
+
+  /// a worker that takes them
+  case worker // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .core
+    case 2: self = .builtIn
+    case 3: self = .worker
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .core: return 1
+    case .builtIn: return 2
+    case .worker: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [FermataToolOrigin] = [
+    .unspecified,
+    .core,
+    .builtIn,
+    .worker,
+  ]
+
+}
+
 /// Where a run is to hold by itself. (A message of its own, because the names of enum values are the schema's.)
 public nonisolated struct FermataHoldPoint: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -4252,12 +4303,15 @@ public nonisolated struct FermataToolSpec: Sendable {
   /// it may execute beside its neighbours that may as well
   public var parallel: Bool = false
 
-  /// a worker executes it, not the server
+  /// a worker executes it, not the server; as `origin` says
   public var byWorker: Bool = false
 
   /// Also of a tool that is not idempotent, calls to whose arguments all of these certainly apply are: reads, above all.
   /// None: no call is for its arguments' sake.
   public var idempotentWhen: [FermataCondition] = []
+
+  /// the server's to say: what a command has here is not looked at
+  public var origin: FermataToolOrigin = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5265,6 +5319,10 @@ nonisolated extension FermataCallOutcome: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension FermataCutCause: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CUT_CAUSE_UNSPECIFIED\0\u{1}BY_INTERRUPT\0\u{1}BY_MESSAGE\0\u{1}BY_STOP\0\u{1}BY_SHUTDOWN\0\u{1}BY_CRASH\0\u{1}BY_MOVE\0")
+}
+
+nonisolated extension FermataToolOrigin: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TOOL_ORIGIN_UNSPECIFIED\0\u{1}CORE\0\u{1}BUILT_IN\0\u{1}WORKER\0")
 }
 
 nonisolated extension FermataHoldPoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -10659,7 +10717,7 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToolSpec"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0\u{3}by_worker\0\u{3}idempotent_when\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0\u{1}idempotent\0\u{1}parallel\0\u{3}by_worker\0\u{3}idempotent_when\0\u{1}origin\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10674,6 +10732,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 5: try { try decoder.decodeSingularBoolField(value: &self.parallel) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.byWorker) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.idempotentWhen) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.origin) }()
       default: break
       }
     }
@@ -10701,6 +10760,9 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.idempotentWhen.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.idempotentWhen, fieldNumber: 7)
     }
+    if self.origin != .unspecified {
+      try visitor.visitSingularEnumField(value: self.origin, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -10712,6 +10774,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.parallel != rhs.parallel {return false}
     if lhs.byWorker != rhs.byWorker {return false}
     if lhs.idempotentWhen != rhs.idempotentWhen {return false}
+    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -59,6 +59,12 @@ SCRIPT = [
     runs("cut call", "echo long", finish_reason="length"),
     {"match": {"regex": "may be incomplete. Make it again"}, "text": "Shorter."},
     says("refuse", "How to", finish_reason="content_filter"),
+    says("reason", "It is this.", reasoning="Which is it? "),
+    {"match": said("reason and run"), "reasoning": "I look. ", "text": "Looking.", "tool_calls": [{
+        "name": "terminal", "arguments": {"command": "echo one"},
+        "extra_content": {"google": {"thought_signature": "A/b="}}}]},
+    says("reason on", "Never.", reasoning="One two three four.", gate="never", gate_after_tokens=2),
+    fails("reason and break", "Never.", disconnect_after_tokens=2) | {"reasoning": "One two three four."},
     says("hang", "One two three four.", gate="never", gate_after_tokens=2),
     says("later say", "Said later.", gate="later"),
     runs("later run", "echo later", gate="later"),

@@ -18,6 +18,7 @@ ASK_PEOPLE: WhenUnknown
 AT_DEADLINE_UNSPECIFIED: AtDeadline
 AUTH: FrameType
 BUDGET: AskKind
+BUILT_IN: ToolOrigin
 BY_CRASH: CutCause
 BY_INTERRUPT: CutCause
 BY_MESSAGE: CutCause
@@ -41,6 +42,7 @@ CALL_UNKNOWN: CallOutcome
 CHOICE: AnswerForm
 COMPLETE: Ending
 COMPLETE_CALL: FrameType
+CORE: ToolOrigin
 CREATE_TOKEN: FrameType
 CRITICAL: Urgency
 CUT_CAUSE_UNSPECIFIED: CutCause
@@ -128,6 +130,7 @@ TELL_MODEL: WhenUnknown
 TELL_UNKNOWN: Verdict
 TEXT_DELTA: FrameType
 TICK: FrameType
+TOOL_ORIGIN_UNSPECIFIED: ToolOrigin
 TRUNCATED: Ending
 URGENCY_UNSPECIFIED: Urgency
 VERDICT_UNSPECIFIED: Verdict
@@ -139,6 +142,7 @@ WAITING: Status
 WHEN_IDLE: Delivery
 WHEN_UNKNOWN_UNSPECIFIED: WhenUnknown
 WITHDRAW: FrameType
+WORKER: ToolOrigin
 YES_NO: AnswerForm
 
 class Agent(_message.Message):
@@ -1788,12 +1792,13 @@ class ToolPolicy(_message.Message):
     def __init__(self, tool: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ..., gate: _Optional[_Union[Gate, str]] = ..., when_unknown: _Optional[_Union[WhenUnknown, str]] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class ToolSpec(_message.Message):
-    __slots__ = ["by_worker", "description", "idempotent", "idempotent_when", "name", "parallel", "parameters"]
+    __slots__ = ["by_worker", "description", "idempotent", "idempotent_when", "name", "origin", "parallel", "parameters"]
     BY_WORKER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_WHEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     by_worker: bool
@@ -1801,9 +1806,10 @@ class ToolSpec(_message.Message):
     idempotent: bool
     idempotent_when: _containers.RepeatedCompositeFieldContainer[Condition]
     name: str
+    origin: ToolOrigin
     parallel: bool
     parameters: str
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ..., idempotent_when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ..., idempotent_when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., origin: _Optional[_Union[ToolOrigin, str]] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ["cache_write_tokens", "cached_input_tokens", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens", "reasoning_tokens"]
@@ -1893,4 +1899,7 @@ class CallOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
 class CutCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class ToolOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
