@@ -147,9 +147,7 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
-            dependencies: [
-                "FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", protobuf,
-            ],
+            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON", "ModelClients", protobuf],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
@@ -170,8 +168,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "FermataCoreTests",
-            dependencies: ["FermataCore", "FermataProtocol", "GoldenStores", "JSON", "RunAudit", protobuf],
-            swiftSettings: settings),
+            dependencies: [
+                "FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", "RunAudit",
+                protobuf,
+            ],
+            swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
         .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Secrets", "Toolbox"], swiftSettings: settings),
         .testTarget(

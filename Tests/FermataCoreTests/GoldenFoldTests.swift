@@ -24,6 +24,17 @@ struct GoldenFoldTests {
         }
     }
 
+    /// The past that a model was shown is never written anew.
+    @Test(arguments: GoldenStore.all) func requestsOnlyGrow(_ store: GoldenStore) throws {
+        var requests = 0
+        for shown in store.runs {
+            let (count, problem) = try Requests.audit(store.events(of: shown.run.id))
+            #expect(problem == nil, "\(store.name(shown.run.id)), \(problem ?? "")")
+            requests += count
+        }
+        #expect(requests > 0)
+    }
+
     @Test(arguments: GoldenStore.all.filter { !$0.snapshots.isEmpty })
     func eventsFoldToTheSnapshotsThatWereWritten(_ store: GoldenStore) throws {
         for snapshot in store.snapshots where snapshot.format == Run.snapshotFormat {

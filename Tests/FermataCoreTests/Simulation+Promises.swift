@@ -185,6 +185,7 @@ extension Simulation {
             guard auditor.waitingMessages.isEmpty else { throw Broken("a message was never delivered") }
             if let problem = brokenTranscript(auditor.transcript) { throw Broken("the transcript: \(problem)") }
         }
+        if let problem = try Requests.audit(journal).problem { throw Broken("a request: \(problem)") }
         var refolded = Run(id: run.id)
         for event in journal {
             let bytes: [UInt8] = try event.serializedBytes()
