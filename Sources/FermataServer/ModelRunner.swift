@@ -314,16 +314,8 @@ extension ModelOptions {
 
 /// A model call from the moment when it is wanted: first its transcript is read, then it is on the wire.
 private final class ModelCallInFlight: EffectInFlight {
-    private struct Part {
-        let isReasoning: Bool
-        var length = 0
-        var reasoning = ""
-    }
-
     private struct State {
-        var text = ""
-        /// Text and reasoning in their order.
-        var parts: [Part] = []
+        var parts = ModelAnswerParts()
         /// Bytes of all that.
         var size = 0
         /// Of the text, which is one text however much reasoning lies between its pieces.
@@ -362,30 +354,27 @@ private final class ModelCallInFlight: EffectInFlight {
         }
 
         private mutating func append(_ piece: ModelPiece) -> [ModelPiece] {
-            let (text, isReasoning) =
-                switch piece {
-                case .text(let text): (text, false)
-                case .reasoning(let text): (text, true)
-                }
-            guard !text.isEmpty else { return [] }
-            guard !isFull, size + text.utf8.count <= Configuration.maximumAnswerBytes else {
+            let length = piece.content.utf8.count
+            guard length > 0 else { return [] }
+            guard !isFull, size + length <= Configuration.maximumAnswerBytes else {
                 isFull = true
                 return []
             }
-            size += text.utf8.count
-            if parts.last?.isReasoning != isReasoning { parts.append(Part(isReasoning: isReasoning)) }
-            // In its place: what grows is not copied for each piece.
-            parts[parts.count - 1].length += text.utf8.count
-            if isReasoning { parts[parts.count - 1].reasoning += text } else { self.text += text }
+            size += length
+            parts.append(piece)
             return isTaken ? [] : [piece]
         }
 
         var answer: AnswerSoFar {
             AnswerSoFar(
-                text,
-                blocks: parts.map { part in
+                parts.text,
+                blocks: parts.blocks.map { block in
                     .with {
-                        if part.isReasoning { $0.reasoning = part.reasoning } else { $0.text = UInt64(part.length) }
+                        switch block {
+                        case .text(let length): $0.text = UInt64(length)
+                        case .reasoning(let reasoning): $0.reasoning = reasoning
+                        case .call(let index): $0.call = UInt32(index + 1)
+                        }
                     }
                 })
         }

@@ -1,8 +1,7 @@
 /// An answer that is put together from the pieces of a stream.
 struct ChatAnswer {
-    private(set) var text = ""
-    /// Text and reasoning as they came; calls come after all of it.
-    private var parts: [Part] = []
+    /// Calls come after all of it.
+    private var parts = ModelAnswerParts()
     /// In the order in which they began.
     private var calls: [Slot] = []
     /// Where the last piece of each index went: a place in `calls`.
@@ -12,12 +11,6 @@ struct ChatAnswer {
     private var finishReason = ""
     private var usage: ModelUsage?
     private var isMarkedComplete = false
-
-    private struct Part {
-        let isReasoning: Bool
-        var length = 0
-        var reasoning = ""
-    }
 
     private struct Slot {
         /// Nil: its pieces have none.
@@ -73,23 +66,9 @@ struct ChatAnswer {
         if finishReason.isEmpty { finishReason = response.finishReason }
         guard let message = response.message else { return [] }
         for call in message.calls { add(call) }
-        var pieces: [ModelPiece] = []
-        if !message.reasoning.isEmpty {
-            // In its place: what grows is not copied for each piece.
-            part(isReasoning: true) { $0.reasoning += message.reasoning }
-            pieces.append(.reasoning(message.reasoning))
-        }
-        if !message.text.isEmpty {
-            text += message.text
-            part(isReasoning: false) { $0.length += message.text.utf8.count }
-            pieces.append(.text(message.text))
-        }
+        let pieces = [ModelPiece.reasoning(message.reasoning), .text(message.text)].filter { !$0.content.isEmpty }
+        for piece in pieces { parts.append(piece) }
         return pieces
-    }
-
-    private mutating func part(isReasoning: Bool, _ change: (inout Part) -> Void) {
-        if parts.last?.isReasoning != isReasoning { parts.append(Part(isReasoning: isReasoning)) }
-        change(&parts[parts.count - 1])
     }
 
     private mutating func add(_ piece: ChatResponse.Call) {
@@ -143,9 +122,8 @@ struct ChatAnswer {
             if call.id.isEmpty { call.id = "call_\(position)" }
             return call
         }
-        var answer = try ModelAnswer(text: text, calls: calls, chatReason: finishReason, usage: usage)
-        answer.blocks = ModelAnswer.blocks(
-            parts.map { $0.isReasoning ? .reasoning($0.reasoning) : .text($0.length) }, calls: calls)
+        var answer = try ModelAnswer(text: parts.text, calls: calls, chatReason: finishReason, usage: usage)
+        answer.blocks = ModelAnswer.blocks(parts.blocks, calls: calls)
         return answer
     }
 }

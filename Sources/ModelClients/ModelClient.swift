@@ -21,6 +21,13 @@ public enum ModelPiece: Sendable, Equatable {
     case text(String)
     /// What the provider shows of the model's reasoning.
     case reasoning(String)
+
+    /// What it says, whatever it is.
+    public var content: String {
+        switch self {
+        case .text(let content), .reasoning(let content): content
+        }
+    }
 }
 
 /// A request in flight.
