@@ -23,6 +23,12 @@ final class ConnectionPool: Sendable {
         var idle: [Kept] = []
         /// Not to be used again, and not to be closed yet.
         var resting: [Kept] = []
+        /// What the server keeps of all clients; 0: it has not told.
+        var serverLimit = 0
+        /// A quarter of them at most is kept idle: a server that has few is to have some for others.
+        var mostIdle: Int {
+            serverLimit == 0 ? ConnectionPool.mostIdle : min(ConnectionPool.mostIdle, max(1, serverLimit / 4))
+        }
     }
 
     private static let mostIdle = 8
@@ -41,6 +47,9 @@ final class ConnectionPool: Sendable {
     private let state = Mutex(State())
 
     init(url: String) { self.url = url }
+
+    /// How many connections the server keeps, of all its clients together, as it said last; 0: it has not told.
+    var serverLimit: Int { state.withLock { $0.serverLimit } }
 
     deinit {
         let sockets = state.withLock { ($0.idle + $0.resting).map(\.socket) }
@@ -79,7 +88,7 @@ final class ConnectionPool: Sendable {
             }
             let left = deadline - .now
             do {
-                _ = try await socket.request(Self.hello, timeout: min(patience, left))
+                note(try await socket.request(Self.hello, timeout: min(patience, left)))
                 // When it is lost another one takes its place, once it is needed.
                 socket.dialNoMore()
                 return socket
@@ -97,6 +106,15 @@ final class ConnectionPool: Sendable {
         }
     }
 
+    /// What Hello was answered.
+    private func note(_ reply: [UInt8]) {
+        guard let frame = try? Frame.frames(in: reply).last,
+            frame.type == UInt16(FermataFrameType.hello.rawValue) | Frame.replyBit,
+            let hello = try? FermataHelloReply(serializedBytes: frame.body)
+        else { return }
+        state.withLock { $0.serverLimit = Int(hello.maxConnections) }
+    }
+
     /// A server that is short of connections closes idle ones. They are not to come back before they are needed: each would
     /// have another one closed, and of nng's sockets half dial again at once, whatever pause they are told to make.
     private func closeUnconnected() {
@@ -111,7 +129,7 @@ final class ConnectionPool: Sendable {
 
     private func takeIdle() -> RequestSocket? {
         let (socket, old) = state.withLock { state in
-            var old = Self.removeOld(&state.idle, keeping: Self.mostIdle)
+            var old = Self.removeOld(&state.idle, keeping: state.mostIdle)
             old += Self.removeOld(&state.resting, keeping: Self.mostResting)
             // Without a connection it may take its time to dial again: a new one dials at once.
             while let last = state.idle.popLast() {
@@ -127,7 +145,7 @@ final class ConnectionPool: Sendable {
     private func keep(_ socket: RequestSocket) {
         let old = state.withLock { state in
             state.idle.append(Kept(socket: socket, since: .now))
-            return Self.removeOld(&state.idle, keeping: Self.mostIdle)
+            return Self.removeOld(&state.idle, keeping: state.mostIdle)
         }
         SocketCloser.close(old)
     }

@@ -86,7 +86,7 @@ public final class Server {
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
                 workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,
-            hello: Self.hello(configuration, instance: instance), counters: counters, answers: answers,
+            hello: Self.hello(configuration, plan, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
@@ -238,7 +238,9 @@ public final class Server {
         }
     }
 
-    private static func hello(_ configuration: Configuration, instance: String) -> FermataHelloReply {
+    private static func hello(
+        _ configuration: Configuration, _ plan: DescriptorPlan, instance: String
+    ) -> FermataHelloReply {
         .with {
             $0.server = "fermata \(version)"
             $0.instance = instance
@@ -250,6 +252,7 @@ public final class Server {
             $0.textURL = configuration.textURL
             $0.defaultModel = configuration.models.defaultModel
             $0.maxFrames = UInt32(Configuration.maximumFrames)
+            $0.maxConnections = UInt32(plan.control)
         }
     }
 }

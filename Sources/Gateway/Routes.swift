@@ -15,9 +15,8 @@ final class Routes: Sendable {
 
     let admission: Admission
     private let bell: EventBell
-    /// Of the server's connections so many are streams' at most: those that the client keeps open, and more than it has
-    /// threads that read pages.
-    private let gate = Turnstile(places: 8)
+    /// Of the server's connections so many are streams' at most: see `GatedClient`.
+    private let gate = Turnstile(places: 1)
 
     private let connections: OpenConnections
     /// Places of streams that are free: the others of the connections are for commands.

@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// Lets so many in at once; the others wait, in order of arrival.
+/// Lets so many in at once, which may change; the others wait, in order of arrival.
 ///
 /// Threads: any; nobody is blocked.
 final class Turnstile: Sendable {
     private struct State {
-        var free: Int
+        var places: Int
+        var taken = 0
         /// Who waits, by number; those that have left are gone from here and not from `order`.
         var waiting: [UInt64: CheckedContinuation<Bool, Never>] = [:]
         var order: [UInt64] = []
@@ -19,7 +20,7 @@ final class Turnstile: Sendable {
 
     private let state: Mutex<State>
 
-    init(places: Int) { state = Mutex(State(free: places)) }
+    init(places: Int) { state = Mutex(State(places: places)) }
 
     /// Calls `body` when there is a place.
     ///
@@ -32,8 +33,8 @@ final class Turnstile: Sendable {
 
     private func enter() async -> Bool {
         let number: UInt64? = state.withLock { state in
-            if state.free > 0 {
-                state.free -= 1
+            if state.taken < state.places {
+                state.taken += 1
                 return nil
             }
             state.last += 1
@@ -46,8 +47,8 @@ final class Turnstile: Sendable {
                 let isIn: Bool? = state.withLock { state in
                     state.coming.remove(number)
                     if state.cancelled.remove(number) != nil { return false }
-                    if state.free > 0 {
-                        state.free -= 1
+                    if state.taken < state.places {
+                        state.taken += 1
                         return true
                     }
                     state.waiting[number] = continuation
@@ -65,24 +66,41 @@ final class Turnstile: Sendable {
         }
     }
 
+    /// From now on; those that are in stay.
+    func set(places: Int) {
+        let next = state.withLock { state in
+            guard state.places != places else { return [CheckedContinuation<Bool, Never>]() }
+            state.places = places
+            return Self.admit(&state)
+        }
+        for continuation in next { continuation.resume(returning: true) }
+    }
+
     private func leave() {
-        let next: CheckedContinuation<Bool, Never>? = state.withLock { state in
-            while state.first < state.order.count {
-                let number = state.order[state.first]
-                state.first += 1
-                if let continuation = state.waiting.removeValue(forKey: number) {
-                    if state.first > 1024 {
-                        state.order.removeFirst(state.first)
-                        state.first = 0
-                    }
-                    return continuation
-                }
-            }
+        let next = state.withLock { state in
+            state.taken -= 1
+            return Self.admit(&state)
+        }
+        for continuation in next { continuation.resume(returning: true) }
+    }
+
+    /// Those who come in now.
+    private static func admit(_ state: inout State) -> [CheckedContinuation<Bool, Never>] {
+        var next: [CheckedContinuation<Bool, Never>] = []
+        while state.taken < state.places, state.first < state.order.count {
+            let number = state.order[state.first]
+            state.first += 1
+            guard let continuation = state.waiting.removeValue(forKey: number) else { continue }
+            state.taken += 1
+            next.append(continuation)
+        }
+        if state.first == state.order.count {
             state.order.removeAll(keepingCapacity: true)
             state.first = 0
-            state.free += 1
-            return nil
+        } else if state.first > 1024 {
+            state.order.removeFirst(state.first)
+            state.first = 0
         }
-        next?.resume(returning: true)
+        return next
     }
 }

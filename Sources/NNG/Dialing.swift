@@ -20,6 +20,8 @@ final class Dialing: Sendable {
         /// The connection that there is is the last.
         var isLast = false
         var hasEnded = false
+        /// Whether dialers make the longer pause.
+        var isPatient = false
     }
 
     private static let leastPatience: Int64 = 500_000_000
@@ -75,6 +77,32 @@ final class Dialing: Sendable {
     ///
     /// - Returns: whether it wants to look again soon.
     func look() -> Bool {
+        let isPatient = pause()
+        return connect() || isPatient
+    }
+
+    /// Has dialers make a longer pause while the peer turns connections away, which it does when it has as many as it can
+    /// have: nng pauses anew after each connection, however short it was, and 40 sockets at a server that had no room
+    /// dialled some 500 times a second.
+    ///
+    /// - Returns: whether the pause is the longer one.
+    private func pause() -> Bool {
+        state.withLock { state in
+            let isPatient = connections.wasTurnedAway(within: 2_000_000_000)
+            guard !state.hasEnded, !state.isLast, isPatient != state.isPatient else { return state.isPatient }
+            state.isPatient = isPatient
+            for dialer in state.dialers {
+                nng_dialer_set_ms(
+                    dialer, NNG_OPT_RECONNMINT, isPatient ? Endpoint.patientPause : Endpoint.leastPause)
+            }
+            return isPatient
+        }
+    }
+
+    /// Sees to it that there is a connection.
+    ///
+    /// - Returns: whether it wants to look again soon.
+    private func connect() -> Bool {
         // inproc and tcp are not affected, and know no file to look at.
         guard address.path != nil else { return false }
         return state.withLock { state in
@@ -100,6 +128,11 @@ final class Dialing: Sendable {
                 return false
             }
             resume(&state)
+            // A dialer whose connections are closed does dial.
+            if state.isPatient {
+                state.missingSince = nil
+                return true
+            }
             let now = Deadline.now()
             let since = state.missingSince ?? now
             state.missingSince = since
@@ -114,6 +147,8 @@ final class Dialing: Sendable {
 
     private func resume(_ state: inout State) {
         guard state.dialers.isEmpty, !state.hasEnded, !state.isLast, let endpoint else { return }
+        // The new one makes the short pause.
+        state.isPatient = false
         if let dialer = try? endpoint.startDialer(address) { state.dialers = [dialer] }
     }
 }

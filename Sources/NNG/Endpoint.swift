@@ -155,6 +155,11 @@ final class Endpoint: Sendable {
 
     var isDialling: Bool { dialing.withLock { $0 }?.isDialling ?? false }
 
+    /// ms: the shortest pause between two dials, of which nng takes a random part.
+    static let leastPause: nng_duration = 10
+    /// The same while the peer turns connections away.
+    static let patientPause: nng_duration = 1000
+
     /// A dialer that has begun to dial.
     func startDialer(_ address: Address) throws(NNGError) -> nng_dialer {
         try Self.byTurns { () throws(NNGError) in
@@ -162,7 +167,7 @@ final class Endpoint: Sendable {
             try NNGError.check(nng_dialer_create(&dialer, socket, address.url), address.url)
             do throws(NNGError) {
                 try setReceiveLimit { nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, $0) }
-                try NNGError.check(nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, 10))
+                try NNGError.check(nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, Self.leastPause))
                 // An attempt costs 1.5 ms of processor time in nng 1.5.2: 100 ms here burnt 3 to 7 % of a core for each
                 // socket whose server was gone.
                 try NNGError.check(nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, 1000))

@@ -44,6 +44,8 @@ final class Connections: Sendable {
         var isRefused = false
         /// It is being closed to make room.
         var isLeaving = false
+        /// ns, monotonic.
+        let since = Deadline.now()
         /// Requests of it that have no answer yet.
         var inProgress = 0
         /// Counts the connections' beginnings and requests: the lowest is the one that is idle the longest.
@@ -56,6 +58,8 @@ final class Connections: Sendable {
         var uses: UInt64 = 0
         /// Open, and not leaving.
         var staying = 0
+        /// When a connection ended that had been dialled less than a second before. ns, monotonic.
+        var turnedAwayAt: Int64?
     }
 
     private let state = Monitor(State())
@@ -130,6 +134,11 @@ final class Connections: Sendable {
         state.withLock { $0.entries.values.first { $0.isOpen && $0.dialer > 0 }?.dialer }
     }
 
+    /// Whether the peer has turned a connection away within this time (ns): it lasted for less than a second.
+    func wasTurnedAway(within time: Int64) -> Bool {
+        state.withLock { state in state.turnedAwayAt.map { Deadline.now() - $0 < time } ?? false }
+    }
+
     func hasAny(of listener: nng_listener) -> Bool {
         state.withLock { $0.entries.values.contains { $0.listener == listener.id } }
     }
@@ -176,13 +185,15 @@ final class Connections: Sendable {
                 guard let entry = state.entries.removeValue(forKey: pipe.id) else { return nil }
                 if entry.isOpen, !entry.isLeaving { state.staying -= 1 }
                 if entry.isOpen { open.subtract(1, ordering: .acquiringAndReleasing) }
+                if entry.dialer > 0, !entry.isRefused {
+                    let now = Deadline.now()
+                    if now - entry.since < 1_000_000_000 { state.turnedAwayAt = now }
+                }
                 // What came over a connection that was taken may be here already, though it never was said to be open.
                 return entry.isOpen || entry.listener > 0 ? entry.peer : nil
             }
-            if let peer {
-                onDisconnect?(peer)
-                DialWatch.shared.look()
-            }
+            if let peer { onDisconnect?(peer) }
+            DialWatch.shared.look()
         default:
             break
         }

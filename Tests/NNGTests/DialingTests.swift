@@ -93,6 +93,36 @@ private final class LeavingListener: Sendable {
         #expect(try await blocking { request.close(deadline: patience) && reply.close(deadline: patience) })
     }
 
+    /// nng begins anew with its shortest pause after each connection, however short it was: a server that has no room for
+    /// a subscriber was dialled by it 500 times a second.
+    @Test func whoIsTurnedAwayDialsSeldom() async throws {
+        let directory = SocketDirectory()
+        let turned = Events<ContinuousClock.Instant>()
+        let isFull = Flag()
+        isFull.set()
+        let publish = try PublishSocket()
+        try publish.listen(
+            directory.url(),
+            ListenOptions { _ in
+                turned.add(.now)
+                return !isFull.isSet
+            })
+        let connected = Events<Void>()
+        let subscribe = try SubscribeSocket(
+            directory.url(), maximumMessageSize: 100, onConnect: { _ in connected.add(()) }, onMessage: { _ in })
+        let start = ContinuousClock.now
+        // `DialWatch` looks four times a second.
+        while await turned.next() < start + .seconds(1) {}
+        let first = await turned.next()
+        var last = first
+        for _ in 1...20 { last = await turned.next() }
+        // Half of nng's pauses are none (findings/nng-half-of-redials-come-at-once.sh): it is 5 s on average, and was 40 ms.
+        #expect(last - first > .milliseconds(250), "20 dials in \(last - first)")
+        isFull.reset()
+        while !subscribe.isConnected { await connected.next() }
+        #expect(try await blocking { publish.close(deadline: patience) })
+    }
+
     /// A subscription at rest does not dial a server that is gone, and dials again when it is woken.
     @Test func aSubscriptionAtRestComesBack() async throws {
         let directory = SocketDirectory()

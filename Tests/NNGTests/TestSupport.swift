@@ -68,6 +68,7 @@ final class Flag: Sendable {
     private let value = Atomic<Bool>(false)
     var isSet: Bool { value.load(ordering: .acquiring) }
     func set() { value.store(true, ordering: .releasing) }
+    func reset() { value.store(false, ordering: .releasing) }
 }
 
 final class Counter: Sendable {

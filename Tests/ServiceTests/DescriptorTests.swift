@@ -84,7 +84,8 @@ extension OneServerAtATime {
                     }
                     let closed = try await service.client.send(FermataStats()).connectionsClosed
                     print("20 event streams at 64 descriptors: \(closed) connections closed")
-                    #expect(closed < 3000)
+                    // Each newcomer may have one closed; the streams keep to their part, and have none closed.
+                    #expect(closed < 20)
                 }
             }
         }
@@ -254,8 +255,13 @@ extension OneServerAtATime {
                     // The thread that makes model calls is there after the first, the one that moves the log after 2 s.
                     try await service.wait(try await service.launch(), .finished)
                     try await service.ticks(4)
-                    let stats = try await Client(controlURL: service.client.controlURL).send(FermataStats())
-                    let own = stats.descriptors - stats.controlConnections - stats.subscribers
+                    // Others are open for a moment, as those of the watchdog's probes: what stays is what each look has.
+                    let client = Client(controlURL: service.client.controlURL)
+                    var own = UInt64.max
+                    for _ in 0..<10 {
+                        let stats = try await client.send(FermataStats())
+                        own = min(own, stats.descriptors - stats.controlConnections - stats.subscribers)
+                    }
                     print("with \(webhook == nil ? "no" : "a") webhook: \(own) descriptors of its own")
                     // The idle connection to the model is in it, which has its own part.
                     #expect(own <= (webhook == nil ? 31 : 38) + 1)

@@ -1327,6 +1327,9 @@ public nonisolated struct FermataHelloReply: Sendable {
   /// in one message
   public var maxFrames: UInt32 = 0
 
+  /// of the control socket, all clients together; for one more an idle one is closed; 0: not told
+  public var maxConnections: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -5380,7 +5383,7 @@ nonisolated extension FermataHello: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HelloReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}instance\0\u{3}protocol_version\0\u{3}max_message_bytes\0\u{3}max_wait_ms\0\u{3}max_published_bytes\0\u{3}last_offset\0\u{3}now_at\0\u{3}events_url\0\u{3}text_url\0\u{3}default_model\0\u{3}max_frames\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}instance\0\u{3}protocol_version\0\u{3}max_message_bytes\0\u{3}max_wait_ms\0\u{3}max_published_bytes\0\u{3}last_offset\0\u{3}now_at\0\u{3}events_url\0\u{3}text_url\0\u{3}default_model\0\u{3}max_frames\0\u{3}max_connections\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5400,6 +5403,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
       case 10: try { try decoder.decodeSingularStringField(value: &self.textURL) }()
       case 11: try { try decoder.decodeSingularStringField(value: &self.defaultModel) }()
       case 12: try { try decoder.decodeSingularUInt32Field(value: &self.maxFrames) }()
+      case 13: try { try decoder.decodeSingularUInt32Field(value: &self.maxConnections) }()
       default: break
       }
     }
@@ -5442,6 +5446,9 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.maxFrames != 0 {
       try visitor.visitSingularUInt32Field(value: self.maxFrames, fieldNumber: 12)
     }
+    if self.maxConnections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.maxConnections, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5458,6 +5465,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.textURL != rhs.textURL {return false}
     if lhs.defaultModel != rhs.defaultModel {return false}
     if lhs.maxFrames != rhs.maxFrames {return false}
+    if lhs.maxConnections != rhs.maxConnections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

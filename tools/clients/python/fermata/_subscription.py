@@ -1,6 +1,7 @@
 """A subscription to one of the server's event sockets."""
 from __future__ import annotations
 
+import time
 from typing import Dict, Iterable, Optional, Type
 
 import pynng
@@ -14,6 +15,10 @@ from ._waiting import Waker, wait
 _TOPIC = 17
 #: Messages that wait in the socket; beyond that the oldest are dropped.
 _QUEUE = 8192
+#: Milliseconds: the shortest pause between two dials, of which nng takes a random part.
+_PAUSE = 100
+#: The same while the server turns connections away, having as many as it can have: nng begins anew after each.
+_PATIENT_PAUSE = 1000
 
 _KINDS: Dict[int, Type[Message]] = {
     pb.EVENT: pb.Event,
@@ -33,13 +38,17 @@ class Subscription:
         for topic in topics:
             self._socket.subscribe(topic)
         self._descriptor: int = self._socket.recv_fd
-        self._socket.dial(url, block=False)
+        self._dialer = self._socket.dial(url, block=False)
+        self._connected_at = float("-inf")
 
     def has_reconnected(self) -> bool:
         """Whether there has been a new connection since this was last asked."""
         if not self._connected.is_ringing:
             return False
         self._connected.quiet()
+        now = time.monotonic()
+        self._dialer.reconnect_time_min = _PATIENT_PAUSE if now - self._connected_at < 2 else _PAUSE
+        self._connected_at = now
         return True
 
     def next(self, deadline: float, cancel: Waker) -> Optional[Message]:

@@ -809,11 +809,12 @@ class Hello(_message.Message):
     def __init__(self, client: _Optional[str] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ["default_model", "events_url", "instance", "last_offset", "max_frames", "max_message_bytes", "max_published_bytes", "max_wait_ms", "now_at", "protocol_version", "server", "text_url"]
+    __slots__ = ["default_model", "events_url", "instance", "last_offset", "max_connections", "max_frames", "max_message_bytes", "max_published_bytes", "max_wait_ms", "now_at", "protocol_version", "server", "text_url"]
     DEFAULT_MODEL_FIELD_NUMBER: _ClassVar[int]
     EVENTS_URL_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     LAST_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAMES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_PUBLISHED_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -826,6 +827,7 @@ class HelloReply(_message.Message):
     events_url: str
     instance: str
     last_offset: int
+    max_connections: int
     max_frames: int
     max_message_bytes: int
     max_published_bytes: int
@@ -834,7 +836,7 @@ class HelloReply(_message.Message):
     protocol_version: int
     server: str
     text_url: str
-    def __init__(self, server: _Optional[str] = ..., instance: _Optional[str] = ..., protocol_version: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_wait_ms: _Optional[int] = ..., max_published_bytes: _Optional[int] = ..., last_offset: _Optional[int] = ..., now_at: _Optional[int] = ..., events_url: _Optional[str] = ..., text_url: _Optional[str] = ..., default_model: _Optional[str] = ..., max_frames: _Optional[int] = ...) -> None: ...
+    def __init__(self, server: _Optional[str] = ..., instance: _Optional[str] = ..., protocol_version: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_wait_ms: _Optional[int] = ..., max_published_bytes: _Optional[int] = ..., last_offset: _Optional[int] = ..., now_at: _Optional[int] = ..., events_url: _Optional[str] = ..., text_url: _Optional[str] = ..., default_model: _Optional[str] = ..., max_frames: _Optional[int] = ..., max_connections: _Optional[int] = ...) -> None: ...
 
 class Hold(_message.Message):
     __slots__ = ["by", "cause", "has_token", "reason", "resume_at", "seq", "since_at"]
