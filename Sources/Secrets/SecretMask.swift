@@ -18,8 +18,8 @@ public struct SecretMask: Sendable {
     private var end = 0
     /// What the bytes as they are end with.
     private var raw: SecretAutomaton.State = 0
-    /// The same of the bytes with their escapes read, while it is not the same.
-    private var unescaped = Unescaped()
+    /// What they end with where escapes are read.
+    private var readings = EscapedReadings()
     /// What is to be replaced, in order, apart from each other.
     private var regions: [Range<Int>] = []
 
@@ -48,13 +48,13 @@ public struct SecretMask: Sendable {
         guard let automaton else { return [] }
         defer {
             raw = 0
-            unescaped.end()
+            readings.end()
         }
         if held.isEmpty { return [] }
-        // How it reads as it is, and with its escapes read.
-        let depth = automaton.depth(raw)
+        // How it reads as it is, and with escapes read.
+        let depth = automaton.open(raw)
         if depth >= SecretTable.minimumLength { cover(end - depth..<end) }
-        if unescaped.origins.count >= SecretTable.minimumLength { cover(unescaped.origins[0]..<end) }
+        if let start = readings.start(ofAtLeast: SecretTable.minimumLength, automaton) { cover(start..<end) }
         return emit(upTo: end, replaced)
     }
 
@@ -69,7 +69,7 @@ public struct SecretMask: Sendable {
         let first = end
         var position = 0
         while position < piece.count {
-            if !unescaped.isActive {
+            if readings.isEmpty {
                 // Up to the next escape; nearly always all of it.
                 var state = raw
                 position = automaton.scan(piece, from: position, &state) { place, length in
@@ -78,13 +78,18 @@ public struct SecretMask: Sendable {
                 raw = state
                 end = first + position
                 if position == piece.count { break }
+                // Most escapes are of no use to any value.
+                if state == 0, let passed = automaton.pass(piece, from: position) {
+                    position = passed
+                    end = first + position
+                    continue
+                }
             }
             take(piece[position], automaton)
             position += 1
         }
         // What begins now may become a value.
-        let start = end - automaton.open(raw)
-        let limit = unescaped.isActive ? min(start, unescaped.start(automaton) ?? start) : start
+        let limit = min(end - automaton.open(raw), readings.start ?? end)
         if held.isEmpty, regions.isEmpty, limit == end {
             base = end
             return nil
@@ -100,17 +105,10 @@ public struct SecretMask: Sendable {
         raw = automaton.next(before, byte)
         let length = automaton.length(raw)
         if length > 0 { cover(end - length..<end) }
-        if !unescaped.isActive {
-            guard let escape = Escape(byte, at: place) else { return }
-            unescaped.begin(before, depth: automaton.depth(before), escape)
-            return
-        }
-        if let found = unescaped.take(byte, at: place, automaton) { cover(found) }
-        if unescaped.isSame(as: automaton.depth(raw), at: end) { unescaped.end() }
+        if let start = readings.take(byte, at: place, after: before, automaton) { cover(start..<end) }
     }
 
-    /// A range is never apart from all others and before the last of them: each ends with the last bytes that came, and
-    /// is longer than those.
+    /// - Parameter range: it ends with the last byte that came, as no other does that goes on after it.
     private mutating func cover(_ range: Range<Int>) {
         var new = range
         while let last = regions.last, last.overlaps(new) {

@@ -1,11 +1,18 @@
 /// The values that nobody outside may be shown, made ready to be found in texts of any size in linear time.
 ///
-/// Each is found as it is and with any of its characters percent-encoded (`%2F`) or escaped as in a JSON string (`\/`,
-/// `\u002f`), mixed at will. A value that itself has escapes (a password out of a URL) is also found as it reads with
-/// them read, and with some of its other characters escaped. What is encoded otherwise (base64, hexadecimal, twice) is not found: this protects from
-/// accidents, not from intent.
+/// Each is found as it is and with any of its characters escaped, mixed at will:
 ///
-/// Immutable: any thread. Copies share everything. It takes some 30 bytes for each byte of the values.
+/// - percent-encoded (`%2F`, `%2f`), and what this makes of it when it is encoded again (`%252F`);
+/// - as in a JSON string (`\/`, `\"`, `\n`, `\u002f`), up to three times;
+/// - with a backslash before a punctuation mark, as in Markdown, in a shell and in string literals;
+/// - with `+` for each space, as in a form.
+///
+/// Whether an escape in a text is one, or stands for itself because the value has these very characters, nobody can tell:
+/// both are looked for. A value that itself has escapes (a password out of a URL) is also found as it reads with them
+/// read. What is encoded otherwise (base64, hexadecimal, a JSON string that is percent-encoded) is not found, and neither
+/// are characters beyond U+FFFF as pairs of `\u`: this protects from accidents, not from intent.
+///
+/// Immutable: any thread. Copies share everything. It takes some 30 bytes for each byte of the values, and 10 kB.
 public struct SecretTable: Sendable {
     /// Values that are shorter are not masked: a password "test" would make every text unreadable, and hides nothing.
     public static let minimumLength = 8
@@ -19,9 +26,8 @@ public struct SecretTable: Sendable {
     /// - Parameter secrets: values as they are; white space around them does not count. Those of fewer than
     ///   `minimumLength` bytes are left out.
     public init(_ secrets: some Sequence<String>) {
-        let given = secrets.map { Array(SecretTable.trimmed($0).utf8) }
-        // A stream is looked at as it is and with all its escapes read: a value's own are read there as well.
-        let values = Set(given + given.map(Escape.read)).filter { $0.count >= SecretTable.minimumLength }
+        let values = Set(secrets.flatMap { SecretTable.forms(of: Array(SecretTable.trimmed($0).utf8)) })
+            .filter { $0.count >= SecretTable.minimumLength }
         automaton = values.isEmpty ? nil : SecretAutomaton(values)
     }
 
@@ -35,6 +41,31 @@ public struct SecretTable: Sendable {
         var mask = SecretMask(self)
         let passed: String = mask.mask(text)
         return passed + mask.finish()
+    }
+
+    /// What a value is looked for as. What only escapes some of its characters goes without saying.
+    private static func forms(of value: [UInt8]) -> [[UInt8]] {
+        let (percent, json) = (read(value, "%"), read(value, "\\"))
+        let forms = [value, percent, json, read(json, "%"), read(percent, "\\")]
+        let space = UInt8(ascii: " ")
+        return forms + forms.filter { $0.contains(space) }.map { $0.map { $0 == space ? UInt8(ascii: "+") : $0 } }
+    }
+
+    /// A value with those of its own escapes read, once, that begin so.
+    private static func read(_ value: [UInt8], _ first: Unicode.Scalar) -> [UInt8] {
+        var result: [UInt8] = []
+        var position = 0
+        while position < value.count {
+            let byte = value[position]
+            position += 1
+            if byte == UInt8(ascii: first), let (read, length) = Escape.read(byte, value[position...]) {
+                result += read
+                position += length
+            } else {
+                result.append(byte)
+            }
+        }
+        return result
     }
 
     private static func trimmed(_ text: String) -> Substring {

@@ -2,18 +2,6 @@ import Secrets
 import Testing
 
 @Suite struct SecretMaskTests {
-    /// The stream that these pieces make.
-    private func play(_ pieces: [[UInt8]], _ table: SecretTable) -> [UInt8] {
-        var mask = SecretMask(table)
-        let passed = pieces.flatMap { piece in piece.withUnsafeBytes { mask.mask($0) } }
-        return passed + mask.finish()
-    }
-
-    /// Cut at each byte, and into single bytes.
-    private func cuts(_ bytes: [UInt8]) -> [[[UInt8]]] {
-        (0...bytes.count).map { [Array(bytes[..<$0]), Array(bytes[$0...])] } + [bytes.map { [$0] }]
-    }
-
     private static let key = "sk-A/b+c=9\"d\\e%f"
 
     @Test(arguments: [
@@ -99,106 +87,5 @@ import Testing
         var passed = ""
         for character in "aüäöüäöüb üäöüäöüä ü" { passed += mask.mask(String(character)) }
         #expect(passed + mask.finish() == "aüäöüäöüb **** ü")
-    }
-
-    /// Random texts of values, their parts and escapes, against a search that tries everything.
-    @Test func theSameAsASearchThatTriesEverything() {
-        var random = SplitMix(state: 7)
-        let alphabet = ["a", "b", "%", "\\", "/"]
-        for _ in 0..<3000 {
-            let values = (0..<Int.random(in: 1...3, using: &random)).map { _ in
-                (0..<Int.random(in: 8...10, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
-                    .joined()
-            }
-            var text: [UInt8] = []
-            for _ in 0..<Int.random(in: 0...4, using: &random) {
-                let value = Array(values.randomElement(using: &random)!.utf8)
-                let part =
-                    Bool.random(using: &random) ? value : Array(value.prefix(Int.random(in: 0...9, using: &random)))
-                text += part.flatMap { byte -> [UInt8] in
-                    switch Int.random(in: 0...5, using: &random) {
-                    case 0: Array("%\(hexadecimal(byte))".utf8)
-                    case 1: Array("\\u00\(hexadecimal(byte))".utf8)
-                    case 2 where byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\"): [UInt8(ascii: "\\"), byte]
-                    default: [byte]
-                    }
-                }
-                if Int.random(in: 0...3, using: &random) == 0 { text += alphabet.randomElement(using: &random)!.utf8 }
-            }
-            // A value that the end cuts has its own test.
-            text += Array(" .".utf8)
-            let table = SecretTable(values)
-            // A value's own escapes are read as well.
-            let given = values.map { Array($0.utf8) }
-            let read = given.map { unescape($0).map(\.1) }.filter { $0.count >= SecretTable.minimumLength }
-            let expected = search(text, given + read)
-            let cut = Int.random(in: 0...text.count, using: &random)
-            for pieces in [[text], text.map { [$0] }, [Array(text[..<cut]), Array(text[cut...])]] {
-                #expect(play(pieces, table) == expected, "\(String(decoding: text, as: UTF8.self)) \(values)")
-            }
-        }
-    }
-
-    /// All places of all values, as the text is and with its escapes read; what overlaps is one.
-    private func search(_ text: [UInt8], _ values: [[UInt8]]) -> [UInt8] {
-        let plain = text.indices.map { ($0..<$0 + 1, text[$0]) }
-        var ranges: [Range<Int>] = []
-        for units in [plain, unescape(text)] {
-            for value in values where units.count >= value.count {
-                for start in 0...(units.count - value.count)
-                where units[start..<start + value.count].map(\.1) == value {
-                    ranges.append(units[start].0.lowerBound..<units[start + value.count - 1].0.upperBound)
-                }
-            }
-        }
-        var merged: [Range<Int>] = []
-        for range in ranges.sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }) {
-            if let last = merged.last, last.overlaps(range) {
-                merged[merged.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-            } else {
-                merged.append(range)
-            }
-        }
-        var result: [UInt8] = []
-        var position = 0
-        for range in merged {
-            result += text[position..<range.lowerBound] + Array("****".utf8)
-            position = range.upperBound
-        }
-        return result + text[position...]
-    }
-
-    private func unescape(_ text: [UInt8]) -> [(Range<Int>, UInt8)] {
-        var units: [(Range<Int>, UInt8)] = []
-        var position = 0
-        while position < text.count {
-            let rest = String(decoding: text[position...], as: UTF8.self)
-            var (length, byte) = (1, text[position])
-            if let match = rest.prefixMatch(of: /%([0-9a-fA-F]{2})|\\u00([0-7][0-9a-fA-F])/) {
-                (length, byte) = (match.0.utf8.count, UInt8(match.1 ?? match.2!, radix: 16)!)
-            } else if let match = rest.prefixMatch(of: /\\([\/\\"])/) {
-                (length, byte) = (2, match.1.utf8.first!)
-            } else if rest.prefixMatch(of: /\\[bfnrt]/) != nil {
-                (length, byte) = (2, 8)
-            }
-            units.append((position..<position + length, byte))
-            position += length
-        }
-        return units
-    }
-}
-
-private func hexadecimal(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-
-/// The same numbers every time.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
