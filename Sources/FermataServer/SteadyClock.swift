@@ -77,7 +77,7 @@ final class ClockFile: Sendable {
 
     /// Sets the steady clock going, before anything is measured.
     ///
-    /// - Throws: if the file cannot be made, or the journal not be read.
+    /// - Throws: if the file cannot be opened or made, or is no regular file, or the journal cannot be read.
     init(path: String, _ reader: JournalReader) throws {
         var lastEvent: (at: Int64, lead: Int64)?
         let last = try reader.lastOffset()
@@ -85,34 +85,50 @@ final class ClockFile: Sendable {
             let lead = try FermataEvent(row).clockLead
             lastEvent = (row.at - lead, lead)
         }
-        let text = try? String(contentsOfFile: path, encoding: .utf8)
+        let known = try ClockFile.opened(path) { () throws(RegularFile.Refusal) in try ClockFile.read(path) }
         let clock = SteadyClock(
-            after: text.flatMap(SteadyClock.init), lastEvent: lastEvent, boot: SteadyClock.currentBoot,
+            after: known, lastEvent: lastEvent, boot: SteadyClock.currentBoot,
             sinceBoot: Clock.sinceBoot, people: Clock.now)
         Clock.begin(base: clock.base, lead: clock.lead)
         boot = clock.boot
         self.path = path
-        guard write() else {
-            throw StartFailure("the file \(path) cannot be opened: \(String(cString: strerror(errno)))")
+        try ClockFile.opened(path) { () throws(RegularFile.Refusal) in try put() }
+    }
+
+    private static func opened<T>(_ path: String, _ body: () throws(RegularFile.Refusal) -> T) throws(StartFailure) -> T
+    {
+        do { return try body() } catch {
+            throw StartFailure("the file \(path) cannot be opened: \(error.cause)")
         }
+    }
+
+    /// - Returns: nil if there is no file, or if it does not say what the clock was.
+    private static func read(_ path: String) throws(RegularFile.Refusal) -> SteadyClock? {
+        let descriptor: Int32
+        do { descriptor = try RegularFile.open(path, O_RDONLY) } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+        defer { close(descriptor) }
+        // Several times what is written; what is longer is something else.
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        return String(validating: bytes.prefix(max(0, count)), as: UTF8.self).flatMap(SteadyClock.init)
     }
 
     /// Says how far the clock is. Not synced: what a power cut takes of it is half a minute.
     ///
     /// The file is opened for it: that is seldom, and a descriptor is always wanted.
-    ///
-    /// - Returns: false if it cannot be opened; `errno` says why.
-    @discardableResult
-    func write() -> Bool {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return false }
+    func write() { try? put() }
+
+    private func put() throws(RegularFile.Refusal) {
+        let descriptor = try RegularFile.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW)
         defer { close(descriptor) }
         let steady = Clock.steady
         var text = Array(
             SteadyClock(boot: boot, base: steady - Clock.sinceBoot, lead: Clock.lead, reached: steady).text.utf8)
         // A disk that is full or broken has others who tell of it.
         _ = pwrite(descriptor, &text, text.count, 0)
-        return true
     }
 }
 

@@ -24,6 +24,7 @@ public enum StoreBackup {
         if !replaces, access(file, F_OK) == 0 { throw Failure("\(file): there is a file already") }
         try checkThatIsNotTheStore(file, inspection.path)
         if replaces { try checkThatNobodyNeeds(file, inspection.path) }
+        try checkThatNoServerWasThere(file)
         let folder = directory(of: file)
         let name = file.split(separator: "/").last.map(String.init) ?? ""
         // mkstemp makes it for its owner only.
@@ -89,17 +90,34 @@ public enum StoreBackup {
             throw Failure("\(file): what is there is no copy of a store, and beside a store nothing else is replaced")
         }
         guard isCopy else { return }
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        let descriptor: Int32
+        do { descriptor = try RegularFile.open(file, O_RDONLY) } catch { throw Failure("\(file): \(error.cause)") }
         defer { close(descriptor) }
-        guard descriptor >= 0, flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
+        guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
             throw Failure("\(file): a server has this store; choose another place")
+        }
+    }
+
+    /// A copy has nothing beside it. A killed server leaves a write-ahead log, which belongs to its file and would be read
+    /// together with the copy; and each server leaves a mark, which knows nothing of the copy.
+    ///
+    /// - Throws: if there is one at the place, or where the link that is there leads to.
+    private static func checkThatNoServerWasThere(_ file: String) throws {
+        for store in [file, StoreFile.realPath(file) ?? file] {
+            var status = stat()
+            let hasLog = stat(store + "-wal", &status) == 0 && status.st_size > 0
+            let hasMark = lstat(store + ".mark", &status) == 0
+            guard hasLog || hasMark else { continue }
+            throw Failure(
+                "\(file): a server has worked with a store at this place, and \(store)\(hasLog ? "-wal" : ".mark") is "
+                    + "beside it: what is there is no copy. Choose another place, or remove that store with all its files"
+            )
         }
     }
 
     /// Whether a file is a database that says that it is a store, whatever else is wrong with it; or is empty.
     private static func isStore(_ file: String) -> Bool {
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
+        guard let descriptor = try? RegularFile.open(file, O_RDONLY) else { return false }
         defer { close(descriptor) }
         var header = [UInt8](repeating: 0, count: 72)
         let count = read(descriptor, &header, header.count)

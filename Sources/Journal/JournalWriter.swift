@@ -15,6 +15,8 @@ public final class JournalWriter: JournalWriting {
     private var files: StoreFiles
     /// The chain after the last event.
     var chain: UInt64
+    /// Commits that had no event.
+    private var eventless: UInt64
     /// Numbers of the oldest and of the next row of `requests`: equal if there are none.
     var requestNumbers: Range<Int64>
     private var failure: JournalError?
@@ -22,20 +24,26 @@ public final class JournalWriter: JournalWriting {
     init(_ journal: SQLiteJournal, _ mark: StoreMark) throws(JournalError) {
         self.journal = journal
         self.mark = mark
-        (lastOffset, chain) = (mark.point.offset, mark.point.chain)
+        (lastOffset, chain, eventless) = (mark.point.offset, mark.point.chain, mark.point.eventless)
         do {
             database = try StoreConnection.writer(path: journal.path, options: journal.options)
             statements = try WriteStatements(database)
             let numbers = try database.prepare(
                 """
                 SELECT (SELECT max(offset) FROM events), (SELECT min(number) FROM requests),
-                    (SELECT max(number) FROM requests)
+                    (SELECT max(number) FROM requests), (SELECT without_events FROM commits)
                 """)
             _ = try numbers.step()
             guard numbers.uint64(at: 0) == lastOffset else {
                 throw JournalError(
                     code: .corrupt, path: journal.path,
                     message: "the store is damaged: it ends at \(numbers.uint64(at: 0)), a moment ago at \(lastOffset)")
+            }
+            guard numbers.uint64(at: 3) == eventless else {
+                throw JournalError(
+                    code: .corrupt, path: journal.path,
+                    message: "the store is damaged: its commits without events are \(numbers.uint64(at: 3)), and were "
+                        + "\(eventless) a moment ago")
             }
             let (oldest, newest) = (numbers.int64(at: 1), numbers.int64(at: 2))
             // Without a row both are 0.
@@ -83,14 +91,23 @@ public final class JournalWriter: JournalWriting {
 
     public func commit(_ batch: JournalBatch) throws(JournalError) {
         guard !batch.isEmpty else { return try checkOpen() }
+        // The mark has to know of every commit. One with events is known by the last of these, and writes nothing more.
+        // What is kept or forgotten between commits is not counted: nobody was told of it.
+        let eventless = eventless + (batch.events.isEmpty ? 1 : 0)
         let (requests, chain) = try transaction {
-            try write(batch, try BatchPlan(batch, lastOffset: lastOffset))
+            let written = try write(batch, try BatchPlan(batch, lastOffset: lastOffset))
+            if batch.events.isEmpty { try statements.count(eventless: eventless) }
+            return written
         }
         lastOffset += UInt64(batch.events.count)
         self.chain = chain
+        self.eventless = eventless
         requestNumbers = requests
-        if !batch.events.isEmpty { mark.committed(StoreMark.Point(offset: lastOffset, chain: chain)) }
+        mark.committed(point)
     }
+
+    /// Where the store ends.
+    private var point: StoreMark.Point { StoreMark.Point(offset: lastOffset, chain: chain, eventless: eventless) }
 
     public func verifyFiles() throws(JournalError) {
         try checkOpen()
@@ -210,7 +227,7 @@ public final class JournalWriter: JournalWriting {
 
     public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
         let checkpoint = try database.journalCheckpoint(path: journal.path)
-        if checkpoint?.isComplete == true { mark.isOnDisk(StoreMark.Point(offset: lastOffset, chain: chain)) }
+        if checkpoint?.isComplete == true { mark.isOnDisk(point) }
         return checkpoint
     }
 
@@ -234,7 +251,7 @@ public final class JournalWriter: JournalWriting {
         journal.reserve.release()
         try transaction { try database.execute("UPDATE store SET in_use = 0") }
         try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
-        mark.isOnDisk(StoreMark.Point(offset: lastOffset, chain: chain))
+        mark.isOnDisk(point)
         close()
     }
 }

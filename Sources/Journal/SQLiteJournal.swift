@@ -23,27 +23,36 @@ public final class SQLiteJournal: Journal {
     ///   `newerSchema`, `corrupt`, `behindMark`, `storeFull`; each says in one line which file and why.
     public init(path: String, options: JournalOptions = JournalOptions()) throws(JournalError) {
         let path = try StoreFile.prepare(path)
+        try StoreFile.refuseOtherKinds(beside: path)
         let lock = try StoreLock(store: path)
         DamagedLogs.forget(path)
         self.lock = lock
         self.path = path
         self.options = options
-        reserve = StoreReserve(ofStore: path)
-        mark = try journalErrors(path) { try SQLiteJournal.open(path, options, lock) }
+        let reserve = StoreReserve(ofStore: path)
+        self.reserve = reserve
+        mark = try journalErrors(path) { try SQLiteJournal.open(path, options, lock, reserve) }
     }
 
     /// Makes the store ready for a server: it is there, of this version, agrees with its mark, and says that it is in use.
-    private static func open(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> StoreMark {
-        let known = StoreMark.read(ofStore: path)
+    private static func open(
+        _ path: String, _ options: JournalOptions, _ lock: StoreLock, _ reserve: StoreReserve
+    ) throws -> StoreMark {
+        let found = StoreMark.find(ofStore: path)
+        // Before anything is changed.
+        try found.verifyIsUsable()
         let alone = StoreAlone(path: path)
         let database = try ready(path, options, lock)
         let check = StoreCheck(database: database, path: path)
-        let end = try check.verifyTail(version: StoreSchema.version)
-        try check.compare(with: known, end: end)
+        let version = try check.version()
+        let end = try check.verifyTail(version: version)
+        try check.compare(with: found, end: end)
         if let alone { try check.verifyLogFollows(alone) }
+        // Only now: what is written to a log that has lost its end takes the place of what was lost.
+        if version < StoreSchema.firstCounting { try beginCounting(check, reserve) }
         let (id, isInUse) = try check.identity()
         // First the mark: a store that is in use has one.
-        let mark = try StoreMark(ofStore: path, id: id, known: known, at: end, durability: options.durability)
+        let mark = try StoreMark(ofStore: path, id: id, known: found.content, at: end, durability: options.durability)
         guard !isInUse else { return mark }
         do {
             // In the file itself, for whoever copies that alone: it is synced there, and in the log only for that.
@@ -56,7 +65,18 @@ public final class SQLiteJournal: Journal {
         return mark
     }
 
-    /// A connection to a store of this version, which is made or made anew if it has to be.
+    /// A few pages, for which a full disk has the room that was kept for the log.
+    private static func beginCounting(_ check: StoreCheck, _ reserve: StoreReserve) throws {
+        do { try check.beginCounting() } catch
+            where CommitFailure(path: check.path).journalError(error, duringCommit: false).code == .storeFull
+        {
+            reserve.release()
+            try check.beginCounting()
+        }
+    }
+
+    /// A connection to a store with sealed pages, which is made or made anew if it has to be. It may be of a version that
+    /// counts no commits yet.
     static func ready(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> Database {
         func connect() throws -> (StoreCheck, StoreCheck.Finding) {
             let database = try StoreConnection.writer(path: path, options: options)
@@ -68,10 +88,10 @@ public final class SQLiteJournal: Journal {
         var (check, finding) = try connect()
         switch finding {
         case .empty:
-            if let mark = StoreMark.read(ofStore: path), mark.committed.offset > 0 {
+            if let mark = StoreMark.find(ofStore: path).content, mark.isOfSomething {
                 throw JournalError(
                     code: .behindMark, path: path,
-                    message: "the store is empty, and was known to reach event \(mark.committed.offset) "
+                    message: "the store is empty, and was known \(mark.reach) "
                         + "(\(StoreMark.path(ofStore: path))): put the whole store back, or remove that file to begin anew"
                 )
             }
@@ -85,7 +105,7 @@ public final class SQLiteJournal: Journal {
             for name in ["-wal", "-shm"] { unlink(path + name) }
             (check, finding) = try connect()
             try check.create()
-        case .store(let version) where version < StoreSchema.version:
+        case .store(let version) where version < StoreSchema.firstSealed:
             _ = try check.verifyTail(version: version)
             try StoreUpgrade(path: path, version: version, options: options).run(closing: check.database)
             try lock.moved(to: path)
@@ -178,6 +198,17 @@ public enum StoreFile {
         if stat(path, &status) == 0, status.st_size == 0 { try checkThatNothingIsLeft(of: path) }
     }
 
+    /// Refuses something else at the places of the files that are opened beside a store: who opens a pipe waits for its
+    /// other end.
+    static func refuseOtherKinds(beside path: String) throws(JournalError) {
+        for suffix in ["-wal", "-shm", "-journal", ".lock", ".mark"] {
+            var status = stat()
+            guard stat(path + suffix, &status) == 0, let kind = RegularFile.otherKind(status.st_mode) else { continue }
+            throw JournalError(
+                code: .notAFile, path: path, message: "\(path)\(suffix) is \(kind), and has to be a regular file")
+        }
+    }
+
     /// The absolute path without symbolic links of a store's file, which is there.
     static func resolve(_ path: String) throws(JournalError) -> String {
         func failure(_ code: JournalError.Code, _ message: String) -> JournalError {
@@ -209,19 +240,25 @@ public enum StoreFile {
     ///
     /// To be asked of an empty file before anything is connected to it: SQLite removes the log that is beside one.
     private static func checkThatNothingIsLeft(of path: String) throws(JournalError) {
+        try refuseOtherKinds(beside: path)
         var status = stat()
         let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0
-        let mark = StoreMark.read(ofStore: path)
+        let mark = StoreMark.find(ofStore: path)
+        try mark.verifyIsUsable()
+        let what: String
+        switch mark {
+        case .content(let content) where hasLog || content.isOfSomething:
+            what = "\(hasLog ? "its write-ahead log" : "its mark") is there, which was known \(content.reach)"
         // A mark is made when there is a store: one that says nothing was emptied together with it.
-        let hasMark = mark.map { $0.committed.offset > 0 } ?? (access(StoreMark.path(ofStore: path), F_OK) == 0)
-        guard hasLog || hasMark else { return }
-        let reach =
-            mark.map { ", which was known to reach event \($0.committed.offset)" }
-            ?? (hasMark ? " and says nothing any more" : "")
+        case .useless(let state): what = "its mark is there and says nothing any more: it \(state)"
+        default:
+            guard hasLog else { return }
+            what = "its write-ahead log is there"
+        }
         throw JournalError(
             code: .behindMark, path: path,
-            message: "the store's file is missing or empty, and \(hasLog ? "its write-ahead log" : "its mark") is there"
-                + "\(reach): put the whole store back, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) to begin anew"
+            message: "the store's file is missing or empty, and \(what)"
+                + ": put the whole store back, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) to begin anew"
         )
     }
 }

@@ -5,19 +5,22 @@ public enum StoreAcceptance {
     /// - Parameters:
     ///   - path: of the store's file, which no server has.
     ///   - offset: of the store's last event, as its refusal names it: what is accepted is what was seen.
-    /// - Returns: the event that the mark named before; nil: there was no mark.
+    /// - Returns: the event that the mark named before; nil: there was no mark, or it said nothing.
     /// - Throws: as ``SQLiteJournal/init(path:options:)``, but for what the mark says; `behindMark` if the store ends
     ///   elsewhere than `offset`.
     public static func accept(store path: String, endingAt offset: UInt64) throws(JournalError) -> UInt64? {
         let path = try StoreFile.resolve(path)
+        try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
         let lock = try StoreLock(store: path)
         return try journalErrors(path) {
-            let known = StoreMark.read(ofStore: path)
+            let found = StoreMark.find(ofStore: path)
+            try found.verifyIsUsable()
+            let known = found.content
             let database = try SQLiteJournal.ready(path, JournalOptions(), lock)
             defer { database.close() }
             let check = StoreCheck(database: database, path: path)
-            let end = try check.verifyTail(version: StoreSchema.version)
+            let end = try check.verifyTail(version: check.version())
             guard end.offset == offset else {
                 throw JournalError(
                     code: .behindMark, path: path,

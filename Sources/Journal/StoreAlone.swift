@@ -17,26 +17,29 @@ struct StoreAlone {
         var status = stat()
         guard stat(path + "-wal", &status) == 0, status.st_size > 32,
             let database = try? Database(path: path, access: .readOnlyWithoutLog, pages: .sealed),
-            Int64((try? database.pragma("user_version")) ?? "0") ?? 0 >= StoreSchema.firstSealed,
+            let version = try? StoreCheck(database: database, path: path).version(), version >= StoreSchema.firstSealed,
             let id = try? StoreCheck(database: database, path: path).identity().id,
+            let eventless = try? StoreCheck(database: database, path: path).eventless(version: version),
             let last = try? database.prepare(
                 "SELECT \(Statement.eventColumns), chain FROM events ORDER BY offset DESC LIMIT 1"),
             let isThere = try? last.step()
         else { return nil }
         self.id = id
         guard isThere else {
-            end = StoreMark.Point()
+            end = StoreMark.Point(eventless: eventless)
             return
         }
         guard let event = try? last.eventRow() else { return nil }
-        end = StoreMark.Point(offset: event.offset, chain: last.uint64(bitPatternAt: 7))
+        end = StoreMark.Point(offset: event.offset, chain: last.uint64(bitPatternAt: 7), eventless: eventless)
     }
 }
 
 extension StoreCheck {
     /// Holds a store with its log to what its file alone says: the log goes on from there.
     func verifyLogFollows(_ alone: StoreAlone) throws {
-        guard try identity().id == alone.id, try chain(at: alone.end.offset) == alone.end.chain else {
+        guard try identity().id == alone.id, try chain(at: alone.end.offset) == alone.end.chain,
+            try eventless(version: version()) >= alone.end.eventless
+        else {
             throw isAnothers(alone)
         }
         var end = alone.end

@@ -36,6 +36,9 @@ struct StoreCheck {
         }
     }
 
+    /// Of a file that is a store.
+    func version() throws(SQLiteError) -> Int64 { Int64(try database.pragma("user_version") ?? "0") ?? 0 }
+
     /// Makes the tables in an empty file.
     func create() throws {
         try damage {
@@ -67,7 +70,8 @@ struct StoreCheck {
                     (SELECT last_seq FROM runs WHERE run = e.run), e.seq
                 FROM events AS e ORDER BY e.offset DESC LIMIT 1
                 """)
-            guard try tail.step() else { return StoreMark.Point() }
+            let eventless = try eventless(version: version)
+            guard try tail.step() else { return StoreMark.Point(eventless: eventless) }
             let offset = tail.int64(at: 0)
             guard offset > 0, tail.int64(at: 1) == offset, tail.int64(at: 2) == tail.int64(at: 3) else {
                 throw failure(
@@ -76,7 +80,9 @@ struct StoreCheck {
             }
             tail.reset()
             guard version >= StoreSchema.firstSealed else { return StoreMark.Point(offset: UInt64(offset)) }
-            return try verifyLast(UInt64(offset))
+            var end = try verifyLast(UInt64(offset))
+            end.eventless = eventless
+            return end
         }
     }
 
@@ -102,6 +108,23 @@ struct StoreCheck {
         return try row.step() ? row.uint64(bitPatternAt: 0) : nil
     }
 
+    /// How many commits had no event; 0 of a store whose version does not count them.
+    func eventless(version: Int64) throws -> UInt64 {
+        guard version >= StoreSchema.firstCounting else { return 0 }
+        return try damage {
+            let row = try database.prepare("SELECT without_events FROM commits")
+            guard try row.step(), row.int64(at: 0) >= 0 else {
+                throw failure(.corrupt, "the store is damaged: it does not say how many commits had no event")
+            }
+            return row.uint64(at: 0)
+        }
+    }
+
+    /// Makes a sealed store of an older version one that counts its commits without events. It goes on from 0.
+    func beginCounting() throws {
+        try damage { try database.transaction { try StoreSchema.beginCounting(in: database) } }
+    }
+
     /// Who the store is, and whether a server has it or did not end in an orderly way.
     func identity() throws -> (id: JournalRunID, isInUse: Bool) {
         try damage {
@@ -116,32 +139,41 @@ struct StoreCheck {
     /// Holds the store to what its mark says.
     ///
     /// - Parameters:
-    ///   - mark: nil: there is none.
+    ///   - mark: what is at its place.
     ///   - end: where the store ends.
-    func compare(with mark: StoreMark.Content?, end: StoreMark.Point) throws {
+    func compare(with mark: StoreMark.Found, end: StoreMark.Point) throws {
+        try mark.verifyIsUsable()
         let (id, isInUse) = try identity()
         let file = StoreMark.path(ofStore: path)
-        guard let mark else {
+        guard let content = mark.content else {
             guard isInUse else { return }
+            var state = "is missing"
+            if case .useless(let what) = mark { state = what }
             throw failure(
                 .behindMark,
-                "the store was copied while a server had it, or its server was killed, and its mark \(file) is missing: "
+                "the store was copied while a server had it, or its server was killed, and its mark \(file) \(state): "
                     + "nobody can tell whether it is whole. It ends at event \(end.offset); "
                     + "`fermata accept \(end.offset)` goes on with that")
         }
-        guard mark.store == id else {
+        guard content.store == id else {
             throw failure(
                 .behindMark,
                 "the mark \(file) is another store's: if this one was put in its place on purpose, "
                     + "`fermata accept \(end.offset)` goes on with its \(end.offset) events")
         }
-        let floor = mark.floor(boot: Boot.id)
+        let floor = content.floor(boot: Boot.id)
         let isThere = floor.offset <= end.offset
-        guard isThere, try chain(at: floor.offset) == floor.chain else {
+        let isSame = try isThere && chain(at: floor.offset) == floor.chain
+        guard isSame, floor.eventless <= end.eventless else {
             let what =
-                isThere
-                ? "event \(floor.offset) is another one than its mark \(file) says"
-                : "it ends at event \(end.offset), and was known to reach event \(floor.offset) (\(file))"
+                if !isThere {
+                    "it ends at event \(end.offset), and was known to reach event \(floor.offset) (\(file))"
+                } else if !isSame {
+                    "event \(floor.offset) is another one than its mark \(file) says"
+                } else {
+                    "its commits without events (of tokens, agents, tools, replies) are \(end.eventless), and were known "
+                        + "to be \(floor.eventless) (\(file))"
+                }
             throw failure(
                 .behindMark,
                 "the store has lost something: \(what). Its write-ahead log was lost or damaged, or it is an older copy. "

@@ -23,6 +23,10 @@ public struct StoreGlance: Sendable {
         guard stat(path, &status) == 0 else {
             throw JournalError(code: .unreadable, path: path, message: String(cString: strerror(errno)))
         }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw JournalError(code: .notAFile, path: path, message: "the store must be a file, and this is none")
+        }
+        try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
         bytes = UInt64(status.st_size)
         logBytes = stat(path + "-wal", &status) == 0 ? UInt64(status.st_size) : 0

@@ -14,14 +14,14 @@ public final class StoreInspection {
     public let schema: Int64
     let database: Database
     /// As it was before the store was looked at: a server that has the store is further by now.
-    private let mark: StoreMark.Content?
+    private let mark: StoreMark.Found
 
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`.
     public init(path: String) throws(JournalError) {
         let path = StoreFile.realPath(path) ?? path
         self.path = path
-        mark = StoreMark.read(ofStore: path)
+        mark = StoreMark.find(ofStore: path)
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw JournalError(
@@ -31,6 +31,7 @@ public final class StoreInspection {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw JournalError(code: .notAFile, path: path, message: "the store must be a file, and this is none")
         }
+        try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
         do {
             database = try Database(

@@ -79,13 +79,13 @@ public final class StoreLock: Sendable {
     private static let patience = 500
 
     private static func open(_ path: String, _ flags: Int32, _ store: String) throws(JournalError) -> Int32 {
-        let descriptor = Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            let cause = String(cString: strerror(errno))
+        do {
+            return try RegularFile.open(path, flags | O_NOFOLLOW)
+        } catch {
             throw JournalError(
-                code: .notWritable, path: store, message: "\(path) cannot be opened for its lock: \(cause)")
+                code: error.systemError == nil ? .notAFile : .notWritable, path: store,
+                message: "\(path) cannot be opened for its lock: \(error.cause)")
         }
-        return descriptor
     }
 
     private static func lock(_ descriptor: Int32, _ path: String, _ store: String) throws(JournalError) {

@@ -21,14 +21,16 @@ internal import SQLite
 /// that came.
 ///
 /// Versions: 1 had `events` without `sum` and `chain`, `runs`, `requests` and `asks`; 2 added `agents` and `snapshots`; 3
-/// `outbox`, `tools`, `ready_calls` and `tokens`; 4 the checksums of events, `store`, and sealed pages.
+/// `outbox`, `tools`, `ready_calls` and `tokens`; 4 the checksums of events, `store`, and sealed pages; 5 `commits`.
 enum StoreSchema {
     /// `PRAGMA application_id`: "Frmt". Another database is not opened, whatever it has inside.
     static let applicationID: Int64 = 0x4672_6D74
-    /// `PRAGMA user_version`. A store with a greater one is not opened, one with a smaller one is made anew as this one.
-    static let version: Int64 = 4
+    /// `PRAGMA user_version`. A store with a greater one is not opened, one with a smaller one becomes one of this.
+    static let version: Int64 = 5
     /// From here on pages are sealed and events have checksums.
     static let firstSealed: Int64 = 4
+    /// From here on commits without events are counted.
+    static let firstCounting: Int64 = 5
 
     /// The tables whose rows are the same in every version that has them, with their columns and that version.
     static let copied: [(table: String, columns: String, since: Int64)] = [
@@ -165,11 +167,26 @@ enum StoreSchema {
         ) STRICT;
         """
 
+    /// One row: how many commits had no event, which the chain of events knows nothing of. Only such a commit writes it. It
+    /// is no column of `store`, whose page in the file says which store it is and stays as it is while a server has it.
+    private static let commits = """
+        CREATE TABLE commits(
+            without_events INTEGER NOT NULL CHECK(without_events >= 0)
+        ) STRICT;
+        """
+
     /// Makes the tables in a file that has none; inside a transaction.
     static func create(in database: Database) throws(SQLiteError) {
         try database.execute(tables)
         try database.execute("INSERT INTO store VALUES(randomblob(16), 0)")
         try database.pragma("application_id = \(applicationID)")
+        try beginCounting(in: database)
+    }
+
+    /// Makes a store of version 4 one of this version; inside a transaction.
+    static func beginCounting(in database: Database) throws(SQLiteError) {
+        try database.execute(commits)
+        try database.execute("INSERT INTO commits VALUES(0)")
         try database.pragma("user_version = \(version)")
     }
 }

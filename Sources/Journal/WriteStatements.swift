@@ -22,6 +22,7 @@ struct WriteStatements {
     private let deleteReadyCall: Statement
     private let upsertSnapshot: Statement
     private let upsertToken: Statement
+    private let countCommits: Statement
 
     init(_ database: Database) throws(SQLiteError) {
         findRequest = try database.prepare(Statement.requestSQL)
@@ -82,6 +83,13 @@ struct WriteStatements {
             """)
         upsertToken = try database.prepare(
             "INSERT OR REPLACE INTO tokens(\(Statement.tokenColumns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        countCommits = try database.prepare("UPDATE commits SET without_events = ?1")
+    }
+
+    /// - Parameter number: of commits without events, with the one that this is in.
+    func count(eventless number: UInt64) throws(SQLiteError) {
+        try countCommits.bind(Int64(clamping: number), at: 1)
+        try countCommits.run()
     }
 
     /// A run's row as far as a new one is judged by it.

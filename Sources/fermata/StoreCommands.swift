@@ -143,7 +143,11 @@ struct Accept: ParsableCommand {
     func run() throws {
         do {
             let known = try StoreAcceptance.accept(store: storePath(nil, dir), endingAt: event)
-            let before = known.map { ", and was known to reach event \($0)" } ?? ""
+            let before =
+                known.map {
+                    $0 == event ? ", without commits that had no event" : ", and was known to reach event \($0)"
+                }
+                ?? ""
             print("the store goes on from event \(event)\(before)")
         } catch {
             Failure.say("\(error)")

@@ -22,6 +22,7 @@ import Testing
         var asks: [AskRow] = []
         var agents: [AgentRow] = []
         var snapshots: [SnapshotRow] = []
+        var tokens: [TokenRow] = []
 
         /// - Parameter ids: of the runs and requests that are asked for.
         init(_ reader: JournalReader, runs ids: Range<UInt64>, requests numbers: Range<UInt64>) throws {
@@ -41,6 +42,7 @@ import Testing
             }
             asks = try reader.openAsks(of: nil, after: nil, limit: 1000)
             agents = try reader.agents(after: nil, limit: 1000)
+            tokens = try reader.tokens(after: nil, limit: 1000)
         }
     }
 
@@ -65,6 +67,13 @@ import Testing
             ]
             batch.agents = [AgentRow(name: "agent \(round)", version: 1, at: 1, body: [9, 9])]
             try writer.commit(batch)
+            // The last commit of all has no event.
+            if round % 10 == 9 {
+                let token = TokenRow(
+                    id: "token", name: "ci", scope: 3, sha256: [UInt8](repeating: 7, count: 32),
+                    createdAt: Int64(round), expiresAt: nil, revokedAt: nil, by: "tester")
+                try writer.commit(JournalBatch(tokens: [token]))
+            }
             if round % 10 == 0 {
                 try writer.keep([SnapshotRow(run: run, seq: samples.seqs[run]!, format: 1, body: [3])])
             }
@@ -264,18 +273,18 @@ import Testing
         var samples = Samples()
         try writer.commit(samples.batch(Samples.run(1)))
         _ = try keeper.checkpoint()
-        let durable = try #require(StoreMark.read(ofStore: path)).durable
+        let durable = try #require(StoreMark.find(ofStore: path).content).durable
         #expect(durable.offset == writer.lastOffset)
         do {
             let inspection = try StoreInspection(path: path)
             try writer.commit(samples.batch(Samples.run(1)))
             _ = try keeper.checkpoint()
-            let mark = try #require(StoreMark.read(ofStore: path))
+            let mark = try #require(StoreMark.find(ofStore: path).content)
             #expect(mark.durable == durable && mark.committed.offset == writer.lastOffset)
             withExtendedLifetime(inspection) {}
         }
         _ = try keeper.checkpoint()
-        #expect(try #require(StoreMark.read(ofStore: path)).durable.offset == writer.lastOffset)
+        #expect(try #require(StoreMark.find(ofStore: path).content).durable.offset == writer.lastOffset)
     }
 
     /// SQLite takes the log that is beside a file for that file's. Another store, and an older copy of this one, of whatever
@@ -495,6 +504,7 @@ import Testing
         let writer = try journal.openWriter()
         var samples = Samples()
         try writer.commit(samples.batch(Samples.run(1)))
+        try writer.commit(JournalBatch(requests: [Samples.request(1)]))
         var rows: [String] = []
         do {
             let database = try Database(path: path, access: .readOnly)
@@ -505,12 +515,15 @@ import Testing
 
         func word(_ bytes: some Collection<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         let mark = try bytes(of: path + ".mark")
-        let places = [0, 512].map { Array(mark.dropFirst($0).prefix(88)) }.filter { $0.count == 88 && $0[0] != 0 }
-        let last = try #require(places.max { word($0[72..<80]) < word($1[72..<80]) })
-        #expect(String(decoding: last.prefix(8), as: UTF8.self) == "FrmtMark")
-        #expect(word(last[24..<32]) == 2 && word(last[32..<40]) == 5_720_830_266_231_896_288)
-        #expect(word(last[40..<48]) == 2 && word(last[48..<56]) == 5_720_830_266_231_896_288)
-        #expect(word(last[80..<88]) == store_seal_hash(last, 80, 0))
+        let places = [0, 512].map { Array(mark.dropFirst($0).prefix(104)) }.filter { $0.count == 104 && $0[0] != 0 }
+        let last = try #require(places.max { word($0[88..<96]) < word($1[88..<96]) })
+        #expect(String(decoding: last.prefix(8), as: UTF8.self) == "FrmtMrk2")
+        for point in [24, 48] {
+            #expect(word(last[point..<point + 8]) == 2)
+            #expect(word(last[point + 8..<point + 16]) == 5_720_830_266_231_896_288)
+            #expect(word(last[point + 16..<point + 24]) == 1)
+        }
+        #expect(word(last[96..<104]) == store_seal_hash(last, 96, 0))
 
         try writer.end()
         let file = try bytes(of: path)

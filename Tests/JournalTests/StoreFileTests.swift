@@ -68,8 +68,8 @@ import Testing
 
     @Test func aNewerSchemaIsRefused() throws {
         try fill(path)
-        try change("PRAGMA user_version = 5")
-        try expectRefused(.newerSchema, containing: "its schema is 5, this one reads up to 4")
+        try change("PRAGMA user_version = 6")
+        try expectRefused(.newerSchema, containing: "its schema is 6, this one reads up to 5")
     }
 
     @Test func aDirectoryIsNoStore() throws {

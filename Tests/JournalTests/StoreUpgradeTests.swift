@@ -160,7 +160,8 @@ import Testing
 
     /// The version and the tables of a new store.
     private static let current = [
-        "4", "agents", "asks", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "store", "tokens",
+        "5", "agents", "asks", "commits", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "store",
+        "tokens",
         "tools",
     ]
 
