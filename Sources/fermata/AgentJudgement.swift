@@ -28,7 +28,14 @@ struct AgentJudgement {
         }
         for name in listed { leave("tools", Self.unknown(name, among: names)) }
         for policy in agent.policy.tools {
-            if !names.contains(policy.tool) {
+            if !names.contains(policy.tool), !listed.contains(policy.tool),
+                let near = nearest(to: policy.tool, among: names + listed)
+            {
+                // A guard for nothing, as it looks: what it was to guard would run.
+                mistakes.append(
+                    "policy.\(policy.tool): there is no \(policy.tool) here, is it \(near)? A tool that a worker has "
+                        + "registered is named in tools as well")
+            } else if !names.contains(policy.tool) {
                 leave("policy.\(policy.tool)", Self.unknown(policy.tool, among: names + listed))
             }
             // Some of it can be told without the tool.
