@@ -149,12 +149,16 @@ extension ErrorCode {
         name: "TOKEN_USED", class: .state, retryable: false,
         cause: "The hold that the token lifts is not there any more: it was lifted, replaced, or the run was stopped.",
         remedy: "None is needed; GetRun says how the run is.")
+    public static let heldByParent = ErrorCode(
+        name: "HELD_BY_PARENT", class: .state, retryable: false,
+        cause: "A run that this one descends from is held, and holds it; details: owner.", remedy: "Resume that run.")
     public static let alreadyAnswered = ErrorCode(
         name: "ALREADY_ANSWERED", class: .state, retryable: false,
         cause: "The ask has its one answer.", remedy: "None is needed; the event AskAnswered says who gave it.")
     public static let askClosed = ErrorCode(
         name: "ASK_CLOSED", class: .state, retryable: false,
-        cause: "The ask was closed without an answer: a message superseded it, or the run was stopped.",
+        cause:
+            "The ask was closed without an answer: a message superseded it, or the run was stopped; or it was open long ago.",
         remedy: "Send a message instead.")
     public static let alreadyDelivered = ErrorCode(
         name: "ALREADY_DELIVERED", class: .state, retryable: false,
@@ -216,8 +220,9 @@ extension ErrorCode {
         conflict, invalidAnswer, unauthenticated, forbidden, notACheckpoint, newerFormat, wrongDigest, brokenJournal,
         noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken,
         noSuchCall,
-        noSuchToken, wrongStatus, stale, tokenUsed, alreadyAnswered, askClosed, alreadyDelivered, expired, callTaken,
-        callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull, overloaded,
+        noSuchToken, wrongStatus, stale, tokenUsed, heldByParent, alreadyAnswered, askClosed, alreadyDelivered, expired,
+        callTaken, callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull,
+        overloaded,
         shuttingDown, internalError,
     ]
 }

@@ -59,7 +59,7 @@ extension MessageLimits {
             .init(8, "system_prompt", text), .init(9, "tools", names), .init(11, "labels", .messages(1024, label)),
             .init(12, "agent", name), .init(13, "model_options", .message(modelOptions)),
             .init(14, "limits", .message(limits)), .init(15, "policy", .message(policy)),
-            .init(17, "worker_tools", tools)),
+            .init(17, "worker_tools", tools), .init(18, "parent", id)),
         .send: command("Send", .init(5, "run", id), .init(6, "text", text)),
         .withdraw: command("Withdraw", .init(5, "run", id)),
         .pause: command("Pause", .init(5, "run", id)),

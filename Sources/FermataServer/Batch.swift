@@ -60,7 +60,7 @@ struct Batch {
 
 extension AskRow {
     init(_ opened: FermataAskOpened, at: Int64, of run: Run) {
-        let ask = FermataAsk(opened, at: at, of: run.id, agent: run.agent)
+        let ask = FermataAsk(opened, at: at, of: run.id, agent: run.spec.agent)
         self.init(
             run: run.id.journaled, number: opened.number, open: true, kind: Int32(opened.kind.rawValue),
             body: try! ask.serializedBytes(), openedAt: at, due: opened.deadlineAt > 0 ? opened.deadlineAt : nil)
@@ -158,6 +158,7 @@ extension FermataEvent {
         case .handedOff: 40
         case .forked: 41
         case .imported: 42
+        case .childLaunched: 43
         case nil: 0
         }
     }

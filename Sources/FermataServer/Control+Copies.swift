@@ -82,7 +82,7 @@ extension Control {
                 var checkpoint = try uploads.withBytes(of: upload) { try ReadCheckpoint($0) }
                 if !isAdmin {
                     // The key of the model's provider goes to the base URL; and agents are an administrator's.
-                    guard checkpoint.prepared.run.baseURL.isEmpty else { throw Refusal.forbidden(.admin) }
+                    guard checkpoint.prepared.run.spec.baseURL.isEmpty else { throw Refusal.forbidden(.admin) }
                     checkpoint.prepared.agent = nil
                 }
                 let workspace = try workspace(for: checkpoint, part)
@@ -147,8 +147,8 @@ extension Control {
             return part.workspace
         }
         let run = checkpoint.prepared.run
-        if run.ownsWorkspace { return launches.ownWorkspace(of: run.id) }
-        try checkThatThereIs(run.workspace)
+        if run.spec.ownsWorkspace { return launches.ownWorkspace(of: run.id) }
+        try checkThatThereIs(run.spec.workspace)
         return ""
     }
 
@@ -221,7 +221,7 @@ extension Control {
     private func checkWorkspace(of fork: FermataFork, _ source: ForkSource) throws(Refusal) {
         guard fork.workspace.isEmpty else { return try launches.checkWorkspace(fork.workspace) }
         // One that was made for the source is made when it is needed first.
-        if !source.prepared.run.ownsWorkspace { try checkThatThereIs(source.prepared.run.workspace) }
+        if !source.prepared.run.spec.ownsWorkspace { try checkThatThereIs(source.prepared.run.spec.workspace) }
     }
 
     private static func request(_ fork: FermataFork, of run: RunID, _ source: ForkSource) -> RunRequest {

@@ -103,7 +103,7 @@ extension Control {
                 $0.calls = run.callMessages
                 $0.queued = run.queuedMessages
                 $0.servedTools = $0.run.waitsForTools.filter(offers.isServed)
-                if run.policy != .init() { $0.policy = run.policy }
+                if run.spec.policy != .init() { $0.policy = run.spec.policy }
             }
         }.serializedBytes()
     }

@@ -106,7 +106,19 @@ final class Control: Sendable {
                         do {
                             let launched = try launches.launched(
                                 launch, from: agent.get(), registered: registered.get(), as: id)
-                            try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+                            guard !launch.parent.isEmpty else {
+                                try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
+                                return
+                            }
+                            let child = RunRequest.launchChild(id, launched, task: launch.task)
+                            try find(launch.parent) { [self] parent in
+                                do {
+                                    try submit(launch, run: parent.get(), child, exchange, complete, child: id)
+                                } catch {
+                                    let internalError = Refusal(.internalError, "\(error)")
+                                    refuse(launch, error as? Refusal ?? internalError, complete)
+                                }
+                            }
                         } catch let refusal as Refusal {
                             refuse(launch, refusal, complete)
                         } catch {
@@ -215,7 +227,7 @@ final class Control: Sendable {
 
     private func submit(
         _ command: some Command, run: RunID, _ request: RunRequest, _ exchange: Exchange,
-        _ complete: @escaping Exchange.Completion
+        _ complete: @escaping Exchange.Completion, child: RunID? = nil
     ) throws {
         let identity = try identity(of: command, complete)
         let ifSeq = (command as? any CommandOnRun).flatMap { $0.hasIfSeq ? $0.ifSeq : nil }
@@ -225,7 +237,7 @@ final class Control: Sendable {
                 provenance: Provenance(
                     by: command.by.isEmpty ? exchange.sender : command.by, reason: command.reason, ifSeq: ifSeq),
                 identity: identity,
-                lease: try (command as? FermataStartCall).map { try Control.lease($0.leaseMs) } ?? 0))
+                lease: try (command as? FermataStartCall).map { try Control.lease($0.leaseMs) } ?? 0, child: child))
         switch request {
         case .pause, .interrupt, .stop: loop.inbox.put(item, isUrgent: true)
         default: loop.inbox.put(item, bytes: identity.size)

@@ -94,8 +94,8 @@ final class EffectRunner: Sendable {
 
     private func descriptors(of effect: Effect, in run: Run) -> Int {
         switch effect {
-        case .model: models.needsConnection(run.model) ? DescriptorPlan.connecting : 1
-        case .tool(let number, _): run.call(number).flatMap { tools[$0.tool]?.descriptors } ?? 0
+        case .model: models.needsConnection(run.spec.model) ? DescriptorPlan.connecting : 1
+        case .tool(let number, _): run.calls[number: number].flatMap { tools[$0.tool]?.descriptors } ?? 0
         case .lease: preconditionFailure("leases are the loop's")
         }
     }
@@ -142,29 +142,29 @@ final class EffectRunner: Sendable {
     /// What a worker says that its tool has written goes out as a tool's output does.
     func show(_ output: String, of run: Run, call: UInt32, attempt: UInt32) {
         text.append(
-            output, .output, to: TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
+            output, .output, to: TextPublisher.Stream(run: run.id, step: run.turn.step, call: call, attempt: attempt))
     }
 
     /// The worker's call is not executing any more.
     func endOutput(of effect: Effect, of run: Run) {
         guard case .lease(let call, let attempt) = effect else { return }
-        text.end(TextPublisher.Stream(run: run.id, step: run.step, call: call, attempt: attempt))
+        text.end(TextPublisher.Stream(run: run.id, step: run.turn.step, call: call, attempt: attempt))
     }
 
     private func startTool(
         _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
-        guard let call = run.call(number), let tool = tools[call.tool] else {
+        guard let call = run.calls[number: number], let tool = tools[call.tool] else {
             onEnd(
                 .toolEnded(
                     call: number, attempt: attempt,
                     ToolReply(outcome: .callFailed, output: "This server does not have the tool.")))
             return NothingInFlight()
         }
-        let stream = TextPublisher.Stream(run: run.id, step: run.step, call: number, attempt: attempt)
+        let stream = TextPublisher.Stream(run: run.id, step: run.turn.step, call: number, attempt: attempt)
         let execution = tool.start(
             ToolCall(
-                argumentsJSON: call.arguments, workspace: run.workspace, state: "\(toolState)/\(run.id)"),
+                argumentsJSON: call.arguments, workspace: run.spec.workspace, state: "\(toolState)/\(run.id)"),
             onOutput: { [text] in text.append($0, .output, to: stream) },
             onEnd: { [text] result in
                 text.end(stream)

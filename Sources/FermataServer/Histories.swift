@@ -67,7 +67,9 @@ final class Histories: Sendable {
     func history(of run: Run, in form: ModelHistory.Form, from reader: JournalReader) throws -> ModelHistory {
         var entry = state.withLock { $0.remove(run.id) } ?? Entry(history: ModelHistory(form))
         if entry.history.form != form { entry = Entry(history: ModelHistory(form)) }
-        if entry.history.count == 0, !run.systemPrompt.isEmpty { entry.history.append(.system(run.systemPrompt)) }
+        if entry.history.count == 0, !run.spec.systemPrompt.isEmpty {
+            entry.history.append(.system(run.spec.systemPrompt))
+        }
         try reader.forEachEvent(of: run.id.journaled, from: entry.transcript.seq + 1) { row in
             entry.append(try FermataEvent(row))
         }

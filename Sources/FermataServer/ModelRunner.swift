@@ -60,7 +60,7 @@ final class ModelRunner: Sendable {
             text.end(stream)
             onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, soFar: call.takeBlocks()))
         }
-        let form = catalogue.historyForm(of: run.model, at: run.baseURL)
+        let form = catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
             begin(call, of: shared, history, stream, onConnected, end)
         } else {
@@ -85,12 +85,15 @@ final class ModelRunner: Sendable {
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let run = shared.run
+        call.estimate = UsageEstimate(
+            requestBytes: history.byteCount + run.spec.tools.reduce(0) { $0 + $1.byteCount }, model: run.spec.model,
+            prices)
         let request = ModelRequest(
             model: "", history: history,
-            tools: run.tools.map {
+            tools: run.spec.tools.map {
                 ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
             },
-            options: ModelOptions(run.modelOptions), conversation: run.id.description,
+            options: ModelOptions(run.spec.modelOptions), conversation: run.id.description,
             onConnected: onConnected)
         attempt(Self.attemptsWithoutDescriptors, request, call, of: run, stream, end)
     }
@@ -112,7 +115,7 @@ final class ModelRunner: Sendable {
         call.begin(end: end) {
             do throws(ModelFailure) {
                 return try catalogue.start(
-                    request, of: run.model, at: run.baseURL,
+                    request, of: run.spec.model, at: run.spec.baseURL,
                     onPiece: { [text] piece in
                         // Kept first: what is published is in the journal, whoever takes the text meanwhile.
                         for piece in call.keep(piece) { text.append(piece, to: stream) }
@@ -146,10 +149,11 @@ final class ModelRunner: Sendable {
                     text: answer.text,
                     calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
                     finishReason: answer.finishReason, ending: FermataEnding(answer.ending),
-                    usage: usage(answer.usage, of: run.model),
+                    usage: usage(answer.usage, of: run.spec.model),
                     blocks: answer.blocks.isEmpty ? [] : soFar.blocks + answer.callBlocks,
                     origin: answer.blocks.isEmpty
-                        ? .init() : FermataOrigin(catalogue.historyForm(of: run.model, at: run.baseURL).origin)))
+                        ? .init()
+                        : FermataOrigin(catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL).origin)))
         case .failure(let failure) where failure.kind == .cancelled:
             // If the run still wants it (the store was too full to say otherwise), it is as good as lost. What was
             // published of it is journaled.
@@ -159,10 +163,12 @@ final class ModelRunner: Sendable {
             logger.warning(
                 "a model call failed",
                 metadata: [
-                    "run": "\(run.id)", "step": "\(step)", "attempt": "\(attempt)", "model": "\(run.model)",
+                    "run": "\(run.id)", "step": "\(step)", "attempt": "\(attempt)", "model": "\(run.spec.model)",
                     "kind": "\(failure.kind.rawValue)", "http_status": "\(failure.httpStatus ?? 0)",
                     "retryable": "\(failure.retryable)",
                 ])
+            var soFar = soFar
+            if failure.costsNothing { soFar.usage = .with { $0.modelCalls = 1 } }
             return .modelFailed(
                 step: step, attempt: attempt,
                 .with {
@@ -197,7 +203,7 @@ final class ModelRunner: Sendable {
 extension Run {
     /// What the request's head is made of takes its time: then it is not the loop's.
     fileprivate var hasLargeTools: Bool {
-        tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count } > 64 << 10
+        spec.tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count } > 64 << 10
     }
 }
 
@@ -242,7 +248,7 @@ extension ModelAnswer {
 extension AnswerSoFar {
     /// Text alone needs none.
     fileprivate var withBlocksIfNeeded: AnswerSoFar {
-        blocks.contains { if case .text = $0.kind { false } else { true } } ? self : AnswerSoFar(text)
+        blocks.contains { if case .text = $0.kind { false } else { true } } ? self : AnswerSoFar(text, usage: usage)
     }
 }
 
@@ -297,7 +303,7 @@ extension FermataEnding {
 
 extension ModelFailure.Kind {
     /// What the model was to be shown is damaged in the store.
-    fileprivate static let journal = Self(rawValue: "JOURNAL_UNREADABLE")
+    static let journal = Self(rawValue: "JOURNAL_UNREADABLE")
 }
 
 extension ModelOptions {
@@ -328,6 +334,8 @@ private final class ModelCallInFlight: EffectInFlight {
         var isFull = false
         var call: (any ModelCall)?
         var isCancelled = false
+        /// nil: the request is not made yet.
+        var estimate: UsageEstimate?
 
         init(_ secrets: SecretTable) {
             textMask = SecretMask(secrets)
@@ -376,13 +384,19 @@ private final class ModelCallInFlight: EffectInFlight {
                         case .call(let index): $0.call = UInt32(index + 1)
                         }
                     }
-                })
+                }, usage: estimate?.usage(answerBytes: size) ?? .with { $0.modelCalls = 1 })
         }
     }
 
     private let state: Mutex<State>
 
     init(_ secrets: SecretTable) { state = Mutex(State(secrets)) }
+
+    /// What it uses is estimated by this, should it be cut.
+    var estimate: UsageEstimate? {
+        get { state.withLock { $0.estimate } }
+        set { state.withLock { $0.estimate = newValue } }
+    }
 
     /// Keeps a piece up to the size that an event can carry; an answer beyond it fails at its end.
     ///

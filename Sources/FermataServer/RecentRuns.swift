@@ -45,7 +45,7 @@ extension RunLoop {
     /// A run was changed, or brought into memory. While something of it goes on, it stays.
     func touch(_ id: RunID) {
         guard let resident = residents[id] else { return recent.remove(id) }
-        if resident.inFlight.isEmpty, !resident.current.isActive {
+        if resident.inFlight.isEmpty, !resident.current.isActive, !pinned.contains(id) {
             recent.touch(id, bytes: resident.byteCount, at: Clock.monotonic)
         } else {
             recent.remove(id)

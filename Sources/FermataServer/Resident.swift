@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import Journal
 internal import SwiftProtobuf
 
 /// A run as it is after some event, for everyone who needs it: to copy a run is to count forty references, and to ask
@@ -14,6 +15,7 @@ final class SharedRun: Sendable {
     let wanted: Set<Effect>
     let ready: [Run.Call]
     let agent: String
+    let parent: JournalRunID?
     let createdAt: Int64
     let updatedAt: Int64
 
@@ -26,8 +28,9 @@ final class SharedRun: Sendable {
         due = run.due
         wanted = run.wanted
         ready = run.ready
-        agent = run.agent
-        createdAt = run.createdAt
+        agent = run.spec.agent
+        parent = run.lineage.parent.isEmpty ? nil : RunID(run.lineage.parent)?.journaled
+        createdAt = run.lineage.createdAt
         updatedAt = run.updatedAt
     }
 }
@@ -42,7 +45,9 @@ final class Resident {
     var snapshotSeq: UInt64
     var inFlight: [Effect: any EffectInFlight] = [:]
     /// Of the run's tools, which never change after its launch.
-    private lazy var toolBytes = run.tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count }
+    private lazy var toolBytes = run.spec.tools.reduce(0) {
+        $0 + $1.description_p.utf8.count + $1.parameters.utf8.count
+    }
     /// Of `current`, encoded: as replies to commands show it, and as the run's row has it.
     private var replySummary: [UInt8]?
     private var rowSummary: [UInt8]?

@@ -20,12 +20,12 @@ extension RunLoop {
             parked[command.run]!.append(.adopt(adoption))
             return
         }
-        var decision: Decision
+        let unit: DecidedUnit
         do throws(Refusal) {
             try checkPlace(of: prepared)
-            decision = try prepared.run.decide(
-                .command(command.request, command.provenance),
-                Context(now: turn.steady, lead: Clock.lead, mayStart: ending == nil))
+            let decision = try prepared.run.decide(
+                .command(command.request, command.provenance), context(of: nil))
+            unit = try self.unit(of: decision)
         } catch {
             batch.replies.append { command.identity.reply(.failure($0 ? error : .notWritten)) }
             return
@@ -38,12 +38,7 @@ extension RunLoop {
         }
         batch.asks += prepared.asks
         store(prepared.agent, by: command.provenance.by)
-        // What is durable of it stays: a batch that cannot be committed goes back to that, or to nothing.
-        let resident = residents[command.run] ?? Resident(Run(id: command.run))
-        residents[command.run] = resident
-        resident.become(decision.run)
-        record(decision.takeEvents(), of: resident, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped)
-        accept(command, decision, isChanged: true, of: resident)
+        take(unit, reply: command, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped)
     }
 
     /// A checkpoint's run must not be here, unless it comes home to what it was prepared for.

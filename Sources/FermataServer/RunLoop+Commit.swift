@@ -76,7 +76,7 @@ extension RunLoop {
                 let run = resident.current
                 return RunRow(
                     run: id.journaled, summary: resident.summaryForRow(), status: Int32(run.status.rawValue),
-                    active: run.isActive, due: run.due, parent: nil, agent: run.agent, createdAt: run.createdAt,
+                    active: run.isActive, due: run.due, parent: run.parent, agent: run.agent, createdAt: run.createdAt,
                     updatedAt: run.updatedAt, lastSeq: run.seq)
             },
             requests: done.requests.map { id, known in
@@ -192,7 +192,7 @@ extension RunLoop {
             let lost = run.begun.sorted { "\($0)" < "\($1)" }
             logger.info("recovering", metadata: ["run": "\(run.id)", "lost": "\(lost.count)"])
             for effect in lost { decide(.lost(effect), run: run.id, reply: nil) }
-            decide(.timePassed, run: run.id, reply: nil)
+            try decideTime(run.id)
         }
         try finishRecovery()
         // What a worker has goes on without an event: its lease begins anew.
@@ -205,12 +205,18 @@ extension RunLoop {
             for row in late {
                 let id = RunID(row.run)
                 guard try residents[id] != nil || recovered(id) != nil else { continue }
-                decide(.timePassed, run: id, reply: nil)
+                try decideTime(id)
                 isAnyDecided = true
             }
             try finishRecovery()
             if late.count < Configuration.batchLimit || !isAnyDecided { return }
         }
+    }
+
+    /// Time has passed for a run, while nothing else goes on: the runs that it concerns as well are read at once.
+    private func decideTime(_ id: RunID) throws {
+        while let missing = missing(whereTimePasses: id) { _ = try recovered(missing) }
+        decide(.timePassed, run: id, reply: nil)
     }
 
     /// Brings a run into memory.
@@ -222,6 +228,10 @@ extension RunLoop {
             loaded = try JournaledRun(id: id, from: reader)
         } catch let error where (error as? JournalError)?.code ?? .corrupt == .corrupt {
             noteUnreadable(id, "\(error)")
+            return nil
+        }
+        guard loaded.run.seq > 0 else {
+            noteUnreadable(id, "it is another's child, and is not in the store")
             return nil
         }
         reside(loaded)

@@ -59,14 +59,14 @@ extension RunLoop {
         guard let resident = residents[request.run] else { return load(request.run, then: .extendCall(request)) }
         let effect = Effect.lease(call: request.call, attempt: request.attempt)
         let refusal: Refusal?
-        if let call = resident.run.call(request.call), call.state == .started, call.attempt == request.attempt,
+        if let call = resident.run.calls[number: request.call], call.state == .started, call.attempt == request.attempt,
             call.worker == request.worker
         {
             // Its end has come already, and waits for room in the store.
             refusal = leases.isKept(effect, of: request.run) ? nil : .notWritten
         } else {
             refusal =
-                request.call > 0 && request.call <= resident.run.callCount
+                request.call > 0 && request.call <= resident.run.calls.last
                 ? Refusal(.callEnded, "this attempt of the call is not the one that counts, or it has ended")
                 : Refusal(.noSuchCall, "the run has no such call")
         }
@@ -88,7 +88,7 @@ extension RunLoop {
         leases.give(.lease(call: call, attempt: attempt), of: run.id, for: lease, now: turn.monotonic)
         counters.leases.set(leases.count)
         reply.leaseUntil = Clock.now + lease
-        reply.workspace = run.workspace
+        reply.workspace = run.spec.workspace
         if let message = run.callMessages.first(where: { $0.number == call }) { reply.call = message }
     }
 
@@ -172,6 +172,6 @@ extension FermataCallOffer {
         attempt = call.attempt + 1
         tool = call.tool
         arguments = call.arguments
-        workspace = run.workspace
+        workspace = run.spec.workspace
     }
 }

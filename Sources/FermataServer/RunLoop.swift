@@ -45,6 +45,8 @@ final class RunLoop: @unchecked Sendable {
         let identity: CommandIdentity
         /// Of a StartCall, µs.
         var lease: Int64 = 0
+        /// Of the launch of a child, which is a command to its parent: the run that the reply is about.
+        var child: RunID?
     }
 
     /// What tells a command from all others, and who waits for its reply.
@@ -80,6 +82,10 @@ final class RunLoop: @unchecked Sendable {
     var residents: [RunID: Resident] = [:]
     /// Inputs for runs that are being read from the journal, in order of arrival.
     var parked: [RunID: [Item]] = [:]
+    /// Commands for runs of which one waits until another run, which it concerns as well, is read.
+    var blocked: [RunID: [Item]] = [:]
+    /// Runs that stay in memory until such a command is decided.
+    var pinned: Set<RunID> = []
     var batch = Batch()
     /// What the journal has of the requests that this turn took; nil: nothing. Of others it has to be asked.
     private var lookedUp: [RequestID: Repeat?] = [:]
@@ -182,8 +188,8 @@ final class RunLoop: @unchecked Sendable {
             decide(input, run: run, reply: nil)
         case .messageTried(let outcome): batch.outcomes.append(outcome)
         case .timePassed(let run):
-            if residents[run] == nil {
-                load(run, then: item)
+            if let missing = missing(whereTimePasses: run) {
+                load(missing, then: item)
             } else {
                 decide(.timePassed, run: run, reply: nil)
             }
@@ -197,6 +203,9 @@ final class RunLoop: @unchecked Sendable {
                         handle(item)
                     } else if residents[run.id] != nil {
                         handle(item)
+                    } else if isBlocked(item, by: run.id) {
+                        noteUnreadable(run.id, "it is another's child, and is not in the store")
+                        unblock(item)
                     } else {
                         refuse([item], Refusal(.noSuchRun, "there is no run \(run.id)"))
                     }
@@ -205,10 +214,13 @@ final class RunLoop: @unchecked Sendable {
             }
             reside(loaded)
             touch(run.id)
-            for item in waiting { handle(item) }
+            for item in waiting { if isBlocked(item, by: run.id) { unblock(item) } else { handle(item) } }
         case .unreadable(let run, let problem):
             noteUnreadable(run, problem)
-            refuse(parked.removeValue(forKey: run) ?? [], .unreadable(run))
+            let waiting = parked.removeValue(forKey: run) ?? []
+            refuse(waiting.filter { !isBlocked($0, by: run) }, .unreadable(run))
+            // Its family goes on without it.
+            for item in waiting where isBlocked(item, by: run) { unblock(item) }
         case .shutDown(let limit, let done):
             ending = (turn.monotonic + limit, done)
             forgetLeases()
@@ -252,8 +264,17 @@ final class RunLoop: @unchecked Sendable {
         if case .launch = command.request {
             residents[command.run] = Resident(Run(id: command.run))
         }
-        if residents[command.run] == nil {
-            load(command.run, then: .command(command))
+        if blocked[command.run] == nil {
+            proceed(with: command)
+        } else {
+            blocked[command.run]!.append(.command(command))
+        }
+    }
+
+    func proceed(with command: CommandItem) {
+        if let missing = missing(for: command.request, to: command.run) {
+            if missing != command.run { blocked[command.run] = [] }
+            load(missing, then: .command(command))
         } else {
             decide(.command(command.request, command.provenance), run: command.run, reply: command)
         }
@@ -288,29 +309,51 @@ final class RunLoop: @unchecked Sendable {
         }
     }
 
+    /// Decides an input to a run in memory, with all that comes of it for other runs.
     func decide(_ input: Input, run id: RunID, reply command: CommandItem?) {
         guard let resident = residents[id] else { return }
-        let before = resident.current
+        do throws(Refusal) {
+            let decision = try resident.run.decide(input, context(of: resident))
+            take(try unit(of: decision), reply: command)
+        } catch {
+            batch.replies.append { command?.identity.reply(.failure($0 ? error : .notWritten)) }
+        }
+    }
+
+    /// What a decision about a run may know.
+    func context(of resident: Resident?) -> Context {
         var context = Context(
             now: turn.steady, lead: Clock.lead, mayStart: ending == nil,
             patience: hearing.patience(now: turn.monotonic),
-            answerSoFar: { resident.inFlight[$0]?.takeAnswer() ?? "" },
-            outputSoFar: { resident.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "") })
+            answerSoFar: { resident?.inFlight[$0]?.takeAnswer() ?? "" },
+            outputSoFar: {
+                resident?.inFlight[$0]?.takeOutput() ?? ToolReply(outcome: .callInterrupted, output: "")
+            })
         context.surroundings = self
-        var decision: Decision
-        do {
-            decision = try before.run.decide(input, context)
-        } catch {
-            batch.replies.append { command?.identity.reply(.failure($0 ? error : .notWritten)) }
-            return
-        }
-        let isChanged = !decision.events.isEmpty
-        if isChanged {
-            resident.become(decision.run)
+        return context
+    }
+
+    /// Takes what was decided together into the batch, and accepts the command that it is about.
+    ///
+    /// - Parameter statusBefore: of the first run; nil: as it is in memory.
+    func take(_ unit: consuming DecidedUnit, reply command: CommandItem?, statusBefore: FermataStatus? = nil) {
+        var unit = unit
+        var isChanged = false
+        for index in unit.decisions.indices {
+            let events = unit.takeEvents(index)
+            guard !events.isEmpty else { continue }
+            isChanged = true
+            let run = unit.decisions[index].run
+            // What is durable of it stays: a batch that cannot be committed goes back to that, or to nothing.
+            let resident = residents[run.id] ?? Resident(Run(id: run.id))
+            residents[run.id] = resident
+            let before = resident.current
+            resident.become(run)
             cancelUnwanted(in: resident)
-            record(decision.takeEvents(), of: resident, statusBefore: before.seq == 0 ? .unspecified : before.status)
+            let status = before.seq == 0 ? .unspecified : before.status
+            record(events, of: resident, statusBefore: index == 0 ? statusBefore ?? status : status)
         }
-        if let command { accept(command, decision, isChanged: isChanged, of: resident) }
+        if let command { accept(command, unit.decisions[0], isChanged: isChanged) }
     }
 
     /// Takes the events into the batch that a decision came to; the run is the one after it.
@@ -343,7 +386,8 @@ final class RunLoop: @unchecked Sendable {
         if !unwanted.isEmpty { sched_yield() }
     }
 
-    func accept(_ command: CommandItem, _ decision: Decision, isChanged: Bool, of resident: Resident) {
+    private func accept(_ command: CommandItem, _ decision: Decision, isChanged: Bool) {
+        guard let subject = residents[command.child ?? command.run] else { return }
         var reply = FermataCommandReply.with {
             $0.changed = isChanged
             $0.message = decision.message
@@ -352,7 +396,7 @@ final class RunLoop: @unchecked Sendable {
             describe(call, attempt: attempt, lease: command.lease, of: decision.run, in: &reply)
         }
         var bytes: [UInt8] = try! reply.serializedBytes()
-        bytes.append(encoded: resident.summaryForReply(), asField: FermataCommandReply.runFieldNumber)
+        bytes.append(encoded: subject.summaryForReply(), asField: FermataCommandReply.runFieldNumber)
         remember(command.identity, bytes)
     }
 

@@ -76,8 +76,8 @@ struct RunVerification {
         compare("status", row.status, Int32(run.status.rawValue), &report)
         compare("active", row.active, run.isActive, &report)
         compare("due", row.due ?? 0, run.due ?? 0, &report)
-        compare("agent", row.agent, run.agent, &report)
-        compare("created_at", row.createdAt, run.createdAt, &report)
+        compare("agent", row.agent, run.spec.agent, &report)
+        compare("created_at", row.createdAt, run.lineage.createdAt, &report)
         compare("updated_at", row.updatedAt, run.updatedAt, &report)
         guard let summary = try? FermataRunSummary(serializedBytes: row.summary) else {
             return report.add("its summary does not decode", run: name)

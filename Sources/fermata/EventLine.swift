@@ -42,8 +42,11 @@ struct EventLine {
         case .askAnswered(let answer): answered(answer)
         case .askClosed(let closed): "ask \(closed.number) closed" + (closed.expired ? ": its deadline came" : "")
         case .held(let held):
-            "held (\(held.cause.protocolName))" + (held.resumeAt > 0 ? " until \(time(held.resumeAt))" : "")
-        case .holdLifted(let lifted): "hold lifted" + (lifted.cause == .byTime ? " in time" : "")
+            "held (\(held.cause.protocolName))" + (held.owner.isEmpty ? "" : " with \(held.owner)")
+                + (held.resumeAt > 0 ? " until \(time(held.resumeAt))" : "")
+        case .holdLifted(let lifted):
+            "hold lifted" + (lifted.owner.isEmpty ? "" : " with that of \(lifted.owner)")
+                + (lifted.cause == .byTime ? " in time" : "")
         case .retried: "tried again"
         case .limitReached(let reached): "limit reached: \(reached.failure.message)"
         case .stopped: "stopped"
@@ -56,6 +59,7 @@ struct EventLine {
         case .holdAtSet(let set): "holds at \(set.holdAt.protocolName) from now on"
         case .handedOff: "handed off: it may go on elsewhere"
         case .forked(let forked): "forked from \(forked.source) after its #\(forked.at)"
+        case .childLaunched(let child): "child \(child.run) launched"
         case .imported(let imported): "imported from checkpoint \(imported.digest)"
         case nil: "an event of a newer server"
         }

@@ -199,6 +199,7 @@ extension FermataUsage {
         } else {
             text += "\(dollars) and \(callsOfUnknownCost) calls of unknown cost"
         }
+        if callsOfEstimatedCost > 0 { text += " (that of \(callsOfEstimatedCost) calls is estimated)" }
         return text
     }
 }

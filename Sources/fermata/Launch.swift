@@ -52,6 +52,8 @@ struct Launch: AsyncParsableCommand {
             return .with { ($0.key, $0.value) = (parts[0], parts[1]) }
         })
     var label: [FermataLabelEntry] = []
+    @Option(help: "The run that it is launched for, and stands still and stops with.", completion: .runs)
+    var parent: String?
     @Option(help: "Who launches; noted in the journal.") var by: String?
     @Option(help: "Why; noted in the journal.") var reason: String?
     @Flag(help: "Stream the transcript; Ctrl-C interrupts the run.") var follow = false
@@ -98,6 +100,7 @@ struct Launch: AsyncParsableCommand {
             if let limits = limits.message { $0.limits = limits }
             if policy != FermataPolicy() { $0.policy = policy }
             $0.holdAt = holdAt ?? .unspecified
+            $0.parent = parent ?? ""
             $0.by = by ?? operatorName
             $0.reason = reason ?? ""
         }

@@ -34,6 +34,7 @@ struct Show: AsyncParsableCommand {
         line("run", summary.id)
         line("status", summary.why)
         if summary.hasHold { printHold(summary.hold) }
+        for hold in summary.holds.dropFirst() { printHold(hold) }
         if summary.holdAt == .selection { line("hold at", "each selection of calls") }
         if summary.nextAttemptAt > 0 { line("next try", TimeArgument.text(summary.nextAttemptAt)) }
         line("agent", summary.agent + (launched.agentVersion > 0 ? ", version \(launched.agentVersion)" : ""))
@@ -41,6 +42,7 @@ struct Show: AsyncParsableCommand {
         if !summary.limits.texts.isEmpty { line("limits", summary.limits.texts.joined(separator: ", ")) }
         for text in reply.policy.texts { line("policy", text) }
         if !summary.parent.isEmpty { line("parent", summary.parent) }
+        if summary.children > 0 { line("children", "\(summary.children)") }
         if !summary.source.isEmpty { line("fork of", summary.source) }
         line("workspace", summary.workspace)
         line("task", summary.task.oneLine(100))
@@ -89,6 +91,10 @@ struct Show: AsyncParsableCommand {
     private func line(_ name: String, _ value: String) { print("\(name.padding(to: 11))\(value)") }
 
     private func printHold(_ hold: FermataHold) {
+        guard hold.owner.isEmpty else {
+            return line(
+                "hold", "since \(TimeArgument.text(hold.sinceAt)), with run \(hold.owner), until that is resumed")
+        }
         let ends = hold.resumeAt > 0 ? "lifts itself at \(TimeArgument.text(hold.resumeAt))" : "until it is resumed"
         let token = hold.hasToken_p ? ", or by its token" : ""
         line("hold", "since \(TimeArgument.text(hold.sinceAt)), \(ends)\(token)")

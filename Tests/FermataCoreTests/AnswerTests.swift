@@ -34,7 +34,7 @@ import Testing
                     try scenario.toolEnds(call)
                 }
             }
-            #expect(scenario.run.openAsks.map(\.number) == [1] && scenario.run.status == .waiting)
+            #expect(scenario.run.asks.map(\.number) == [1] && scenario.run.status == .waiting)
             return scenario
         }
 
@@ -221,7 +221,7 @@ import Testing
         #expect(try scenario.decide(.timePassed) == [] && scenario.decide(.shutdown) == [])
         // At home again, the ask is there as it was.
         let home = try arrive(scenario, nil)
-        #expect(home.run.status == .paused && home.run.openAsks.map(\.number) == [1])
+        #expect(home.run.status == .paused && home.run.asks.map(\.number) == [1])
         let lifted = isHeld ? ["holdLifted"] : []
         #expect(try arrive(scenario, kind.good).events.map(\.name) == ["imported"] + lifted + kind.events)
     }
@@ -232,7 +232,7 @@ import Testing
         if isHeld { try scenario.command(.pause(HoldTerms(resumeAt: scenario.now + 5_000_000, tokenDigest: [7]))) }
         let moved = try arrive(scenario, kind.good)
         #expect(moved.events.map(\.name) == ["imported"] + (isHeld ? ["holdLifted"] : []) + kind.events)
-        #expect(moved.run.status == .running && moved.run.hold == nil && moved.run.openAsks.isEmpty)
+        #expect(moved.run.status == .running && moved.run.hold == nil && moved.run.asks.isEmpty)
         #expect(moved.events.first { $0.name == "askAnswered" }?.askAnswered.via == .viaImport)
         #expect(refusal { _ = try arrive(scenario, kind.bad) } == .invalidAnswer)
         var other = kind.good
@@ -240,7 +240,7 @@ import Testing
         #expect(refusal { _ = try arrive(scenario, other) } == .noSuchAsk)
         // Without one nothing is answered, and on hold nothing begins.
         let still = try arrive(scenario, nil)
-        #expect(still.run.openAsks.map(\.number) == [1] && still.run.wanted.isEmpty && still.run.ready.isEmpty)
+        #expect(still.run.asks.map(\.number) == [1] && still.run.wanted.isEmpty && still.run.ready.isEmpty)
         #expect(still.run.status == .paused && still.run.hold?.hasToken_p == false)
     }
 

@@ -58,7 +58,7 @@ import Testing
                 .command(.fork(FermataForked(), ForkTerms(start: isStarted)), Provenance(by: "ann")), Context(now: 0))
             // It was the source's call that someone let run.
             #expect(!fork.events.contains { $0.name == "callStarted" })
-            #expect(fork.run.openAsks.map(\.number) == [isApproved ? 2 : 1])
+            #expect(fork.run.asks.map(\.number) == [isApproved ? 2 : 1])
             let moved = try scenario.run.decide(
                 .command(.import(FermataImported(), start: isStarted, nil), Provenance(by: "ann")), Context(now: 0))
             // A run that has moved is the same run.
@@ -122,17 +122,17 @@ import Testing
         for (kind, allowed, make) in kinds {
             for verdict in verdicts {
                 var scenario = try make()
-                #expect(scenario.run.openAsks.map(\.kind) == [kind])
+                #expect(scenario.run.asks.map(\.kind) == [kind])
                 let code = refusal { try scenario.answer(1, verdict, "text", arguments: #"{"command":"pwd"}"#) }
                 #expect(code == (allowed.contains(verdict) ? nil : .invalidAnswer), "\(kind) \(verdict)")
-                #expect(scenario.run.openAsks.isEmpty == (code == nil))
+                #expect(scenario.run.asks.isEmpty == (code == nil))
             }
         }
     }
 
     @Test func theHashIsThatOfWhatWasShown() throws {
         var scenario = try gated()
-        let digest = try #require(scenario.run.call(1)).argumentsDigest
+        let digest = try #require(scenario.run.calls[number: 1]).argumentsDigest
         for (verdict, given, code) in [
             (FermataVerdict.approve, "", ErrorCode.invalidAnswer), (.approve, "00", .stale),
             (.edit, "", .invalidAnswer),
@@ -152,7 +152,8 @@ import Testing
             .answer(
                 AskAnswer(
                     ask: 2, verdict: .approve,
-                    argumentsDigest: digest.isEmpty ? "" : scenario.run.call(1)!.argumentsDigest.uppercased())))
+                    argumentsDigest: digest.isEmpty ? "" : scenario.run.calls[number: 1]!.argumentsDigest.uppercased()))
+        )
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "callStarted"])
     }
 

@@ -104,6 +104,6 @@ import Testing
         try scenario.send("Neither.", .now)
         try scenario.modelAnswers("", calls: [.ask("And now?")])
         #expect(scenario.run.summary.openAsks == [2])
-        #expect(scenario.run.call(2)?.ask == 2)
+        #expect(scenario.run.calls[number: 2]?.ask == 2)
     }
 }

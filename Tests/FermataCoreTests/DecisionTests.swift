@@ -88,8 +88,8 @@ import Testing
         let scenario = try Scenario(task: "Count to three.")
         #expect(scenario.events.map(\.name) == ["launched", "messageQueued", "modelCalled"])
         #expect(scenario.events.allSatisfy { $0.run == Scenario.id.description })
-        #expect(scenario.run.tools == Scenario.tools)
-        #expect(scenario.run.createdAt == 1_000_000)
+        #expect(scenario.run.spec.tools == Scenario.tools)
+        #expect(scenario.run.lineage.createdAt == 1_000_000)
         #expect(scenario.run.summary.task == "Count to three.")
         #expect(scenario.message == 1)
     }

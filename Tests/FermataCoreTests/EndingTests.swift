@@ -20,7 +20,7 @@ import Testing
         let events = try answer(
             &scenario, "I will", .truncated, calls: [.terminal("rm"), .deploy("x"), .ask("May I?")])
         #expect(events == ["modelAnswered", "callEnded", "callEnded", "callEnded", "modelCalled"])
-        #expect(scenario.run.openAsks.isEmpty && scenario.outcome(1) == nil)
+        #expect(scenario.run.asks.isEmpty && scenario.outcome(1) == nil)
         #expect(scenario.shown[1] == "assistant: I will #1 #2 #3")
         #expect(scenario.shown[2] == "#1: [Error] \(Marker.truncatedCall)")
         #expect(brokenTranscript(scenario.transcript) == nil)
@@ -117,7 +117,7 @@ import Testing
         }
         var scenario = try Scenario(task: "go", tools: [tool])
         #expect(try scenario.modelAnswers("", calls: [.init("list", arguments)]) == ["modelAnswered", "callStarted"])
-        #expect(scenario.run.call(1)?.arguments == "{}")
+        #expect(scenario.run.calls[number: 1]?.arguments == "{}")
     }
 
     @Test func anExactObjectGoesBackAsItWas() throws {
@@ -154,7 +154,7 @@ import Testing
                 event.kind = .modelAnswered(answer)
             }
             run.apply(event)
-            if case .modelAnswered = event.kind { #expect(run.call(3)?.gate == .deny) }
+            if case .modelAnswered = event.kind { #expect(run.calls[number: 3]?.gate == .deny) }
         }
     }
 

@@ -18,7 +18,7 @@ struct GoldenFoldTests {
             #expect(run.summary == shown.run, name)
             #expect(run.callMessages == shown.calls, name)
             #expect(run.queuedMessages == shown.queued, name)
-            #expect(run.policy == shown.policy, name)
+            #expect(run.spec.policy == shown.policy, name)
             let open = store.asks.filter { $0.run == shown.run.id }.map(\.number)
             #expect(run.isHandedOff ? open.isEmpty : run.summary.openAsks == open, name)
         }
@@ -51,7 +51,7 @@ struct GoldenFoldTests {
         let whole = GoldenStore.all.contains { store in
             store.snapshots.contains { snapshot in
                 let kinds = store.events(of: "\(snapshot.run)").filter { $0.seq <= snapshot.seq }.map(\.name)
-                return snapshot.format == Run.snapshotFormat && Set(kinds).count == 27
+                return snapshot.format == Run.snapshotFormat && Set(kinds).count == 28
             }
         }
         #expect(whole)

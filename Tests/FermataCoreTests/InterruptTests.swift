@@ -52,12 +52,12 @@ import Testing
             #expect(event.callEnded.output == Marker.interrupted(outputSoFar: "half"))
             #expect(event.callEnded.output.hasPrefix("half\n["))
         }
-        #expect(scenario.run.call(3)?.state == .selected)
+        #expect(scenario.run.calls[number: 3]?.state == .selected)
         #expect(try scenario.toolEnds(2, "too late") == ["callGone"])
         #expect(scenario.run.status == .pausing)
         #expect(try scenario.toolEnds(1, "too late") == ["callGone"])
         #expect(scenario.run.status == .paused)
-        #expect(scenario.run.call(3)?.state == .selected)
+        #expect(scenario.run.calls[number: 3]?.state == .selected)
     }
 
     /// A killed tool may still write where the next one reads.

@@ -1,4 +1,4 @@
-import FermataCore
+@testable import FermataCore
 import FermataProtocol
 import RunAudit
 import SwiftProtobuf
@@ -23,12 +23,12 @@ import Testing
         var scenario = try atLimit(steps(1))
         // As much again.
         #expect(try scenario.answer(1, .raise) == ["askAnswered", "modelCalled"])
-        #expect(scenario.run.step == 2 && scenario.run.limits == steps(1))
+        #expect(scenario.run.turn.step == 2 && scenario.run.budget.limits == steps(1))
         try scenario.modelAnswers("", calls: [.read("b")])
         #expect(try scenario.toolEnds(2) == ["callEnded", "askOpened"])
         // These from now on: they count since the last grant.
         #expect(try scenario.answer(2, .raise, limits: steps(3)) == ["askAnswered", "modelCalled"])
-        #expect(scenario.run.limits == steps(3))
+        #expect(scenario.run.budget.limits == steps(3))
         for call in 3...4 as ClosedRange<UInt32> {
             try scenario.modelAnswers("", calls: [.read("c\(call)")])
             #expect(try scenario.toolEnds(call) == ["callEnded", call == 3 ? "modelCalled" : "askOpened"])
@@ -234,10 +234,52 @@ import Testing
         #expect(try answer(6, isTold: true) == ["callEnded", "askOpened"])
     }
 
-    @Test func aModelCallThatIsCutDoesNotAsk() throws {
-        var scenario = try Scenario(task: "go", limits: cost(100))
+    /// A call that was cut or broke off counts with what it is estimated to have used, and asks where nobody can tell.
+    @Test func aModelCallWithoutAnAnswerCounts() throws {
+        let estimated = FermataUsage.with {
+            $0.modelCalls = 1
+            $0.costNanoUsd = 40
+            $0.callsOfEstimatedCost = 1
+        }
+        var scenario = try Scenario(task: "go", attempts: 3, limits: cost(100))
+        scenario.partialUsage = estimated
         try scenario.command(.interrupt())
-        #expect(scenario.run.summary.usage.callsOfUnknownCost == 1)
         #expect(try scenario.command(.resume(text: "")) == ["holdLifted", "modelCalled"])
+        #expect(try scenario.send("now", .now) == ["messageQueued", "modelCut", "modelCalled"])
+        #expect(scenario.run.summary.usage.costNanoUsd == 80 && scenario.run.summary.usage.callsOfEstimatedCost == 2)
+        // Another attempt of a step is not asked about; the next step is.
+        #expect(try scenario.modelFails(retryable: true) == ["modelFailed"])
+        scenario.now += 60_000_000
+        #expect(try scenario.decide(.timePassed) == ["modelCalled"])
+        #expect(try scenario.modelAnswers("", calls: [.read("a")]) == ["modelAnswered", "callStarted"])
+        #expect(try scenario.toolEnds(1) == ["callEnded", "askOpened"])
+        #expect(scenario.run.summary.usage.costNanoUsd == 120)
+    }
+
+    /// The service was killed in the midst of a call: nobody knows what it has cost.
+    @Test func aModelCallThatIsLostAsks() throws {
+        var scenario = try Scenario(task: "go", limits: cost(100))
+        try scenario.decide(.lost(.model(step: 1, attempt: 1)))
+        #expect(scenario.run.summary.usage.callsOfUnknownCost == 1)
+        #expect(try scenario.modelAnswers("", calls: [.read("a")]) == ["modelAnswered", "callStarted"])
+        #expect(try scenario.toolEnds(1) == ["callEnded", "askOpened"])
+    }
+
+    /// Of old events nobody was asked: they fold as they did.
+    @Test func oldEventsAskNobody() throws {
+        var run = try Scenario(task: "go", limits: cost(100)).run
+        for kind in [
+            FermataEvent.OneOf_Kind.modelCut(.with { ($0.step, $0.attempt, $0.cause) = (1, 1, .byMessage) }),
+            .modelCalled(.with { ($0.step, $0.attempt) = (2, 1) }),
+            .modelFailed(.with { ($0.step, $0.attempt) = (2, 1) }),
+        ] {
+            let seq = run.seq + 1
+            run.apply(
+                .with {
+                    $0.seq = seq
+                    $0.kind = kind
+                })
+        }
+        #expect(run.budget.usage.callsOfUnknownCost == 2 && !run.budget.costIsUntold)
     }
 }

@@ -138,7 +138,7 @@ import Testing
         #expect(refusal { _ = try fork(scenario, upTo: closed) } == .invalidCut)
         // Before it: the fork has an ask of its own, and the tool does not run again.
         let before = try fork(scenario, upTo: closed - 1)
-        #expect(before.run.openAsks.map(\.kind) == [.outcome] && before.run.ready.isEmpty)
+        #expect(before.run.asks.map(\.kind) == [.outcome] && before.run.ready.isEmpty)
 
         scenario = try Place.waiting.scenario()
         try scenario.command(.answer(ask: 1, text: "Left."))
@@ -156,7 +156,7 @@ import Testing
             run.apply(event)
             if run.isCut { last = run }
         }
-        #expect(last?.call(1)?.state != .ended && last?.status != .stopped)
+        #expect(last?.calls[number: 1]?.state != .ended && last?.status != .stopped)
     }
 
     @Test func aMessageForNowSupersedesInTheForkAsWell() throws {
@@ -172,7 +172,7 @@ import Testing
         let edit = ForkTerms.CallEdit(call: 1, arguments: #"{"target":"b"}"#)
         let terms = ForkTerms(start: false, edit: edit)
         let ready = try fork(Place.waitingForWorker.scenario(), terms)
-        #expect(ready.run.call(1)?.arguments == edit.arguments && ready.run.status == .paused)
+        #expect(ready.run.calls[number: 1]?.arguments == edit.arguments && ready.run.status == .paused)
         for arguments in ["", "{", "{}", #"{"target":7}"#] {
             let misfit = ForkTerms(start: false, edit: .init(call: 1, arguments: arguments))
             #expect(refusal { _ = try fork(Place.waitingForWorker.scenario(), misfit) } == .invalidArgument)

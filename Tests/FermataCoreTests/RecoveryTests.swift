@@ -178,7 +178,7 @@ import Testing
     @Test func aPolicyThatDeniesWhileTheServiceEnds() throws {
         var scenario = try RunTableTests.Place.waitingForApproval.scenario()
         scenario.mayStart = false
-        let tool = try #require(scenario.run.call(1)).tool
+        let tool = try #require(scenario.run.calls[number: 1]).tool
         #expect(try scenario.command(.setPolicy(.asking(denying: [tool]))) == ["policySet"])
         try scenario.crash()
         #expect(scenario.last.map(\.name) == ["askClosed", "callEnded", "modelCalled"])

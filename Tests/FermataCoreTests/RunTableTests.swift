@@ -360,8 +360,8 @@ import Testing
         var scenario = try place.scenario()
         let isReady = place == .waitingForWorker
         let isWorkers = place == .workerExecuting
-        let hasCall = scenario.run.call(1) != nil
-        let isEnded = scenario.run.call(1)?.state == .ended
+        let hasCall = scenario.run.calls[number: 1] != nil
+        let isEnded = scenario.run.calls[number: 1]?.state == .ended
         let start = refusal { try scenario.start(1, by: "other") }
         #expect(
             start

@@ -27,6 +27,8 @@ struct Scenario {
     /// What a model call in flight has sent so far, and what a tool has written so far.
     var partialText = ""
     var partialOutput = ""
+    /// What such a call has used; nil: nobody knows.
+    var partialUsage: FermataUsage?
 
     static let id = RunID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001)
 
@@ -76,9 +78,10 @@ struct Scenario {
 
     @discardableResult
     mutating func decide(_ input: Input, sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
-        let (text, output) = (partialText, partialOutput)
+        let (text, output, usage) = (partialText, partialOutput, partialUsage)
         let context = Context(
-            now: now, lead: lead, mayStart: mayStart, patience: patience, answerSoFar: { _ in AnswerSoFar(text) },
+            now: now, lead: lead, mayStart: mayStart, patience: patience,
+            answerSoFar: { _ in AnswerSoFar(text, usage: usage) },
             outputSoFar: { _ in ToolReply(outcome: .callInterrupted, output: output) })
         let decision = try run.decide(input, context)
         let again = try run.decide(input, context)
@@ -135,7 +138,8 @@ struct Scenario {
             $0.retryable = retryable
             $0.retryAfterMs = retryAfterMs
         }
-        return try decide(.modelFailed(step: step, attempt: attempt, failure, soFar: AnswerSoFar(partialText)))
+        return try decide(
+            .modelFailed(step: step, attempt: attempt, failure, soFar: AnswerSoFar(partialText, usage: partialUsage)))
     }
 
     /// The executing call ends by itself, or the news comes that no process of a killed one is left.
@@ -150,7 +154,7 @@ struct Scenario {
         _ ask: UInt32, _ verdict: FermataVerdict, _ text: String = "", arguments: String = "",
         sticky: [FermataCondition]? = nil, limits: FermataLimits = .init()
     ) throws -> [String] {
-        let call = run.openAsks.first { $0.number == ask }.flatMap { run.call($0.call) }
+        let call = run.asks.first { $0.number == ask }.flatMap { run.calls[number: $0.call] }
         return try command(
             .answer(
                 AskAnswer(
@@ -194,7 +198,7 @@ struct Scenario {
         return nil
     }
 
-    func outcome(_ call: UInt32) -> FermataCallOutcome? { run.call(call)?.outcome }
+    func outcome(_ call: UInt32) -> FermataCallOutcome? { run.calls[number: call]?.outcome }
 
     func count(_ name: String) -> Int { events.count { $0.name == name } }
 

@@ -174,7 +174,7 @@ import Testing
         try scenario.send("Do not touch a.", .now)
         try scenario.command(.withdraw(message: 2))
         #expect(try scenario.modelAnswers("", calls: [.terminal("a")]) == ["modelAnswered"])
-        #expect(scenario.run.call(1)?.state == .selected)
+        #expect(scenario.run.calls[number: 1]?.state == .selected)
     }
 
     /// It was started, and the service died: that it was not executed would be a lie.
@@ -184,7 +184,7 @@ import Testing
         try scenario.modelAnswers("", calls: [.read("a"), .read("b")])
         try scenario.command(.pause())
         try scenario.crash()
-        #expect(scenario.run.call(1)?.state == .selected)
+        #expect(scenario.run.calls[number: 1]?.state == .selected)
         try scenario.command(request)
         #expect(scenario.outcome(1) == .callUnknown)
         #expect(scenario.outcome(2) == (scenario.run.status == .stopped ? .callCancelled : .callSuperseded))

@@ -37,7 +37,7 @@ extension Simulation {
     /// Every moment that is a cut makes a fork that keeps the promises; some are played to their end.
     mutating func forkSomewhere() throws {
         var prefix = Run(id: RunID(microseconds: 2_000_000_000, random: random.next()))
-        var reader = Auditor(tools: Array(run.tools))
+        var reader = Auditor(tools: Array(run.spec.tools))
         for (index, event) in journal.enumerated() {
             prefix.apply(event)
             try reader.read(event)

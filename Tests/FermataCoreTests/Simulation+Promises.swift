@@ -40,7 +40,8 @@ extension Simulation {
             switch request {
             case .decideCall: break
             case .setPolicy(let policy):
-                guard policy.unreachable(tools: run.tools, isTool: { _ in true }, old: run.policy) != nil else {
+                guard policy.unreachable(tools: run.spec.tools, isTool: { _ in true }, old: run.spec.policy) != nil
+                else {
                     throw Broken("a policy that can act is refused")
                 }
             default: throw Broken("invalid")
@@ -69,7 +70,7 @@ extension Simulation {
             }
         case .completeCall(let call, let attempt, let worker, _):
             number = call
-            let isMine = run.call(call)?.worker == worker && run.call(call)?.attempt == attempt
+            let isMine = run.calls[number: call]?.worker == worker && run.calls[number: call]?.attempt == attempt
             if isMine, auditor.wanted.contains(.lease(call: call, attempt: attempt)) {
                 throw Broken("its own, and refused")
             }
@@ -114,8 +115,8 @@ extension Simulation {
         case .answer(let answer):
             guard auditor.asks[answer.ask]?.answers == 1 else { throw Broken("accepted, and the ask is not answered") }
             guard before.hold == nil || run.hold != nil else { throw Broken("an answer lifted the hold") }
-        case .setPolicy(let policy): guard run.policy == policy else { throw Broken("another policy") }
-        case .setLimits(let limits): guard run.limits == limits else { throw Broken("other limits") }
+        case .setPolicy(let policy): guard run.spec.policy == policy else { throw Broken("another policy") }
+        case .setLimits(let limits): guard run.budget.limits == limits else { throw Broken("other limits") }
         case .handOff: guard run.isHandedOff, run.status == .stopped else { throw Broken("not handed off") }
         case .startCall(let call, let attempt, _):
             guard run.wanted.contains(.lease(call: call, attempt: attempt)) else {
@@ -128,7 +129,7 @@ extension Simulation {
             }
             if case .pause = result { break }
             guard auditor.calls[call]?.ends == 1 else { throw Broken("completed, and it has no result") }
-        case .launch, .fork, .import: break
+        case .launch, .launchChild, .fork, .import: break
         }
     }
 
@@ -199,6 +200,7 @@ extension RunRequest {
     var name: String {
         switch self {
         case .launch: "launch"
+        case .launchChild: "launch a child"
         case .send(_, .now): "send now"
         case .send: "send"
         case .withdraw: "withdraw"
@@ -228,7 +230,7 @@ extension RunRequest {
         case .resume(let terms): status == .stopped || terms.text.isEmpty && [.idle, .finished].contains(status)
         case .answer: [.finished, .stopped].contains(status)
         case .decideCall: status != .paused && status != .pausing
-        case .setPolicy, .setLimits, .handOff: status == .stopped
+        case .setPolicy, .setLimits, .handOff, .launchChild: status == .stopped
         case .startCall, .completeCall, .fork, .import: false
         }
     }

@@ -131,7 +131,7 @@ extension Simulation {
         switch ask.kind {
         case .approval:
             answer.verdict = random.pick([.approve, .approve, .edit, .reject])
-            answer.argumentsDigest = random.chance(20) ? nil : run.call(ask.call)?.argumentsDigest
+            answer.argumentsDigest = random.chance(20) ? nil : run.calls[number: ask.call]?.argumentsDigest
             if answer.verdict == .edit { answer = edit(answer, of: ask.call) }
             if answer.verdict != .edit, random.chance(15) {
                 answer.sticky = random.chance(50) ? [] : [.at("/command", .equals("\"x\""))]
@@ -147,9 +147,9 @@ extension Simulation {
     /// With arguments that the policy does not deny; else it is approved as it is.
     private func edit(_ answer: AskAnswer, of number: UInt32) -> AskAnswer {
         var answer = answer
-        let call = run.call(number)!
+        let call = run.calls[number: number]!
         answer.arguments = call.arguments.replacing("\"x\"", with: "\"y\"")
-        if run.policy.gate(tool: call.tool, arguments: answer.arguments) == .deny { answer.verdict = .approve }
+        if run.spec.policy.gate(tool: call.tool, arguments: answer.arguments) == .deny { answer.verdict = .approve }
         return answer
     }
 

@@ -115,7 +115,7 @@ struct Simulation {
             outside.remove(effect)
             return try decide(end(of: effect))
         }
-        guard random.chance(75), let worker = run.call(number)?.worker else {
+        guard random.chance(75), let worker = run.calls[number: number]?.worker else {
             outside.remove(effect)
             return try decide(.leaseEnded(call: number, attempt: attempt))
         }
@@ -155,7 +155,7 @@ struct Simulation {
 
     /// An end of an attempt that is over, or was never made.
     private mutating func staleEnd() -> Input {
-        let number = UInt32(random.below(Int(run.step) + 3))
+        let number = UInt32(random.below(Int(run.turn.step) + 3))
         let attempt = UInt32(random.below(4))
         let call = UInt32(random.below(auditor.calls.count + 2))
         let effect: Effect =
@@ -272,7 +272,7 @@ struct Simulation {
                     try decide(
                         .toolEnded(call: call, attempt: attempt, ToolReply(outcome: .callFinished, output: "o")))
                 case .lease(let call, let attempt):
-                    guard let worker = run.call(call)?.worker, run.wanted.contains(effect) else { continue }
+                    guard let worker = run.calls[number: call]?.worker, run.wanted.contains(effect) else { continue }
                     try order(.completeCall(call: call, attempt: attempt, worker: worker, .result("o")))
                 }
             } else if let ask = auditor.openAsks.first, !run.isStopped {
@@ -319,6 +319,7 @@ extension Simulation {
         case .lost(let effect, _): "lost \(effect)"
         case .timePassed: "time"
         case .shutdown: "shutdown"
+        case .ancestor(let news, _): "ancestor \(news)"
         }
     }
 }
@@ -332,7 +333,7 @@ extension Input {
         case .toolEnded(let call, let attempt, _): .tool(call: call, attempt: attempt)
         case .leaseEnded(let call, let attempt, _): .lease(call: call, attempt: attempt)
         case .lost(let effect, _): effect
-        case .command, .timePassed, .shutdown: nil
+        case .command, .timePassed, .shutdown, .ancestor: nil
         }
     }
 }

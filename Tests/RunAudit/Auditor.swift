@@ -12,7 +12,9 @@ public struct Broken: Error, CustomStringConvertible {
 /// Reads a run's journal as someone from outside does and holds it to the promises, event by event. It knows
 /// nothing of `Run` but its public face: what it believes comes from the events alone.
 public struct Auditor {
-    public internal(set) var hold = false
+    /// Whose holds there are; an operator's has an empty owner.
+    public internal(set) var holds: Set<String> = []
+    public var hold: Bool { !holds.isEmpty }
     public internal(set) var isStopped = false
     public internal(set) var isHandedOff = false
     public internal(set) var modelInFlight: Effect?
@@ -148,7 +150,8 @@ public struct Auditor {
     public var due: Int64? {
         if isStopped { return nil }
         let deadlines = asks.values.filter { $0.isOpen && $0.shown > 0 }.map(\.deadline)
-        return (deadlines + (hold && resumeAt > 0 ? [resumeAt] : []) + (nextAttemptAt.map { [$0] } ?? [])).min()
+        return (deadlines + (holds.contains("") && resumeAt > 0 ? [resumeAt] : []) + (nextAttemptAt.map { [$0] } ?? []))
+            .min()
     }
 
     /// DESIGN, "The life of a run": the first that applies.
@@ -244,15 +247,20 @@ public struct Auditor {
         case .askClosed(let closed): try read(closed)
         case .callEdited(let edited): try read(edited)
         case .held(let held):
-            hold = true
-            resumeAt = held.resumeAt == 0 ? 0 : held.resumeAt - lead
-            holdLead = lead
+            try require(
+                held.owner.isEmpty == (held.cause != .byParent), "another's hold that is not its, or the reverse")
+            try require(held.owner.isEmpty || !holds.contains(held.owner), "an ancestor holds it twice")
+            holds.insert(held.owner)
+            if held.owner.isEmpty {
+                resumeAt = held.resumeAt == 0 ? 0 : held.resumeAt - lead
+                holdLead = lead
+            }
             nextAttemptAt = nil
             isToHold = false
         case .holdLifted(let lifted):
-            try require(hold, "lifted, and there was no hold")
+            try require(holds.contains(lifted.owner), "lifted, and there was no hold")
             try require(lifted.cause != .byTime || resumeAt > 0 && resumeAt <= steady, "lifted before its time")
-            hold = false
+            holds.remove(lifted.owner)
         case .limitReached: throw Broken("a limit that nobody was asked about")
         case .retried:
             try require(turn == .failed, "retried, and it had not failed")
@@ -260,7 +268,7 @@ public struct Auditor {
             failedBeforeFirstStep = false
         case .stopped:
             isStopped = true
-            hold = false
+            holds = []
             nextAttemptAt = nil
             try require(wanted.isEmpty, "stopped, with something in flight")
             try require(calls.values.allSatisfy { $0.ends == 1 }, "stopped, and a call has no result")
@@ -268,7 +276,7 @@ public struct Auditor {
         case .policySet(let set): policy = set.policy
         case .limitsSet(let set): limits = set.limits
         case .holdAtSet(let set): holdAt = set.holdAt
-        case .modelSet: break
+        case .modelSet, .childLaunched: break
         case .handedOff:
             try require(begun.isEmpty && nextAttemptAt == nil, "handed off, with something in flight")
             isStopped = true
@@ -278,7 +286,9 @@ public struct Auditor {
             // A fork waits for its own approvals.
             for number in calls.keys { calls[number]!.approved = nil }
             isToHold = false
+            holds.formIntersection([""])
         case .imported:
+            holds.formIntersection([""])
             // Measured by this server's clock from now on.
             if resumeAt != 0 { resumeAt += holdLead - lead }
             if let next = nextAttemptAt { nextAttemptAt = next + attemptLead - lead }

@@ -31,6 +31,7 @@ extension FermataEvent {
         case .holdAtSet: "holdAtSet"
         case .handedOff: "handedOff"
         case .forked: "forked"
+        case .childLaunched: "childLaunched"
         case .imported: "imported"
         case nil: "unknown"
         }

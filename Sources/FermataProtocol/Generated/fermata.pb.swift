@@ -297,6 +297,9 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
 
   /// it is a copy of another run's beginning
   case forked // = 5
+
+  /// a run that it descends from is held: `owner`
+  case byParent // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -311,6 +314,7 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case 3: self = .selection
     case 4: self = .imported
     case 5: self = .forked
+    case 6: self = .byParent
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -323,6 +327,7 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case .selection: return 3
     case .imported: return 4
     case .forked: return 5
+    case .byParent: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -335,6 +340,7 @@ public nonisolated enum FermataHoldCause: SwiftProtobuf.Enum, Swift.CaseIterable
     .selection,
     .imported,
     .forked,
+    .byParent,
   ]
 
 }
@@ -350,6 +356,9 @@ public nonisolated enum FermataLiftCause: SwiftProtobuf.Enum, Swift.CaseIterable
 
   /// Resume with the hold's token
   case byToken // = 3
+
+  /// the ancestor that held it is held no more
+  case liftedByParent // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -362,6 +371,7 @@ public nonisolated enum FermataLiftCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case 1: self = .byResume
     case 2: self = .byTime
     case 3: self = .byToken
+    case 4: self = .liftedByParent
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -372,6 +382,7 @@ public nonisolated enum FermataLiftCause: SwiftProtobuf.Enum, Swift.CaseIterable
     case .byResume: return 1
     case .byTime: return 2
     case .byToken: return 3
+    case .liftedByParent: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -382,6 +393,7 @@ public nonisolated enum FermataLiftCause: SwiftProtobuf.Enum, Swift.CaseIterable
     .byResume,
     .byTime,
     .byToken,
+    .liftedByParent,
   ]
 
 }
@@ -1441,6 +1453,12 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
   public var workerTools: [FermataToolSpec] {
     get {_storage._workerTools}
     set {_uniqueStorage()._workerTools = newValue}
+  }
+
+  /// the run that it is launched for, and stands still and stops with; empty: none
+  public var parent: String {
+    get {_storage._parent}
+    set {_uniqueStorage()._parent = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3664,7 +3682,7 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
     set {_uniqueStorage()._labels = newValue}
   }
 
-  /// the run that launched it
+  /// the run that it was launched for
   public var parent: String {
     get {_storage._parent}
     set {_uniqueStorage()._parent = newValue}
@@ -3718,6 +3736,18 @@ public nonisolated struct FermataRunSummary: @unchecked Sendable {
     set {_uniqueStorage()._ending = newValue}
   }
 
+  /// all of them, if there are several; `hold` is the first
+  public var holds: [FermataHold] {
+    get {_storage._holds}
+    set {_uniqueStorage()._holds = newValue}
+  }
+
+  /// runs that were launched for it
+  public var children: UInt32 {
+    get {_storage._children}
+    set {_uniqueStorage()._children = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -3746,6 +3776,9 @@ public nonisolated struct FermataHold: Sendable {
 
   /// the event that set it: names this hold
   public var seq: UInt64 = 0
+
+  /// the run whose hold it is, an ancestor; empty: an operator's, or the run's own
+  public var owner: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3799,6 +3832,9 @@ public nonisolated struct FermataUsage: Sendable {
 
   /// of output_tokens, where the provider says so
   public var reasoningTokens: UInt64 = 0
+
+  /// in the sum: they were cut or broke off, and what they used is estimated
+  public var callsOfEstimatedCost: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4250,6 +4286,14 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     set {_uniqueStorage()._kind = .imported(newValue)}
   }
 
+  public var childLaunched: FermataChildLaunched {
+    get {
+      if case .childLaunched(let v)? = _storage._kind {return v}
+      return FermataChildLaunched()
+    }
+    set {_uniqueStorage()._kind = .childLaunched(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -4280,6 +4324,7 @@ public nonisolated struct FermataEvent: @unchecked Sendable {
     case handedOff(FermataHandedOff)
     case forked(FermataForked)
     case imported(FermataImported)
+    case childLaunched(FermataChildLaunched)
 
   }
 
@@ -4406,11 +4451,36 @@ public nonisolated struct FermataLaunched: @unchecked Sendable {
     set {_uniqueStorage()._ownWorkspace = newValue}
   }
 
+  /// the run that it was launched for, which has the event ChildLaunched; empty: none
+  public var parent: String {
+    get {_storage._parent}
+    set {_uniqueStorage()._parent = newValue}
+  }
+
+  /// how many ancestors it has
+  public var depth: UInt32 {
+    get {_storage._depth}
+    set {_uniqueStorage()._depth = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A run was launched for this one: it stands still and stops with it.
+public nonisolated struct FermataChildLaunched: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var run: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct FermataMessageQueued: Sendable {
@@ -4660,43 +4730,80 @@ public nonisolated struct FermataModelCut: Sendable {
   /// of text and reasoning; none: the text, and nothing else
   public var blocks: [FermataBlock] = []
 
+  /// of this call: estimated, or of unknown cost; absent in old events: of unknown cost
+  public var usage: FermataUsage {
+    get {_usage ?? FermataUsage()}
+    set {_usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {self._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {self._usage = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _usage: FermataUsage? = nil
 }
 
-public nonisolated struct FermataModelFailed: Sendable {
+public nonisolated struct FermataModelFailed: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var step: UInt32 = 0
+  public var step: UInt32 {
+    get {_storage._step}
+    set {_uniqueStorage()._step = newValue}
+  }
 
-  public var attempt: UInt32 = 0
+  public var attempt: UInt32 {
+    get {_storage._attempt}
+    set {_uniqueStorage()._attempt = newValue}
+  }
 
   /// what had arrived; the model is not shown it
-  public var text: String = String()
+  public var text: String {
+    get {_storage._text}
+    set {_uniqueStorage()._text = newValue}
+  }
 
   public var failure: FermataFailure {
-    get {_failure ?? FermataFailure()}
-    set {_failure = newValue}
+    get {_storage._failure ?? FermataFailure()}
+    set {_uniqueStorage()._failure = newValue}
   }
   /// Returns true if `failure` has been explicitly set.
-  public var hasFailure: Bool {self._failure != nil}
+  public var hasFailure: Bool {_storage._failure != nil}
   /// Clears the value of `failure`. Subsequent reads from it will return its default value.
-  public mutating func clearFailure() {self._failure = nil}
+  public mutating func clearFailure() {_uniqueStorage()._failure = nil}
 
   /// 0: none, the turn has failed
-  public var nextAttemptAt: Int64 = 0
+  public var nextAttemptAt: Int64 {
+    get {_storage._nextAttemptAt}
+    set {_uniqueStorage()._nextAttemptAt = newValue}
+  }
 
   /// as of ModelCut
-  public var blocks: [FermataBlock] = []
+  public var blocks: [FermataBlock] {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
+
+  /// as of ModelCut; of a call that was not made, or was refused, it is nothing
+  public var usage: FermataUsage {
+    get {_storage._usage ?? FermataUsage()}
+    set {_uniqueStorage()._usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {_storage._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {_uniqueStorage()._usage = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _failure: FermataFailure? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct FermataCallStarted: Sendable {
@@ -5061,6 +5168,9 @@ public nonisolated struct FermataHeld: Sendable {
   /// of the token that lifts the hold; the token itself is not journaled
   public var tokenSha256: Data = Data()
 
+  /// the run whose hold it is, an ancestor; empty: an operator's, or the run's own. An owner has one
+  public var owner: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -5072,6 +5182,9 @@ public nonisolated struct FermataHoldLifted: Sendable {
   // methods supported on all messages.
 
   public var cause: FermataLiftCause = .unspecified
+
+  /// whose hold; the others stay
+  public var owner: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5261,11 +5374,11 @@ nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataHoldCause: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOLD_CAUSE_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}INTERRUPTED\0\u{1}SELECTION\0\u{1}IMPORTED\0\u{1}FORKED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOLD_CAUSE_UNSPECIFIED\0\u{1}REQUESTED\0\u{1}INTERRUPTED\0\u{1}SELECTION\0\u{1}IMPORTED\0\u{1}FORKED\0\u{1}BY_PARENT\0")
 }
 
 nonisolated extension FermataLiftCause: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIFT_CAUSE_UNSPECIFIED\0\u{1}BY_RESUME\0\u{1}BY_TIME\0\u{1}BY_TOKEN\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIFT_CAUSE_UNSPECIFIED\0\u{1}BY_RESUME\0\u{1}BY_TIME\0\u{1}BY_TOKEN\0\u{1}LIFTED_BY_PARENT\0")
 }
 
 nonisolated extension FermataDelivery: SwiftProtobuf._ProtoNameProviding {
@@ -5473,7 +5586,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0\u{1}parent\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
@@ -5492,6 +5605,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _policy: FermataPolicy? = nil
     var _holdAt: FermataHoldPoint.At = .unspecified
     var _workerTools: [FermataToolSpec] = []
+    var _parent: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5518,6 +5632,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _policy = source._policy
       _holdAt = source._holdAt
       _workerTools = source._workerTools
+      _parent = source._parent
     }
   }
 
@@ -5552,6 +5667,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
         case 16: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
         case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
+        case 18: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
         default: break
         }
       }
@@ -5612,6 +5728,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if !_storage._workerTools.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._workerTools, fieldNumber: 17)
       }
+      if !_storage._parent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5637,6 +5756,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._policy != rhs_storage._policy {return false}
         if _storage._holdAt != rhs_storage._holdAt {return false}
         if _storage._workerTools != rhs_storage._workerTools {return false}
+        if _storage._parent != rhs_storage._parent {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -9390,7 +9510,7 @@ nonisolated extension FermataError: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RunSummary"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0\u{1}inherited\0\u{1}source\0\u{3}hold_at\0\u{3}handed_off\0\u{3}waits_for_tools\0\u{1}limits\0\u{1}ending\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}status\0\u{1}agent\0\u{1}model\0\u{3}last_seq\0\u{3}created_at\0\u{3}updated_at\0\u{1}step\0\u{1}hold\0\u{1}failure\0\u{3}queued_messages\0\u{3}open_asks\0\u{3}last_message\0\u{1}usage\0\u{1}workspace\0\u{1}task\0\u{3}next_attempt_at\0\u{3}open_calls\0\u{1}labels\0\u{1}parent\0\u{1}inherited\0\u{1}source\0\u{3}hold_at\0\u{3}handed_off\0\u{3}waits_for_tools\0\u{1}limits\0\u{1}ending\0\u{1}holds\0\u{1}children\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -9420,6 +9540,8 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
     var _waitsForTools: [String] = []
     var _limits: FermataLimits? = nil
     var _ending: FermataEnding = .unspecified
+    var _holds: [FermataHold] = []
+    var _children: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9457,6 +9579,8 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       _waitsForTools = source._waitsForTools
       _limits = source._limits
       _ending = source._ending
+      _holds = source._holds
+      _children = source._children
     }
   }
 
@@ -9502,6 +9626,8 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         case 25: try { try decoder.decodeRepeatedStringField(value: &_storage._waitsForTools) }()
         case 26: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
         case 27: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
+        case 28: try { try decoder.decodeRepeatedMessageField(value: &_storage._holds) }()
+        case 29: try { try decoder.decodeSingularUInt32Field(value: &_storage._children) }()
         default: break
         }
       }
@@ -9595,6 +9721,12 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._ending != .unspecified {
         try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 27)
       }
+      if !_storage._holds.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._holds, fieldNumber: 28)
+      }
+      if _storage._children != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._children, fieldNumber: 29)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9631,6 +9763,8 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._waitsForTools != rhs_storage._waitsForTools {return false}
         if _storage._limits != rhs_storage._limits {return false}
         if _storage._ending != rhs_storage._ending {return false}
+        if _storage._holds != rhs_storage._holds {return false}
+        if _storage._children != rhs_storage._children {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -9642,7 +9776,7 @@ nonisolated extension FermataRunSummary: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hold"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{1}by\0\u{1}reason\0\u{3}since_at\0\u{3}resume_at\0\u{3}has_token\0\u{1}seq\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{1}by\0\u{1}reason\0\u{3}since_at\0\u{3}resume_at\0\u{3}has_token\0\u{1}seq\0\u{1}owner\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -9657,6 +9791,7 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.hasToken_p) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.seq) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.owner) }()
       default: break
       }
     }
@@ -9684,6 +9819,9 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.seq != 0 {
       try visitor.visitSingularUInt64Field(value: self.seq, fieldNumber: 7)
     }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -9695,6 +9833,7 @@ nonisolated extension FermataHold: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.resumeAt != rhs.resumeAt {return false}
     if lhs.hasToken_p != rhs.hasToken_p {return false}
     if lhs.seq != rhs.seq {return false}
+    if lhs.owner != rhs.owner {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -9757,7 +9896,7 @@ nonisolated extension FermataFailure: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Usage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0\u{3}calls_of_unknown_cost\0\u{3}cache_write_tokens\0\u{3}reasoning_tokens\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0\u{3}calls_of_unknown_cost\0\u{3}cache_write_tokens\0\u{3}reasoning_tokens\0\u{3}calls_of_estimated_cost\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -9773,6 +9912,7 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.callsOfUnknownCost) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.cacheWriteTokens) }()
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.reasoningTokens) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.callsOfEstimatedCost) }()
       default: break
       }
     }
@@ -9803,6 +9943,9 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.reasoningTokens != 0 {
       try visitor.visitSingularUInt64Field(value: self.reasoningTokens, fieldNumber: 8)
     }
+    if self.callsOfEstimatedCost != 0 {
+      try visitor.visitSingularUInt64Field(value: self.callsOfEstimatedCost, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -9815,6 +9958,7 @@ nonisolated extension FermataUsage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.callsOfUnknownCost != rhs.callsOfUnknownCost {return false}
     if lhs.cacheWriteTokens != rhs.cacheWriteTokens {return false}
     if lhs.reasoningTokens != rhs.reasoningTokens {return false}
+    if lhs.callsOfEstimatedCost != rhs.callsOfEstimatedCost {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10141,7 +10285,7 @@ nonisolated extension FermataAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Event"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{3}clock_lead\0\u{2}\u{8}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0\u{3}call_edited\0\u{3}policy_set\0\u{3}limits_set\0\u{3}model_set\0\u{3}hold_at_set\0\u{3}handed_off\0\u{1}forked\0\u{1}imported\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}seq\0\u{1}offset\0\u{1}at\0\u{1}truncated\0\u{1}by\0\u{1}reason\0\u{3}clock_lead\0\u{2}\u{8}launched\0\u{3}message_queued\0\u{3}message_withdrawn\0\u{3}model_called\0\u{3}model_answered\0\u{3}model_cut\0\u{3}model_failed\0\u{3}call_started\0\u{3}call_ended\0\u{3}call_gone\0\u{3}ask_opened\0\u{3}ask_answered\0\u{3}ask_closed\0\u{1}held\0\u{3}hold_lifted\0\u{1}retried\0\u{1}stopped\0\u{3}call_lost\0\u{3}limit_reached\0\u{3}call_edited\0\u{3}policy_set\0\u{3}limits_set\0\u{3}model_set\0\u{3}hold_at_set\0\u{3}handed_off\0\u{1}forked\0\u{1}imported\0\u{3}child_launched\0")
 
   fileprivate class _StorageClass {
     var _run: String = String()
@@ -10549,6 +10693,19 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._kind = .imported(v)
           }
         }()
+        case 43: try {
+          var v: FermataChildLaunched?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .childLaunched(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .childLaunched(v)
+          }
+        }()
         default: break
         }
       }
@@ -10694,6 +10851,10 @@ nonisolated extension FermataEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         guard case .imported(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
       }()
+      case .childLaunched?: try {
+        guard case .childLaunched(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 43)
+      }()
       case nil: break
       }
     }
@@ -10790,7 +10951,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launched"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0\u{1}parent\0\u{1}depth\0")
 
   fileprivate class _StorageClass {
     var _agent: String = String()
@@ -10806,6 +10967,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _policy: FermataPolicy? = nil
     var _holdAt: FermataHoldPoint.At = .unspecified
     var _ownWorkspace: Bool = false
+    var _parent: String = String()
+    var _depth: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -10829,6 +10992,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _policy = source._policy
       _holdAt = source._holdAt
       _ownWorkspace = source._ownWorkspace
+      _parent = source._parent
+      _depth = source._depth
     }
   }
 
@@ -10860,6 +11025,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 11: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
         case 12: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
         case 13: try { try decoder.decodeSingularBoolField(value: &_storage._ownWorkspace) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
+        case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._depth) }()
         default: break
         }
       }
@@ -10911,6 +11078,12 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if _storage._ownWorkspace != false {
         try visitor.visitSingularBoolField(value: _storage._ownWorkspace, fieldNumber: 13)
       }
+      if !_storage._parent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 14)
+      }
+      if _storage._depth != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._depth, fieldNumber: 15)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -10933,10 +11106,42 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._policy != rhs_storage._policy {return false}
         if _storage._holdAt != rhs_storage._holdAt {return false}
         if _storage._ownWorkspace != rhs_storage._ownWorkspace {return false}
+        if _storage._parent != rhs_storage._parent {return false}
+        if _storage._depth != rhs_storage._depth {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataChildLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ChildLaunched"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataChildLaunched, rhs: FermataChildLaunched) -> Bool {
+    if lhs.run != rhs.run {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11363,7 +11568,7 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelCut"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0\u{1}blocks\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0\u{1}blocks\0\u{1}usage\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11376,57 +11581,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
-      default: break
-      }
-    }
-  }
-
-  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.step != 0 {
-      try visitor.visitSingularUInt32Field(value: self.step, fieldNumber: 1)
-    }
-    if self.attempt != 0 {
-      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
-    }
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
-    }
-    if self.cause != .unspecified {
-      try visitor.visitSingularEnumField(value: self.cause, fieldNumber: 4)
-    }
-    if !self.blocks.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 5)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  public static func ==(lhs: FermataModelCut, rhs: FermataModelCut) -> Bool {
-    if lhs.step != rhs.step {return false}
-    if lhs.attempt != rhs.attempt {return false}
-    if lhs.text != rhs.text {return false}
-    if lhs.cause != rhs.cause {return false}
-    if lhs.blocks != rhs.blocks {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".ModelFailed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0")
-
-  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
-      case 5: try { try decoder.decodeSingularInt64Field(value: &self.nextAttemptAt) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
       default: break
       }
     }
@@ -11446,25 +11601,137 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
     }
-    try { if let v = self._failure {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
-    if self.nextAttemptAt != 0 {
-      try visitor.visitSingularInt64Field(value: self.nextAttemptAt, fieldNumber: 5)
+    if self.cause != .unspecified {
+      try visitor.visitSingularEnumField(value: self.cause, fieldNumber: 4)
     }
     if !self.blocks.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 6)
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 5)
+    }
+    try { if let v = self._usage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataModelCut, rhs: FermataModelCut) -> Bool {
+    if lhs.step != rhs.step {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.cause != rhs.cause {return false}
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs._usage != rhs._usage {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelFailed"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0\u{1}usage\0")
+
+  fileprivate class _StorageClass {
+    var _step: UInt32 = 0
+    var _attempt: UInt32 = 0
+    var _text: String = String()
+    var _failure: FermataFailure? = nil
+    var _nextAttemptAt: Int64 = 0
+    var _blocks: [FermataBlock] = []
+    var _usage: FermataUsage? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _step = source._step
+      _attempt = source._attempt
+      _text = source._text
+      _failure = source._failure
+      _nextAttemptAt = source._nextAttemptAt
+      _blocks = source._blocks
+      _usage = source._usage
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt32Field(value: &_storage._step) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._text) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
+        case 5: try { try decoder.decodeSingularInt64Field(value: &_storage._nextAttemptAt) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._step != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._step, fieldNumber: 1)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 2)
+      }
+      if !_storage._text.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._text, fieldNumber: 3)
+      }
+      try { if let v = _storage._failure {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if _storage._nextAttemptAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._nextAttemptAt, fieldNumber: 5)
+      }
+      if !_storage._blocks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._blocks, fieldNumber: 6)
+      }
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataModelFailed, rhs: FermataModelFailed) -> Bool {
-    if lhs.step != rhs.step {return false}
-    if lhs.attempt != rhs.attempt {return false}
-    if lhs.text != rhs.text {return false}
-    if lhs._failure != rhs._failure {return false}
-    if lhs.nextAttemptAt != rhs.nextAttemptAt {return false}
-    if lhs.blocks != rhs.blocks {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._step != rhs_storage._step {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        if _storage._text != rhs_storage._text {return false}
+        if _storage._failure != rhs_storage._failure {return false}
+        if _storage._nextAttemptAt != rhs_storage._nextAttemptAt {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -12171,7 +12438,7 @@ nonisolated extension FermataImported: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Held"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{3}resume_at\0\u{3}token_sha256\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{3}resume_at\0\u{3}token_sha256\0\u{1}owner\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -12182,6 +12449,7 @@ nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 1: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
       case 2: try { try decoder.decodeSingularInt64Field(value: &self.resumeAt) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.tokenSha256) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.owner) }()
       default: break
       }
     }
@@ -12197,6 +12465,9 @@ nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._Message
     if !self.tokenSha256.isEmpty {
       try visitor.visitSingularBytesField(value: self.tokenSha256, fieldNumber: 3)
     }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -12204,6 +12475,7 @@ nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.cause != rhs.cause {return false}
     if lhs.resumeAt != rhs.resumeAt {return false}
     if lhs.tokenSha256 != rhs.tokenSha256 {return false}
+    if lhs.owner != rhs.owner {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -12211,7 +12483,7 @@ nonisolated extension FermataHeld: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension FermataHoldLifted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HoldLifted"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cause\0\u{1}owner\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -12220,6 +12492,7 @@ nonisolated extension FermataHoldLifted: SwiftProtobuf.Message, SwiftProtobuf._M
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.owner) }()
       default: break
       }
     }
@@ -12229,11 +12502,15 @@ nonisolated extension FermataHoldLifted: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.cause != .unspecified {
       try visitor.visitSingularEnumField(value: self.cause, fieldNumber: 1)
     }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataHoldLifted, rhs: FermataHoldLifted) -> Bool {
     if lhs.cause != rhs.cause {return false}
+    if lhs.owner != rhs.owner {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

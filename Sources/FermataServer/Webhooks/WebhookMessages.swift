@@ -22,7 +22,7 @@ struct WebhookMessages: Sendable {
     func rows(of events: [FermataEvent], _ change: StatusChange?, run: Run, now: Int64) -> [OutboxRow] {
         guard !endpoints.isEmpty else { return [] }
         var rows: [OutboxRow] = []
-        for endpoint in endpoints where endpoint.agents.isEmpty || endpoint.agents.contains(run.agent) {
+        for endpoint in endpoints where endpoint.agents.isEmpty || endpoint.agents.contains(run.spec.agent) {
             func add(_ seq: UInt64, _ kind: Kind, _ body: [UInt8]) {
                 let key = OutboxKey(endpoint: endpoint.name, run: run.id.journaled, seq: seq, kind: kind.rawValue)
                 rows.append(OutboxRow(key: key, at: now, body: body))

@@ -18,6 +18,7 @@ def make(binary, folder):
     client = stage.client
     lost(stage)
     at_rest(stage)
+    families(stage)
     asking(stage)
     working(stage)
     # What is in flight when it is killed.
@@ -104,6 +105,21 @@ def at_rest(stage):
                        ("omitted", "much"), ("timed-out", "slow run"), ("no-such-tool", "no tool")):
         stage.launch(name, task, tools=["terminal"], until="FINISHED")
     stage.launch("file-editor", "write", tools=["file_editor"], until="FINISHED")
+
+
+def families(stage):
+    """Runs that were launched for others, with holds of their own and of their ancestors."""
+    client = stage.client
+    parent = stage.launch("family")
+    child = stage.launch("family-child", "say", parent=parent, until="FINISHED")
+    client.pause(parent, reason="All of it.")
+    client.resume(parent)
+    client.pause(parent, reason="Again.")
+    late = stage.launch("family-late", "say", parent=child, until="PAUSED")
+    client.pause(late, reason="This one too.")
+    stopped = stage.launch("family-stopped", "say", until="FINISHED")
+    stage.launch("family-stopped-child", "say", parent=stopped, until="FINISHED")
+    client.stop(stopped)
 
 
 def asking(stage):

@@ -33,12 +33,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-nonisolated enum SnapshotTurn: SwiftProtobuf.Enum, Swift.CaseIterable {
+nonisolated enum SnapshotPhase: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case idle // = 0
   case active // = 1
   case ended // = 2
   case failed // = 3
+  case failedBeforeFirstStep // = 4
   case UNRECOGNIZED(Int)
 
   init() {
@@ -51,6 +52,7 @@ nonisolated enum SnapshotTurn: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 1: self = .active
     case 2: self = .ended
     case 3: self = .failed
+    case 4: self = .failedBeforeFirstStep
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -61,16 +63,18 @@ nonisolated enum SnapshotTurn: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .active: return 1
     case .ended: return 2
     case .failed: return 3
+    case .failedBeforeFirstStep: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
 
   // The compiler won't synthesize support with the UNRECOGNIZED case.
-  static let allCases: [SnapshotTurn] = [
+  static let allCases: [SnapshotPhase] = [
     .idle,
     .active,
     .ended,
     .failed,
+    .failedBeforeFirstStep,
   ]
 
 }
@@ -79,7 +83,8 @@ nonisolated enum SnapshotModelCall: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case none // = 0
   case inFlight // = 1
-  case waiting // = 2
+  case again // = 2
+  case waiting // = 3
   case UNRECOGNIZED(Int)
 
   init() {
@@ -90,7 +95,8 @@ nonisolated enum SnapshotModelCall: SwiftProtobuf.Enum, Swift.CaseIterable {
     switch rawValue {
     case 0: self = .none
     case 1: self = .inFlight
-    case 2: self = .waiting
+    case 2: self = .again
+    case 3: self = .waiting
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -99,7 +105,8 @@ nonisolated enum SnapshotModelCall: SwiftProtobuf.Enum, Swift.CaseIterable {
     switch self {
     case .none: return 0
     case .inFlight: return 1
-    case .waiting: return 2
+    case .again: return 2
+    case .waiting: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -108,11 +115,51 @@ nonisolated enum SnapshotModelCall: SwiftProtobuf.Enum, Swift.CaseIterable {
   static let allCases: [SnapshotModelCall] = [
     .none,
     .inFlight,
+    .again,
     .waiting,
   ]
 
 }
 
+nonisolated enum SnapshotLife: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case live // = 0
+  case stopped // = 1
+  case handedOff // = 2
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .live
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .live
+    case 1: self = .stopped
+    case 2: self = .handedOff
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .live: return 0
+    case .stopped: return 1
+    case .handedOff: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [SnapshotLife] = [
+    .live,
+    .stopped,
+    .handedOff,
+  ]
+
+}
+
+/// Each message is a part of the state, as its type in State/ has it.
 nonisolated struct SnapshotRun: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -133,10 +180,85 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._updatedAt = newValue}
   }
 
-  var createdAt: Int64 {
-    get {_storage._createdAt}
-    set {_uniqueStorage()._createdAt = newValue}
+  var spec: SnapshotSpec {
+    get {_storage._spec ?? SnapshotSpec()}
+    set {_uniqueStorage()._spec = newValue}
   }
+  /// Returns true if `spec` has been explicitly set.
+  var hasSpec: Bool {_storage._spec != nil}
+  /// Clears the value of `spec`. Subsequent reads from it will return its default value.
+  mutating func clearSpec() {_uniqueStorage()._spec = nil}
+
+  var messages: SnapshotMessages {
+    get {_storage._messages ?? SnapshotMessages()}
+    set {_uniqueStorage()._messages = newValue}
+  }
+  /// Returns true if `messages` has been explicitly set.
+  var hasMessages: Bool {_storage._messages != nil}
+  /// Clears the value of `messages`. Subsequent reads from it will return its default value.
+  mutating func clearMessages() {_uniqueStorage()._messages = nil}
+
+  var turn: SnapshotTurn {
+    get {_storage._turn ?? SnapshotTurn()}
+    set {_uniqueStorage()._turn = newValue}
+  }
+  /// Returns true if `turn` has been explicitly set.
+  var hasTurn: Bool {_storage._turn != nil}
+  /// Clears the value of `turn`. Subsequent reads from it will return its default value.
+  mutating func clearTurn() {_uniqueStorage()._turn = nil}
+
+  var calls: SnapshotCalls {
+    get {_storage._calls ?? SnapshotCalls()}
+    set {_uniqueStorage()._calls = newValue}
+  }
+  /// Returns true if `calls` has been explicitly set.
+  var hasCalls: Bool {_storage._calls != nil}
+  /// Clears the value of `calls`. Subsequent reads from it will return its default value.
+  mutating func clearCalls() {_uniqueStorage()._calls = nil}
+
+  var asks: SnapshotAsks {
+    get {_storage._asks ?? SnapshotAsks()}
+    set {_uniqueStorage()._asks = newValue}
+  }
+  /// Returns true if `asks` has been explicitly set.
+  var hasAsks: Bool {_storage._asks != nil}
+  /// Clears the value of `asks`. Subsequent reads from it will return its default value.
+  mutating func clearAsks() {_uniqueStorage()._asks = nil}
+
+  var holds: [SnapshotHold] {
+    get {_storage._holds}
+    set {_uniqueStorage()._holds = newValue}
+  }
+
+  var budget: SnapshotBudget {
+    get {_storage._budget ?? SnapshotBudget()}
+    set {_uniqueStorage()._budget = newValue}
+  }
+  /// Returns true if `budget` has been explicitly set.
+  var hasBudget: Bool {_storage._budget != nil}
+  /// Clears the value of `budget`. Subsequent reads from it will return its default value.
+  mutating func clearBudget() {_uniqueStorage()._budget = nil}
+
+  var lineage: SnapshotLineage {
+    get {_storage._lineage ?? SnapshotLineage()}
+    set {_uniqueStorage()._lineage = newValue}
+  }
+  /// Returns true if `lineage` has been explicitly set.
+  var hasLineage: Bool {_storage._lineage != nil}
+  /// Clears the value of `lineage`. Subsequent reads from it will return its default value.
+  mutating func clearLineage() {_uniqueStorage()._lineage = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+nonisolated struct SnapshotSpec: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
 
   var agent: String {
     get {_storage._agent}
@@ -148,6 +270,11 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._model = newValue}
   }
 
+  var baseURL: String {
+    get {_storage._baseURL}
+    set {_uniqueStorage()._baseURL = newValue}
+  }
+
   var systemPrompt: String {
     get {_storage._systemPrompt}
     set {_uniqueStorage()._systemPrompt = newValue}
@@ -156,6 +283,11 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
   var workspace: String {
     get {_storage._workspace}
     set {_uniqueStorage()._workspace = newValue}
+  }
+
+  var ownsWorkspace: Bool {
+    get {_storage._ownsWorkspace}
+    set {_uniqueStorage()._ownsWorkspace = newValue}
   }
 
   var tools: [FermataProtocol.FermataToolSpec] {
@@ -182,37 +314,67 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._modelAttempts = newValue}
   }
 
-  var limits: FermataProtocol.FermataLimits {
-    get {_storage._limits ?? FermataProtocol.FermataLimits()}
-    set {_uniqueStorage()._limits = newValue}
+  var policy: FermataProtocol.FermataPolicy {
+    get {_storage._policy ?? FermataProtocol.FermataPolicy()}
+    set {_uniqueStorage()._policy = newValue}
   }
-  /// Returns true if `limits` has been explicitly set.
-  var hasLimits: Bool {_storage._limits != nil}
-  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
-  mutating func clearLimits() {_uniqueStorage()._limits = nil}
+  /// Returns true if `policy` has been explicitly set.
+  var hasPolicy: Bool {_storage._policy != nil}
+  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
+  mutating func clearPolicy() {_uniqueStorage()._policy = nil}
 
-  var hold: FermataProtocol.FermataHold {
-    get {_storage._hold ?? FermataProtocol.FermataHold()}
-    set {_uniqueStorage()._hold = newValue}
-  }
-  /// Returns true if `hold` has been explicitly set.
-  var hasHold: Bool {_storage._hold != nil}
-  /// Clears the value of `hold`. Subsequent reads from it will return its default value.
-  mutating func clearHold() {_uniqueStorage()._hold = nil}
-
-  var holdTokenDigest: Data {
-    get {_storage._holdTokenDigest}
-    set {_uniqueStorage()._holdTokenDigest = newValue}
+  var holdAt: FermataProtocol.FermataHoldPoint.At {
+    get {_storage._holdAt}
+    set {_uniqueStorage()._holdAt = newValue}
   }
 
-  var isStopped: Bool {
-    get {_storage._isStopped}
-    set {_uniqueStorage()._isStopped = newValue}
-  }
+  var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  var turn: SnapshotTurn {
-    get {_storage._turn}
-    set {_uniqueStorage()._turn = newValue}
+  init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+nonisolated struct SnapshotMessages: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var queue: [SnapshotQueuedMessage] = []
+
+  var withdrawn: [UInt32] = []
+
+  var last: UInt32 = 0
+
+  var task: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct SnapshotQueuedMessage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var number: UInt32 = 0
+
+  var delivery: FermataProtocol.FermataDelivery = .unspecified
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct SnapshotTurn: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var phase: SnapshotPhase {
+    get {_storage._phase}
+    set {_uniqueStorage()._phase = newValue}
   }
 
   /// of a turn that has failed
@@ -236,6 +398,12 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._nextAttemptAt = newValue}
   }
 
+  /// how far the clock of that time was ahead of the steady clock
+  var attemptLead: Int64 {
+    get {_storage._attemptLead}
+    set {_uniqueStorage()._attemptLead = newValue}
+  }
+
   var step: UInt32 {
     get {_storage._step}
     set {_uniqueStorage()._step = newValue}
@@ -246,78 +414,14 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._attempt = newValue}
   }
 
-  var stepIsUnanswered: Bool {
-    get {_storage._stepIsUnanswered}
-    set {_uniqueStorage()._stepIsUnanswered = newValue}
-  }
-
   var failedAttempts: UInt32 {
     get {_storage._failedAttempts}
     set {_uniqueStorage()._failedAttempts = newValue}
   }
 
-  var calls: [SnapshotCall] {
-    get {_storage._calls}
-    set {_uniqueStorage()._calls = newValue}
-  }
-
-  var killing: [SnapshotEffect] {
-    get {_storage._killing}
-    set {_uniqueStorage()._killing = newValue}
-  }
-
-  var openAsks: [FermataProtocol.FermataAskOpened] {
-    get {_storage._openAsks}
-    set {_uniqueStorage()._openAsks = newValue}
-  }
-
-  var unansweredAsks: [UInt32] {
-    get {_storage._unansweredAsks}
-    set {_uniqueStorage()._unansweredAsks = newValue}
-  }
-
-  var queue: [SnapshotQueuedMessage] {
-    get {_storage._queue}
-    set {_uniqueStorage()._queue = newValue}
-  }
-
-  var withdrawn: [UInt32] {
-    get {_storage._withdrawn}
-    set {_uniqueStorage()._withdrawn = newValue}
-  }
-
-  var messageCount: UInt32 {
-    get {_storage._messageCount}
-    set {_uniqueStorage()._messageCount = newValue}
-  }
-
-  var callCount: UInt32 {
-    get {_storage._callCount}
-    set {_uniqueStorage()._callCount = newValue}
-  }
-
-  var askCount: UInt32 {
-    get {_storage._askCount}
-    set {_uniqueStorage()._askCount = newValue}
-  }
-
-  var usage: FermataProtocol.FermataUsage {
-    get {_storage._usage ?? FermataProtocol.FermataUsage()}
-    set {_uniqueStorage()._usage = newValue}
-  }
-  /// Returns true if `usage` has been explicitly set.
-  var hasUsage: Bool {_storage._usage != nil}
-  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
-  mutating func clearUsage() {_uniqueStorage()._usage = nil}
-
-  var stepsOfTurn: UInt32 {
-    get {_storage._stepsOfTurn}
-    set {_uniqueStorage()._stepsOfTurn = newValue}
-  }
-
-  var grantedCost: Int64 {
-    get {_storage._grantedCost}
-    set {_uniqueStorage()._grantedCost = newValue}
+  var ending: FermataProtocol.FermataEnding {
+    get {_storage._ending}
+    set {_uniqueStorage()._ending = newValue}
   }
 
   var lastMessage: String {
@@ -325,104 +429,9 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._lastMessage = newValue}
   }
 
-  var task: String {
-    get {_storage._task}
-    set {_uniqueStorage()._task = newValue}
-  }
-
-  var baseURL: String {
-    get {_storage._baseURL}
-    set {_uniqueStorage()._baseURL = newValue}
-  }
-
-  var ownsWorkspace: Bool {
-    get {_storage._ownsWorkspace}
-    set {_uniqueStorage()._ownsWorkspace = newValue}
-  }
-
-  var policy: FermataProtocol.FermataPolicy {
-    get {_storage._policy ?? FermataProtocol.FermataPolicy()}
-    set {_uniqueStorage()._policy = newValue}
-  }
-  /// Returns true if `policy` has been explicitly set.
-  var hasPolicy: Bool {_storage._policy != nil}
-  /// Clears the value of `policy`. Subsequent reads from it will return its default value.
-  mutating func clearPolicy() {_uniqueStorage()._policy = nil}
-
-  var holdAt: FermataProtocol.FermataHoldPoint.At {
-    get {_storage._holdAt}
-    set {_uniqueStorage()._holdAt = newValue}
-  }
-
-  var isHandedOff: Bool {
-    get {_storage._isHandedOff}
-    set {_uniqueStorage()._isHandedOff = newValue}
-  }
-
-  var source: String {
-    get {_storage._source}
-    set {_uniqueStorage()._source = newValue}
-  }
-
-  var inherited: FermataProtocol.FermataUsage {
-    get {_storage._inherited ?? FermataProtocol.FermataUsage()}
-    set {_uniqueStorage()._inherited = newValue}
-  }
-  /// Returns true if `inherited` has been explicitly set.
-  var hasInherited: Bool {_storage._inherited != nil}
-  /// Clears the value of `inherited`. Subsequent reads from it will return its default value.
-  mutating func clearInherited() {_uniqueStorage()._inherited = nil}
-
-  var fingerprint: UInt64 {
-    get {_storage._fingerprint}
-    set {_uniqueStorage()._fingerprint = newValue}
-  }
-
-  var lastFingerprint: UInt64 {
-    get {_storage._lastFingerprint}
-    set {_uniqueStorage()._lastFingerprint = newValue}
-  }
-
-  var repeats: UInt32 {
-    get {_storage._repeats}
-    set {_uniqueStorage()._repeats = newValue}
-  }
-
-  var expiredAsks: [UInt32] {
-    get {_storage._expiredAsks}
-    set {_uniqueStorage()._expiredAsks = newValue}
-  }
-
-  var failedBeforeFirstStep: Bool {
-    get {_storage._failedBeforeFirstStep}
-    set {_uniqueStorage()._failedBeforeFirstStep = newValue}
-  }
-
-  /// How far the clock of these times was ahead of the steady clock.
-  var holdLead: Int64 {
-    get {_storage._holdLead}
-    set {_uniqueStorage()._holdLead = newValue}
-  }
-
-  var attemptLead: Int64 {
-    get {_storage._attemptLead}
-    set {_uniqueStorage()._attemptLead = newValue}
-  }
-
-  /// of each of open_asks
-  var askLeads: [Int64] {
-    get {_storage._askLeads}
-    set {_uniqueStorage()._askLeads = newValue}
-  }
-
-  var untoldCosts: UInt32 {
-    get {_storage._untoldCosts}
-    set {_uniqueStorage()._untoldCosts = newValue}
-  }
-
-  var ending: FermataProtocol.FermataEnding {
-    get {_storage._ending}
-    set {_uniqueStorage()._ending = newValue}
+  var goesOn: Bool {
+    get {_storage._goesOn}
+    set {_uniqueStorage()._goesOn = newValue}
   }
 
   var goOns: UInt32 {
@@ -435,16 +444,27 @@ nonisolated struct SnapshotRun: @unchecked Sendable {
     set {_uniqueStorage()._truncatedInARow = newValue}
   }
 
-  var goesOn: Bool {
-    get {_storage._goesOn}
-    set {_uniqueStorage()._goesOn = newValue}
-  }
-
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+nonisolated struct SnapshotCalls: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var calls: [SnapshotCall] = []
+
+  var killing: [SnapshotKilledCall] = []
+
+  var last: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct SnapshotCall: Sendable {
@@ -487,55 +507,7 @@ nonisolated struct SnapshotCall: Sendable {
   init() {}
 }
 
-nonisolated struct SnapshotEffect: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  var kind: SnapshotEffect.OneOf_Kind? = nil
-
-  var model: SnapshotModelEffect {
-    get {
-      if case .model(let v)? = kind {return v}
-      return SnapshotModelEffect()
-    }
-    set {kind = .model(newValue)}
-  }
-
-  var tool: SnapshotToolEffect {
-    get {
-      if case .tool(let v)? = kind {return v}
-      return SnapshotToolEffect()
-    }
-    set {kind = .tool(newValue)}
-  }
-
-  var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  nonisolated enum OneOf_Kind: Equatable, Sendable {
-    case model(SnapshotModelEffect)
-    case tool(SnapshotToolEffect)
-
-  }
-
-  init() {}
-}
-
-nonisolated struct SnapshotModelEffect: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  var step: UInt32 = 0
-
-  var attempt: UInt32 = 0
-
-  var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  init() {}
-}
-
-nonisolated struct SnapshotToolEffect: Sendable {
+nonisolated struct SnapshotKilledCall: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -549,95 +521,199 @@ nonisolated struct SnapshotToolEffect: Sendable {
   init() {}
 }
 
-nonisolated struct SnapshotQueuedMessage: Sendable {
+nonisolated struct SnapshotAsks: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var number: UInt32 = 0
+  var `open`: [SnapshotOpenAsk] = []
 
-  var delivery: FermataProtocol.FermataDelivery = .unspecified
+  var unanswered: [UInt32] = []
+
+  var expired: [UInt32] = []
+
+  var last: UInt32 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 }
 
+nonisolated struct SnapshotOpenAsk: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var opened: FermataProtocol.FermataAskOpened {
+    get {_opened ?? FermataProtocol.FermataAskOpened()}
+    set {_opened = newValue}
+  }
+  /// Returns true if `opened` has been explicitly set.
+  var hasOpened: Bool {self._opened != nil}
+  /// Clears the value of `opened`. Subsequent reads from it will return its default value.
+  mutating func clearOpened() {self._opened = nil}
+
+  /// how far the clock of its deadline was ahead of the steady clock
+  var lead: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _opened: FermataProtocol.FermataAskOpened? = nil
+}
+
+nonisolated struct SnapshotHold: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var shown: FermataProtocol.FermataHold {
+    get {_shown ?? FermataProtocol.FermataHold()}
+    set {_shown = newValue}
+  }
+  /// Returns true if `shown` has been explicitly set.
+  var hasShown: Bool {self._shown != nil}
+  /// Clears the value of `shown`. Subsequent reads from it will return its default value.
+  mutating func clearShown() {self._shown = nil}
+
+  /// how far the clock of its times was ahead of the steady clock
+  var lead: Int64 = 0
+
+  var tokenDigest: Data = Data()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _shown: FermataProtocol.FermataHold? = nil
+}
+
+nonisolated struct SnapshotBudget: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var limits: FermataProtocol.FermataLimits {
+    get {_storage._limits ?? FermataProtocol.FermataLimits()}
+    set {_uniqueStorage()._limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  var hasLimits: Bool {_storage._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  mutating func clearLimits() {_uniqueStorage()._limits = nil}
+
+  var usage: FermataProtocol.FermataUsage {
+    get {_storage._usage ?? FermataProtocol.FermataUsage()}
+    set {_uniqueStorage()._usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  var hasUsage: Bool {_storage._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  mutating func clearUsage() {_uniqueStorage()._usage = nil}
+
+  var stepsOfTurn: UInt32 {
+    get {_storage._stepsOfTurn}
+    set {_uniqueStorage()._stepsOfTurn = newValue}
+  }
+
+  var grantedCost: Int64 {
+    get {_storage._grantedCost}
+    set {_uniqueStorage()._grantedCost = newValue}
+  }
+
+  var untoldCosts: UInt32 {
+    get {_storage._untoldCosts}
+    set {_uniqueStorage()._untoldCosts = newValue}
+  }
+
+  var fingerprint: UInt64 {
+    get {_storage._fingerprint}
+    set {_uniqueStorage()._fingerprint = newValue}
+  }
+
+  var lastFingerprint: UInt64 {
+    get {_storage._lastFingerprint}
+    set {_uniqueStorage()._lastFingerprint = newValue}
+  }
+
+  var repeats: UInt32 {
+    get {_storage._repeats}
+    set {_uniqueStorage()._repeats = newValue}
+  }
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+nonisolated struct SnapshotLineage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var createdAt: Int64 = 0
+
+  var source: String = String()
+
+  var inherited: FermataProtocol.FermataUsage {
+    get {_inherited ?? FermataProtocol.FermataUsage()}
+    set {_inherited = newValue}
+  }
+  /// Returns true if `inherited` has been explicitly set.
+  var hasInherited: Bool {self._inherited != nil}
+  /// Clears the value of `inherited`. Subsequent reads from it will return its default value.
+  mutating func clearInherited() {self._inherited = nil}
+
+  var life: SnapshotLife = .live
+
+  var parent: String = String()
+
+  var depth: UInt32 = 0
+
+  var children: [String] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _inherited: FermataProtocol.FermataUsage? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "fermata.snapshot"
 
-nonisolated extension SnapshotTurn: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0IDLE\0\u{1}ACTIVE\0\u{1}ENDED\0\u{1}FAILED\0")
+nonisolated extension SnapshotPhase: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0IDLE\0\u{1}ACTIVE\0\u{1}ENDED\0\u{1}FAILED\0\u{1}FAILED_BEFORE_FIRST_STEP\0")
 }
 
 nonisolated extension SnapshotModelCall: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NONE\0\u{1}IN_FLIGHT\0\u{1}WAITING\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NONE\0\u{1}IN_FLIGHT\0\u{1}AGAIN\0\u{1}WAITING\0")
+}
+
+nonisolated extension SnapshotLife: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIVE\0\u{1}STOPPED\0\u{1}HANDED_OFF\0")
 }
 
 nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Run"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{3}created_at\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}limits\0\u{1}hold\0\u{3}hold_token_digest\0\u{3}is_stopped\0\u{1}turn\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{1}step\0\u{1}attempt\0\u{3}step_is_unanswered\0\u{3}failed_attempts\0\u{1}calls\0\u{1}killing\0\u{3}open_asks\0\u{3}unanswered_asks\0\u{1}queue\0\u{1}withdrawn\0\u{3}message_count\0\u{3}call_count\0\u{3}ask_count\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}last_message\0\u{1}task\0\u{3}base_url\0\u{3}owns_workspace\0\u{1}policy\0\u{3}hold_at\0\u{3}is_handed_off\0\u{1}source\0\u{1}inherited\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0\u{3}expired_asks\0\u{3}failed_before_first_step\0\u{3}hold_lead\0\u{3}attempt_lead\0\u{3}ask_leads\0\u{3}untold_costs\0\u{1}ending\0\u{3}go_ons\0\u{3}truncated_in_a_row\0\u{3}goes_on\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seq\0\u{3}updated_at\0\u{1}spec\0\u{1}messages\0\u{1}turn\0\u{1}calls\0\u{1}asks\0\u{1}holds\0\u{1}budget\0\u{1}lineage\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
     var _seq: UInt64 = 0
     var _updatedAt: Int64 = 0
-    var _createdAt: Int64 = 0
-    var _agent: String = String()
-    var _model: String = String()
-    var _systemPrompt: String = String()
-    var _workspace: String = String()
-    var _tools: [FermataProtocol.FermataToolSpec] = []
-    var _labels: [FermataProtocol.FermataLabelEntry] = []
-    var _modelOptions: FermataProtocol.FermataModelOptions? = nil
-    var _modelAttempts: UInt32 = 0
-    var _limits: FermataProtocol.FermataLimits? = nil
-    var _hold: FermataProtocol.FermataHold? = nil
-    var _holdTokenDigest: Data = Data()
-    var _isStopped: Bool = false
-    var _turn: SnapshotTurn = .idle
-    var _failure: FermataProtocol.FermataFailure? = nil
-    var _modelCall: SnapshotModelCall = .none
-    var _nextAttemptAt: Int64 = 0
-    var _step: UInt32 = 0
-    var _attempt: UInt32 = 0
-    var _stepIsUnanswered: Bool = false
-    var _failedAttempts: UInt32 = 0
-    var _calls: [SnapshotCall] = []
-    var _killing: [SnapshotEffect] = []
-    var _openAsks: [FermataProtocol.FermataAskOpened] = []
-    var _unansweredAsks: [UInt32] = []
-    var _queue: [SnapshotQueuedMessage] = []
-    var _withdrawn: [UInt32] = []
-    var _messageCount: UInt32 = 0
-    var _callCount: UInt32 = 0
-    var _askCount: UInt32 = 0
-    var _usage: FermataProtocol.FermataUsage? = nil
-    var _stepsOfTurn: UInt32 = 0
-    var _grantedCost: Int64 = 0
-    var _lastMessage: String = String()
-    var _task: String = String()
-    var _baseURL: String = String()
-    var _ownsWorkspace: Bool = false
-    var _policy: FermataProtocol.FermataPolicy? = nil
-    var _holdAt: FermataProtocol.FermataHoldPoint.At = .unspecified
-    var _isHandedOff: Bool = false
-    var _source: String = String()
-    var _inherited: FermataProtocol.FermataUsage? = nil
-    var _fingerprint: UInt64 = 0
-    var _lastFingerprint: UInt64 = 0
-    var _repeats: UInt32 = 0
-    var _expiredAsks: [UInt32] = []
-    var _failedBeforeFirstStep: Bool = false
-    var _holdLead: Int64 = 0
-    var _attemptLead: Int64 = 0
-    var _askLeads: [Int64] = []
-    var _untoldCosts: UInt32 = 0
-    var _ending: FermataProtocol.FermataEnding = .unspecified
-    var _goOns: UInt32 = 0
-    var _truncatedInARow: UInt32 = 0
-    var _goesOn: Bool = false
+    var _spec: SnapshotSpec? = nil
+    var _messages: SnapshotMessages? = nil
+    var _turn: SnapshotTurn? = nil
+    var _calls: SnapshotCalls? = nil
+    var _asks: SnapshotAsks? = nil
+    var _holds: [SnapshotHold] = []
+    var _budget: SnapshotBudget? = nil
+    var _lineage: SnapshotLineage? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -651,61 +727,14 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       _id = source._id
       _seq = source._seq
       _updatedAt = source._updatedAt
-      _createdAt = source._createdAt
-      _agent = source._agent
-      _model = source._model
-      _systemPrompt = source._systemPrompt
-      _workspace = source._workspace
-      _tools = source._tools
-      _labels = source._labels
-      _modelOptions = source._modelOptions
-      _modelAttempts = source._modelAttempts
-      _limits = source._limits
-      _hold = source._hold
-      _holdTokenDigest = source._holdTokenDigest
-      _isStopped = source._isStopped
+      _spec = source._spec
+      _messages = source._messages
       _turn = source._turn
-      _failure = source._failure
-      _modelCall = source._modelCall
-      _nextAttemptAt = source._nextAttemptAt
-      _step = source._step
-      _attempt = source._attempt
-      _stepIsUnanswered = source._stepIsUnanswered
-      _failedAttempts = source._failedAttempts
       _calls = source._calls
-      _killing = source._killing
-      _openAsks = source._openAsks
-      _unansweredAsks = source._unansweredAsks
-      _queue = source._queue
-      _withdrawn = source._withdrawn
-      _messageCount = source._messageCount
-      _callCount = source._callCount
-      _askCount = source._askCount
-      _usage = source._usage
-      _stepsOfTurn = source._stepsOfTurn
-      _grantedCost = source._grantedCost
-      _lastMessage = source._lastMessage
-      _task = source._task
-      _baseURL = source._baseURL
-      _ownsWorkspace = source._ownsWorkspace
-      _policy = source._policy
-      _holdAt = source._holdAt
-      _isHandedOff = source._isHandedOff
-      _source = source._source
-      _inherited = source._inherited
-      _fingerprint = source._fingerprint
-      _lastFingerprint = source._lastFingerprint
-      _repeats = source._repeats
-      _expiredAsks = source._expiredAsks
-      _failedBeforeFirstStep = source._failedBeforeFirstStep
-      _holdLead = source._holdLead
-      _attemptLead = source._attemptLead
-      _askLeads = source._askLeads
-      _untoldCosts = source._untoldCosts
-      _ending = source._ending
-      _goOns = source._goOns
-      _truncatedInARow = source._truncatedInARow
-      _goesOn = source._goesOn
+      _asks = source._asks
+      _holds = source._holds
+      _budget = source._budget
+      _lineage = source._lineage
     }
   }
 
@@ -727,61 +756,14 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
         case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._seq) }()
         case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._updatedAt) }()
-        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._createdAt) }()
-        case 5: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
-        case 6: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
-        case 7: try { try decoder.decodeSingularStringField(value: &_storage._systemPrompt) }()
-        case 8: try { try decoder.decodeSingularStringField(value: &_storage._workspace) }()
-        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
-        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
-        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
-        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
-        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
-        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._hold) }()
-        case 15: try { try decoder.decodeSingularBytesField(value: &_storage._holdTokenDigest) }()
-        case 16: try { try decoder.decodeSingularBoolField(value: &_storage._isStopped) }()
-        case 17: try { try decoder.decodeSingularEnumField(value: &_storage._turn) }()
-        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
-        case 19: try { try decoder.decodeSingularEnumField(value: &_storage._modelCall) }()
-        case 20: try { try decoder.decodeSingularInt64Field(value: &_storage._nextAttemptAt) }()
-        case 21: try { try decoder.decodeSingularUInt32Field(value: &_storage._step) }()
-        case 22: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
-        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._stepIsUnanswered) }()
-        case 24: try { try decoder.decodeSingularUInt32Field(value: &_storage._failedAttempts) }()
-        case 25: try { try decoder.decodeRepeatedMessageField(value: &_storage._calls) }()
-        case 26: try { try decoder.decodeRepeatedMessageField(value: &_storage._killing) }()
-        case 27: try { try decoder.decodeRepeatedMessageField(value: &_storage._openAsks) }()
-        case 28: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._unansweredAsks) }()
-        case 29: try { try decoder.decodeRepeatedMessageField(value: &_storage._queue) }()
-        case 30: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._withdrawn) }()
-        case 31: try { try decoder.decodeSingularUInt32Field(value: &_storage._messageCount) }()
-        case 32: try { try decoder.decodeSingularUInt32Field(value: &_storage._callCount) }()
-        case 33: try { try decoder.decodeSingularUInt32Field(value: &_storage._askCount) }()
-        case 34: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
-        case 35: try { try decoder.decodeSingularUInt32Field(value: &_storage._stepsOfTurn) }()
-        case 36: try { try decoder.decodeSingularInt64Field(value: &_storage._grantedCost) }()
-        case 37: try { try decoder.decodeSingularStringField(value: &_storage._lastMessage) }()
-        case 38: try { try decoder.decodeSingularStringField(value: &_storage._task) }()
-        case 39: try { try decoder.decodeSingularStringField(value: &_storage._baseURL) }()
-        case 40: try { try decoder.decodeSingularBoolField(value: &_storage._ownsWorkspace) }()
-        case 41: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
-        case 42: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
-        case 43: try { try decoder.decodeSingularBoolField(value: &_storage._isHandedOff) }()
-        case 44: try { try decoder.decodeSingularStringField(value: &_storage._source) }()
-        case 45: try { try decoder.decodeSingularMessageField(value: &_storage._inherited) }()
-        case 46: try { try decoder.decodeSingularFixed64Field(value: &_storage._fingerprint) }()
-        case 47: try { try decoder.decodeSingularFixed64Field(value: &_storage._lastFingerprint) }()
-        case 48: try { try decoder.decodeSingularUInt32Field(value: &_storage._repeats) }()
-        case 49: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._expiredAsks) }()
-        case 50: try { try decoder.decodeSingularBoolField(value: &_storage._failedBeforeFirstStep) }()
-        case 51: try { try decoder.decodeSingularSInt64Field(value: &_storage._holdLead) }()
-        case 52: try { try decoder.decodeSingularSInt64Field(value: &_storage._attemptLead) }()
-        case 53: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._askLeads) }()
-        case 54: try { try decoder.decodeSingularUInt32Field(value: &_storage._untoldCosts) }()
-        case 55: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
-        case 56: try { try decoder.decodeSingularUInt32Field(value: &_storage._goOns) }()
-        case 57: try { try decoder.decodeSingularUInt32Field(value: &_storage._truncatedInARow) }()
-        case 58: try { try decoder.decodeSingularBoolField(value: &_storage._goesOn) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._spec) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._messages) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._turn) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._calls) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._asks) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._holds) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._budget) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._lineage) }()
         default: break
         }
       }
@@ -803,171 +785,30 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._updatedAt != 0 {
         try visitor.visitSingularInt64Field(value: _storage._updatedAt, fieldNumber: 3)
       }
-      if _storage._createdAt != 0 {
-        try visitor.visitSingularInt64Field(value: _storage._createdAt, fieldNumber: 4)
+      try { if let v = _storage._spec {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._messages {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._turn {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._calls {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._asks {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._holds.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._holds, fieldNumber: 9)
       }
-      if !_storage._agent.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 5)
-      }
-      if !_storage._model.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 6)
-      }
-      if !_storage._systemPrompt.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._systemPrompt, fieldNumber: 7)
-      }
-      if !_storage._workspace.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._workspace, fieldNumber: 8)
-      }
-      if !_storage._tools.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 9)
-      }
-      if !_storage._labels.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._labels, fieldNumber: 10)
-      }
-      try { if let v = _storage._modelOptions {
+      try { if let v = _storage._budget {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._lineage {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
       } }()
-      if _storage._modelAttempts != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._modelAttempts, fieldNumber: 12)
-      }
-      try { if let v = _storage._limits {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
-      } }()
-      try { if let v = _storage._hold {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
-      } }()
-      if !_storage._holdTokenDigest.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._holdTokenDigest, fieldNumber: 15)
-      }
-      if _storage._isStopped != false {
-        try visitor.visitSingularBoolField(value: _storage._isStopped, fieldNumber: 16)
-      }
-      if _storage._turn != .idle {
-        try visitor.visitSingularEnumField(value: _storage._turn, fieldNumber: 17)
-      }
-      try { if let v = _storage._failure {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
-      } }()
-      if _storage._modelCall != .none {
-        try visitor.visitSingularEnumField(value: _storage._modelCall, fieldNumber: 19)
-      }
-      if _storage._nextAttemptAt != 0 {
-        try visitor.visitSingularInt64Field(value: _storage._nextAttemptAt, fieldNumber: 20)
-      }
-      if _storage._step != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._step, fieldNumber: 21)
-      }
-      if _storage._attempt != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 22)
-      }
-      if _storage._stepIsUnanswered != false {
-        try visitor.visitSingularBoolField(value: _storage._stepIsUnanswered, fieldNumber: 23)
-      }
-      if _storage._failedAttempts != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._failedAttempts, fieldNumber: 24)
-      }
-      if !_storage._calls.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._calls, fieldNumber: 25)
-      }
-      if !_storage._killing.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._killing, fieldNumber: 26)
-      }
-      if !_storage._openAsks.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._openAsks, fieldNumber: 27)
-      }
-      if !_storage._unansweredAsks.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._unansweredAsks, fieldNumber: 28)
-      }
-      if !_storage._queue.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._queue, fieldNumber: 29)
-      }
-      if !_storage._withdrawn.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._withdrawn, fieldNumber: 30)
-      }
-      if _storage._messageCount != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._messageCount, fieldNumber: 31)
-      }
-      if _storage._callCount != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._callCount, fieldNumber: 32)
-      }
-      if _storage._askCount != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._askCount, fieldNumber: 33)
-      }
-      try { if let v = _storage._usage {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
-      } }()
-      if _storage._stepsOfTurn != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._stepsOfTurn, fieldNumber: 35)
-      }
-      if _storage._grantedCost != 0 {
-        try visitor.visitSingularInt64Field(value: _storage._grantedCost, fieldNumber: 36)
-      }
-      if !_storage._lastMessage.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._lastMessage, fieldNumber: 37)
-      }
-      if !_storage._task.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._task, fieldNumber: 38)
-      }
-      if !_storage._baseURL.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._baseURL, fieldNumber: 39)
-      }
-      if _storage._ownsWorkspace != false {
-        try visitor.visitSingularBoolField(value: _storage._ownsWorkspace, fieldNumber: 40)
-      }
-      try { if let v = _storage._policy {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
-      } }()
-      if _storage._holdAt != .unspecified {
-        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 42)
-      }
-      if _storage._isHandedOff != false {
-        try visitor.visitSingularBoolField(value: _storage._isHandedOff, fieldNumber: 43)
-      }
-      if !_storage._source.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._source, fieldNumber: 44)
-      }
-      try { if let v = _storage._inherited {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 45)
-      } }()
-      if _storage._fingerprint != 0 {
-        try visitor.visitSingularFixed64Field(value: _storage._fingerprint, fieldNumber: 46)
-      }
-      if _storage._lastFingerprint != 0 {
-        try visitor.visitSingularFixed64Field(value: _storage._lastFingerprint, fieldNumber: 47)
-      }
-      if _storage._repeats != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._repeats, fieldNumber: 48)
-      }
-      if !_storage._expiredAsks.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._expiredAsks, fieldNumber: 49)
-      }
-      if _storage._failedBeforeFirstStep != false {
-        try visitor.visitSingularBoolField(value: _storage._failedBeforeFirstStep, fieldNumber: 50)
-      }
-      if _storage._holdLead != 0 {
-        try visitor.visitSingularSInt64Field(value: _storage._holdLead, fieldNumber: 51)
-      }
-      if _storage._attemptLead != 0 {
-        try visitor.visitSingularSInt64Field(value: _storage._attemptLead, fieldNumber: 52)
-      }
-      if !_storage._askLeads.isEmpty {
-        try visitor.visitPackedSInt64Field(value: _storage._askLeads, fieldNumber: 53)
-      }
-      if _storage._untoldCosts != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._untoldCosts, fieldNumber: 54)
-      }
-      if _storage._ending != .unspecified {
-        try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 55)
-      }
-      if _storage._goOns != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._goOns, fieldNumber: 56)
-      }
-      if _storage._truncatedInARow != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._truncatedInARow, fieldNumber: 57)
-      }
-      if _storage._goesOn != false {
-        try visitor.visitSingularBoolField(value: _storage._goesOn, fieldNumber: 58)
-      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -980,65 +821,439 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._id != rhs_storage._id {return false}
         if _storage._seq != rhs_storage._seq {return false}
         if _storage._updatedAt != rhs_storage._updatedAt {return false}
-        if _storage._createdAt != rhs_storage._createdAt {return false}
-        if _storage._agent != rhs_storage._agent {return false}
-        if _storage._model != rhs_storage._model {return false}
-        if _storage._systemPrompt != rhs_storage._systemPrompt {return false}
-        if _storage._workspace != rhs_storage._workspace {return false}
-        if _storage._tools != rhs_storage._tools {return false}
-        if _storage._labels != rhs_storage._labels {return false}
-        if _storage._modelOptions != rhs_storage._modelOptions {return false}
-        if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
-        if _storage._limits != rhs_storage._limits {return false}
-        if _storage._hold != rhs_storage._hold {return false}
-        if _storage._holdTokenDigest != rhs_storage._holdTokenDigest {return false}
-        if _storage._isStopped != rhs_storage._isStopped {return false}
+        if _storage._spec != rhs_storage._spec {return false}
+        if _storage._messages != rhs_storage._messages {return false}
         if _storage._turn != rhs_storage._turn {return false}
-        if _storage._failure != rhs_storage._failure {return false}
-        if _storage._modelCall != rhs_storage._modelCall {return false}
-        if _storage._nextAttemptAt != rhs_storage._nextAttemptAt {return false}
-        if _storage._step != rhs_storage._step {return false}
-        if _storage._attempt != rhs_storage._attempt {return false}
-        if _storage._stepIsUnanswered != rhs_storage._stepIsUnanswered {return false}
-        if _storage._failedAttempts != rhs_storage._failedAttempts {return false}
         if _storage._calls != rhs_storage._calls {return false}
-        if _storage._killing != rhs_storage._killing {return false}
-        if _storage._openAsks != rhs_storage._openAsks {return false}
-        if _storage._unansweredAsks != rhs_storage._unansweredAsks {return false}
-        if _storage._queue != rhs_storage._queue {return false}
-        if _storage._withdrawn != rhs_storage._withdrawn {return false}
-        if _storage._messageCount != rhs_storage._messageCount {return false}
-        if _storage._callCount != rhs_storage._callCount {return false}
-        if _storage._askCount != rhs_storage._askCount {return false}
-        if _storage._usage != rhs_storage._usage {return false}
-        if _storage._stepsOfTurn != rhs_storage._stepsOfTurn {return false}
-        if _storage._grantedCost != rhs_storage._grantedCost {return false}
-        if _storage._lastMessage != rhs_storage._lastMessage {return false}
-        if _storage._task != rhs_storage._task {return false}
-        if _storage._baseURL != rhs_storage._baseURL {return false}
-        if _storage._ownsWorkspace != rhs_storage._ownsWorkspace {return false}
-        if _storage._policy != rhs_storage._policy {return false}
-        if _storage._holdAt != rhs_storage._holdAt {return false}
-        if _storage._isHandedOff != rhs_storage._isHandedOff {return false}
-        if _storage._source != rhs_storage._source {return false}
-        if _storage._inherited != rhs_storage._inherited {return false}
-        if _storage._fingerprint != rhs_storage._fingerprint {return false}
-        if _storage._lastFingerprint != rhs_storage._lastFingerprint {return false}
-        if _storage._repeats != rhs_storage._repeats {return false}
-        if _storage._expiredAsks != rhs_storage._expiredAsks {return false}
-        if _storage._failedBeforeFirstStep != rhs_storage._failedBeforeFirstStep {return false}
-        if _storage._holdLead != rhs_storage._holdLead {return false}
-        if _storage._attemptLead != rhs_storage._attemptLead {return false}
-        if _storage._askLeads != rhs_storage._askLeads {return false}
-        if _storage._untoldCosts != rhs_storage._untoldCosts {return false}
-        if _storage._ending != rhs_storage._ending {return false}
-        if _storage._goOns != rhs_storage._goOns {return false}
-        if _storage._truncatedInARow != rhs_storage._truncatedInARow {return false}
-        if _storage._goesOn != rhs_storage._goesOn {return false}
+        if _storage._asks != rhs_storage._asks {return false}
+        if _storage._holds != rhs_storage._holds {return false}
+        if _storage._budget != rhs_storage._budget {return false}
+        if _storage._lineage != rhs_storage._lineage {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Spec"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}base_url\0\u{3}system_prompt\0\u{1}workspace\0\u{3}owns_workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}policy\0\u{3}hold_at\0")
+
+  fileprivate class _StorageClass {
+    var _agent: String = String()
+    var _model: String = String()
+    var _baseURL: String = String()
+    var _systemPrompt: String = String()
+    var _workspace: String = String()
+    var _ownsWorkspace: Bool = false
+    var _tools: [FermataProtocol.FermataToolSpec] = []
+    var _labels: [FermataProtocol.FermataLabelEntry] = []
+    var _modelOptions: FermataProtocol.FermataModelOptions? = nil
+    var _modelAttempts: UInt32 = 0
+    var _policy: FermataProtocol.FermataPolicy? = nil
+    var _holdAt: FermataProtocol.FermataHoldPoint.At = .unspecified
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _agent = source._agent
+      _model = source._model
+      _baseURL = source._baseURL
+      _systemPrompt = source._systemPrompt
+      _workspace = source._workspace
+      _ownsWorkspace = source._ownsWorkspace
+      _tools = source._tools
+      _labels = source._labels
+      _modelOptions = source._modelOptions
+      _modelAttempts = source._modelAttempts
+      _policy = source._policy
+      _holdAt = source._holdAt
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._baseURL) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._systemPrompt) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._workspace) }()
+        case 6: try { try decoder.decodeSingularBoolField(value: &_storage._ownsWorkspace) }()
+        case 7: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 8: try { try decoder.decodeRepeatedMessageField(value: &_storage._labels) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._modelOptions) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
+        case 12: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._agent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 1)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 2)
+      }
+      if !_storage._baseURL.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._baseURL, fieldNumber: 3)
+      }
+      if !_storage._systemPrompt.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._systemPrompt, fieldNumber: 4)
+      }
+      if !_storage._workspace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._workspace, fieldNumber: 5)
+      }
+      if _storage._ownsWorkspace != false {
+        try visitor.visitSingularBoolField(value: _storage._ownsWorkspace, fieldNumber: 6)
+      }
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 7)
+      }
+      if !_storage._labels.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._labels, fieldNumber: 8)
+      }
+      try { if let v = _storage._modelOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      if _storage._modelAttempts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._modelAttempts, fieldNumber: 10)
+      }
+      try { if let v = _storage._policy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      if _storage._holdAt != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 12)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotSpec, rhs: SnapshotSpec) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._baseURL != rhs_storage._baseURL {return false}
+        if _storage._systemPrompt != rhs_storage._systemPrompt {return false}
+        if _storage._workspace != rhs_storage._workspace {return false}
+        if _storage._ownsWorkspace != rhs_storage._ownsWorkspace {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._labels != rhs_storage._labels {return false}
+        if _storage._modelOptions != rhs_storage._modelOptions {return false}
+        if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
+        if _storage._policy != rhs_storage._policy {return false}
+        if _storage._holdAt != rhs_storage._holdAt {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotMessages: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Messages"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0\u{1}withdrawn\0\u{1}last\0\u{1}task\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.queue) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.withdrawn) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.last) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.task) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.queue.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.queue, fieldNumber: 1)
+    }
+    if !self.withdrawn.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.withdrawn, fieldNumber: 2)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt32Field(value: self.last, fieldNumber: 3)
+    }
+    if !self.task.isEmpty {
+      try visitor.visitSingularStringField(value: self.task, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotMessages, rhs: SnapshotMessages) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs.withdrawn != rhs.withdrawn {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.task != rhs.task {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotQueuedMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".QueuedMessage"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}delivery\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.delivery) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.number != 0 {
+      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    }
+    if self.delivery != .unspecified {
+      try visitor.visitSingularEnumField(value: self.delivery, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotQueuedMessage, rhs: SnapshotQueuedMessage) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.delivery != rhs.delivery {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Turn"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{3}attempt_lead\0\u{1}step\0\u{1}attempt\0\u{3}failed_attempts\0\u{1}ending\0\u{3}last_message\0\u{3}goes_on\0\u{3}go_ons\0\u{3}truncated_in_a_row\0")
+
+  fileprivate class _StorageClass {
+    var _phase: SnapshotPhase = .idle
+    var _failure: FermataProtocol.FermataFailure? = nil
+    var _modelCall: SnapshotModelCall = .none
+    var _nextAttemptAt: Int64 = 0
+    var _attemptLead: Int64 = 0
+    var _step: UInt32 = 0
+    var _attempt: UInt32 = 0
+    var _failedAttempts: UInt32 = 0
+    var _ending: FermataProtocol.FermataEnding = .unspecified
+    var _lastMessage: String = String()
+    var _goesOn: Bool = false
+    var _goOns: UInt32 = 0
+    var _truncatedInARow: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _phase = source._phase
+      _failure = source._failure
+      _modelCall = source._modelCall
+      _nextAttemptAt = source._nextAttemptAt
+      _attemptLead = source._attemptLead
+      _step = source._step
+      _attempt = source._attempt
+      _failedAttempts = source._failedAttempts
+      _ending = source._ending
+      _lastMessage = source._lastMessage
+      _goesOn = source._goesOn
+      _goOns = source._goOns
+      _truncatedInARow = source._truncatedInARow
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularEnumField(value: &_storage._phase) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._modelCall) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._nextAttemptAt) }()
+        case 5: try { try decoder.decodeSingularSInt64Field(value: &_storage._attemptLead) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._step) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._failedAttempts) }()
+        case 9: try { try decoder.decodeSingularEnumField(value: &_storage._ending) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._lastMessage) }()
+        case 11: try { try decoder.decodeSingularBoolField(value: &_storage._goesOn) }()
+        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._goOns) }()
+        case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._truncatedInARow) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._phase != .idle {
+        try visitor.visitSingularEnumField(value: _storage._phase, fieldNumber: 1)
+      }
+      try { if let v = _storage._failure {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if _storage._modelCall != .none {
+        try visitor.visitSingularEnumField(value: _storage._modelCall, fieldNumber: 3)
+      }
+      if _storage._nextAttemptAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._nextAttemptAt, fieldNumber: 4)
+      }
+      if _storage._attemptLead != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._attemptLead, fieldNumber: 5)
+      }
+      if _storage._step != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._step, fieldNumber: 6)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 7)
+      }
+      if _storage._failedAttempts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._failedAttempts, fieldNumber: 8)
+      }
+      if _storage._ending != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._ending, fieldNumber: 9)
+      }
+      if !_storage._lastMessage.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._lastMessage, fieldNumber: 10)
+      }
+      if _storage._goesOn != false {
+        try visitor.visitSingularBoolField(value: _storage._goesOn, fieldNumber: 11)
+      }
+      if _storage._goOns != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._goOns, fieldNumber: 12)
+      }
+      if _storage._truncatedInARow != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._truncatedInARow, fieldNumber: 13)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotTurn, rhs: SnapshotTurn) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._phase != rhs_storage._phase {return false}
+        if _storage._failure != rhs_storage._failure {return false}
+        if _storage._modelCall != rhs_storage._modelCall {return false}
+        if _storage._nextAttemptAt != rhs_storage._nextAttemptAt {return false}
+        if _storage._attemptLead != rhs_storage._attemptLead {return false}
+        if _storage._step != rhs_storage._step {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        if _storage._failedAttempts != rhs_storage._failedAttempts {return false}
+        if _storage._ending != rhs_storage._ending {return false}
+        if _storage._lastMessage != rhs_storage._lastMessage {return false}
+        if _storage._goesOn != rhs_storage._goesOn {return false}
+        if _storage._goOns != rhs_storage._goOns {return false}
+        if _storage._truncatedInARow != rhs_storage._truncatedInARow {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotCalls: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Calls"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}calls\0\u{1}killing\0\u{1}last\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.calls) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.killing) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.last) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.calls.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.calls, fieldNumber: 1)
+    }
+    if !self.killing.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.killing, fieldNumber: 2)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt32Field(value: self.last, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotCalls, rhs: SnapshotCalls) -> Bool {
+    if lhs.calls != rhs.calls {return false}
+    if lhs.killing != rhs.killing {return false}
+    if lhs.last != rhs.last {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1144,110 +1359,8 @@ nonisolated extension SnapshotCall: SwiftProtobuf.Message, SwiftProtobuf._Messag
   }
 }
 
-nonisolated extension SnapshotEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".Effect"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}tool\0")
-
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try {
-        var v: SnapshotModelEffect?
-        var hadOneofValue = false
-        if let current = self.kind {
-          hadOneofValue = true
-          if case .model(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .model(v)
-        }
-      }()
-      case 2: try {
-        var v: SnapshotToolEffect?
-        var hadOneofValue = false
-        if let current = self.kind {
-          hadOneofValue = true
-          if case .tool(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .tool(v)
-        }
-      }()
-      default: break
-      }
-    }
-  }
-
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    switch self.kind {
-    case .model?: try {
-      guard case .model(let v)? = self.kind else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    }()
-    case .tool?: try {
-      guard case .tool(let v)? = self.kind else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    }()
-    case nil: break
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  static func ==(lhs: SnapshotEffect, rhs: SnapshotEffect) -> Bool {
-    if lhs.kind != rhs.kind {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension SnapshotModelEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ModelEffect"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0")
-
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
-      default: break
-      }
-    }
-  }
-
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.step != 0 {
-      try visitor.visitSingularUInt32Field(value: self.step, fieldNumber: 1)
-    }
-    if self.attempt != 0 {
-      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  static func ==(lhs: SnapshotModelEffect, rhs: SnapshotModelEffect) -> Bool {
-    if lhs.step != rhs.step {return false}
-    if lhs.attempt != rhs.attempt {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension SnapshotToolEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".ToolEffect"
+nonisolated extension SnapshotKilledCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".KilledCall"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -1273,7 +1386,7 @@ nonisolated extension SnapshotToolEffect: SwiftProtobuf.Message, SwiftProtobuf._
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: SnapshotToolEffect, rhs: SnapshotToolEffect) -> Bool {
+  static func ==(lhs: SnapshotKilledCall, rhs: SnapshotKilledCall) -> Bool {
     if lhs.call != rhs.call {return false}
     if lhs.attempt != rhs.attempt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1281,9 +1394,9 @@ nonisolated extension SnapshotToolEffect: SwiftProtobuf.Message, SwiftProtobuf._
   }
 }
 
-nonisolated extension SnapshotQueuedMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".QueuedMessage"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}delivery\0")
+nonisolated extension SnapshotAsks: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Asks"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}open\0\u{1}unanswered\0\u{1}expired\0\u{1}last\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1291,26 +1404,302 @@ nonisolated extension SnapshotQueuedMessage: SwiftProtobuf.Message, SwiftProtobu
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
-      case 2: try { try decoder.decodeSingularEnumField(value: &self.delivery) }()
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.`open`) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.unanswered) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.expired) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.last) }()
       default: break
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.number != 0 {
-      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    if !self.`open`.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.`open`, fieldNumber: 1)
     }
-    if self.delivery != .unspecified {
-      try visitor.visitSingularEnumField(value: self.delivery, fieldNumber: 2)
+    if !self.unanswered.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.unanswered, fieldNumber: 2)
+    }
+    if !self.expired.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.expired, fieldNumber: 3)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt32Field(value: self.last, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: SnapshotQueuedMessage, rhs: SnapshotQueuedMessage) -> Bool {
-    if lhs.number != rhs.number {return false}
-    if lhs.delivery != rhs.delivery {return false}
+  static func ==(lhs: SnapshotAsks, rhs: SnapshotAsks) -> Bool {
+    if lhs.`open` != rhs.`open` {return false}
+    if lhs.unanswered != rhs.unanswered {return false}
+    if lhs.expired != rhs.expired {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotOpenAsk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".OpenAsk"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}opened\0\u{1}lead\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._opened) }()
+      case 2: try { try decoder.decodeSingularSInt64Field(value: &self.lead) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._opened {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.lead != 0 {
+      try visitor.visitSingularSInt64Field(value: self.lead, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotOpenAsk, rhs: SnapshotOpenAsk) -> Bool {
+    if lhs._opened != rhs._opened {return false}
+    if lhs.lead != rhs.lead {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotHold: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Hold"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}shown\0\u{1}lead\0\u{3}token_digest\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._shown) }()
+      case 2: try { try decoder.decodeSingularSInt64Field(value: &self.lead) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.tokenDigest) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._shown {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.lead != 0 {
+      try visitor.visitSingularSInt64Field(value: self.lead, fieldNumber: 2)
+    }
+    if !self.tokenDigest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.tokenDigest, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotHold, rhs: SnapshotHold) -> Bool {
+    if lhs._shown != rhs._shown {return false}
+    if lhs.lead != rhs.lead {return false}
+    if lhs.tokenDigest != rhs.tokenDigest {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotBudget: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Budget"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limits\0\u{1}usage\0\u{3}steps_of_turn\0\u{3}granted_cost\0\u{3}untold_costs\0\u{1}fingerprint\0\u{3}last_fingerprint\0\u{1}repeats\0")
+
+  fileprivate class _StorageClass {
+    var _limits: FermataProtocol.FermataLimits? = nil
+    var _usage: FermataProtocol.FermataUsage? = nil
+    var _stepsOfTurn: UInt32 = 0
+    var _grantedCost: Int64 = 0
+    var _untoldCosts: UInt32 = 0
+    var _fingerprint: UInt64 = 0
+    var _lastFingerprint: UInt64 = 0
+    var _repeats: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _limits = source._limits
+      _usage = source._usage
+      _stepsOfTurn = source._stepsOfTurn
+      _grantedCost = source._grantedCost
+      _untoldCosts = source._untoldCosts
+      _fingerprint = source._fingerprint
+      _lastFingerprint = source._lastFingerprint
+      _repeats = source._repeats
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 3: try { try decoder.decodeSingularUInt32Field(value: &_storage._stepsOfTurn) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._grantedCost) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._untoldCosts) }()
+        case 6: try { try decoder.decodeSingularFixed64Field(value: &_storage._fingerprint) }()
+        case 7: try { try decoder.decodeSingularFixed64Field(value: &_storage._lastFingerprint) }()
+        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._repeats) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if _storage._stepsOfTurn != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._stepsOfTurn, fieldNumber: 3)
+      }
+      if _storage._grantedCost != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._grantedCost, fieldNumber: 4)
+      }
+      if _storage._untoldCosts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._untoldCosts, fieldNumber: 5)
+      }
+      if _storage._fingerprint != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._fingerprint, fieldNumber: 6)
+      }
+      if _storage._lastFingerprint != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._lastFingerprint, fieldNumber: 7)
+      }
+      if _storage._repeats != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._repeats, fieldNumber: 8)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotBudget, rhs: SnapshotBudget) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._limits != rhs_storage._limits {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        if _storage._stepsOfTurn != rhs_storage._stepsOfTurn {return false}
+        if _storage._grantedCost != rhs_storage._grantedCost {return false}
+        if _storage._untoldCosts != rhs_storage._untoldCosts {return false}
+        if _storage._fingerprint != rhs_storage._fingerprint {return false}
+        if _storage._lastFingerprint != rhs_storage._lastFingerprint {return false}
+        if _storage._repeats != rhs_storage._repeats {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension SnapshotLineage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Lineage"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}created_at\0\u{1}source\0\u{1}inherited\0\u{1}life\0\u{1}parent\0\u{1}depth\0\u{1}children\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.createdAt) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.source) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._inherited) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.life) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.parent) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.depth) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.children) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.createdAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdAt, fieldNumber: 1)
+    }
+    if !self.source.isEmpty {
+      try visitor.visitSingularStringField(value: self.source, fieldNumber: 2)
+    }
+    try { if let v = self._inherited {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.life != .live {
+      try visitor.visitSingularEnumField(value: self.life, fieldNumber: 4)
+    }
+    if !self.parent.isEmpty {
+      try visitor.visitSingularStringField(value: self.parent, fieldNumber: 5)
+    }
+    if self.depth != 0 {
+      try visitor.visitSingularUInt32Field(value: self.depth, fieldNumber: 6)
+    }
+    if !self.children.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.children, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: SnapshotLineage, rhs: SnapshotLineage) -> Bool {
+    if lhs.createdAt != rhs.createdAt {return false}
+    if lhs.source != rhs.source {return false}
+    if lhs._inherited != rhs._inherited {return false}
+    if lhs.life != rhs.life {return false}
+    if lhs.parent != rhs.parent {return false}
+    if lhs.depth != rhs.depth {return false}
+    if lhs.children != rhs.children {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -35,11 +35,13 @@ class RunCommands(Core):
         policy: Optional[names.Policy] = None,
         hold_at: names.HoldAt = "UNSPECIFIED",
         worker_tools: Iterable[names.ToolSpec] = (),
+        parent: str = "",
         by: Optional[str] = None,
         reason: str = "",
         request_id: Optional[str] = None,
     ) -> pb.CommandReply:
-        """Makes a run and, with a task, sets it going. Its id is ``.run.id`` of the reply."""
+        """Makes a run and, with a task, sets it going. Its id is ``.run.id`` of the reply. With a ``parent`` it stands still
+        and stops with that run."""
         message = pb.Launch(
             task=task,
             agent=agent,
@@ -54,6 +56,7 @@ class RunCommands(Core):
             policy=built(policy, pb.Policy),
             hold_at=hold_at,
             worker_tools=[tool for tool in (built(tool, pb.ToolSpec) for tool in worker_tools) if tool],
+            parent=parent,
             **self._new(by, reason, request_id),
         )
         return self.request(message, pb.CommandReply)

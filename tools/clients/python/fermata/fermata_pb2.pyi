@@ -23,6 +23,7 @@ BY_CRASH: CutCause
 BY_INTERRUPT: CutCause
 BY_MESSAGE: CutCause
 BY_MOVE: CutCause
+BY_PARENT: HoldCause
 BY_RESUME: LiftCause
 BY_SHUTDOWN: CutCause
 BY_STOP: CutCause
@@ -80,6 +81,7 @@ INTERRUPT: FrameType
 INTERRUPTED: HoldCause
 JSON: AnswerForm
 LAUNCH: FrameType
+LIFTED_BY_PARENT: LiftCause
 LIFT_CAUSE_UNSPECIFIED: LiftCause
 LIST_AGENTS: FrameType
 LIST_ASKS: FrameType
@@ -449,6 +451,12 @@ class CallStarted(_message.Message):
     worker: str
     def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
 
+class ChildLaunched(_message.Message):
+    __slots__ = ["run"]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    def __init__(self, run: _Optional[str] = ...) -> None: ...
+
 class CommandReply(_message.Message):
     __slots__ = ["call", "changed", "lease_until", "message", "resume_token", "run", "workspace"]
     CALL_FIELD_NUMBER: _ClassVar[int]
@@ -571,7 +579,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., retryable: bool = ..., retry_after_ms: _Optional[int] = ..., details: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., **kwargs) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ["ask_answered", "ask_closed", "ask_opened", "at", "by", "call_edited", "call_ended", "call_gone", "call_lost", "call_started", "clock_lead", "forked", "handed_off", "held", "hold_at_set", "hold_lifted", "imported", "launched", "limit_reached", "limits_set", "message_queued", "message_withdrawn", "model_answered", "model_called", "model_cut", "model_failed", "model_set", "offset", "policy_set", "reason", "retried", "run", "seq", "stopped", "truncated"]
+    __slots__ = ["ask_answered", "ask_closed", "ask_opened", "at", "by", "call_edited", "call_ended", "call_gone", "call_lost", "call_started", "child_launched", "clock_lead", "forked", "handed_off", "held", "hold_at_set", "hold_lifted", "imported", "launched", "limit_reached", "limits_set", "message_queued", "message_withdrawn", "model_answered", "model_called", "model_cut", "model_failed", "model_set", "offset", "policy_set", "reason", "retried", "run", "seq", "stopped", "truncated"]
     ASK_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     ASK_CLOSED_FIELD_NUMBER: _ClassVar[int]
     ASK_OPENED_FIELD_NUMBER: _ClassVar[int]
@@ -582,6 +590,7 @@ class Event(_message.Message):
     CALL_GONE_FIELD_NUMBER: _ClassVar[int]
     CALL_LOST_FIELD_NUMBER: _ClassVar[int]
     CALL_STARTED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_LAUNCHED_FIELD_NUMBER: _ClassVar[int]
     CLOCK_LEAD_FIELD_NUMBER: _ClassVar[int]
     FORKED_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
@@ -617,6 +626,7 @@ class Event(_message.Message):
     call_gone: CallGone
     call_lost: CallLost
     call_started: CallStarted
+    child_launched: ChildLaunched
     clock_lead: int
     forked: Forked
     handed_off: HandedOff
@@ -642,7 +652,7 @@ class Event(_message.Message):
     seq: int
     stopped: Stopped
     truncated: bool
-    def __init__(self, run: _Optional[str] = ..., seq: _Optional[int] = ..., offset: _Optional[int] = ..., at: _Optional[int] = ..., truncated: bool = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., clock_lead: _Optional[int] = ..., launched: _Optional[_Union[Launched, _Mapping]] = ..., message_queued: _Optional[_Union[MessageQueued, _Mapping]] = ..., message_withdrawn: _Optional[_Union[MessageWithdrawn, _Mapping]] = ..., model_called: _Optional[_Union[ModelCalled, _Mapping]] = ..., model_answered: _Optional[_Union[ModelAnswered, _Mapping]] = ..., model_cut: _Optional[_Union[ModelCut, _Mapping]] = ..., model_failed: _Optional[_Union[ModelFailed, _Mapping]] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., call_gone: _Optional[_Union[CallGone, _Mapping]] = ..., ask_opened: _Optional[_Union[AskOpened, _Mapping]] = ..., ask_answered: _Optional[_Union[AskAnswered, _Mapping]] = ..., ask_closed: _Optional[_Union[AskClosed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., hold_lifted: _Optional[_Union[HoldLifted, _Mapping]] = ..., retried: _Optional[_Union[Retried, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ..., call_lost: _Optional[_Union[CallLost, _Mapping]] = ..., limit_reached: _Optional[_Union[LimitReached, _Mapping]] = ..., call_edited: _Optional[_Union[CallEdited, _Mapping]] = ..., policy_set: _Optional[_Union[PolicySet, _Mapping]] = ..., limits_set: _Optional[_Union[LimitsSet, _Mapping]] = ..., model_set: _Optional[_Union[ModelSet, _Mapping]] = ..., hold_at_set: _Optional[_Union[HoldAtSet, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., imported: _Optional[_Union[Imported, _Mapping]] = ...) -> None: ...
+    def __init__(self, run: _Optional[str] = ..., seq: _Optional[int] = ..., offset: _Optional[int] = ..., at: _Optional[int] = ..., truncated: bool = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., clock_lead: _Optional[int] = ..., launched: _Optional[_Union[Launched, _Mapping]] = ..., message_queued: _Optional[_Union[MessageQueued, _Mapping]] = ..., message_withdrawn: _Optional[_Union[MessageWithdrawn, _Mapping]] = ..., model_called: _Optional[_Union[ModelCalled, _Mapping]] = ..., model_answered: _Optional[_Union[ModelAnswered, _Mapping]] = ..., model_cut: _Optional[_Union[ModelCut, _Mapping]] = ..., model_failed: _Optional[_Union[ModelFailed, _Mapping]] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., call_gone: _Optional[_Union[CallGone, _Mapping]] = ..., ask_opened: _Optional[_Union[AskOpened, _Mapping]] = ..., ask_answered: _Optional[_Union[AskAnswered, _Mapping]] = ..., ask_closed: _Optional[_Union[AskClosed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., hold_lifted: _Optional[_Union[HoldLifted, _Mapping]] = ..., retried: _Optional[_Union[Retried, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ..., call_lost: _Optional[_Union[CallLost, _Mapping]] = ..., limit_reached: _Optional[_Union[LimitReached, _Mapping]] = ..., call_edited: _Optional[_Union[CallEdited, _Mapping]] = ..., policy_set: _Optional[_Union[PolicySet, _Mapping]] = ..., limits_set: _Optional[_Union[LimitsSet, _Mapping]] = ..., model_set: _Optional[_Union[ModelSet, _Mapping]] = ..., hold_at_set: _Optional[_Union[HoldAtSet, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., imported: _Optional[_Union[Imported, _Mapping]] = ..., child_launched: _Optional[_Union[ChildLaunched, _Mapping]] = ...) -> None: ...
 
 class Export(_message.Message):
     __slots__ = ["after", "by", "handoff", "if_seq", "reason", "request_id", "run"]
@@ -793,14 +803,16 @@ class HandedOff(_message.Message):
     def __init__(self) -> None: ...
 
 class Held(_message.Message):
-    __slots__ = ["cause", "resume_at", "token_sha256"]
+    __slots__ = ["cause", "owner", "resume_at", "token_sha256"]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     RESUME_AT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_SHA256_FIELD_NUMBER: _ClassVar[int]
     cause: HoldCause
+    owner: str
     resume_at: int
     token_sha256: bytes
-    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., resume_at: _Optional[int] = ..., token_sha256: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., resume_at: _Optional[int] = ..., token_sha256: _Optional[bytes] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ["client"]
@@ -839,10 +851,11 @@ class HelloReply(_message.Message):
     def __init__(self, server: _Optional[str] = ..., instance: _Optional[str] = ..., protocol_version: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_wait_ms: _Optional[int] = ..., max_published_bytes: _Optional[int] = ..., last_offset: _Optional[int] = ..., now_at: _Optional[int] = ..., events_url: _Optional[str] = ..., text_url: _Optional[str] = ..., default_model: _Optional[str] = ..., max_frames: _Optional[int] = ..., max_connections: _Optional[int] = ...) -> None: ...
 
 class Hold(_message.Message):
-    __slots__ = ["by", "cause", "has_token", "reason", "resume_at", "seq", "since_at"]
+    __slots__ = ["by", "cause", "has_token", "owner", "reason", "resume_at", "seq", "since_at"]
     BY_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     HAS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     RESUME_AT_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -850,11 +863,12 @@ class Hold(_message.Message):
     by: str
     cause: HoldCause
     has_token: bool
+    owner: str
     reason: str
     resume_at: int
     seq: int
     since_at: int
-    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., since_at: _Optional[int] = ..., resume_at: _Optional[int] = ..., has_token: bool = ..., seq: _Optional[int] = ...) -> None: ...
+    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., since_at: _Optional[int] = ..., resume_at: _Optional[int] = ..., has_token: bool = ..., seq: _Optional[int] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class HoldAtSet(_message.Message):
     __slots__ = ["hold_at"]
@@ -863,10 +877,12 @@ class HoldAtSet(_message.Message):
     def __init__(self, hold_at: _Optional[_Union[HoldPoint.At, str]] = ...) -> None: ...
 
 class HoldLifted(_message.Message):
-    __slots__ = ["cause"]
+    __slots__ = ["cause", "owner"]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     cause: LiftCause
-    def __init__(self, cause: _Optional[_Union[LiftCause, str]] = ...) -> None: ...
+    owner: str
+    def __init__(self, cause: _Optional[_Union[LiftCause, str]] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class HoldPoint(_message.Message):
     __slots__ = []
@@ -942,7 +958,7 @@ class LabelEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Launch(_message.Message):
-    __slots__ = ["agent", "by", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
+    __slots__ = ["agent", "by", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "parent", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
@@ -951,6 +967,7 @@ class Launch(_message.Message):
     MODEL_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -967,6 +984,7 @@ class Launch(_message.Message):
     model: str
     model_attempts: int
     model_options: ModelOptions
+    parent: str
     policy: Policy
     reason: str
     request_id: str
@@ -975,12 +993,13 @@ class Launch(_message.Message):
     tools: _containers.RepeatedScalarFieldContainer[str]
     worker_tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., parent: _Optional[str] = ...) -> None: ...
 
 class Launched(_message.Message):
-    __slots__ = ["agent", "agent_version", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "policy", "system_prompt", "tools", "workspace"]
+    __slots__ = ["agent", "agent_version", "depth", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "parent", "policy", "system_prompt", "tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
@@ -988,12 +1007,14 @@ class Launched(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     OWN_WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PROMPT_FIELD_NUMBER: _ClassVar[int]
     TOOLS_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     agent: str
     agent_version: int
+    depth: int
     hold_at: HoldPoint.At
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
     limits: Limits
@@ -1001,11 +1022,12 @@ class Launched(_message.Message):
     model_attempts: int
     model_options: ModelOptions
     own_workspace: bool
+    parent: str
     policy: Policy
     system_prompt: str
     tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ..., parent: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
 
 class LimitReached(_message.Message):
     __slots__ = ["failure"]
@@ -1176,34 +1198,38 @@ class ModelCalled(_message.Message):
     def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., delivered: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ModelCut(_message.Message):
-    __slots__ = ["attempt", "blocks", "cause", "step", "text"]
+    __slots__ = ["attempt", "blocks", "cause", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
     cause: CutCause
     step: int
     text: str
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
+    usage: Usage
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class ModelFailed(_message.Message):
-    __slots__ = ["attempt", "blocks", "failure", "next_attempt_at", "step", "text"]
+    __slots__ = ["attempt", "blocks", "failure", "next_attempt_at", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPT_AT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
     failure: Failure
     next_attempt_at: int
     step: int
     text: str
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
+    usage: Usage
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class ModelOptions(_message.Message):
     __slots__ = ["max_output_tokens", "reasoning_effort", "seed", "stop", "temperature", "top_p"]
@@ -1434,12 +1460,14 @@ class Rule(_message.Message):
     def __init__(self, when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ["agent", "created_at", "ending", "failure", "handed_off", "hold", "hold_at", "id", "inherited", "labels", "last_message", "last_seq", "limits", "model", "next_attempt_at", "open_asks", "open_calls", "parent", "queued_messages", "source", "status", "step", "task", "updated_at", "usage", "waits_for_tools", "workspace"]
+    __slots__ = ["agent", "children", "created_at", "ending", "failure", "handed_off", "hold", "hold_at", "holds", "id", "inherited", "labels", "last_message", "last_seq", "limits", "model", "next_attempt_at", "open_asks", "open_calls", "parent", "queued_messages", "source", "status", "step", "task", "updated_at", "usage", "waits_for_tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -1463,12 +1491,14 @@ class RunSummary(_message.Message):
     WAITS_FOR_TOOLS_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     agent: str
+    children: int
     created_at: int
     ending: Ending
     failure: Failure
     handed_off: bool
     hold: Hold
     hold_at: HoldPoint.At
+    holds: _containers.RepeatedCompositeFieldContainer[Hold]
     id: str
     inherited: Usage
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
@@ -1489,7 +1519,7 @@ class RunSummary(_message.Message):
     usage: Usage
     waits_for_tools: _containers.RepeatedScalarFieldContainer[str]
     workspace: str
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., agent: _Optional[str] = ..., model: _Optional[str] = ..., last_seq: _Optional[int] = ..., created_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., step: _Optional[int] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queued_messages: _Optional[int] = ..., open_asks: _Optional[_Iterable[int]] = ..., last_message: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., workspace: _Optional[str] = ..., task: _Optional[str] = ..., next_attempt_at: _Optional[int] = ..., open_calls: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., parent: _Optional[str] = ..., inherited: _Optional[_Union[Usage, _Mapping]] = ..., source: _Optional[str] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., handed_off: bool = ..., waits_for_tools: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., agent: _Optional[str] = ..., model: _Optional[str] = ..., last_seq: _Optional[int] = ..., created_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., step: _Optional[int] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queued_messages: _Optional[int] = ..., open_asks: _Optional[_Iterable[int]] = ..., last_message: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., workspace: _Optional[str] = ..., task: _Optional[str] = ..., next_attempt_at: _Optional[int] = ..., open_calls: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., parent: _Optional[str] = ..., inherited: _Optional[_Union[Usage, _Mapping]] = ..., source: _Optional[str] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., handed_off: bool = ..., waits_for_tools: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., holds: _Optional[_Iterable[_Union[Hold, _Mapping]]] = ..., children: _Optional[int] = ...) -> None: ...
 
 class SelectedCall(_message.Message):
     __slots__ = ["arguments", "gate", "model_id", "number", "tool"]
@@ -1814,9 +1844,10 @@ class ToolSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotent: bool = ..., parallel: bool = ..., by_worker: bool = ..., idempotent_when: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., origin: _Optional[_Union[ToolOrigin, str]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ["cache_write_tokens", "cached_input_tokens", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens", "reasoning_tokens"]
+    __slots__ = ["cache_write_tokens", "cached_input_tokens", "calls_of_estimated_cost", "calls_of_unknown_cost", "cost_nano_usd", "input_tokens", "model_calls", "output_tokens", "reasoning_tokens"]
     CACHED_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CACHE_WRITE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_OF_ESTIMATED_COST_FIELD_NUMBER: _ClassVar[int]
     CALLS_OF_UNKNOWN_COST_FIELD_NUMBER: _ClassVar[int]
     COST_NANO_USD_FIELD_NUMBER: _ClassVar[int]
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -1825,13 +1856,14 @@ class Usage(_message.Message):
     REASONING_TOKENS_FIELD_NUMBER: _ClassVar[int]
     cache_write_tokens: int
     cached_input_tokens: int
+    calls_of_estimated_cost: int
     calls_of_unknown_cost: int
     cost_nano_usd: int
     input_tokens: int
     model_calls: int
     output_tokens: int
     reasoning_tokens: int
-    def __init__(self, model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ..., calls_of_unknown_cost: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ...) -> None: ...
+    def __init__(self, model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ..., calls_of_unknown_cost: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., calls_of_estimated_cost: _Optional[int] = ...) -> None: ...
 
 class Withdraw(_message.Message):
     __slots__ = ["by", "if_seq", "message", "reason", "request_id", "run"]

@@ -7,7 +7,7 @@ extension Decision {
     /// The model's answer: its calls are selected, and those that cannot be executed get their result at once. Of an
     /// answer that is not complete none is executed: what it chose may be half of what it was to be.
     mutating func answer(_ reply: ModelReply) {
-        let first = run.callCount + 1
+        let first = run.calls.last + 1
         let calls = reply.calls.enumerated().map { index, call in
             FermataSelectedCall.with {
                 $0.number = first + UInt32(index)
@@ -15,15 +15,15 @@ extension Decision {
                 // Servers send nothing, or null, for a tool without parameters.
                 $0.arguments = call.arguments.isAbsentJSON ? "{}" : call.arguments
                 $0.modelID = call.modelID
-                $0.gate = run.policy.gate(tool: call.tool, arguments: $0.arguments)
+                $0.gate = run.spec.policy.gate(tool: call.tool, arguments: $0.arguments)
             }
         }
         let failure = failure(of: reply)
         emit(
             .modelAnswered(
                 .with {
-                    $0.step = run.step
-                    $0.attempt = run.attempt
+                    $0.step = run.turn.step
+                    $0.attempt = run.turn.attempt
                     $0.text = reply.text
                     $0.calls = calls
                     $0.finishReason = reply.finishReason
@@ -33,7 +33,7 @@ extension Decision {
                         $0.blocks = reply.blocks.map { block in
                             guard case .call(let place)? = block.kind else { return block }
                             var block = block
-                            block.call = run.callCount + place
+                            block.call = run.calls.last + place
                             return block
                         }
                         $0.origin = reply.origin
@@ -47,7 +47,7 @@ extension Decision {
         }
         checkCalls()
         // A hold spared this model call when the message came: the calls that it chose are as good as chosen before.
-        if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
+        if run.messages.urgent > 0 { supersedeCallsNotStarted() }
     }
 
     /// Why the turn ends with this answer and has failed; nil: it goes on, or has ended well.
@@ -61,7 +61,8 @@ extension Decision {
                     + "resume with another message or another model"
                 $0.willRepeat = true
             }
-        case .truncated where reply.calls.isEmpty ? run.goOns >= Run.mostGoOns : run.truncatedInARow >= Run.mostGoOns:
+        case .truncated
+        where reply.calls.isEmpty ? run.turn.goOns >= Run.mostGoOns : run.turn.truncatedInARow >= Run.mostGoOns:
             .with {
                 $0.kind = "TRUNCATED"
                 $0.message =
@@ -81,27 +82,28 @@ extension Decision {
     }
 
     mutating func fail(_ failure: FermataFailure, _ soFar: AnswerSoFar) {
-        let attempts = run.failedAttempts + 1
-        let isLast = !failure.retryable || attempts >= run.modelAttempts
+        let attempts = run.turn.failedAttempts + 1
+        let isLast = !failure.retryable || attempts >= run.spec.modelAttempts
         var failure = failure
         if isLast, attempts > 1 { failure.message += " (after \(attempts) attempts)" }
         let delay = max(
             min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
-            Run.backOffMilliseconds(afterFailures: run.failedAttempts + 1))
+            Run.backOffMilliseconds(afterFailures: run.turn.failedAttempts + 1))
         emit(
             .modelFailed(
                 .with {
-                    $0.step = run.step
-                    $0.attempt = run.attempt
+                    $0.step = run.turn.step
+                    $0.attempt = run.turn.attempt
                     $0.text = soFar.text
                     $0.blocks = soFar.blocks
+                    $0.usage = soFar.usageOrUnknown
                     $0.failure = failure
                     $0.nextAttemptAt = isLast ? 0 : context.at(after: delay * 1000)
                 }))
     }
 
     mutating func endTool(_ effect: Effect, call: UInt32, attempt: UInt32, _ reply: ToolReply) {
-        if run.killing.contains(effect) {
+        if run.calls.killing.contains(effect) {
             emit(
                 .callGone(
                     .with {
@@ -117,26 +119,26 @@ extension Decision {
     }
 
     mutating func lose(_ effect: Effect, _ soFar: AnswerSoFar) {
-        guard run.wants(effect) || run.killing.contains(effect) else { return }
+        guard run.wants(effect) || run.calls.killing.contains(effect) else { return }
         switch effect {
         case .model: cutModel(.byCrash, soFar)
         // Whoever has the call may still be at it: its lease begins anew.
         case .lease: break
-        case .tool(let call, let attempt) where run.killing.contains(effect):
+        case .tool(let call, let attempt) where run.calls.killing.contains(effect):
             emit(
                 .callGone(
                     .with {
                         $0.number = call
                         $0.attempt = attempt
                     }))
-        case .tool(let number, _): if let call = run.call(number) { lose(call, output: "") }
+        case .tool(let number, _): if let call = run.calls[number: number] { lose(call, output: "") }
         }
     }
 
     /// Cuts what is in flight: the model's text and the tools' output so far become part of events now.
     mutating func cutEverything(_ cause: FermataCutCause, _ context: Context) {
-        if run.modelCall == .inFlight {
-            cutModel(cause, context.answerSoFar(.model(step: run.step, attempt: run.attempt)))
+        if run.turn.modelCall == .inFlight {
+            cutModel(cause, context.answerSoFar(.model(step: run.turn.step, attempt: run.turn.attempt)))
         }
         for call in run.calls where call.state == .started {
             // Whoever has it goes on when the service ends; it can complete the call when the service is back.
@@ -155,10 +157,11 @@ extension Decision {
         emit(
             .modelCut(
                 .with {
-                    $0.step = run.step
-                    $0.attempt = run.attempt
+                    $0.step = run.turn.step
+                    $0.attempt = run.turn.attempt
                     $0.text = soFar.text
                     $0.blocks = soFar.blocks
+                    $0.usage = soFar.usageOrUnknown
                     $0.cause = cause
                 }))
     }
@@ -184,8 +187,8 @@ extension Decision {
 extension Run {
     /// Why a call cannot be executed, as the model is told; nil if it can.
     func problem(with name: String, _ text: String) -> String? {
-        guard let tool = tools.first(where: { $0.name == name }) else {
-            let known = tools.map(\.name).joined(separator: ", ")
+        guard let tool = spec.tool(name) else {
+            let known = spec.tools.map(\.name).joined(separator: ", ")
             return "There is no tool of this name. The tools are: \(known)."
         }
         let arguments: JSONDocument

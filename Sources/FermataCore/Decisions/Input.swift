@@ -1,4 +1,5 @@
 public import FermataProtocol
+internal import SwiftProtobuf
 
 /// Everything that can happen to a run.
 public enum Input: Sendable {
@@ -18,11 +19,24 @@ public enum Input: Sendable {
     case timePassed
     /// The service ends: what is in flight is cut as by an interrupt, without a hold.
     case shutdown
+    /// A run that this one descends from is held, held no more or stopped, with who wanted that and why.
+    case ancestor(AncestorNews, Provenance)
+}
+
+/// What happens to a run and to all that descend from it.
+public enum AncestorNews: Sendable {
+    /// `cuts`: it was interrupted.
+    case held(by: RunID, cuts: Bool)
+    case lifted(by: RunID)
+    case stopped
 }
 
 /// What a command wants of a run.
 public enum RunRequest: Sendable {
-    case launch(FermataLaunched, task: String)
+    /// `heldBy`: the ancestors that are held.
+    case launch(FermataLaunched, task: String, heldBy: [String] = [])
+    /// To the run that is to be its parent.
+    case launchChild(RunID, FermataLaunched, task: String)
     case send(text: String, FermataDelivery)
     case withdraw(message: UInt32)
     case pause(HoldTerms = HoldTerms())
@@ -196,10 +210,22 @@ public struct AnswerSoFar: Sendable, Equatable, ExpressibleByStringLiteral {
     public var text: String
     /// Of text and reasoning, in their order; none: there is only text.
     public var blocks: [FermataBlock]
+    /// What the call has used by then, as far as can be told; nil: nobody knows.
+    public var usage: FermataUsage?
 
-    public init(_ text: String, blocks: [FermataBlock] = []) {
+    public init(_ text: String, blocks: [FermataBlock] = [], usage: FermataUsage? = nil) {
         self.text = text
         self.blocks = blocks
+        self.usage = usage
+    }
+
+    /// In the event.
+    var usageOrUnknown: FermataUsage {
+        usage
+            ?? .with {
+                $0.modelCalls = 1
+                $0.callsOfUnknownCost = 1
+            }
     }
 
     public init(stringLiteral text: String) { self.init(text) }

@@ -6,14 +6,12 @@ extension Decision {
     /// Holds the calls that have not started against the policy: what is denied ends, what is to be asked about asks.
     /// Nothing is ever approved here.
     mutating func judgeCalls() {
-        guard !run.isStopped else { return }
-        for call in run.calls {
+        guard !run.isStopped, run.calls.unjudged > 0 else { return }
+        for call in run.calls.unended {
             switch call.state {
             case .selected where call.gate == .deny: deny(call)
             case .asking where call.gate == .deny:
-                guard let ask = run.openAsks.first(where: { $0.call == call.number && $0.kind == .approval }) else {
-                    continue
-                }
+                guard let ask = run.asks[of: call], ask.kind == .approval else { continue }
                 close(ask, .callDenied)
                 deny(call)
             case .selected where !call.isFree: askApproval(of: call)
@@ -27,7 +25,7 @@ extension Decision {
     }
 
     private mutating func askApproval(of call: Run.Call) {
-        let policy = run.policy.of(call.tool)
+        let policy = run.spec.policy.of(call.tool)
         open(
             .approval,
             .with {
@@ -40,19 +38,19 @@ extension Decision {
 
     /// The run was told to stand still after each selection.
     mutating func holdAtSelection() {
-        guard run.holdAt == .selection, run.hold == nil, run.hasOpenCalls else { return }
+        guard run.spec.holdAt == .selection, run.holds.isEmpty, run.calls.open > 0 else { return }
         emit(.held(.with { $0.cause = .selection }))
     }
 
     mutating func decideCall(_ decision: CallDecision) throws(Refusal) {
         try refuse("deciding a call", in: .stopped)
         let call = try knownCall(decision.call)
-        guard run.hold != nil else {
+        guard !run.holds.isEmpty else {
             throw Refusal(
                 .wrongStatus, "calls are decided while the run is on hold: the run is \(run.status.protocolName)",
                 details: ["status": run.status.protocolName])
         }
-        let ask = run.openAsks.first { $0.call == call.number }
+        let ask = run.asks[of: call]
         switch call.state {
         case .selected: break
         case .asking where ask?.kind == .approval: break
@@ -91,7 +89,9 @@ extension Decision {
                 .with {
                     $0.number = number
                     $0.arguments = arguments
-                    if let tool = run.call(number)?.tool { $0.gate = run.policy.gate(tool: tool, arguments: arguments) }
+                    if let tool = run.calls[number: number]?.tool {
+                        $0.gate = run.spec.policy.gate(tool: tool, arguments: arguments)
+                    }
                 }), isCommanded: true)
     }
 
@@ -105,8 +105,8 @@ extension Decision {
     }
 
     private func knownCall(_ number: UInt32) throws(Refusal) -> Run.Call {
-        if let call = run.call(number) { return call }
-        throw number > 0 && number <= run.callCount
+        if let call = run.calls[number: number] { return call }
+        throw number > 0 && number <= run.calls.last
             ? Refusal(.callEnded, "call \(number) has its result")
             : Refusal(.noSuchCall, "the run has had no call \(number)")
     }
@@ -132,7 +132,7 @@ extension Decision {
         _ number: UInt32, _ attempt: UInt32, _ worker: String, _ result: WorkerResult
     ) throws(Refusal) {
         let call = try knownCall(number)
-        let ask = run.openAsks.first { $0.call == number && $0.kind == .outcome }
+        let ask = run.asks[of: call].flatMap { $0.kind == .outcome ? $0 : nil }
         // The worker that was given up was only late: what it says is what happened.
         let isCurrent = call.state == .started || call.state == .asking && ask != nil
         guard isCurrent, !run.isStopped, call.isByWorker, attempt == call.attempt, worker == call.worker else {
@@ -156,7 +156,7 @@ extension Decision {
 
     /// The worker was not heard of in time.
     mutating func endLease(_ number: UInt32, _ attempt: UInt32, output: String) {
-        guard run.wants(.lease(call: number, attempt: attempt)), let call = run.call(number) else { return }
+        guard run.wants(.lease(call: number, attempt: attempt)), let call = run.calls[number: number] else { return }
         lose(call, output: output)
     }
 
@@ -169,7 +169,7 @@ extension Decision {
     ///
     /// - Parameter output: what is known of the tool's output.
     mutating func lose(_ call: Run.Call, output: String) {
-        let tool = run.tools.first { $0.name == call.tool }
+        let tool = run.spec.tool(call.tool)
         guard tool?.isIdempotent(arguments: call.arguments) == true else { return endUnknown(call, output: output) }
         emit(
             .callLost(
@@ -182,7 +182,7 @@ extension Decision {
 
     /// Nobody knows whether it happened: people are asked, or the model is told.
     mutating func endUnknown(_ call: Run.Call, output: String = "") {
-        let policy = run.policy.of(call.tool)?.whenUnknown ?? .unspecified
+        let policy = run.spec.policy.of(call.tool)?.whenUnknown ?? .unspecified
         guard policy == .askPeople || policy == .unspecified && call.isByWorker else {
             return end(
                 call.number, attempt: call.attempt,
@@ -193,7 +193,7 @@ extension Decision {
             .with {
                 $0.question = "Nobody knows whether \(call.tool) was executed. What is to become of the call?"
                 $0.context = output.isEmpty ? "" : "What it had written when its worker was heard of last:\n" + output
-                $0.urgency = run.policy.of(call.tool)?.urgency ?? .normal
+                $0.urgency = run.spec.policy.of(call.tool)?.urgency ?? .normal
             }, of: call, showsArguments: true)
     }
 }

@@ -6,7 +6,7 @@ public import FermataProtocol
 /// whose turn has begun is never again without a message. From every other status there is a way to every other: by
 /// commands, answers, limits, faults.
 extension Run {
-    public func canStillBe(_ wanted: FermataStatus) -> Bool { wanted.canCome(after: status, hasBegun: turn != .idle) }
+    public func canStillBe(_ wanted: FermataStatus) -> Bool { wanted.canCome(after: status, hasBegun: turn.hasBegun) }
 }
 
 extension FermataRunSummary {

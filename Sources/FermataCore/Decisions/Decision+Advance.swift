@@ -4,20 +4,20 @@ internal import SwiftProtobuf
 extension Decision {
     /// Begins everything that nothing holds back any more. Under a hold nothing begins.
     mutating func advance(now: Int64) {
-        while run.hold == nil, !run.isStopped, beginNext(now: now) {}
+        while run.holds.isEmpty, !run.isStopped, beginNext(now: now) {}
     }
 
     /// - Returns: false if there is nothing to begin.
     private mutating func beginNext(now: Int64) -> Bool {
-        guard !run.hasOpenCalls else { return beginCall() }
-        guard !run.openAsks.contains(where: \.isAboutTheTurn) else { return false }
-        switch run.modelCall {
+        guard run.calls.open == 0 else { return beginCall() }
+        guard run.asks.aboutTheTurn == 0 else { return false }
+        switch run.turn.modelCall {
         case .inFlight: return false
-        case .waiting(let until) where until > now: return false
-        case .waiting, .none: break
+        case .waiting(let until, _) where until > now: return false
+        case .waiting, .again, .none: break
         }
         let deliverable = messagesToDeliver()
-        switch run.turn {
+        switch run.turn.phase {
         case .active: break
         case .idle, .ended: if deliverable.isEmpty { return false }
         case .failed: return false
@@ -29,8 +29,8 @@ extension Decision {
         emit(
             .modelCalled(
                 .with {
-                    $0.step = run.stepIsUnanswered ? run.step : run.step + 1
-                    $0.attempt = run.stepIsUnanswered ? run.attempt + 1 : 1
+                    $0.step = run.turn.isUnanswered ? run.turn.step : run.turn.step + 1
+                    $0.attempt = run.turn.isUnanswered ? run.turn.attempt + 1 : 1
                     $0.delivered = deliverable
                 }))
         return true
@@ -43,7 +43,7 @@ extension Decision {
             return true
         }
         // A tool that is being killed may still write where this one will read.
-        guard run.killing.isEmpty else { return false }
+        guard run.calls.killing.isEmpty else { return false }
         emit(
             .callStarted(
                 .with {
@@ -55,15 +55,15 @@ extension Decision {
 
     /// During a turn all that were meant for it; between turns also one that waited for the turn's end.
     private func messagesToDeliver() -> [UInt32] {
-        let forThisTurn = run.queue.filter { $0.delivery != .whenIdle }.map(\.number)
-        if run.turn == .active || !forThisTurn.isEmpty { return forThisTurn }
-        return run.queue.prefix(1).map(\.number)
+        let forThisTurn = run.messages.filter { $0.delivery != .whenIdle }.map(\.number)
+        if run.turn.phase == .active || !forThisTurn.isEmpty { return forThisTurn }
+        return run.messages.prefix(1).map(\.number)
     }
 
     private mutating func askPeople(_ call: Run.Call) {
         // Checked against the tool's schema when the call was selected.
         var question = FermataQuestion(askHuman: (try? JSONValue(parsing: call.arguments)) ?? .null)
-        if let policy = run.policy.of(call.tool), policy.deadlineMs > 0 {
+        if let policy = run.spec.policy.of(call.tool), policy.deadlineMs > 0 {
             question.deadlineMs = policy.deadlineMs
             question.atDeadline = .rejectIt
         }
@@ -72,15 +72,19 @@ extension Decision {
 }
 
 extension Run {
-    /// Its cost has a limit, and nobody can tell whether that is reached. Calls that were cut or failed are not counted:
-    /// people cut them, and attempts have a limit of their own.
-    var costIsUntold: Bool { limits.hasMaxCostNanoUsd && untoldCosts > 0 }
-
     /// Why people are to be asked before the next model call is made; nil if it may be made.
     var limitReached: (kind: FermataAskKind, question: String)? {
         // Another attempt of a step that was counted.
-        if stepIsUnanswered { return nil }
-        if limits.hasMaxSteps, turn == .active, stepsOfTurn >= limits.maxSteps {
+        turn.isUnanswered ? nil : budget.reached(inTurn: turn.phase == .active)
+    }
+}
+
+extension Run.Budget {
+    /// The limit that is reached, if one is.
+    ///
+    /// - Parameter inTurn: a turn has begun; limits of turns are looked at.
+    func reached(inTurn: Bool) -> (kind: FermataAskKind, question: String)? {
+        if limits.hasMaxSteps, inTurn, stepsOfTurn >= limits.maxSteps {
             return (
                 .budget, "The turn has had \(stepsOfTurn) steps, and its limit is \(limits.maxSteps). May it go on?"
             )
@@ -92,11 +96,12 @@ extension Run {
             return (
                 .budget,
                 "The run has a limit on its cost, and what \(untoldCosts) of its model calls cost cannot be told: "
-                    + "the model has no price here, or its server did not say what was used. May it go on? RAISE lets it, "
+                    + "the model has no price here, its server did not say what was used, or the service was killed in the "
+                    + "midst of the call. May it go on? RAISE lets it, "
                     + "until the next such call; a budget without a limit on the cost lets it for good."
             )
         }
-        if limits.hasMaxRepeats, turn == .active, fingerprint != 0, fingerprint == lastFingerprint,
+        if limits.hasMaxRepeats, inTurn, fingerprint != 0, fingerprint == lastFingerprint,
             repeats + 1 >= limits.maxRepeats
         {
             return (

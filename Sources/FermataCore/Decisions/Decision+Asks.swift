@@ -10,7 +10,7 @@ extension Decision {
         emit(
             .askOpened(
                 .with {
-                    $0.number = run.askCount + 1
+                    $0.number = run.asks.last + 1
                     $0.kind = kind
                     $0.question = question.question
                     $0.context = question.context
@@ -58,18 +58,18 @@ extension Decision {
     }
 
     private func openAsk(of answer: AskAnswer) throws(Refusal) -> Run.OpenAsk {
-        if !run.isStopped, let ask = run.openAsks.first(where: { $0.number == answer.ask }) { return ask }
+        if !run.isStopped, let ask = run.asks[number: answer.ask] { return ask }
         // An import answers whatever is open.
         if answer.ask == 0, answer.via == .viaImport {
             try refuse("answer", in: .stopped)
-            guard run.openAsks.count == 1 else {
+            guard run.asks.count == 1 else {
                 throw Refusal(
-                    .invalidArgument, "the run has \(run.openAsks.count) open asks: name one", details: ["field": "ask"]
+                    .invalidArgument, "the run has \(run.asks.count) open asks: name one", details: ["field": "ask"]
                 )
             }
-            return run.openAsks[0]
+            return run.asks[0]
         }
-        if run.isHandedOff, run.openAsks.contains(where: { $0.number == answer.ask }) {
+        if run.isHandedOff, run.asks[number: answer.ask] != nil {
             throw Refusal(
                 .wrongStatus,
                 "answer is not possible: the run is STOPPED here, it was handed off and goes on elsewhere",
@@ -77,17 +77,24 @@ extension Decision {
         }
         // An ask that was answered says so whatever the status has become since: a caller who lost the race
         // must hear that, and not that the run is finished.
-        guard answer.ask > 0, answer.ask <= run.askCount else {
+        guard answer.ask > 0, answer.ask <= run.asks.last else {
             try refuse("answer", in: .finished, .stopped)
             throw Refusal(.noSuchAsk, "the run has had no ask \(answer.ask)")
         }
-        if run.expiredAsks.contains(answer.ask) {
-            throw Refusal(.expired, "the deadline of ask \(answer.ask) has passed")
+        let fate = run.asks.fate(of: answer.ask)
+        if fate != .expired, answer.via == .viaToken {
+            throw Refusal(.tokenUsed, "the ask that the token answers is not open any more")
         }
-        if answer.via == .viaToken { throw Refusal(.tokenUsed, "the ask that the token answers is not open any more") }
-        throw run.unansweredAsks.contains(answer.ask)
-            ? Refusal(.askClosed, "ask \(answer.ask) was closed without an answer")
-            : Refusal(.alreadyAnswered, "ask \(answer.ask) has been answered")
+        switch fate {
+        case .expired: throw Refusal(.expired, "the deadline of ask \(answer.ask) has passed")
+        case .answered: throw Refusal(.alreadyAnswered, "ask \(answer.ask) has been answered")
+        case .closed: throw Refusal(.askClosed, "ask \(answer.ask) was closed without an answer")
+        case .forgotten:
+            throw Refusal(
+                .askClosed,
+                "ask \(answer.ask) is not open any more; how it ended is in the run's events: the run has had "
+                    + "\(run.asks.last - answer.ask) asks since")
+        }
     }
 
     private mutating func record(_ answer: AskAnswer, to ask: Run.OpenAsk) {
@@ -99,8 +106,8 @@ extension Decision {
                     $0.verdict = answer.verdict
                     $0.arguments = answer.arguments
                     $0.via = answer.via
-                    if answer.verdict == .edit, let call = run.call(ask.call) {
-                        $0.gate = run.policy.gate(tool: call.tool, arguments: answer.arguments)
+                    if answer.verdict == .edit, let call = run.calls[number: ask.call] {
+                        $0.gate = run.spec.policy.gate(tool: call.tool, arguments: answer.arguments)
                     }
                     if answer.verdict == .raise, answer.limits != .init() { $0.limits = answer.limits }
                 }), isCommanded: true)
@@ -120,12 +127,15 @@ extension Decision {
     /// The answer to a question is its call's result.
     private mutating func finish(_ ask: Run.OpenAsk, with text: String) {
         end(
-            ask.call, attempt: run.call(ask.call)?.attempt ?? 0, ToolReply(outcome: .callFinished, output: text))
+            ask.call, attempt: run.calls[number: ask.call]?.attempt ?? 0,
+            ToolReply(outcome: .callFinished, output: text))
     }
 
     private mutating func answerApproval(_ ask: Run.OpenAsk, _ answer: AskAnswer) throws(Refusal) {
         try require(answer, answer.verdict, in: [.approve, .edit, .reject], to: ask)
-        guard let call = run.call(ask.call) else { throw Refusal(.internalError, "ask \(ask.number) has no call") }
+        guard let call = run.calls[number: ask.call] else {
+            throw Refusal(.internalError, "ask \(ask.number) has no call")
+        }
         if let digest = answer.argumentsDigest, !(digest.isEmpty && answer.verdict == .reject) {
             guard !digest.isEmpty else {
                 throw invalid("arguments_sha256 is missing: it names the arguments that were shown", ask)
@@ -138,7 +148,7 @@ extension Decision {
         switch answer.verdict {
         case .edit:
             try check(answer.arguments, for: call.tool, .invalidAnswer)
-            guard run.policy.gate(tool: call.tool, arguments: answer.arguments) != .deny else {
+            guard run.spec.policy.gate(tool: call.tool, arguments: answer.arguments) != .deny else {
                 throw invalid("the policy denies the call with these arguments", ask)
             }
             record(answer, to: ask)
@@ -148,7 +158,7 @@ extension Decision {
         default: record(answer, to: ask)
         }
         if let sticky {
-            set(run.policy.adding(sticky, for: call.tool))
+            set(run.spec.policy.adding(sticky, for: call.tool))
         }
     }
 
@@ -156,11 +166,11 @@ extension Decision {
         _ verdict: FermataVerdict, _ when: [FermataCondition], _ ask: Run.OpenAsk
     ) throws(Refusal) -> FermataRule {
         guard verdict != .edit else { throw invalid("an edit cannot be made sticky", ask) }
-        let tool = run.tools.first { $0.name == ask.opened.tool }
+        let tool = run.spec.tool(ask.opened.tool)
         if let problem = when.problems.first ?? tool.flatMap(when.unreachable) {
             throw invalid("sticky.\(problem)", ask)
         }
-        guard (run.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
+        guard (run.spec.policy.of(ask.opened.tool)?.rules.count ?? 0) < 100 else {
             throw invalid("the policy has 100 rules for the tool already: set one anew", ask)
         }
         return .with {
@@ -175,7 +185,7 @@ extension Decision {
             throw invalid("TAKE_RESULT needs the result as text", ask)
         }
         record(answer, to: ask)
-        let attempt = run.call(ask.call)?.attempt ?? 0
+        let attempt = run.calls[number: ask.call]?.attempt ?? 0
         switch answer.verdict {
         case .takeResult: end(ask.call, attempt: attempt, ToolReply(outcome: .callFinished, output: answer.text))
         case .tellUnknown:
@@ -193,15 +203,14 @@ extension Decision {
         if answer.verdict == .guide, answer.text.isEmpty { throw invalid("GUIDE needs a message as text", ask) }
         if answer.verdict == .raise, answer.limits != .init() {
             if let problem = answer.limits.problems.first { throw invalid("limits.\(problem)", ask) }
-            try check(answer.limits, of: run.model, field: "limits.max_cost_nano_usd", context)
-            var raised = run
-            raised.limits = answer.limits.over(run.limits)
+            try check(answer.limits, of: run.spec.model, field: "limits.max_cost_nano_usd", context)
+            let raised = run.budget.with(answer.limits.over(run.budget.limits))
             guard !raised.costIsUntold else {
                 throw invalid(
                     "what the run has cost cannot be told, so that no limit on it can be looked at: RAISE without limits, "
                         + "or set a budget without max_cost_nano_usd", ask)
             }
-            guard raised.limitReached?.kind != .budget else {
+            guard run.turn.isUnanswered || raised.reached(inTurn: run.turn.phase == .active)?.kind != .budget else {
                 throw invalid("these limits are reached already", ask)
             }
         }
@@ -229,14 +238,12 @@ extension Decision {
     /// Everything whose time has come, in the order of the times.
     mutating func passTime() {
         while !run.isStopped {
-            let ask = run.openAsks.filter { $0.deadline.map { $0 <= context.now } ?? false }
-                .min { $0.deadline! < $1.deadline! }
-            let hold = run.holdEnd.flatMap { $0 <= context.now ? $0 : nil }
+            let ask = run.asks.mostUrgent.flatMap { ask in ask.deadline.map { (ask: ask, time: $0) } }
+            let hold = run.holds.end
             switch (ask, hold) {
-            case (nil, nil): return
-            case (let ask?, nil): expire(ask)
-            case (let ask?, let hold?) where ask.deadline! <= hold: expire(ask)
-            case (_, _?): emit(.holdLifted(.with { $0.cause = .byTime }))
+            case (let ask?, _) where ask.time <= context.now && ask.time <= hold ?? .max: expire(ask.ask)
+            case (_, let hold?) where hold <= context.now: liftHold(.byTime)
+            default: return
             }
         }
     }
@@ -246,7 +253,7 @@ extension Decision {
             record(AskAnswer(ask: ask.number, text: ask.opened.defaultAnswer, via: .viaDeadline), to: ask)
             return finish(ask, with: ask.opened.defaultAnswer)
         }
-        guard let call = run.call(ask.call) else { return close(ask, .unspecified, hasExpired: true) }
+        guard let call = run.calls[number: ask.call] else { return close(ask, .unspecified, hasExpired: true) }
         let reply =
             switch ask.kind {
             case .approval: ToolReply.notStarted(.callRejected, Marker.notApprovedInTime, call)

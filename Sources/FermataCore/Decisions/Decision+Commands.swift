@@ -6,9 +6,11 @@ internal import SwiftProtobuf
 extension Decision {
     mutating func command(_ request: RunRequest, _ context: Context) throws(Refusal) {
         switch request {
-        case .launch(let launched, let task):
+        case .launch(let launched, let task, let owners):
             emit(.launched(launched), isCommanded: true)
+            for owner in owners { holdByAncestor(owner) }
             if !task.isEmpty { queue(task, .nextStep) }
+        case .launchChild(let child, let launched, let task): try launchChild(child, launched, task)
         case .send(let text, let delivery): try send(text, delivery, context)
         case .withdraw(let number): try withdraw(number)
         case .pause(let terms): try pause(terms, context)
@@ -33,29 +35,28 @@ extension Decision {
         queue(text, delivery == .unspecified ? .nextStep : delivery)
         guard delivery == .now else { return }
         // Under a hold a model call in flight is spared: its answer is what the pause promised to keep.
-        if run.modelCall == .inFlight, run.hold == nil {
-            cutModel(.byMessage, context.answerSoFar(.model(step: run.step, attempt: run.attempt)))
+        if run.turn.modelCall == .inFlight, run.holds.isEmpty {
+            cutModel(.byMessage, context.answerSoFar(.model(step: run.turn.step, attempt: run.turn.attempt)))
         }
         supersedeCallsNotStarted()
     }
 
     mutating func queue(_ text: String, _ delivery: FermataDelivery) {
-        message = run.messageCount + 1
+        message = run.messages.last + 1
         emit(
             .messageQueued(
                 .with {
-                    $0.number = run.messageCount + 1
+                    $0.number = run.messages.last + 1
                     $0.text = text
                     $0.delivery = delivery
                 }), isCommanded: true)
     }
 
     private mutating func withdraw(_ number: UInt32) throws(Refusal) {
-        guard run.queue.contains(where: { $0.number == number }) else {
-            guard number > 0, number <= run.messageCount, !run.withdrawn.contains(number) else {
-                throw Refusal(.noSuchMessage, "the run has no message \(number) that waits")
-            }
-            throw Refusal(.alreadyDelivered, "the model has been shown message \(number)")
+        guard run.messages.isWaiting(number) else {
+            throw run.messages.isDelivered(number)
+                ? Refusal(.alreadyDelivered, "the model has been shown message \(number)")
+                : Refusal(.noSuchMessage, "the run has no message \(number) that waits")
         }
         try refuse("withdraw", in: .stopped)
         emit(.messageWithdrawn(.with { $0.number = number }), isCommanded: true)
@@ -63,15 +64,18 @@ extension Decision {
 
     private mutating func pause(_ terms: HoldTerms, _ context: Context) throws(Refusal) {
         try refuse("pause", in: .finished, .failed, .stopped)
-        if run.hold == nil { try hold(.requested, terms, context) }
+        if run.holds.operators == nil { try hold(.requested, terms, context) }
+        tellChildren(.held(by: run.id, cuts: false))
     }
 
     private mutating func interrupt(_ terms: HoldTerms, _ context: Context) throws(Refusal) {
         try refuse("interrupt", in: .finished, .failed, .stopped)
         // On hold with nothing to cut, the run is already as the operator wants it.
-        guard run.hold == nil || !run.wanted.isEmpty else { return }
-        try hold(.interrupted, terms, context)
-        cutEverything(.byInterrupt, context)
+        if run.holds.operators == nil || !run.wanted.isEmpty {
+            try hold(.interrupted, terms, context)
+            cutEverything(.byInterrupt, context)
+        }
+        tellChildren(.held(by: run.id, cuts: true))
     }
 
     private mutating func hold(
@@ -94,44 +98,51 @@ extension Decision {
     }
 
     private mutating func resume(_ terms: ResumeTerms, _ context: Context) throws(Refusal) {
-        if !terms.tokenDigest.isEmpty, run.hold == nil || run.holdTokenDigest != terms.tokenDigest {
+        if !terms.tokenDigest.isEmpty, run.holds.operators?.tokenDigest != terms.tokenDigest {
             throw Refusal(.tokenUsed, "the hold that the token lifts is not there any more")
         }
         try refuse("resume", in: .stopped)
+        if let ancestor = run.holds.first(where: { !$0.owner.isEmpty })?.owner {
+            throw Refusal(
+                .heldByParent, "the run is held with run \(ancestor), which it descends from: resume that",
+                details: ["owner": ancestor])
+        }
         if terms.text.isEmpty { try refuse("resume without a message", in: .idle, .finished) }
         let isFailed = run.status == .failed
-        if let model = terms.model, model.model != run.model || model.baseURL != run.baseURL {
-            try check(run.limits, of: model.model, field: "model", context)
+        if let model = terms.model, model.model != run.spec.model || model.baseURL != run.spec.baseURL {
+            try check(run.budget.limits, of: model.model, field: "model", context)
             emit(.modelSet(model), isCommanded: true)
         }
-        if terms.holdAt != .unspecified, terms.holdAt != run.holdAt {
+        if terms.holdAt != .unspecified, terms.holdAt != run.spec.holdAt {
             emit(.holdAtSet(.with { $0.holdAt = terms.holdAt }), isCommanded: true)
         }
         if !terms.text.isEmpty { queue(terms.text, .nextStep) }
-        if run.hold != nil { liftHold(terms.tokenDigest.isEmpty ? .byResume : .byToken) }
+        if !run.holds.isEmpty { liftHold(terms.tokenDigest.isEmpty ? .byResume : .byToken) }
         if isFailed { emit(.retried(.init()), isCommanded: true) }
     }
 
     mutating func liftHold(_ cause: FermataLiftCause) {
-        emit(.holdLifted(.with { $0.cause = cause }), isCommanded: true)
+        emit(.holdLifted(.with { $0.cause = cause }), isCommanded: cause != .byTime)
+        tellChildren(.lifted(by: run.id))
     }
 
-    private mutating func stop(_ context: Context) {
+    mutating func stop(_ context: Context) {
+        tellChildren(.stopped)
         guard !run.isStopped else { return }
         cutEverything(.byStop, context)
         closeCallsNotStarted(ToolReply(outcome: .callCancelled, output: Marker.cancelled))
-        for ask in run.openAsks { close(ask, .callCancelled) }
+        for ask in run.asks { close(ask, .callCancelled) }
         emit(.stopped(.init()), isCommanded: true)
     }
 
     private mutating func setPolicy(_ policy: FermataPolicy, _ context: Context) throws(Refusal) {
         try refuse("set policy", in: .stopped)
         if let problem = policy.unreachable(
-            tools: run.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.policy)
+            tools: run.spec.tools, isTool: { context.surroundings?.isTool($0) ?? false }, old: run.spec.policy)
         {
             throw Refusal(problem.inside("policy"))
         }
-        if policy != run.policy { set(policy) }
+        if policy != run.spec.policy { set(policy) }
     }
 
     mutating func set(_ policy: FermataPolicy) {
@@ -139,7 +150,7 @@ extension Decision {
             .policySet(
                 .with {
                     $0.policy = policy
-                    $0.gates = run.calls.filter { $0.state != .ended }.map { call in
+                    $0.gates = run.calls.unended.map { call in
                         .with {
                             $0.number = call.number
                             $0.gate = policy.gate(tool: call.tool, arguments: call.arguments)
@@ -150,10 +161,10 @@ extension Decision {
 
     private mutating func setLimits(_ limits: FermataLimits, _ context: Context) throws(Refusal) {
         try refuse("set budget", in: .stopped)
-        guard limits != run.limits else { return }
-        try check(limits, of: run.model, field: "limits.max_cost_nano_usd", context)
+        guard limits != run.budget.limits else { return }
+        try check(limits, of: run.spec.model, field: "limits.max_cost_nano_usd", context)
         emit(.limitsSet(.with { $0.limits = limits }), isCommanded: true)
-        for ask in run.openAsks where ask.isAboutTheTurn && run.limitReached?.kind != ask.kind {
+        for ask in run.asks where ask.isAboutTheTurn && run.limitReached?.kind != ask.kind {
             close(ask, .unspecified)
         }
     }
@@ -173,7 +184,7 @@ extension Decision {
     /// Gives every call that is not executing this result, in order, and closes their asks.
     private mutating func closeCallsNotStarted(_ reply: ToolReply) {
         for call in run.calls where call.state == .selected || call.state == .asking {
-            let ask = run.openAsks.first { $0.call == call.number }
+            let ask = run.asks[of: call]
             let reply =
                 ask?.kind == .question && call.attempt > 0
                 ? ToolReply(outcome: .callInterrupted, output: Marker.unansweredPause)

@@ -19,13 +19,14 @@ extension Decision {
         hold(.forked, unless: terms.start)
         // The copy may end before calls that cannot be executed, or that a message supersedes, got their results.
         checkCalls()
-        if run.queue.contains(where: { $0.delivery == .now }) { supersedeCallsNotStarted() }
+        if run.messages.urgent > 0 { supersedeCallsNotStarted() }
         if let edit = terms.edit {
             // A call whose tool has paused, or of which nobody knows how it ended, was executed.
-            guard let call = run.call(edit.call), call.state == .selected || call.state == .asking && call.attempt == 0
+            guard let call = run.calls[number: edit.call],
+                call.state == .selected || call.state == .asking && call.attempt == 0
             else { throw Refusal(.noSuchCall, "call \(edit.call) is not selected at the end of the copy") }
             try check(edit.arguments, for: call.tool, .invalidArgument)
-            if let ask = run.openAsks.first(where: { $0.call == call.number }) { close(ask, .unspecified) }
+            if let ask = run.asks[of: call] { close(ask, .unspecified) }
             self.edit(edit.call, edit.arguments)
         }
         if !terms.text.isEmpty { queue(terms.text, .nextStep) }
@@ -40,13 +41,13 @@ extension Decision {
         }
         var answer = answer
         // What is unknown here may be asked about as well; the answer was meant for what was open there.
-        if answer?.ask == 0, run.openAsks.count == 1 { answer?.ask = run.openAsks[0].number }
+        if answer?.ask == 0, run.asks.count == 1 { answer?.ask = run.asks[0].number }
         emit(.imported(imported), isCommanded: true)
         hold(.imported, unless: start || answer != nil)
         for effect in run.begun.sorted(by: { "\($0)" < "\($1)" }) {
             switch effect {
             case .model: cutModel(.byMove, "")
-            case .tool(let number, let attempt) where run.killing.contains(effect):
+            case .tool(let number, let attempt) where run.calls.killing.contains(effect):
                 emit(
                     .callGone(
                         .with {
@@ -54,7 +55,7 @@ extension Decision {
                             $0.attempt = attempt
                         }))
             case .tool(let number, _), .lease(let number, _):
-                if let call = run.call(number) { endUnknown(call) }
+                if let call = run.calls[number: number] { endUnknown(call) }
             }
         }
         if let answer { try self.answer(answer, context) }
@@ -64,7 +65,7 @@ extension Decision {
         guard !run.isStopped else { return }
         if !isToStart {
             emit(.held(.with { $0.cause = cause }), isCommanded: true)
-        } else if run.hold != nil {
+        } else if !run.holds.isEmpty {
             liftHold(.byResume)
         }
     }

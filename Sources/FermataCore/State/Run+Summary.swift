@@ -7,39 +7,42 @@ extension Run {
         .with {
             $0.id = id.description
             $0.status = status
-            $0.agent = agent
-            $0.model = model
+            $0.agent = spec.agent
+            $0.model = spec.model
             $0.lastSeq = seq
-            $0.createdAt = createdAt
+            $0.createdAt = lineage.createdAt
             $0.updatedAt = updatedAt
-            $0.step = step
+            $0.step = turn.step
             if let hold { $0.hold = hold }
-            if case .failed(let failure) = turn { $0.failure = failure }
-            $0.queuedMessages = UInt32(queue.count)
-            $0.openAsks = openAsks.map(\.number)
-            $0.lastMessage = lastMessage
-            $0.usage = usage
-            $0.workspace = workspace
-            $0.task = task
-            $0.nextAttemptAt = nextAttemptAt.map { $0 &+ attemptLead } ?? 0
-            $0.openCalls = UInt32(calls.count { $0.state != .ended })
-            $0.labels = labels
-            if inherited != .init() { $0.inherited = inherited }
-            $0.source = source
-            if holdAt == .selection { $0.holdAt = holdAt }
+            if holds.count > 1 { $0.holds = holds.map(\.shown) }
+            if let failure = turn.failure { $0.failure = failure }
+            $0.queuedMessages = UInt32(messages.count)
+            $0.openAsks = asks.map(\.number)
+            $0.lastMessage = turn.lastMessage
+            $0.usage = budget.usage
+            $0.workspace = spec.workspace
+            $0.task = messages.task
+            $0.nextAttemptAt = turn.nextAttemptAsTold ?? 0
+            $0.openCalls = UInt32(calls.open)
+            $0.labels = spec.labels
+            if lineage.inherited != .init() { $0.inherited = lineage.inherited }
+            $0.source = lineage.source
+            $0.parent = lineage.parent
+            $0.children = UInt32(lineage.children.count)
+            if spec.holdAt == .selection { $0.holdAt = spec.holdAt }
             $0.handedOff = isHandedOff
             var tools: [String] = []
             for call in ready where !tools.contains(call.tool) { tools.append(call.tool) }
             $0.waitsForTools = tools
-            if limits != .init() { $0.limits = limits }
-            $0.ending = ending
+            if budget.limits != .init() { $0.limits = budget.limits }
+            $0.ending = turn.ending
         }
     }
 
     /// Bytes of the texts in it, but for those of its tools: what makes one run larger than another.
     public var textBytes: Int {
-        systemPrompt.utf8.count + lastMessage.utf8.count + calls.reduce(0) { $0 + $1.arguments.utf8.count }
-            + openAsks.reduce(0) { $0 + $1.opened.format.schema.utf8.count + $1.opened.defaultAnswer.utf8.count }
+        spec.systemPrompt.utf8.count + turn.lastMessage.utf8.count + calls.reduce(0) { $0 + $1.arguments.utf8.count }
+            + asks.reduce(0) { $0 + $1.opened.format.schema.utf8.count + $1.opened.defaultAnswer.utf8.count }
     }
 
     /// The calls of the current step, for `GetRun`.
@@ -53,7 +56,7 @@ extension Run {
                 $0.state = call.state
                 $0.outcome = call.outcome
                 $0.ask = call.ask
-                $0.step = step
+                $0.step = turn.step
                 if call.state != .ended { $0.argumentsSha256 = call.argumentsDigest }
                 $0.approved = call.isApproved
                 $0.edited = call.isEdited
@@ -66,7 +69,7 @@ extension Run {
 
     /// Messages that the model has not been shown, for `GetRun`.
     public var queuedMessages: [FermataQueuedMessage] {
-        queue.map { message in
+        messages.map { message in
             .with {
                 $0.number = message.number
                 $0.delivery = message.delivery

@@ -31,20 +31,20 @@ extension Run {
     private func problem(with kind: FermataEvent.OneOf_Kind) -> String? {
         switch kind {
         case .messageQueued(let message):
-            return number(message.number, follows: messageCount)
+            return number(message.number, follows: messages.last)
         case .messageWithdrawn(let message):
-            return queue.contains { $0.number == message.number } ? nil : "the message does not wait"
+            return messages.isWaiting(message.number) ? nil : "the message does not wait"
         case .modelCalled(let call):
-            guard modelCall != .inFlight else { return "a model call is in flight" }
+            guard turn.modelCall != .inFlight else { return "a model call is in flight" }
+            let (step, attempt) = (turn.step, turn.attempt)
             let isNext = call.step == step &+ 1 && step < .max && call.attempt == 1
             let isAgain = step > 0 && call.step == step && call.attempt == attempt &+ 1 && attempt < .max
             guard isNext || isAgain else { return "the step or its attempt is not the next" }
-            let waiting = Set(queue.map(\.number))
-            return call.delivered.allSatisfy(waiting.contains) ? nil : "a message is delivered that does not wait"
+            return call.delivered.allSatisfy(messages.isWaiting) ? nil : "a message is delivered that does not wait"
         case .modelAnswered(let answer):
             if let problem = endOfModelCall(answer.step, answer.attempt) { return problem }
             for (index, call) in answer.calls.enumerated() {
-                let (next, isTooLarge) = callCount.addingReportingOverflow(UInt32(clamping: index + 1))
+                let (next, isTooLarge) = calls.last.addingReportingOverflow(UInt32(clamping: index + 1))
                 guard !isTooLarge, call.number == next else { return "a call is out of order" }
             }
             return Run.problem(with: answer.blocks, text: answer.text, calls: answer.calls.map(\.number))
@@ -55,30 +55,31 @@ extension Run {
             return endOfModelCall(failed.step, failed.attempt)
                 ?? Run.problem(with: failed.blocks, text: failed.text, calls: [])
         case .callStarted(let started):
-            guard let call = call(started.number), call.state == .selected || call.state == .asking else {
+            guard let call = calls[number: started.number], call.state == .selected || call.state == .asking else {
                 return "the call cannot start"
             }
             return number(started.attempt, follows: call.attempt)
         case .callEnded(let ended):
-            guard let call = call(ended.number), call.state != .ended else { return "the call cannot end" }
+            guard let call = calls[number: ended.number], call.state != .ended else { return "the call cannot end" }
             return ended.attempt == call.attempt || ended.attempt == 0 ? nil : "it ends another attempt of the call"
         case .callLost(let lost):
-            return call(lost.number)?.state == .started ? nil : "the call does not execute"
+            return calls[number: lost.number]?.state == .started ? nil : "the call does not execute"
         case .askOpened(let ask):
-            if let problem = number(ask.number, follows: askCount) { return problem }
+            if let problem = number(ask.number, follows: asks.last) { return problem }
             guard Run.isTime(ask.deadlineAt) else { return "its time is not possible" }
-            guard ask.call == 0 || call(ask.call).map({ $0.state != .ended }) == true else {
+            guard ask.call == 0 || calls[number: ask.call].map({ $0.state != .ended }) == true else {
                 return "the ask is of no open call"
             }
             return nil
         case .askAnswered(let answer):
-            return openAsks.contains { $0.number == answer.number } ? nil : "the ask is not open"
+            return asks[number: answer.number] != nil ? nil : "the ask is not open"
         case .askClosed(let closed):
-            return openAsks.contains { $0.number == closed.number } ? nil : "the ask is not open"
+            return asks[number: closed.number] != nil ? nil : "the ask is not open"
         case .callEdited(let edited):
-            return call(edited.number).map { $0.state != .ended } == true ? nil : "the call cannot be edited"
+            return calls[number: edited.number].map { $0.state != .ended } == true ? nil : "the call cannot be edited"
         case .held(let held): return Run.isTime(held.resumeAt) ? nil : "its time is not possible"
-        case .holdLifted: return hold == nil ? "there is no hold" : nil
+        case .holdLifted(let lifted): return holds[of: lifted.owner] == nil ? "there is no such hold" : nil
+        case .childLaunched(let child): return RunID(child.run) == nil ? "the child's id is none" : nil
         case .launched, .callGone, .retried, .stopped, .limitReached, .policySet, .limitsSet, .modelSet, .holdAtSet,
             .handedOff, .forked, .imported:
             return nil
@@ -90,7 +91,7 @@ extension Run {
     }
 
     private func endOfModelCall(_ step: UInt32, _ attempt: UInt32) -> String? {
-        modelCall == .inFlight && self.step == step && self.attempt == attempt ? nil : "no such model call is in flight"
+        wants(.model(step: step, attempt: attempt)) ? nil : "no such model call is in flight"
     }
 
     /// Blocks are all of an answer: every byte of its text and each of its calls once, in their order.

@@ -1,12 +1,20 @@
 public import FermataProtocol
 internal import SwiftProtobuf
 
+/// An input to another run that a decision comes to.
+public struct Consequence: Sendable {
+    public let run: RunID
+    public let input: Input
+}
+
 /// What an input comes to: the events, in order, and the run after them. No events: nothing changes.
 public struct Decision: Sendable {
     public internal(set) var run: Run
     public internal(set) var events: [FermataEvent] = []
     /// The number of the message that the input queued; 0 if none.
     public internal(set) var message: UInt32 = 0
+    /// What comes of it for other runs, in order: to be decided after it, and written with it or not at all.
+    public internal(set) var consequences: [Consequence] = []
 
     let context: Now
 
@@ -56,6 +64,7 @@ public struct Decision: Sendable {
             }
             $0.kind = kind
         }
+        assert(run.problem(withNext: event) == nil, "\(run.problem(withNext: event) ?? ""): \(event)")
         run.apply(event)
         events.append(event)
     }
@@ -85,6 +94,7 @@ extension Run {
         case .lost(let effect, let soFar): decision.lose(effect, soFar)
         case .timePassed: decision.passTime()
         case .shutdown: decision.cutEverything(.byShutdown, context)
+        case .ancestor(let news, _): decision.hear(news, context)
         }
         if context.mayStart { decision.judgeCalls() }
         if case .modelAnswered = input { decision.holdAtSelection() }
@@ -95,6 +105,9 @@ extension Run {
 
 extension Input {
     var provenance: Provenance? {
-        if case .command(_, let provenance) = self { provenance } else { nil }
+        switch self {
+        case .command(_, let provenance), .ancestor(_, let provenance): provenance
+        default: nil
+        }
     }
 }
