@@ -18,16 +18,6 @@ extension Client {
             $0.limit = limit
             $0.waitMs = 20_000
         }
-        while true {
-            do throws(ClientError) {
-                let offers = try await send(take, timeout: .seconds(40)).offers
-                if !offers.isEmpty { return offers }
-                if Task.isCancelled { throw ClientError.timedOut }
-            } catch {
-                guard error.isPassing, !Task.isCancelled else { throw error }
-                // It was there a moment ago; it is asked again until it is back.
-                try? await Task.sleep(for: .milliseconds(200))
-            }
-        }
+        return try await answer(to: take).offers
     }
 }

@@ -55,10 +55,26 @@ public final class Client: Sendable {
             command.requestID = UUID().uuidString.lowercased()
             request = command as! R
         }
+        return try decode(try await exchange(try encoded(request), timeout: timeout), as: R.self)
+    }
+
+    /// Sends a read once: a connection that breaks, or for which the server has no room, is an error at once. For whoever
+    /// pauses and asks again.
+    func sendOnce<R: ControlRequest>(_ read: R, timeout: Duration) async throws(ClientError) -> R.Reply {
+        let message = try encoded(read)
+        let reply: [UInt8]
+        do {
+            reply = try await connections.exchange(message, timeout: timeout, dialsAgain: false)
+        } catch {
+            throw ClientError(error, controlURL)
+        }
+        return try decode(reply, as: R.self)
+    }
+
+    private func encoded<R: ControlRequest>(_ request: R) throws(ClientError) -> [UInt8] {
         let body: [UInt8]
         do { body = try request.serializedBytes() } catch { throw .badReply("the request cannot be encoded: \(error)") }
-        let message = auth + Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
-        return try decode(try await exchange(message, timeout: timeout), as: R.self)
+        return auth + Frame(type: UInt16(R.frameType.rawValue), body: body).encoded
     }
 
     /// A server that is short of connections closes those that do nothing for newcomers; this one may have been taken

@@ -36,8 +36,9 @@ final class ConnectionPool: Sendable {
     private static let longestRest = Duration.seconds(30)
     /// The first time-out for the first word on a new connection; each further one is twice as long.
     private static let firstProof = Duration.milliseconds(500)
-    /// Between two dials of a server that has closed the connection; each further one is twice as long.
-    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(320))
+    /// Between two dials of a server that has closed the connection; each further one is twice as long. Of each a random
+    /// half is left out, so that those whom it has closed in the same moment do not all come back in the same moment.
+    private static let pauses = (first: Duration.milliseconds(20), longest: Duration.milliseconds(640))
     private static let hello = Frame(
         type: UInt16(FermataFrameType.hello.rawValue),
         body: (try? FermataHello.with { $0.client = "fermata-client" }.serializedBytes()) ?? []
@@ -57,11 +58,22 @@ final class ConnectionPool: Sendable {
     }
 
     /// Sends a request over a connection of its own and waits for the reply.
-    func exchange(_ message: [UInt8], timeout: Duration) async throws(NNGError) -> [UInt8] {
+    ///
+    /// - Parameter dialsAgain: false: that the server closes the connection before it has read the request is an error
+    ///   (`connectionReset`, `connectionRefused`) as well. Who can wait makes longer pauses than those here, which are for
+    ///   who has something to say now.
+    func exchange(
+        _ message: [UInt8], timeout: Duration, dialsAgain: Bool = true
+    ) async throws(NNGError) -> [UInt8] {
         let deadline = ContinuousClock.now + timeout
+        var pause = Self.pauses.first
         while true {
             let socket: RequestSocket
-            if let idle = takeIdle() { socket = idle } else { socket = try await connected(until: deadline) }
+            if let idle = takeIdle() {
+                socket = idle
+            } else {
+                socket = try await connected(until: deadline, dialsAgain: dialsAgain)
+            }
             do {
                 let reply = try await socket.request(message, timeout: deadline - .now)
                 keep(socket)
@@ -69,9 +81,8 @@ final class ConnectionPool: Sendable {
             } catch {
                 giveUp(socket)
                 // A server that is short of connections has closed this one between two words: nothing was sent.
-                guard error == .connectionRefused, deadline - .now > Self.pauses.first else { throw error }
-                try? await Task.sleep(for: Self.pauses.first)
-                if Task.isCancelled { throw .canceled }
+                guard error == .connectionRefused, dialsAgain, deadline - .now > pause else { throw error }
+                try await Self.rest(&pause)
             }
         }
     }
@@ -79,7 +90,9 @@ final class ConnectionPool: Sendable {
     /// A new connection over which something has been answered. A dial that succeeds says little: a listener of nng
     /// 1.5.2 that is dead for newcomers takes them, and never reads what they send. So the first word is Hello, and
     /// who gets no reply soon dials anew.
-    private func connected(until deadline: ContinuousClock.Instant) async throws(NNGError) -> RequestSocket {
+    private func connected(
+        until deadline: ContinuousClock.Instant, dialsAgain: Bool
+    ) async throws(NNGError) -> RequestSocket {
         var patience = Self.firstProof
         var pause = Self.pauses.first
         while true {
@@ -94,16 +107,22 @@ final class ConnectionPool: Sendable {
                 return socket
             } catch {
                 giveUp(socket)
-                if error == .connectionReset, left > pause {
+                if error == .connectionReset, dialsAgain, left > pause {
                     // A server that is short of connections has closed this one before its first word was read.
-                    try? await Task.sleep(for: pause)
-                    pause = min(pause * 2, Self.pauses.longest)
+                    try await Self.rest(&pause)
                     continue
                 }
                 guard error == .timedOut, patience < left else { throw error }
                 patience *= 2
             }
         }
+    }
+
+    /// Sleeps before the next dial.
+    private static func rest(_ pause: inout Duration) async throws(NNGError) {
+        try? await Task.sleep(for: pause * Double.random(in: 0.5...1))
+        if Task.isCancelled { throw .canceled }
+        pause = min(pause * 2, pauses.longest)
     }
 
     /// What Hello was answered.

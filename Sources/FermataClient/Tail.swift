@@ -130,7 +130,8 @@ extension Client {
 
     /// Waits until a run has had one of these statuses, for as long as it takes, a restart of the server included.
     ///
-    /// The answer is the run as it is then, which may have moved on already.
+    /// The answer is the run as it is then, which may have moved on already. While the server has no place for one more who
+    /// waits, it is asked every two seconds or more often; of the statuses in between it then tells nothing.
     ///
     /// - Parameter statuses: at least one.
     /// - Throws: `refused` with `WRONG_STATUS` as soon as none of them can come any more: the run was stopped.
@@ -144,15 +145,6 @@ extension Client {
             $0.until = statuses
             $0.waitMs = 20_000
         }
-        while true {
-            do throws(ClientError) {
-                let reply = try await send(get, timeout: .seconds(40))
-                if reply.matched { return reply.run }
-            } catch {
-                guard error.isPassing, !Task.isCancelled else { throw error }
-                // It was there a moment ago; it is asked again until it is back.
-                try? await Task.sleep(for: .milliseconds(200))
-            }
-        }
+        return try await answer(to: get).run
     }
 }

@@ -218,6 +218,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try scenario.run.snapshotMessage.jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: 86c8ee373f3057c9")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: b2acf86309bf0cdb")
     }
 }

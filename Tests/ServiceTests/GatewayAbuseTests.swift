@@ -175,6 +175,46 @@ extension OneServerAtATime {
             }
         }
 
+        /// A race: of a crowd those that were taken last had those closed that were taken first, before their requests were
+        /// read. Who finds no place is told, and commands beside them are answered.
+        @Test(arguments: [(64, 6), (128, 24)])
+        func aCrowdThatComesAtOnceIsAnswered(descriptors: Int, streams: Int) async throws {
+            try await Service.run { service in
+                let token = try await service.token(.read)
+                try await RunningGateway.run(service, descriptors: descriptors) { gateway in
+                    let port = gateway.port
+                    let request =
+                        "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nAuthorization: Bearer \(token)\r\n\r\n"
+                    try await withThrowingTaskGroup(of: (HTTPConnection, String).self) { group in
+                        for _ in 0..<300 {
+                            group.addTask {
+                                let reader = try #require(HTTPConnection(port: port))
+                                await reader.write(request)
+                                return (reader, await reader.read { $0.contains("retry: ") })
+                            }
+                        }
+                        for _ in 0..<5 { #expect(try await gateway.post("Stats", token: token).status == 200) }
+                        // Those that have begun go on until all have been answered.
+                        var (begun, busy, others): ([HTTPConnection], Int, [String]) = ([], 0, [])
+                        for try await (reader, text) in group {
+                            if !text.hasPrefix("HTTP/1.1 200") {
+                                others.append(text)
+                            } else if text.contains("event: busy") {
+                                busy += 1
+                            } else {
+                                begun.append(reader)
+                            }
+                        }
+                        #expect(
+                            begun.count == streams && busy == 300 - streams,
+                            "\(begun.count) streams, \(busy) are to come back, \(others.count) were cut: \(Set(others))"
+                        )
+                        #expect(try await gateway.post("Stats", token: token).status == 200)
+                    }
+                }
+            }
+        }
+
         /// Members of the families by which two servers are made to read one stream of bytes in two ways.
         @Test func requestsThatCanBeReadInTwoWays() async throws {
             try await Service.run { service in

@@ -2,6 +2,7 @@ import FermataProtocol
 import Foundation
 import MockModel
 import ModelScript
+import Testing
 
 extension Service {
     /// A server that may have so many descriptors, hard and soft, with a scripted model, and a webhook or none.
@@ -34,6 +35,15 @@ extension Service {
         let webhook = "{name: hook, url: \"\(url)\", secret-file: \(directory)/secret, timeout: 30}"
         try Data("webhooks: [\(webhook)]\n".utf8).write(to: URL(fileURLWithPath: file))
         return file
+    }
+
+    /// Of the running server: what is open stays open.
+    func limitDescriptors(to count: Int) async throws {
+        let prlimit = Process()
+        prlimit.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        prlimit.arguments = ["--pid", String(process.processIdentifier), "--nofile=\(count):64"]
+        try prlimit.run()
+        #expect(await prlimit.exitCode() == 0)
     }
 
     /// From its next start on.

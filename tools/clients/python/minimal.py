@@ -7,7 +7,7 @@ Launches a run, prints its events, pauses it at its first model call, resumes it
 
 Exits with 0 when the run finished or waits for a person, with 1 when it failed or the server refused something.
 """
-import argparse, struct, sys, uuid
+import argparse, random, struct, sys, time, uuid
 import pynng
 from fermata import messages as pb
 
@@ -29,12 +29,18 @@ def new():
     return {"request_id": str(uuid.uuid4()), "by": "minimal.py"}
 
 
+def pause():
+    """A server that has no place for one more who waits answers at once: whoever asks again at once does so for ever."""
+    time.sleep(random.uniform(0, 1))
+
+
 def wait(socket, run, *statuses):
     """Waits for one of these statuses, for as long as it takes: the server answers when it comes, nobody polls."""
     while True:
         got = ask(socket, pb.GET_RUN, pb.GetRun(run=run, until=statuses, wait_ms=20_000), pb.GetRunReply)
         if got.matched:
             return got.run
+        pause()
 
 
 def main():
@@ -52,7 +58,8 @@ def main():
         seen, paused = 0, False
         while True:  # every event once, in order: read what comes after the last one, and wait where there is none
             read = pb.ReadEvents(run=run, after=seen, wait_ms=20_000)
-            for event in ask(socket, pb.READ_EVENTS, read, pb.ReadEventsReply).events:
+            events = ask(socket, pb.READ_EVENTS, read, pb.ReadEventsReply).events
+            for event in events:
                 print(f"{event.seq:4}  {event.WhichOneof('kind')}", flush=True)
                 seen = event.seq
                 if event.HasField("model_called") and not paused:
@@ -60,6 +67,8 @@ def main():
                     ask(socket, pb.PAUSE, pb.Pause(run=run, reason="to show that it works", **new()), pb.CommandReply)
                     print(f"      {pb.Status.Name(wait(socket, run, pb.PAUSED).status)}")
                     ask(socket, pb.RESUME, pb.Resume(run=run, **new()), pb.CommandReply)
+            if not events:
+                pause()
             now = ask(socket, pb.GET_RUN, pb.GetRun(run=run), pb.GetRunReply).run
             if now.status in (pb.WAITING, pb.FINISHED, pb.FAILED, pb.STOPPED) and now.last_seq == seen:
                 print(f"{pb.Status.Name(now.status)}: {now.last_message or now.failure.message}")

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 import pynng
+from google.protobuf.message import DecodeError
 
-from ._frames import MAX_MESSAGE_BYTES
+from . import fermata_pb2 as pb
+from ._frames import MAX_MESSAGE_BYTES, REPLY_BIT, BadFrame, frames
 from ._waiting import Waker, wait
 from ._errors import NotRunning, TimedOut
 
@@ -16,7 +18,13 @@ _MOST_IDLE = 8
 #: Seconds for the first word on a new connection; each further try has twice as much.
 _FIRST_PROOF = 0.5
 
+#: Milliseconds: a day.
+_NEVER = 86_400_000
+
 _REFUSED = (pynng.ConnectionRefused, pynng.NoEntry)
+#: Numbers of nng's errors: somebody listens there, and has closed the connection, or has as many newcomers waiting as
+#: it can have (EAGAIN, ECLOSED, ECONNABORTED, ECONNRESET, ECONNSHUT).
+_TURNED_AWAY = (8, 7, 18, 19, 31)
 
 
 class Broken(Exception):
@@ -29,17 +37,17 @@ class Connection:
     No call blocks inside nng: what it waits for are descriptors, so that Ctrl-C and ``cancel`` end it.
     """
 
-    def __init__(self, socket: pynng.Req0, lost: Waker) -> None:
+    def __init__(self, socket: pynng.Req0, lost: "_Loss") -> None:
         self._socket = socket
         self._descriptor: int = socket.recv_fd
         self._lost = lost
 
     @classmethod
     def open(cls, url: str, deadline: float, cancel: Optional[Waker]) -> "Connection":
-        """Dials. Raises ``NotRunning``, ``TimedOut``, ``Cancelled``."""
+        """Dials. Raises ``NotRunning``, ``TimedOut``, ``Broken``, ``Cancelled``."""
         socket = pynng.Req0(recv_max_size=MAX_MESSAGE_BYTES, resend_time=-1)
-        lost, dialled = Waker(), Waker()
-        socket.add_post_pipe_remove_cb(lambda _: lost.ring())
+        lost, dialled = _Loss(), Waker()
+        socket.add_post_pipe_remove_cb(lambda _: lost.happened())
         dial = _Dial(socket, url, dialled)
         threading.Thread(target=dial.run, name="fermata-dial", daemon=True).start()
         try:
@@ -50,19 +58,35 @@ class Connection:
             raise
         if dial.failure is not None:
             socket.close()
+            if isinstance(dial.failure, pynng.Timeout):
+                # The kernel has connected, and the server does not shake hands: it is stopped, or has very much to do.
+                raise TimedOut(f"no connection to {url} in time")
+            if getattr(dial.failure, "errno", None) in _TURNED_AWAY:
+                raise Broken from dial.failure
             raise NotRunning(url, "" if isinstance(dial.failure, _REFUSED) else str(dial.failure))
         return cls(socket, lost)
 
     @property
     def is_connected(self) -> bool:
-        return not self._lost.is_ringing
+        return not self._lost.waker.is_ringing
+
+    def dial_no_more(self, when_lost: Callable[[], None]) -> None:
+        """Keeps the connection that it has. nng would dial again by itself when it is lost, and a server that is short
+        of connections would have to close another one for that: none would have one for long.
+
+        ``when_lost`` is called then, on a thread of nng's: the socket is to be closed soon, since nng before 1.11
+        makes only each second of its pauses."""
+        for dialer in self._socket.dialers:
+            dialer.reconnect_time_max = _NEVER
+            dialer.reconnect_time_min = _NEVER
+        self._lost.tell = when_lost
 
     def exchange(self, message: bytes, deadline: float, cancel: Optional[Waker]) -> bytes:
         """Sends a request and waits for its reply. After an exception the connection can only be closed."""
         try:
-            self._socket.send(message, block=False)
+            self._send(message, deadline, cancel)
             while True:
-                if not wait(deadline, self._descriptor, self._lost, cancel=cancel):
+                if not wait(deadline, self._descriptor, self._lost.waker, cancel=cancel):
                     raise TimedOut()
                 try:
                     reply: bytes = self._socket.recv_msg(block=False).bytes
@@ -73,8 +97,35 @@ class Connection:
         except pynng.NNGException as failure:
             raise Broken from failure
 
+    def _send(self, message: bytes, deadline: float, cancel: Optional[Waker]) -> None:
+        while True:
+            try:
+                return self._socket.send(message, block=False)
+            except pynng.TryAgain:
+                # A reply can be here before nng has noticed that its request is out.
+                if not self.is_connected:
+                    raise
+                if time.monotonic() >= deadline:
+                    raise TimedOut() from None
+                wait(time.monotonic() + 0.001, self._lost.waker, cancel=cancel)
+
     def close(self) -> None:
+        self._lost.tell = None
         self._socket.close()
+
+
+class _Loss:
+    """That a connection was lost, for who waits for its reply and for who keeps it idle."""
+
+    def __init__(self) -> None:
+        self.waker = Waker()
+        self.tell: Optional[Callable[[], None]] = None
+
+    def happened(self) -> None:
+        self.waker.ring()
+        tell = self.tell
+        if tell is not None:
+            tell()
 
 
 class _Dial:
@@ -117,6 +168,7 @@ class Connections:
         self._hello = hello
         self._lock = threading.Lock()
         self._idle: List[Connection] = []
+        self._most_idle = _MOST_IDLE
 
     def exchange(self, message: bytes, deadline: float, cancel: Optional[Waker] = None) -> bytes:
         """Sends a request over a connection of its own. Raises ``NotRunning``, ``TimedOut``, ``Broken``,
@@ -140,22 +192,49 @@ class Connections:
     def _proven(self, deadline: float, cancel: Optional[Waker]) -> Connection:
         """A new connection over which something has been answered. That a dial succeeds says little: a listener of
         nng 1.5.2 can be dead for newcomers, takes them and never reads what they send. Who gets no reply soon dials
-        anew."""
+        anew, until the time is over: a server that is stopped goes on one day."""
         patience = _FIRST_PROOF
         while True:
             soon = min(time.monotonic() + patience, deadline)
             connection: Optional[Connection] = None
             try:
                 connection = Connection.open(self.url, soon, cancel)
-                connection.exchange(self._hello, soon, cancel)
+                self._note(connection.exchange(self._hello, soon, cancel))
+                connection.dial_no_more(self._close_lost_soon)
                 self.has_connected = True
                 return connection
             except BaseException as failure:
                 if connection is not None:
                     connection.close()
-                if not isinstance(failure, TimedOut) or soon >= deadline:
+                if not isinstance(failure, TimedOut) or time.monotonic() >= deadline:
                     raise
             patience *= 2
+
+    def _note(self, reply: bytes) -> None:
+        """Of few connections that a server has, a quarter is kept here at most: others need some, too."""
+        try:
+            frame = frames(reply)[-1]
+            if frame.type != pb.HELLO | REPLY_BIT:
+                return
+            limit = pb.HelloReply.FromString(frame.body).max_connections
+        except (BadFrame, DecodeError):
+            return
+        self._most_idle = min(_MOST_IDLE, max(1, limit // 4)) if limit else _MOST_IDLE
+
+    def _close_lost_soon(self) -> None:
+        # Not here: nng calls this, and does not bear to have a socket closed meanwhile.
+        try:
+            threading.Thread(target=self._close_lost, name="fermata-lost", daemon=True).start()
+        except RuntimeError:
+            # The process ends, and the socket with it.
+            pass
+
+    def _close_lost(self) -> None:
+        with self._lock:
+            lost = [connection for connection in self._idle if not connection.is_connected]
+            self._idle = [connection for connection in self._idle if connection.is_connected]
+        for connection in lost:
+            connection.close()
 
     def _take_idle(self) -> Optional[Connection]:
         lost: List[Connection] = []
@@ -173,7 +252,7 @@ class Connections:
 
     def _keep(self, connection: Connection) -> None:
         with self._lock:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < self._most_idle and connection.is_connected:
                 self._idle.append(connection)
                 return
         connection.close()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import random
 import re
 import time
 import uuid
@@ -24,6 +25,8 @@ NAME = "fermata-python/0.1.0"
 Moment = Union[datetime.datetime, int]
 #: JSON: text, or what ``json.dumps`` makes text of.
 JSON = Union[str, Mapping[str, Any], list]  # type: ignore[type-arg]
+
+_BROKEN = "the connection broke, and no other came to be in time"
 
 M = TypeVar("M", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -57,16 +60,14 @@ class Core:
 
         Raises ``FermataError``.
         """
-        data = self._auth + Frame(_frame_type(type(message)), message.SerializeToString()).encoded()
-        if len(data) > MAX_MESSAGE_BYTES:
-            raise TooLarge(len(data), MAX_MESSAGE_BYTES)
+        data = self._encoded(message)
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         pause = 0.02
         while True:
             try:
                 return self._decode(self._connections.exchange(data, deadline, cancel), message, reply)
             except Broken:
-                error: FermataError = TimedOut("the connection broke, and no other came to be in time")
+                error: FermataError = TimedOut(_BROKEN)
             except NotRunning as failure:
                 # Who was never there is not waited for.
                 if not self._connections.has_connected:
@@ -79,11 +80,28 @@ class Core:
                 if not failure.retryable or failure.code == "STORE_FULL":
                     raise
                 error = failure
-            rest = max(pause, error.retry_after_ms / 1000)
+            # Those who were turned away in the same moment are not to come back in the same moment.
+            rest = max(pause * random.uniform(0.5, 1.0), error.retry_after_ms / 1000)
             if time.monotonic() + rest >= deadline:
                 raise error
             wait(time.monotonic() + rest, cancel=cancel)
             pause = min(pause * 2, 1.0)
+
+    def _request_once(
+        self, message: Message, reply: Type[Reply], *, timeout: float, cancel: Optional[Waker] = None
+    ) -> Reply:
+        """Sends a read once: what passes is raised, too. For whoever pauses and asks again."""
+        data = self._encoded(message)
+        try:
+            return self._decode(self._connections.exchange(data, time.monotonic() + timeout, cancel), message, reply)
+        except Broken:
+            raise TimedOut(_BROKEN) from None
+
+    def _encoded(self, message: Message) -> bytes:
+        data = self._auth + Frame(_frame_type(type(message)), message.SerializeToString()).encoded()
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise TooLarge(len(data), MAX_MESSAGE_BYTES)
+        return data
 
     def _decode(self, data: bytes, message: Message, reply: Type[Reply]) -> Reply:
         try:

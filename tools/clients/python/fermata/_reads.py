@@ -7,6 +7,7 @@ from typing import Iterable, Iterator, Optional
 from . import _names as names
 from . import fermata_pb2 as pb
 from ._core import NAME, Core, Moment, micros
+from ._waiting import Pauses
 from ._waiting import wait as rest
 from ._errors import FermataError, TimedOut
 
@@ -28,6 +29,7 @@ class Reads(Core):
 
         With ``until`` it waits at the server, at most ``wait`` seconds (25 is the most), until the run has had one of
         these statuses; ``.matched`` says whether it had. Refused as WRONG_STATUS when none of them can come any more.
+        A server that has no place for one more who waits answers at once: ``wait_until`` pauses then.
         """
         message = pb.GetRun(run=run, until=until, wait_ms=round(wait * 1000), calls=calls)
         return self.request(message, pb.GetRunReply, timeout=self.timeout + wait)
@@ -37,21 +39,25 @@ class Reads(Core):
         included; or, with ``timeout``, so many seconds and then raises ``TimedOut``.
 
         The summary is the run's as it is then: it may have moved on already. A status that lasted for a moment only
-        is not missed.
+        is not missed, but for a server that has no place for one more who waits: that is asked every two seconds or more
+        often.
 
         Raises ``FermataError`` with the code WRONG_STATUS as soon as none of them can come any more: the run was stopped.
         """
         if not statuses:
             raise ValueError("a status to wait for is needed")
         deadline = None if timeout is None else time.monotonic() + timeout
-        known = False
+        known = self._connections.has_connected
+        pauses = Pauses()
         while True:
-            left = LONG_POLL if deadline is None else min(LONG_POLL, max(0.0, deadline - time.monotonic()))
+            asked = time.monotonic()
+            left = LONG_POLL if deadline is None else min(LONG_POLL, max(0.0, deadline - asked))
             # Who waits for a time only is not kept longer by a server that is away.
             patience = left + (self.timeout if deadline is None else min(self.timeout, 1.0))
             message = pb.GetRun(run=run, until=statuses, wait_ms=round(left * 1000))
+            failure: Optional[FermataError] = None
             try:
-                reply = self.request(message, pb.GetRunReply, timeout=patience)
+                reply = self._request_once(message, pb.GetRunReply, timeout=patience)
                 if reply.matched:
                     return reply.run
                 known = True
@@ -59,7 +65,9 @@ class Reads(Core):
                 # It was there a moment ago, or has taken the question: it is asked again until it is back.
                 if not error.retryable or not (known or error.code == "TIMED_OUT"):
                     raise
-                rest(time.monotonic() + 0.2)
+                failure = error
+            until = time.monotonic() + pauses.after(time.monotonic() - asked >= left / 2, failure)
+            rest(until if deadline is None else min(until, deadline))
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimedOut(f"the run has had none of these statuses in {timeout} s")
 
@@ -106,7 +114,8 @@ class Reads(Core):
         self, run: str = "", *, after: int = 0, limit: int = 0, wait: float = 0.0
     ) -> pb.ReadEventsReply:
         """A page of events after number ``after``: of a run by ``seq``, without ``run`` of all runs by ``offset``.
-        With ``wait`` it waits at the server, at most so many seconds (25 is the most), for one to exist."""
+        With ``wait`` it waits at the server, at most so many seconds (25 is the most), for one to exist. A server that
+        has no place for one more who waits answers at once, without events: pause before you ask again."""
         message = pb.ReadEvents(run=run, after=after, limit=limit, wait_ms=round(wait * 1000))
         return self.request(message, pb.ReadEventsReply, timeout=self.timeout + wait)
 

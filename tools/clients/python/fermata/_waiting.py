@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import threading
 import time
 from typing import Optional, Union
+
+from ._errors import FermataError
 
 
 class Cancelled(Exception):
@@ -52,6 +55,33 @@ class Waker:
 
     def __del__(self) -> None:
         self.close()
+
+
+class Pauses:
+    """The pauses between reads that wait.
+
+    A server that has no place for one more who waits answers at once with what there is, and one that is short of
+    connections closes that of a newcomer. Whoever asks again at once is turned away again: 30 clients that did so sent
+    1,400 requests a second. Each pause is a random part of a span, from none of it to all of it, and the span doubles:
+    many who were turned away in the same moment do not come back in the same moment.
+    """
+
+    #: Seconds: the first span and the longest one.
+    FIRST = 0.1
+    LONGEST = 2.0
+
+    def __init__(self) -> None:
+        self._span = self.FIRST
+
+    def after(self, was_held: bool, failure: Optional[FermataError]) -> float:
+        """Seconds until the next read, after one that the server held for its time, or did not, or that failed."""
+        if was_held:
+            self._span = self.FIRST
+            if failure is None:
+                return 0.0
+        span, self._span = self._span, min(self._span * 2, self.LONGEST)
+        least = 0.0 if failure is None else failure.retry_after_ms / 1000
+        return max(least, random.uniform(0.0, span))
 
 
 def wait(deadline: float, *readable: Union[int, Waker, None], cancel: Optional[Waker] = None) -> bool:

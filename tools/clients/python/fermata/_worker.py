@@ -20,9 +20,10 @@ from . import fermata_pb2 as pb
 from ._call import CurrentCall, Pause, ToolError, _current
 from ._core import built
 from ._schema import arguments_from, schema_of_parameters
-from ._waiting import Cancelled, Waker, wait
+from ._reads import LONG_POLL
+from ._waiting import Cancelled, Pauses, Waker, wait
 from ._client import Client
-from ._errors import FermataError
+from ._errors import FermataError, NotRunning
 
 log = logging.getLogger("fermata.worker")
 
@@ -178,16 +179,27 @@ class Worker:
 
     def _take(self) -> None:
         """Takes calls until the worker is to stop."""
+        pauses = Pauses()
+        was_away = False
         while True:
             free = self._free_threads()
+            asked = time.monotonic()
+            offers: List[pb.CallOffer] = []
+            failure: Optional[FermataError] = None
             try:
-                offers = self.client.take_calls(self.name, list(self._tools), limit=free, cancel=self._stopping)
+                if was_away:
+                    self._register_again()
+                    was_away = False
+                offers = self.client._take_calls_once(
+                    self.name, list(self._tools), limit=free, wait=LONG_POLL, cancel=self._stopping
+                )
             except FermataError as error:
                 if not error.retryable:
                     raise
-                wait(time.monotonic() + _RETRY, cancel=self._stopping)
-                self._register_again()
-                continue
+                was_away = was_away or isinstance(error, NotRunning)
+                failure = error
+            was_held = bool(offers) or time.monotonic() - asked >= LONG_POLL / 2
+            wait(time.monotonic() + pauses.after(was_held, failure), cancel=self._stopping)
             for offer in offers:
                 execution = _Execution(self, offer)
                 with self._lock:

@@ -47,9 +47,18 @@ class WorkerCommands(Core):
         cancel: Optional[Waker] = None,
     ) -> List[pb.CallOffer]:
         """Waits, at most ``wait`` seconds (25 is the most), for calls of these tools. An offer is no promise:
-        ``start_call`` says who has the call."""
+        ``start_call`` says who has the call. A server that has no place for one more who waits answers at once, without
+        calls: pause before you ask again, as ``fermata.Worker`` does."""
         message = pb.TakeCalls(worker=worker, tools=tools, limit=limit, wait_ms=round(wait * 1000))
         reply = self.request(message, pb.TakeCallsReply, timeout=self.timeout + wait, cancel=cancel)
+        return list(reply.offers)
+
+    def _take_calls_once(
+        self, worker: str, tools: Iterable[str], *, limit: int, wait: float, cancel: Waker
+    ) -> List[pb.CallOffer]:
+        """As ``take_calls``, but what passes is raised: for whoever pauses and asks again."""
+        message = pb.TakeCalls(worker=worker, tools=tools, limit=limit, wait_ms=round(wait * 1000))
+        reply = self._request_once(message, pb.TakeCallsReply, timeout=self.timeout + wait, cancel=cancel)
         return list(reply.offers)
 
     def start_call(

@@ -45,9 +45,11 @@ class FakeServer:
         self.subscribers, self.readers_of_text = threading.Semaphore(0), threading.Semaphore(0)
         self._sockets[1].add_post_pipe_connect_cb(lambda _: self.subscribers.release())
         self._sockets[2].add_post_pipe_connect_cb(lambda _: self.readers_of_text.release())
+        self.connections = 0
+        self._sockets[0].add_post_pipe_connect_cb(self._connected)
         for socket, url in zip(self._sockets, [self.url, self.hello.events_url, self.hello.text_url]):
             socket.listen(url)
-        self._is_ending = False
+        self.is_ending = False
         self._contexts = [self._sockets[0].new_context() for _ in range(12)]
         self._threads = [threading.Thread(target=self._serve, args=(context,)) for context in self._contexts]
         for thread in self._threads:
@@ -55,7 +57,7 @@ class FakeServer:
 
     def stop(self):
         # nng does not bear that a context is closed while it is used.
-        self._is_ending = True
+        self.is_ending = True
         for thread in self._threads:
             thread.join()
         for closed in self._contexts + self._sockets:
@@ -69,6 +71,14 @@ class FakeServer:
         if self._folder:
             self._folder.cleanup()
 
+    def _connected(self, _):
+        self.connections += 1
+
+    def close_connections(self):
+        """As a server does that is short of them."""
+        for pipe in self._sockets[0].pipes:
+            pipe.close()
+
     def publish(self, letter, kind, message, socket=1):
         about = uuid.UUID(message.run).bytes if getattr(message, "run", "") else bytes(16)
         self._sockets[socket].send(letter + about + Frame(kind, message.SerializeToString()).encoded())
@@ -77,7 +87,7 @@ class FakeServer:
         self._sockets[1].send(data)
 
     def _serve(self, context):
-        while not self._is_ending:
+        while not self.is_ending:
             try:
                 found = frames(data := context.recv())
             except pynng.Timeout:

@@ -2,6 +2,7 @@
 import json
 import queue
 import threading
+import time
 import unittest
 from typing import Annotated
 
@@ -17,6 +18,7 @@ class Desk:
     """What the fake server has for workers: calls to offer, and how they ended."""
 
     def __init__(self):
+        self.server = None
         self.offers = queue.Queue()
         self.completed = queue.Queue()
         self.extended = queue.Queue()
@@ -36,10 +38,7 @@ class Desk:
             self.registered.append(pb.RegisterTools.FromString(body))
             return reply(kind, pb.RegisterToolsReply(changed=True))
         if kind == pb.TAKE_CALLS:
-            try:
-                return reply(kind, pb.TakeCallsReply(offers=[self.offers.get(timeout=0.05)]))
-            except queue.Empty:
-                return reply(kind, pb.TakeCallsReply())
+            return reply(kind, pb.TakeCallsReply(offers=self.wait(pb.TakeCalls.FromString(body).wait_ms / 1000)))
         if self.refusals.get(kind):
             self.refused.put(kind)
             return self.refusals[kind].pop()
@@ -59,10 +58,22 @@ class Desk:
         return reply(kind, pb.CommandReply())
 
 
+    def wait(self, seconds):
+        """As the server does: holds the worker until there is a call."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.server.is_ending:
+            try:
+                return [self.offers.get(timeout=0.05)]
+            except queue.Empty:
+                pass
+        return []
+
+
 class Workers(unittest.TestCase):
     def serve(self, *functions, lease=30.0, threads=4, **flags):
         self.desk = Desk()
         self.server = FakeServer(self.desk.answer)
+        self.desk.server = self.server
         self.addCleanup(self.server.__exit__)
         self.worker = fermata.Worker(fermata.Client(self.server.url), name="w", lease=lease, threads=threads)
         for function in functions:

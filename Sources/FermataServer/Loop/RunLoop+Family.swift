@@ -25,7 +25,7 @@ extension RunLoop {
     /// The same, of a time that has come: a hold that lifts itself is lifted from the children, too.
     func missing(whereTimePasses id: RunID) -> RunID? {
         guard let resident = residents[id] else { return id }
-        return resident.run.holds.isEmpty ? nil : missing(inFamilyOf: resident)
+        return resident.run.hold?.resumeAt ?? 0 > 0 ? missing(inFamilyOf: resident) : nil
     }
 
     private func missing(inFamilyOf ancestor: Resident) -> RunID? {

@@ -56,18 +56,39 @@ final class LogKeeper: Sendable {
         return bytes > longest
     }
 
+    /// µs between two looks, and between two tries while the files cannot be opened.
+    private static let interval: Int64 = 2_000_000
+    private static let shortInterval: Int64 = 250_000
+    /// For so many tries the files cannot be opened, about a minute, before that is more than a shortage.
+    private static let triesOfShortage = 240
+
     private func keep(_ journal: SQLiteJournal, _ logger: Logger) {
-        var checkpointer: JournalCheckpointer?
+        // Now, while there are descriptors: clients can have the last ones when the first look is due.
+        var checkpointer = try? journal.openCheckpointer()
         var isFailing = false
+        var shortages = 0
         while true {
-            _ = wakeUps.take(until: Clock.monotonic + 2_000_000, atMost: .max)
+            let isShort = (1..<Self.triesOfShortage).contains(shortages)
+            let interval = isShort ? Self.shortInterval : Self.interval
+            _ = wakeUps.take(until: Clock.monotonic + interval, atMost: .max)
             let goesOn = isStopped.withLock { isStopped in
                 guard !isStopped else { return false }
-                do {
+                do throws(JournalError) {
                     if checkpointer == nil { checkpointer = try journal.openCheckpointer() }
                     let checkpoint = try checkpointer!.checkpoint()
                     isFailing = false
+                    shortages = 0
                     moved.store((checkpoint?.movedPages ?? 0) * 4120, ordering: .relaxed)
+                } catch  where isShortage(error) && shortages < Self.triesOfShortage {
+                    if shortages == 0 {
+                        logger.warning(
+                            """
+                            the process has no free descriptor to move the log to the store with: the log is moved as soon \
+                            as there is one, and nothing is lost
+                            """)
+                    }
+                    shortages += 1
+                    checkpointer = nil
                 } catch {
                     // Nothing is lost: the log grows until there is room again.
                     if !isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
@@ -84,6 +105,15 @@ final class LogKeeper: Sendable {
             usleep(50_000)
         }
     }
+
+    /// Whether the files could not be opened though they are there and may be opened: for want of a descriptor, then.
+    private func isShortage(_ error: JournalError) -> Bool {
+        guard error.sqliteCode.map({ $0 & 0xFF }) == Self.cannotOpen else { return false }
+        return access(store, R_OK | W_OK) == 0 && access(store + "-wal", R_OK | W_OK) == 0
+    }
+
+    /// SQLite's code for a file that it cannot open (`SQLITE_CANTOPEN`).
+    private static let cannotOpen: Int32 = 14
 
     private var logBytes: Int { size(of: store + "-wal") }
 
