@@ -33,7 +33,8 @@ enum Schema {
         FermataRevokeToken.self, FermataRevokeTokenReply.self, FermataToken.self, FermataPolicy.self,
         FermataToolPolicy.self, FermataRule.self, FermataCondition.self, FermataCallEdited.self,
         FermataPolicySet.self, FermataLimitsSet.self, FermataModelSet.self, FermataHoldAtSet.self,
-        FermataHandedOff.self, FermataForked.self, FermataImported.self, FermataChildLaunched.self, FermataCallGate.self,
+        FermataHandedOff.self, FermataForked.self, FermataImported.self, FermataChildLaunched.self,
+        FermataCallGate.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })
