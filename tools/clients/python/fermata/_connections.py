@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, List, Optional
+from typing import List, Optional
 
 import pynng
 from google.protobuf.message import DecodeError
@@ -37,7 +37,7 @@ class Connection:
     No call blocks inside nng: what it waits for are descriptors, so that Ctrl-C and ``cancel`` end it.
     """
 
-    def __init__(self, socket: pynng.Req0, lost: "_Loss") -> None:
+    def __init__(self, socket: pynng.Req0, lost: Waker) -> None:
         self._socket = socket
         self._descriptor: int = socket.recv_fd
         self._lost = lost
@@ -46,8 +46,8 @@ class Connection:
     def open(cls, url: str, deadline: float, cancel: Optional[Waker]) -> "Connection":
         """Dials. Raises ``NotRunning``, ``TimedOut``, ``Broken``, ``Cancelled``."""
         socket = pynng.Req0(recv_max_size=MAX_MESSAGE_BYTES, resend_time=-1)
-        lost, dialled = _Loss(), Waker()
-        socket.add_post_pipe_remove_cb(lambda _: lost.happened())
+        lost, dialled = Waker(), Waker()
+        socket.add_post_pipe_remove_cb(lambda _: lost.ring())
         dial = _Dial(socket, url, dialled)
         threading.Thread(target=dial.run, name="fermata-dial", daemon=True).start()
         try:
@@ -68,25 +68,22 @@ class Connection:
 
     @property
     def is_connected(self) -> bool:
-        return not self._lost.waker.is_ringing
+        return not self._lost.is_ringing
 
-    def dial_no_more(self, when_lost: Callable[[], None]) -> None:
+    def dial_no_more(self) -> None:
         """Keeps the connection that it has. nng would dial again by itself when it is lost, and a server that is short
-        of connections would have to close another one for that: none would have one for long.
-
-        ``when_lost`` is called then, on a thread of nng's: the socket is to be closed soon, since nng before 1.11
-        makes only each second of its pauses."""
+        of connections would have to close another one for that: none would have one for long. nng before 1.11 makes
+        only each second of its pauses, so that a socket that has lost its connection is to be closed."""
         for dialer in self._socket.dialers:
             dialer.reconnect_time_max = _NEVER
             dialer.reconnect_time_min = _NEVER
-        self._lost.tell = when_lost
 
     def exchange(self, message: bytes, deadline: float, cancel: Optional[Waker]) -> bytes:
         """Sends a request and waits for its reply. After an exception the connection can only be closed."""
         try:
             self._send(message, deadline, cancel)
             while True:
-                if not wait(deadline, self._descriptor, self._lost.waker, cancel=cancel):
+                if not wait(deadline, self._descriptor, self._lost, cancel=cancel):
                     raise TimedOut()
                 try:
                     reply: bytes = self._socket.recv_msg(block=False).bytes
@@ -107,25 +104,10 @@ class Connection:
                     raise
                 if time.monotonic() >= deadline:
                     raise TimedOut() from None
-                wait(time.monotonic() + 0.001, self._lost.waker, cancel=cancel)
+                wait(time.monotonic() + 0.001, self._lost, cancel=cancel)
 
     def close(self) -> None:
-        self._lost.tell = None
         self._socket.close()
-
-
-class _Loss:
-    """That a connection was lost, for who waits for its reply and for who keeps it idle."""
-
-    def __init__(self) -> None:
-        self.waker = Waker()
-        self.tell: Optional[Callable[[], None]] = None
-
-    def happened(self) -> None:
-        self.waker.ring()
-        tell = self.tell
-        if tell is not None:
-            tell()
 
 
 class _Dial:
@@ -200,7 +182,7 @@ class Connections:
             try:
                 connection = Connection.open(self.url, soon, cancel)
                 self._note(connection.exchange(self._hello, soon, cancel))
-                connection.dial_no_more(self._close_lost_soon)
+                connection.dial_no_more()
                 self.has_connected = True
                 return connection
             except BaseException as failure:
@@ -221,38 +203,27 @@ class Connections:
             return
         self._most_idle = min(_MOST_IDLE, max(1, limit // 4)) if limit else _MOST_IDLE
 
-    def _close_lost_soon(self) -> None:
-        # Not here: nng calls this, and does not bear to have a socket closed meanwhile.
-        try:
-            threading.Thread(target=self._close_lost, name="fermata-lost", daemon=True).start()
-        except RuntimeError:
-            # The process ends, and the socket with it.
-            pass
-
-    def _close_lost(self) -> None:
-        with self._lock:
-            lost = [connection for connection in self._idle if not connection.is_connected]
-            self._idle = [connection for connection in self._idle if connection.is_connected]
-        for connection in lost:
-            connection.close()
-
     def _take_idle(self) -> Optional[Connection]:
-        lost: List[Connection] = []
-        try:
-            with self._lock:
-                while self._idle:
-                    connection = self._idle.pop()
-                    if connection.is_connected:
-                        return connection
-                    lost.append(connection)
-            return None
-        finally:
-            for connection in lost:
-                connection.close()
+        with self._lock:
+            lost = self._remove_lost()
+            connection = self._idle.pop() if self._idle else None
+        for other in lost:
+            other.close()
+        return connection
 
     def _keep(self, connection: Connection) -> None:
         with self._lock:
+            lost = self._remove_lost()
             if len(self._idle) < self._most_idle and connection.is_connected:
                 self._idle.append(connection)
-                return
-        connection.close()
+            else:
+                lost.append(connection)
+        for other in lost:
+            other.close()
+
+    def _remove_lost(self) -> List[Connection]:
+        """Here, by whoever makes a request, and not when nng says that one is lost: a socket that was closed on another
+        thread while nng was still saying so had the process die in one of two runs."""
+        lost = [connection for connection in self._idle if not connection.is_connected]
+        self._idle = [connection for connection in self._idle if connection.is_connected]
+        return lost
