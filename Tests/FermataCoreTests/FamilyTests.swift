@@ -239,6 +239,33 @@ private struct Family {
             Context(now: family.now)
         ).run
         #expect(forked.lineage.children.isEmpty && forked.lineage.parent.isEmpty && forked.holds.isEmpty)
+        // One that comes home is what it was, and is not held with its parent any more.
+        let moved = try copy.decide(
+            .command(.import(.init(), start: false, nil), Provenance(by: "ann")), Context(now: family.now)
+        ).run
+        #expect(moved.lineage.children == [Family.id(3)] && moved.lineage.parent == copy.lineage.parent)
+        #expect(moved.holds.map(\.owner) == [""])
+    }
+
+    /// Who is held by a run that goes elsewhere stands still, and can be resumed by itself.
+    @Test func aRunThatIsHandedOffLeavesItsHoldsToPeople() throws {
+        var family = try Self.family()
+        for number: UInt64 in 0...3 {
+            try family.decide(.modelAnswered(step: 1, attempt: 1, ModelReply(text: "Done.")), Family.id(number))
+        }
+        try family.command(.send(text: "more", .nextStep), to: Family.id(0))
+        try family.command(.interrupt(), to: Family.id(0))
+        try family.command(.resume(text: ""), to: Family.id(0))
+        try family.command(.interrupt(), to: Family.id(0))
+        #expect(
+            try family.command(.handOff, to: Family.id(0)) == [
+                "0 handedOff", "1 held", "1 holdLifted", "2 held", "2 holdLifted", "3 held", "3 holdLifted",
+            ])
+        for number: UInt64 in 1...3 {
+            #expect(family.owners(number) == [nil] && family[number].status == .paused)
+        }
+        try family.command(.resume(text: "go on"), to: Family.id(3))
+        #expect(family[3].status == .running && family.owners(1) == [nil])
     }
 }
 

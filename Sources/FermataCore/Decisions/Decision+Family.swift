@@ -42,19 +42,27 @@ extension Decision {
                 holdByAncestor(owner.description)
                 if cuts { cutEverything(.byInterrupt, context) }
             }
-        case .lifted(let owner):
-            if run.holds[of: owner.description] != nil {
-                emit(
-                    .holdLifted(
-                        .with {
-                            $0.cause = .liftedByParent
-                            $0.owner = owner.description
-                        }), isCommanded: true)
+        case .lifted(let owner): liftHold(of: owner)
+        case .left(let owner):
+            // Nobody could lift it any more, and nothing is to begin by itself.
+            if run.holds[of: owner.description] != nil, run.holds.operators == nil {
+                emit(.held(.with { $0.cause = .requested }), isCommanded: true)
             }
+            liftHold(of: owner)
         // Its children are told by its own stop.
         case .stopped: return stop(context)
         }
         tellChildren(news)
+    }
+
+    private mutating func liftHold(of owner: RunID) {
+        guard run.holds[of: owner.description] != nil else { return }
+        emit(
+            .holdLifted(
+                .with {
+                    $0.cause = .liftedByParent
+                    $0.owner = owner.description
+                }), isCommanded: true)
     }
 
     mutating func holdByAncestor(_ owner: String) {

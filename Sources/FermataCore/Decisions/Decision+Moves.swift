@@ -10,6 +10,7 @@ extension Decision {
             throw Refusal(.inFlight, "something of the run is in flight, or about to be: pause it first")
         }
         emit(.handedOff(.init()), isCommanded: true)
+        tellChildren(.left(by: run.id))
     }
 
     /// The run's events are the copied beginning of another's journal; it becomes a run of its own.

@@ -28,6 +28,8 @@ public enum AncestorNews: Sendable {
     /// `cuts`: it was interrupted.
     case held(by: RunID, cuts: Bool)
     case lifted(by: RunID)
+    /// It was handed off: whom it has held, people hold in its place.
+    case left(by: RunID)
     case stopped
 }
 

@@ -45,20 +45,16 @@ extension Run {
             createdAt = time
             self.source = source
             inherited = usage
-            leaveFamily()
-        }
-
-        mutating func arrive(_ usage: FermataUsage) {
-            if life == .handedOff { life = .live }
-            inherited = usage
-            leaveFamily()
-        }
-
-        /// It is a copy, or elsewhere: its parent and its children are the original's.
-        private mutating func leaveFamily() {
+            // It is a copy: its parent and its children are the original's.
             parent = ""
             depth = 0
             children = []
+        }
+
+        /// Its family stays its own, here or where it comes home to.
+        mutating func arrive(_ usage: FermataUsage) {
+            if life == .handedOff { life = .live }
+            inherited = usage
         }
     }
 }

@@ -231,7 +231,7 @@ extension RunLoop {
             return nil
         }
         guard loaded.run.seq > 0 else {
-            noteUnreadable(id, "it is another's child, and is not in the store")
+            absent.insert(id)
             return nil
         }
         reside(loaded)

@@ -17,7 +17,7 @@ extension RunLoop {
     func missing(for request: RunRequest, to id: RunID) -> RunID? {
         guard let resident = residents[id] else { return id }
         return switch request {
-        case .pause, .interrupt, .resume, .stop: missing(inFamilyOf: resident)
+        case .pause, .interrupt, .resume, .stop, .handOff: missing(inFamilyOf: resident)
         default: nil
         }
     }
@@ -37,7 +37,7 @@ extension RunLoop {
             next += 1
             if let resident = residents[id] {
                 family += resident.run.lineage.children
-            } else if !unreadable.contains(id) {
+            } else if !unreadable.contains(id), !absent.contains(id) {
                 // Those that are here are not to leave before the others have come.
                 pinned.formUnion(family)
                 for id in family { touch(id) }

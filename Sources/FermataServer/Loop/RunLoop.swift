@@ -99,6 +99,8 @@ final class RunLoop: @unchecked Sendable {
     var deferred: [Item] = []
     var staleSnapshots = StaleSnapshots()
     var leases = Leases()
+    /// Children of runs that came from elsewhere, and are elsewhere themselves.
+    var absent: Set<RunID> = []
     /// Runs that were found damaged in the store.
     var unreadable: Set<RunID> = []
     var nextTick: Int64 = 0
@@ -204,7 +206,7 @@ final class RunLoop: @unchecked Sendable {
                     } else if residents[run.id] != nil {
                         handle(item)
                     } else if isBlocked(item, by: run.id) {
-                        noteUnreadable(run.id, "it is another's child, and is not in the store")
+                        absent.insert(run.id)
                         unblock(item)
                     } else {
                         refuse([item], Refusal(.noSuchRun, "there is no run \(run.id)"))
@@ -347,6 +349,7 @@ final class RunLoop: @unchecked Sendable {
             // What is durable of it stays: a batch that cannot be committed goes back to that, or to nothing.
             let resident = residents[run.id] ?? Resident(Run(id: run.id))
             residents[run.id] = resident
+            absent.remove(run.id)
             let before = resident.current
             resident.become(run)
             cancelUnwanted(in: resident)
@@ -411,6 +414,7 @@ final class RunLoop: @unchecked Sendable {
         let run = loaded.run
         let resident = Resident(run, snapshotSeq: loaded.snapshotSeq)
         residents[run.id] = resident
+        absent.remove(run.id)
         due[run.id] = run.due
         published.set(resident.current)
     }

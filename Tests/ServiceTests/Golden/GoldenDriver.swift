@@ -22,7 +22,11 @@ struct GoldenDriver {
             switch status {
             case .finished: return .finished
             case .idle: try await service.send(run, "Begin.")
-            case .paused: try await resume(run)
+            case .paused:
+                // What an ancestor holds is resumed with that; an ancestor of another is held by fewer.
+                let held = reply.run.holds.isEmpty ? [reply.run.hold] : reply.run.holds
+                for owner in held.map(\.owner).reversed() where !owner.isEmpty { try await resume(owner) }
+                if held[0].owner.isEmpty { try await resume(run) }
             // Its model may have been at an address where nobody is any more.
             case .failed: try await resume(run) { $0.model = "openai/mock" }
             case .waiting: try await give(reply)

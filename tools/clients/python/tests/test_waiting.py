@@ -152,7 +152,7 @@ class Connections(unittest.TestCase):
             client.pause(RUN)
             self.assertEqual((len(client._connections._idle), server.connections), (1, 1))
             server.close_connections()
-            while client._connections._idle:
+            while client._connections._idle[0].is_connected:
                 time.sleep(0.01)
             client.pause(RUN)
             self.assertEqual(server.connections, 2)
