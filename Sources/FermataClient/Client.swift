@@ -30,9 +30,9 @@ public final class Client: Sendable {
             } ?? []
     }
 
-    /// How many connections the server keeps for all its clients together, as it said last; 0 before it has been asked
-    /// anything, and of servers that do not tell. A program with many requests in progress has fewer of them than this.
-    public var serverConnections: Int { connections.serverLimit }
+    /// How many requests at once find a connection that is kept: this client's part of those that the server keeps for all
+    /// its clients, as it said last. Beyond that each request may have another client's idle connection closed.
+    public var connectionShare: Int { connections.share }
 
     /// A time-out that comes so much late tells that this process was stopped, and nothing of the server.
     private static let standstill = Duration.milliseconds(500)

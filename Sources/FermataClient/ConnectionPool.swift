@@ -25,8 +25,8 @@ final class ConnectionPool: Sendable {
         var resting: [Kept] = []
         /// What the server keeps of all clients; 0: it has not told.
         var serverLimit = 0
-        /// A quarter of them at most is kept idle: a server that has few is to have some for others.
-        var mostIdle: Int {
+        /// This client's part of them, a quarter at most, is kept idle: a server that has few is to have some for others.
+        var share: Int {
             serverLimit == 0 ? ConnectionPool.mostIdle : min(ConnectionPool.mostIdle, max(1, serverLimit / 4))
         }
     }
@@ -49,8 +49,8 @@ final class ConnectionPool: Sendable {
 
     init(url: String) { self.url = url }
 
-    /// How many connections the server keeps, of all its clients together, as it said last; 0: it has not told.
-    var serverLimit: Int { state.withLock { $0.serverLimit } }
+    /// See `Client.connectionShare`.
+    var share: Int { state.withLock { $0.share } }
 
     deinit {
         let sockets = state.withLock { ($0.idle + $0.resting).map(\.socket) }
@@ -148,7 +148,7 @@ final class ConnectionPool: Sendable {
 
     private func takeIdle() -> RequestSocket? {
         let (socket, old) = state.withLock { state in
-            var old = Self.removeOld(&state.idle, keeping: state.mostIdle)
+            var old = Self.removeOld(&state.idle, keeping: state.share)
             old += Self.removeOld(&state.resting, keeping: Self.mostResting)
             // Without a connection it may take its time to dial again: a new one dials at once.
             while let last = state.idle.popLast() {
@@ -164,7 +164,7 @@ final class ConnectionPool: Sendable {
     private func keep(_ socket: RequestSocket) {
         let old = state.withLock { state in
             state.idle.append(Kept(socket: socket, since: .now))
-            return Self.removeOld(&state.idle, keeping: state.mostIdle)
+            return Self.removeOld(&state.idle, keeping: state.share)
         }
         SocketCloser.close(old)
     }

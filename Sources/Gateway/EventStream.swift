@@ -154,17 +154,12 @@ extension Optional {
 /// The server's client for streams, which are many and read at the same moments: so many of their requests are in
 /// progress at once that others find room, and the others wait for their turn here.
 struct GatedClient: Sendable {
-    /// More than a server has threads that read pages.
-    static let mostAtOnce = 8
-
     let client: Client
     let gate: Turnstile
 
     func send<R: ControlRequest>(_ request: R) async throws -> R.Reply {
         let reply = try await gate.pass { try await client.send(request, timeout: .seconds(10)) }
-        // What a pool keeps idle, so that each read finds a connection: beyond that each would have another one closed.
-        let connections = client.serverConnections
-        gate.set(places: connections == 0 ? Self.mostAtOnce : min(Self.mostAtOnce, max(1, connections / 4)))
+        gate.set(places: client.connectionShare)
         return reply
     }
 }

@@ -13,12 +13,13 @@ public struct DecidedUnit: Sendable {
     ///   - context: of decisions about a run.
     /// - Throws: what the first run that refuses says: then nothing of the unit happens.
     public init(
-        _ first: Decision, run: (RunID) -> Run?, context: (RunID) -> Context
+        _ first: consuming Decision, run: (RunID) -> Run?, context: (RunID) -> Context
     ) throws(Refusal) {
+        let comesToMore = !first.consequences.isEmpty
         decisions = [first]
-        if first.consequences.isEmpty { return }
+        guard comesToMore else { return }
         // The runs after the decisions so far.
-        var after = [first.run.id: first.run]
+        var after = [decisions[0].run.id: decisions[0].run]
         var next = 0
         while next < decisions.count {
             for consequence in decisions[next].consequences {

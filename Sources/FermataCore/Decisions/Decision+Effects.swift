@@ -102,14 +102,19 @@ extension Decision {
                 }))
     }
 
+    /// No process of the call is left.
+    mutating func endKilling(_ call: UInt32, _ attempt: UInt32) {
+        emit(
+            .callGone(
+                .with {
+                    $0.number = call
+                    $0.attempt = attempt
+                }))
+    }
+
     mutating func endTool(_ effect: Effect, call: UInt32, attempt: UInt32, _ reply: ToolReply) {
         if run.calls.killing.contains(effect) {
-            emit(
-                .callGone(
-                    .with {
-                        $0.number = call
-                        $0.attempt = attempt
-                    }))
+            endKilling(call, attempt)
         } else if run.wants(effect) {
             // Cancelled for a command that could not be written: the model must not take half an output for a result.
             var reply = reply
@@ -125,12 +130,7 @@ extension Decision {
         // Whoever has the call may still be at it: its lease begins anew.
         case .lease: break
         case .tool(let call, let attempt) where run.calls.killing.contains(effect):
-            emit(
-                .callGone(
-                    .with {
-                        $0.number = call
-                        $0.attempt = attempt
-                    }))
+            endKilling(call, attempt)
         case .tool(let number, _): if let call = run.calls[number: number] { lose(call, output: "") }
         }
     }

@@ -49,12 +49,7 @@ extension Decision {
             switch effect {
             case .model: cutModel(.byMove, "")
             case .tool(let number, let attempt) where run.calls.killing.contains(effect):
-                emit(
-                    .callGone(
-                        .with {
-                            $0.number = number
-                            $0.attempt = attempt
-                        }))
+                endKilling(number, attempt)
             case .tool(let number, _), .lease(let number, _):
                 if let call = run.calls[number: number] { endUnknown(call) }
             }

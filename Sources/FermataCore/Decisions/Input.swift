@@ -222,13 +222,7 @@ public struct AnswerSoFar: Sendable, Equatable, ExpressibleByStringLiteral {
     }
 
     /// In the event.
-    var usageOrUnknown: FermataUsage {
-        usage
-            ?? .with {
-                $0.modelCalls = 1
-                $0.callsOfUnknownCost = 1
-            }
-    }
+    var usageOrUnknown: FermataUsage { usage ?? .ofUnknownCost }
 
     public init(stringLiteral text: String) { self.init(text) }
 

@@ -57,11 +57,7 @@ extension Run {
         ///   knows, and nobody was asked for it then.
         mutating func countUnanswered(_ used: FermataUsage?) {
             if let used { return count(used) }
-            usage.add(
-                .with {
-                    $0.modelCalls = 1
-                    $0.callsOfUnknownCost = 1
-                })
+            usage.add(.ofUnknownCost)
         }
 
         private mutating func count(_ used: FermataUsage) {
@@ -110,6 +106,12 @@ private enum Fingerprint {
 }
 
 extension FermataUsage {
+    /// Of one model call.
+    static let ofUnknownCost = FermataUsage.with {
+        $0.modelCalls = 1
+        $0.callsOfUnknownCost = 1
+    }
+
     /// Adds up to the largest number and stays there: the figures are a model server's own, and folding never fails.
     mutating func add(_ other: FermataUsage) {
         modelCalls = modelCalls.saturatingSum(other.modelCalls)

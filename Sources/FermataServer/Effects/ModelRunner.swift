@@ -86,7 +86,7 @@ final class ModelRunner: Sendable {
     ) {
         let run = shared.run
         call.estimate = UsageEstimate(
-            requestBytes: history.byteCount + run.spec.tools.reduce(0) { $0 + $1.byteCount }, model: run.spec.model,
+            requestBytes: history.byteCount + run.spec.toolBytes, model: run.spec.model,
             prices)
         let request = ModelRequest(
             model: "", history: history,
@@ -203,7 +203,7 @@ final class ModelRunner: Sendable {
 extension Run {
     /// What the request's head is made of takes its time: then it is not the loop's.
     fileprivate var hasLargeTools: Bool {
-        spec.tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count } > 64 << 10
+        spec.toolBytes > 64 << 10
     }
 }
 

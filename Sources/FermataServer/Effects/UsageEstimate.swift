@@ -43,8 +43,3 @@ extension ModelFailure {
         (httpStatus ?? 0) >= 400 || [.connect, .descriptors, .authentication].contains(kind) || kind == .journal
     }
 }
-
-extension FermataToolSpec {
-    /// About what it takes in a request.
-    var byteCount: Int { name.utf8.count + description_p.utf8.count + parameters.utf8.count }
-}

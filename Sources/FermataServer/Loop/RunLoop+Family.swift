@@ -6,7 +6,7 @@ internal import FermataProtocol
 extension RunLoop {
     /// A decision with all that comes of it for other runs, which are in memory: see `missing`. One that is not cannot be
     /// read.
-    func unit(of first: Decision) throws(Refusal) -> DecidedUnit {
+    func unit(of first: consuming Decision) throws(Refusal) -> DecidedUnit {
         try DecidedUnit(
             first, run: { residents[$0]?.run }, context: { context(of: residents[$0]) })
     }

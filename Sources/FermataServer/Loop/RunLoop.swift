@@ -347,9 +347,7 @@ final class RunLoop: @unchecked Sendable {
             isChanged = true
             let run = unit.decisions[index].run
             // What is durable of it stays: a batch that cannot be committed goes back to that, or to nothing.
-            let resident = residents[run.id] ?? Resident(Run(id: run.id))
-            residents[run.id] = resident
-            absent.remove(run.id)
+            let resident = residents[run.id] ?? makeResident(run.id)
             let before = resident.current
             resident.become(run)
             cancelUnwanted(in: resident)
@@ -357,6 +355,14 @@ final class RunLoop: @unchecked Sendable {
             record(events, of: resident, statusBefore: index == 0 ? statusBefore ?? status : status)
         }
         if let command { accept(command, unit.decisions[0], isChanged: isChanged) }
+    }
+
+    /// A run that there has not been until now, or that is not in memory.
+    private func makeResident(_ id: RunID) -> Resident {
+        let resident = Resident(Run(id: id))
+        residents[id] = resident
+        absent.remove(id)
+        return resident
     }
 
     /// Takes the events into the batch that a decision came to; the run is the one after it.

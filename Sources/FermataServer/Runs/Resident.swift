@@ -35,6 +35,11 @@ final class SharedRun: Sendable {
     }
 }
 
+extension Run.Spec {
+    /// What the tools take, about, in memory and in a request.
+    var toolBytes: Int { tools.reduce(0) { $0 + $1.description_p.utf8.count + $1.parameters.utf8.count } }
+}
+
 /// A run in memory. The loop's alone.
 final class Resident {
     /// As it is by the inputs so far.
@@ -45,9 +50,7 @@ final class Resident {
     var snapshotSeq: UInt64
     var inFlight: [Effect: any EffectInFlight] = [:]
     /// Of the run's tools, which never change after its launch.
-    private lazy var toolBytes = run.spec.tools.reduce(0) {
-        $0 + $1.description_p.utf8.count + $1.parameters.utf8.count
-    }
+    private lazy var toolBytes = run.spec.toolBytes
     /// Of `current`, encoded: as replies to commands show it, and as the run's row has it.
     private var replySummary: [UInt8]?
     private var rowSummary: [UInt8]?
