@@ -13,8 +13,8 @@ if Context.environment["FERMATA_STRICT"] != nil { settings.append(.treatAllWarni
 // are: the checks were 9 % of the loop's instructions.
 let serviceSettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
-// Libraries are to find these of NNG's before their own: see BrokenPipe.swift and StoppedStream.swift.
-let interposing = ["sendmsg", "nng_stream_recv", "nng_stream_send"].map {
+// Libraries are to find these of NNG's before their own: see BrokenPipe.swift, StoppedStream.swift and YieldingListeners.swift.
+let interposing = ["accept", "sendmsg", "nng_stream_recv", "nng_stream_send"].map {
     LinkerSetting.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=\($0)"])
 }
 

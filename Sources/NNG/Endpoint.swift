@@ -12,8 +12,15 @@ public struct ListenOptions: Sendable {
     /// It is asked about every connection, that of `ListenerProbe` too.
     public var accept: (@Sendable (Peer) -> Bool)?
 
-    public init(filePermissions: UInt16 = 0o600, accept: (@Sendable (Peer) -> Bool)? = nil) {
+    /// So many of the process's last descriptors are left to other listeners: without them it takes no connection, and
+    /// who wants one waits. Of ipc only.
+    public var leavesDescriptors: Int
+
+    public init(
+        filePermissions: UInt16 = 0o600, leavesDescriptors: Int = 0, accept: (@Sendable (Peer) -> Bool)? = nil
+    ) {
         self.filePermissions = filePermissions
+        self.leavesDescriptors = leavesDescriptors
         self.accept = accept
     }
 }
@@ -120,6 +127,7 @@ final class Endpoint: Sendable {
                     try NNGError.check(nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, permissions))
                 }
                 connections.setAccept(options.accept, listener: listener)
+                if let path = address.path { YieldingListeners.shared.set(options.leavesDescriptors, path: path) }
                 try NNGError.check(nng_listener_start(listener, 0), address.url)
             } catch {
                 connections.removeAccept(listener: listener)

@@ -91,7 +91,7 @@ struct Deadline: Sendable {
 
 extension Duration {
     /// Nanoseconds, at least 0 and at most what an Int64 holds.
-    fileprivate var clampedNanoseconds: Int64 {
+    var clampedNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         guard seconds < Int64.max / 1_000_000_000 else { return Int64.max }

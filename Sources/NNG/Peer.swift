@@ -48,8 +48,14 @@ final class Connections: Sendable {
         let since = Deadline.now()
         /// Requests of it that have no answer yet.
         var inProgress = 0
+        /// Requests of it in all.
+        var requests = 0
         /// Counts the connections' beginnings and requests: the lowest is the one that is idle the longest.
         var lastUse: UInt64 = 0
+
+        /// It has come after this time, and may still have to say what it came for: Hello is the first request, the
+        /// second is it.
+        func isNew(since time: Int64) -> Bool { requests < 2 && since >= time }
     }
 
     private struct State {
@@ -58,6 +64,8 @@ final class Connections: Sendable {
         var uses: UInt64 = 0
         /// Open, and not leaving.
         var staying = 0
+        /// More are open than may be, for the moment that those take which could be closed and have a request in progress.
+        var isCrowded = false
         /// When a connection ended that had been dialled less than a second before. ns, monotonic.
         var turnedAwayAt: Int64?
     }
@@ -110,16 +118,20 @@ final class Connections: Sendable {
             state.uses += 1
             state.entries.values[index].lastUse = state.uses
             state.entries.values[index].inProgress += 1
+            state.entries.values[index].requests += 1
             return state.entries.values[index].peer
         } ?? Peer(connection: connection)
     }
 
     /// It has its answer, or will have none.
     func ended(_ connection: UInt32) {
-        state.withLock { state in
-            guard let index = state.entries.index(forKey: connection) else { return }
+        let leaving: Peer? = state.withLock { state in
+            guard let index = state.entries.index(forKey: connection) else { return nil }
             state.entries.values[index].inProgress -= 1
+            // Not this one: nng may still be writing its answer.
+            return state.isCrowded ? makeRoom(in: &state, sparing: connection) : nil
         }
+        close(leaving)
     }
 
     /// How many connections are open, by the process at the other end; 0 where the transport does not tell.
@@ -173,13 +185,10 @@ final class Connections: Sendable {
                 state.entries.values[index].lastUse = state.uses
                 state.staying += 1
                 open.add(1, ordering: .acquiringAndReleasing)
-                return (state.entries.values[index].peer, makeRoom(in: &state, for: pipe.id))
+                return (state.entries.values[index].peer, makeRoom(in: &state, sparing: pipe.id))
             }
             if let peer { onConnect?(peer) }
-            if let leaving {
-                nng_pipe_close(nng_pipe(id: leaving.connection))
-                limit?.onClose(leaving)
-            }
+            close(leaving)
         case NNG_PIPE_EV_REM_POST:
             let peer: Peer? = state.withLock { state in
                 guard let entry = state.entries.removeValue(forKey: pipe.id) else { return nil }
@@ -199,30 +208,58 @@ final class Connections: Sendable {
         }
     }
 
-    /// Chooses who leaves when there are too many: the one that is idle the longest; if all have a request in progress,
-    /// the newcomer.
-    private func makeRoom(in state: inout State, for newcomer: UInt32) -> Peer? {
-        guard let limit, state.staying > limit.count else { return nil }
-        let idle = state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving && $0.value.inProgress == 0 }
-            .filter { $0.key != newcomer }
-        let leaving = idle.min { $0.value.lastUse < $1.value.lastUse }?.key ?? newcomer
-        state.entries[leaving]!.isLeaving = true
+    /// Chooses who leaves when there are too many: of those without a request in progress the one that is idle the
+    /// longest, and one that has just come only if all are. If all have a request in progress, one more may be open
+    /// until one of them ends; then the newcomer leaves.
+    ///
+    /// Without that order a client that asks again and again is never idle for long, and each newcomer's connection is
+    /// closed by the next newcomer: at 64 descriptors, beside 30 such clients, an interrupt took up to 2 s.
+    private func makeRoom(in state: inout State, sparing spared: UInt32) -> Peer? {
+        guard let limit, state.staying > limit.count else {
+            state.isCrowded = false
+            return nil
+        }
+        let time = Deadline.now() - limit.grace
+        let mayStay = state.staying == limit.count + 1
+        let leaving = state.entries.lazy
+            .filter { $0.value.isOpen && !$0.value.isLeaving && $0.value.inProgress == 0 && $0.key != spared }
+            .map { (key: $0.key, isNew: $0.value.isNew(since: time), lastUse: $0.value.lastUse) }
+            .min { ($0.isNew ? 1 : 0, $0.lastUse) < ($1.isNew ? 1 : 0, $1.lastUse) }
+        guard let key = leaving?.key ?? (mayStay ? nil : spared) else {
+            state.isCrowded = true
+            return nil
+        }
+        state.entries[key]!.isLeaving = true
         state.staying -= 1
-        return state.entries[leaving]!.peer
+        state.isCrowded = state.staying > limit.count
+        return state.entries[key]!.peer
+    }
+
+    private func close(_ leaving: Peer?) {
+        guard let leaving else { return }
+        nng_pipe_close(nng_pipe(id: leaving.connection))
+        limit?.onClose(leaving)
     }
 }
 
 /// How many connections a socket has at most, so that others can connect.
 ///
-/// Beyond that each newcomer has one closed that does nothing, the one that is idle the longest: its client dials again
-/// when it needs it.
+/// Beyond that each newcomer has one closed that does nothing, the one that is idle the longest, and of those that have
+/// just come themselves only if there is no other: its client dials again when it needs it. While each of them has a
+/// request in progress, one more is open.
 public struct ConnectionLimit: Sendable {
     public var count: Int
+    /// ns: for so long a connection is new, until its second request.
+    let grace: Int64
     /// One is closed for it; on one of nng's threads, must not block.
     public var onClose: @Sendable (Peer) -> Void
 
-    public init(count: Int, onClose: @escaping @Sendable (Peer) -> Void = { _ in }) {
+    /// - Parameter grace: for so long a connection is new, until its second request.
+    public init(
+        count: Int, grace: Duration = .seconds(1), onClose: @escaping @Sendable (Peer) -> Void = { _ in }
+    ) {
         self.count = max(1, count)
+        self.grace = grace.clampedNanoseconds
         self.onClose = onClose
     }
 }

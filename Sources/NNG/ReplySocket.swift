@@ -10,7 +10,7 @@ internal import Synchronization
 /// Each context carries one request at a time, from its receipt to its answer: their number is the concurrency. When
 /// all are busy, nng stops reading the connections.
 ///
-/// An executable that listens with it exports three symbols, as BrokenPipe.swift says; without them peers that leave at
+/// An executable that listens with it exports some symbols, as BrokenPipe.swift says; without them peers that leave at
 /// the wrong moment can end nng's listener and keep their descriptors.
 ///
 /// Threads: everything may be called from any thread. Ownership: `close` it; a socket that is dropped open closes

@@ -20,6 +20,9 @@ public struct SilentConnections {
     /// When each was first seen, by its cookie.
     private var seen: [UInt64: ContinuousClock.Instant] = [:]
 
+    /// Processes with a crowd, and when it was seen last: theirs are closed at the first look, for a second.
+    private var crowds: [Int32: ContinuousClock.Instant] = [:]
+
     /// A process with no more than this many that are silent is given time: on a busy machine the handshake of a client
     /// that comes alone takes longer than a look at a crowd does.
     private static let few = 3
@@ -27,12 +30,15 @@ public struct SilentConnections {
 
     public init() {}
 
-    /// Whether the process has nearly all descriptors that it may have: the kernel gives the lowest that is free.
-    public static func areDescriptorsShort(limit: Int) -> Bool {
-        (max(0, limit - 16)..<limit).contains { fcntl(Int32(truncatingIfNeeded: $0), F_GETFD) >= 0 }
-    }
+    /// Whether the process has nearly all descriptors that it may have: fewer than 8 are free.
+    public static func areDescriptorsShort(limit: Int) -> Bool { !FreeDescriptors.areThere(8, limit: limit) }
 
-    /// Closes those that were silent at the last look already: a crowd at once, a few after half a second.
+    /// How long to wait between two looks while they are short: a look at 64 takes 0.1 ms, and each silent connection
+    /// keeps a newcomer waiting for one to two of these times.
+    public static func interval(limit: Int) -> Duration { .milliseconds(min(max(5, limit / 40), 25)) }
+
+    /// Closes those that were silent at the last look already: a crowd at once, a few after half a second. What a process
+    /// sends after a crowd of its own is closed at the first look.
     ///
     /// - Parameters:
     ///   - listeners: the path of each, and how many connections nng has of it, by the peers' processes.
@@ -47,15 +53,20 @@ public struct SilentConnections {
             found[path, default: []].append(connection)
         }
         let now = ContinuousClock.now
+        crowds = crowds.filter { now - $0.value < .seconds(1) }
         var closed = 0
         for (path, connections) in listeners {
             for (process, all) in Dictionary(grouping: found[path] ?? [], by: \.process) {
                 // Which of a process's connections nng has is not known, only how many: so those go first that have not read what nng sent.
-                let old = all.filter { seen[$0.cookie] != nil }.sorted { $0.isUnread && !$1.isUnread }
+                let isCrowd = crowds[process] != nil
+                let old = all.filter { isCrowd || seen[$0.cookie] != nil }.sorted { $0.isUnread && !$1.isUnread }
                 let silent = max(0, old.count - (connections[process] ?? 0))
-                let patience = silent > Self.few ? .zero : Self.patience
+                if silent > Self.few { crowds[process] = now }
+                let patience = isCrowd || silent > Self.few ? .zero : Self.patience
                 for connection in old.prefix(silent)
-                where now - seen[connection.cookie]! >= patience && Self.path(of: connection.descriptor) == path {
+                where now - (seen[connection.cookie] ?? now) >= patience
+                    && Self.path(of: connection.descriptor) == path
+                {
                     if shutdown(connection.descriptor, Int32(SHUT_RDWR)) == 0 { closed += 1 }
                 }
             }
@@ -66,10 +77,13 @@ public struct SilentConnections {
     }
 
     /// Forgets what was seen: there are descriptors again.
-    public mutating func forget() { seen = [:] }
+    public mutating func forget() {
+        seen = [:]
+        crowds = [:]
+    }
 
     /// The path that a descriptor's socket is bound to; nil if it is none of a path.
-    private static func path(of descriptor: Int32) -> String? {
+    static func path(of descriptor: Int32) -> String? {
         var address = sockaddr_un()
         var length = socklen_t(MemoryLayout<sockaddr_un>.size)
         let result = withUnsafeMutablePointer(to: &address) {

@@ -11,7 +11,7 @@ struct ConnectionLimitTests {
         let connections = Mutex<[[UInt8]: UInt32]>([:])
         let reply = try ReplySocket(
             contexts: 8, maximumMessageSize: 100,
-            limit: ConnectionLimit(count: 3) { closed.add($0.connection) }
+            limit: ConnectionLimit(count: 3, grace: .zero) { closed.add($0.connection) }
         ) { request in
             connections.withLock { $0[request.body] = request.peer.connection }
             _ = try? request.reply(request.body)
@@ -41,7 +41,57 @@ struct ConnectionLimitTests {
         #expect(try await blocking { reply.close(deadline: patience) })
     }
 
-    /// While all have a request in progress, the newcomer is the one that has to come again.
+    /// Who asks again and again is never idle for long: newcomers would close each other's connections only.
+    @Test func whoHasJustComeIsTheLastToLeave() async throws {
+        let directory = SocketDirectory()
+        let closed = Events<UInt32>()
+        let connections = Mutex<[[UInt8]: UInt32]>([:])
+        let reply = try ReplySocket(
+            contexts: 8, maximumMessageSize: 100,
+            limit: ConnectionLimit(count: 3, grace: .seconds(3600)) { closed.add($0.connection) }
+        ) { request in
+            connections.withLock { $0[request.body] = request.peer.connection }
+            _ = try? request.reply(request.body)
+        }
+        try reply.listen(directory.url())
+        // These do not dial again when they are closed.
+        final class Visitor: Sendable {
+            let peer: RawPeer
+            init(_ peer: consuming RawPeer) { self.peer = peer }
+        }
+        var visitors: [Visitor] = []
+        func come(_ number: UInt8, times: Int) async throws -> UInt32 {
+            let path = directory.file()
+            visitors.append(
+                try await blocking {
+                    guard let peer = RawPeer(path) else { throw NNGError.connectionRefused }
+                    peer.write(RawPeer.requestHandshake)
+                    #expect(peer.read(8).count == 8)
+                    for _ in 0..<times {
+                        peer.write(RawPeer.frame([0x80, 0, 0, 1, number]))
+                        #expect(peer.read(14).last == number)
+                    }
+                    return Visitor(peer)
+                })
+            while reply.busyContexts > 0 { try await Task.sleep(for: .milliseconds(1)) }
+            return connections.withLock { $0[[number]]! }
+        }
+        var old: [UInt32] = []
+        for number in UInt8(0)..<3 { old.append(try await come(number, times: 2)) }
+        var newcomers: [UInt32] = []
+        for number in UInt8(3)..<6 {
+            newcomers.append(try await come(number, times: 1))
+            // Not the newcomer before, though it has said less.
+            #expect(await closed.next() == old[Int(number) - 3])
+        }
+        // Now all are new.
+        _ = try await come(6, times: 1)
+        #expect(await closed.next() == newcomers[0])
+        visitors = []
+        #expect(try await blocking { reply.close(deadline: patience) })
+    }
+
+    /// While all have a request in progress, one more is let in, and the next one has to come again.
     @Test func whoWaitsForAnAnswerIsSpared() async throws {
         let directory = SocketDirectory()
         let closed = Events<UInt32>()
@@ -66,6 +116,12 @@ struct ConnectionLimitTests {
                 _ = await arrived.next()
             }
             let busy = held.withLock { $0.map(\.peer.connection) }
+            group.addTask {
+                let socket = try RequestSocket(url, maximumMessageSize: 100)
+                #expect(try await socket.request([6], timeout: patience) == [6])
+                #expect(try await blocking { socket.close(deadline: patience) })
+            }
+            #expect(await arrived.next() == 6)
             let newcomer = try RequestSocket(url, maximumMessageSize: 100)
             let outcome = await newcomer.outcome([7], within: .milliseconds(500))
             #expect(outcome != .success([7]))

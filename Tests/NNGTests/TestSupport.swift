@@ -86,7 +86,7 @@ enum Unique {
 }
 
 /// A plain stream socket that says what it likes to an nng listener.
-struct RawPeer: ~Copyable {
+struct RawPeer: ~Copyable, Sendable {
     private let descriptor: Int32
 
     init?(_ path: String) {

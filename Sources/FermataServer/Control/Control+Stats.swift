@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import Glibc
 internal import Journal
+internal import NNG
 internal import SwiftProtobuf
 
 extension Control {
@@ -71,7 +72,7 @@ enum ProcessFigures {
     static var openDescriptors: UInt64 {
         // Without a descriptor to look at them, all are open.
         guard let directory = opendir("/proc/self/fd") else {
-            return [EMFILE, ENFILE].contains(errno) ? UInt64(max(0, DescriptorPlan.currentLimit)) : 0
+            return [EMFILE, ENFILE].contains(errno) ? UInt64(max(0, FreeDescriptors.limit)) : 0
         }
         defer { closedir(directory) }
         var count: UInt64 = 0

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// How the descriptors that the kernel lets the process have are divided, once, at its start.
 ///
 /// Without a plan whoever comes first takes them all: 229 streams left none for the connection of the client that wanted
@@ -34,6 +32,9 @@ struct DescriptorPlan: Sendable, Equatable {
     /// keeps, and one that counts descriptors.
     static let margin = 9
 
+    /// So many of the last descriptors only the control socket's listeners take, for whoever wants to interrupt.
+    static let leftToControl = 4
+
     /// Reads that may wait at once: some connections are always left that can be closed for a newcomer.
     var waitingReads: Int { control * 3 / 4 }
 
@@ -63,11 +64,4 @@ struct DescriptorPlan: Sendable, Equatable {
     /// Of webhooks, at once: more than this is of no use.
     private static let mostAttempts = 256
     private static let mostIdle = 512
-
-    /// Of the process; what is unlimited has so many for the arithmetic here.
-    static var currentLimit: Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
-        return Int(min(limit.rlim_cur, 1 << 24))
-    }
 }

@@ -35,7 +35,7 @@ public final class Server {
         self.logger = logger
         Heap.givesLargeBlocksBack()
         let plan = try DescriptorPlan(
-            limit: DescriptorPlan.currentLimit, hasWebhooks: !configuration.webhooks.isEmpty)
+            limit: FreeDescriptors.limit, hasWebhooks: !configuration.webhooks.isEmpty)
         OpenAIChat.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
@@ -117,7 +117,9 @@ public final class Server {
         do {
             try control.listen(configuration.controlURL, listening)
             if let url = configuration.localURL { try control.listen(url, listening) }
-            let subscribers = ListenOptions(filePermissions: 0o600) { [weak events, weak text] peer in
+            let subscribers = ListenOptions(
+                filePermissions: 0o600, leavesDescriptors: DescriptorPlan.leftToControl
+            ) { [weak events, weak text] peer in
                 guard listening.accept?(peer) != false else { return false }
                 // Of this process are the watchdog's probes, which are closed in any case.
                 guard let events, let text, peer.process != getpid(),
@@ -207,11 +209,12 @@ public final class Server {
             configuration.localURL ?? configuration.controlURL, configuration.eventsURL, configuration.textURL,
         ]
         .map { $0.hasPrefix("ipc://") ? String($0.dropFirst("ipc://".count)) : "" }
+        let interval = UInt32(SilentConnections.interval(limit: limit) / .microseconds(1))
         startThread("fermata-silent") { [weak control, weak events, weak text] in
             var silent = SilentConnections()
             var isShort = false
             while true {
-                usleep(isShort ? 25_000 : 100_000)
+                usleep(isShort ? interval : 100_000)
                 guard let control, let events, let text else { return }
                 isShort = SilentConnections.areDescriptorsShort(limit: limit)
                 guard isShort else {
