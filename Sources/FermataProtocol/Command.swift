@@ -63,6 +63,16 @@ extension FermataStats: ControlRequest {
     public static var frameType: FermataFrameType { .stats }
 }
 
+extension FermataPutBlob: Command {
+    public typealias Reply = FermataPutBlobReply
+    public static var frameType: FermataFrameType { .putBlob }
+}
+
+extension FermataGetBlob: ControlRequest {
+    public typealias Reply = FermataGetBlobReply
+    public static var frameType: FermataFrameType { .getBlob }
+}
+
 extension FermataPutAgent: Command {
     public typealias Reply = FermataPutAgentReply
     public static var frameType: FermataFrameType { .putAgent }

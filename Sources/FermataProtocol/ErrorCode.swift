@@ -135,6 +135,11 @@ extension ErrorCode {
         cause: "There is no token of this id.",
         remedy: "ListTokens shows them.")
 
+    public static let noSuchBlob = ErrorCode(
+        name: "NO_SUCH_BLOB", class: .notFound, retryable: false,
+        cause: "The server has no blob of this digest.",
+        remedy: "PutBlob keeps one; messages and results can name it from then on.")
+
     public static let wrongStatus = ErrorCode(
         name: "WRONG_STATUS", class: .state, retryable: false,
         cause:
@@ -219,9 +224,9 @@ extension ErrorCode {
         badFrame, unknownVersion, unknownType, badMessage, unsupported, invalidArgument, unknownModel, missingKey,
         conflict, invalidAnswer, unauthenticated, forbidden, notACheckpoint, newerFormat, wrongDigest, brokenJournal,
         noWorkspace, invalidCut, noSuchRun, ambiguousRun, noSuchAsk, noSuchMessage, noSuchAgent, invalidToken,
-        noSuchCall,
-        noSuchToken, wrongStatus, stale, tokenUsed, heldByParent, alreadyAnswered, askClosed, alreadyDelivered, expired,
-        callTaken, callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost, unreachable, storeFull,
+        noSuchCall, noSuchToken, noSuchBlob, wrongStatus, stale, tokenUsed, heldByParent, alreadyAnswered, askClosed,
+        alreadyDelivered, expired, callTaken, callEnded, inFlight, runExists, replyTooLarge, tooLarge, wrongHost,
+        unreachable, storeFull,
         overloaded,
         shuttingDown, internalError,
     ]

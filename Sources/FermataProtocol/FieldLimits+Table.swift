@@ -37,6 +37,13 @@ extension MessageLimits {
     private static let question = MessageLimits(
         "Question", .init(1, "question", .text(256 << 10)), .init(2, "context", text),
         .init(4, "format", .message(answerFormat)), .init(7, "default_answer", text))
+    private static let blob = MessageLimits(
+        "Blob", .init(1, "sha256", digest), .init(3, "media_type", name), .init(4, "name", note))
+    // What models have written is in no command; such a block is refused with its own words.
+    private static let block = MessageLimits(
+        "Block", .init(2, "reasoning", text), .init(4, "opaque", text), .init(5, "image", .message(blob)),
+        .init(6, "file", .message(blob)), .init(8, "json", text))
+    private static let blocks = FieldLimits.Limit.messages(1024, block)
     private static let agent = MessageLimits(
         "Agent", .init(1, "name", name), .init(2, "description", .text(64 << 10)), .init(3, "model", .text(4 << 10)),
         .init(4, "model_options", .message(modelOptions)), .init(5, "system_prompt", .text(2 << 20)),
@@ -59,8 +66,8 @@ extension MessageLimits {
             .init(8, "system_prompt", text), .init(9, "tools", names), .init(11, "labels", .messages(1024, label)),
             .init(12, "agent", name), .init(13, "model_options", .message(modelOptions)),
             .init(14, "limits", .message(limits)), .init(15, "policy", .message(policy)),
-            .init(17, "worker_tools", tools), .init(18, "parent", id)),
-        .send: command("Send", .init(5, "run", id), .init(6, "text", text)),
+            .init(17, "worker_tools", tools), .init(18, "parent", id), .init(19, "blocks", blocks)),
+        .send: command("Send", .init(5, "run", id), .init(6, "text", text), .init(8, "blocks", blocks)),
         .withdraw: command("Withdraw", .init(5, "run", id)),
         .pause: command("Pause", .init(5, "run", id)),
         .interrupt: command("Interrupt", .init(5, "run", id)),
@@ -89,7 +96,8 @@ extension MessageLimits {
         .startCall: command("StartCall", .init(5, "run", id), .init(8, "worker", name)),
         .completeCall: command(
             "CompleteCall", .init(5, "run", id), .init(8, "worker", name), .init(9, "result", text),
-            .init(10, "error", text), .init(11, "pause", .message(question))),
+            .init(10, "error", text), .init(11, "pause", .message(question)), .init(12, "blocks", blocks)),
+        .putBlob: command("PutBlob", .init(4, "data", .text(FermataBlob.maximumBytes))),
         .createToken: command("CreateToken", .init(4, "name", name)),
         .revokeToken: command("RevokeToken", .init(4, "id", id)),
         .takeCalls: MessageLimits("TakeCalls", .init(1, "worker", name), .init(2, "tools", names)),
@@ -101,6 +109,7 @@ extension MessageLimits {
             .init(5, "parent", id)),
         .listAsks: MessageLimits("ListAsks", .init(1, "run", id), .init(3, "after", cursor)),
         .readEvents: MessageLimits("ReadEvents", .init(1, "run", id)),
+        .getBlob: MessageLimits("GetBlob", .init(1, "sha256", digest)),
         .getAgent: MessageLimits("GetAgent", .init(1, "name", name)),
         .listAgents: MessageLimits("ListAgents", .init(2, "after", cursor)),
         .listTools: MessageLimits("ListTools", .init(2, "after", cursor)),

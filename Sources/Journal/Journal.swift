@@ -37,6 +37,8 @@ public protocol JournalWriting: AnyObject {
     func agent(_ name: String) throws(JournalError) -> AgentRow?
     /// As ``JournalReading/tool(_:)``, as of the last commit.
     func tool(_ name: String) throws(JournalError) -> ToolRow?
+    /// Whether there is a blob of this digest, as of the last commit.
+    func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool
 
     /// Forgets accepted requests that are older, in a small transaction of its own: to be called between commits
     /// until the answer is less than `limit`.
@@ -162,6 +164,13 @@ public protocol JournalReading: AnyObject {
 
     /// A page of the tokens, revoked or not, in the order of their ids' bytes of UTF-8.
     func tokens(after id: String?, limit: Int) throws(JournalError) -> [TokenRow]
+
+    /// The data of a blob; nil if there is none of this digest.
+    func blob(_ sha256: [UInt8]) throws(JournalError) -> [UInt8]?
+    /// How long a blob is, and the first bytes of it, at most so many; nil if there is none of this digest.
+    func blobHead(_ sha256: [UInt8], atMost count: Int) throws(JournalError) -> (byteCount: Int, head: [UInt8])?
+    /// The blobs that a run's events up to `last` name, in the order in which they did first.
+    func blobUses(of run: JournalRunID, through last: UInt64) throws(JournalError) -> [BlobUse]
 
     /// The last snapshot that was kept of a run. Whether it fits the run's events is for the caller to judge.
     func snapshot(of run: JournalRunID) throws(JournalError) -> SnapshotRow?

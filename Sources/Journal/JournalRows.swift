@@ -229,6 +229,35 @@ public struct TokenRow: Sendable, Hashable {
     }
 }
 
+/// Bytes that events name, kept once. It never changes.
+public struct BlobRow: Sendable, Hashable {
+    /// Of the data: 32 bytes.
+    public var sha256: [UInt8]
+    /// µs since 1970.
+    public var at: Int64
+    public var data: [UInt8]
+
+    public init(sha256: [UInt8], at: Int64, data: [UInt8]) {
+        self.sha256 = sha256
+        self.at = at
+        self.data = data
+    }
+}
+
+/// A run names a blob.
+public struct BlobUse: Sendable, Hashable {
+    public var run: JournalRunID
+    /// Of the first event that names it.
+    public var seq: UInt64
+    public var sha256: [UInt8]
+
+    public init(run: JournalRunID, seq: UInt64, sha256: [UInt8]) {
+        self.run = run
+        self.seq = seq
+        self.sha256 = sha256
+    }
+}
+
 /// What one transaction writes.
 public struct JournalBatch: Sendable {
     /// In order of their offsets, which begin one after the store's last.
@@ -253,11 +282,15 @@ public struct JournalBatch: Sendable {
     public var readyCalls: [ReadyCallChange]
     /// In order. A token that is there is replaced.
     public var tokens: [TokenRow]
+    /// One that is there stays as it is.
+    public var blobs: [BlobRow]
+    /// In order. Of a run's uses of a blob the first stays.
+    public var blobUses: [BlobUse]
 
     public init(
         events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
         agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = [], tools: [ToolRow] = [],
-        readyCalls: [ReadyCallChange] = [], tokens: [TokenRow] = []
+        readyCalls: [ReadyCallChange] = [], tokens: [TokenRow] = [], blobs: [BlobRow] = [], blobUses: [BlobUse] = []
     ) {
         self.events = events
         self.runs = runs
@@ -269,11 +302,13 @@ public struct JournalBatch: Sendable {
         self.tools = tools
         self.readyCalls = readyCalls
         self.tokens = tokens
+        self.blobs = blobs
+        self.blobUses = blobUses
     }
 
     public var isEmpty: Bool {
         events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
             && outcomes.isEmpty && outbox.isEmpty
-            && tools.isEmpty && readyCalls.isEmpty && tokens.isEmpty
+            && tools.isEmpty && readyCalls.isEmpty && tokens.isEmpty && blobs.isEmpty && blobUses.isEmpty
     }
 }

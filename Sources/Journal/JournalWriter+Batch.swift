@@ -17,6 +17,16 @@ extension JournalWriter {
         for tool in batch.tools { try statements.upsert(tool) }
         for change in batch.readyCalls { try statements.change(change) }
         for token in batch.tokens { try statements.upsert(token) }
+        for blob in batch.blobs {
+            guard blob.sha256.count == 32 else { throw InvalidBatch(cause: "a blob's digest is not 32 bytes") }
+            try statements.insert(blob)
+        }
+        for use in batch.blobUses {
+            guard plan.runs[use.run] != nil, use.sha256.count == 32 else {
+                throw InvalidBatch(cause: "run \(use.run) names a blob, and is not in the batch")
+            }
+            try statements.insert(use)
+        }
         return (try write(batch.requests), chain)
     }
 

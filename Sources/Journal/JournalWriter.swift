@@ -181,6 +181,14 @@ public final class JournalWriter: JournalWriting {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findTool.tool(name) }
     }
 
+    public func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool {
+        try reading(journal.path) { () throws(SQLiteError) in
+            try statements.findBlob.bind(sha256, at: 1)
+            defer { statements.findBlob.reset() }
+            return try statements.findBlob.step()
+        }
+    }
+
     public func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int {
         try checkOpen()
         let oldest = requestNumbers.lowerBound

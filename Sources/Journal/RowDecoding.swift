@@ -53,6 +53,12 @@ extension Statement {
             body: blob(at: 4), openedAt: int64(at: 5), due: optionalInt64(at: 6))
     }
 
+    /// Columns: run, seq, sha256.
+    func blobUse() throws(DamagedRow) -> BlobUse {
+        guard let run = runID(at: 0) else { throw DamagedRow(table: "blob_uses") }
+        return BlobUse(run: run, seq: uint64(at: 1), sha256: blob(at: 2))
+    }
+
     static var agentSQL: String { "SELECT name, version, at, body FROM agents WHERE name = ?1" }
 
     /// Finds an agent; the statement is `agentSQL`.

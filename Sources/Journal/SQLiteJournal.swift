@@ -49,7 +49,7 @@ public final class SQLiteJournal: Journal {
         try check.compare(with: found, end: end)
         if let alone { try check.verifyLogFollows(alone) }
         // Only now: what is written to a log that has lost its end takes the place of what was lost.
-        if version < StoreSchema.firstCounting { try beginCounting(check, reserve) }
+        if version < StoreSchema.version { try extend(check, from: version, reserve) }
         let (id, isInUse) = try check.identity()
         // First the mark: a store that is in use has one.
         let mark = try StoreMark(ofStore: path, id: id, known: found.content, at: end, durability: options.durability)
@@ -66,12 +66,12 @@ public final class SQLiteJournal: Journal {
     }
 
     /// A few pages, for which a full disk has the room that was kept for the log.
-    private static func beginCounting(_ check: StoreCheck, _ reserve: StoreReserve) throws {
-        do { try check.beginCounting() } catch
+    private static func extend(_ check: StoreCheck, from version: Int64, _ reserve: StoreReserve) throws {
+        do { try check.extend(from: version) } catch
             where CommitFailure(path: check.path).journalError(error, duringCommit: false).code == .storeFull
         {
             reserve.release()
-            try check.beginCounting()
+            try check.extend(from: version)
         }
     }
 

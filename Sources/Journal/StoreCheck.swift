@@ -120,9 +120,9 @@ struct StoreCheck {
         }
     }
 
-    /// Makes a sealed store of an older version one that counts its commits without events. It goes on from 0.
-    func beginCounting() throws {
-        try damage { try database.transaction { try StoreSchema.beginCounting(in: database) } }
+    /// Makes a sealed store of an older version one of this version: it gets the tables that it has not.
+    func extend(from version: Int64) throws {
+        try damage { try database.transaction { try StoreSchema.extend(in: database, from: version) } }
     }
 
     /// Who the store is, and whether a server has it or did not end in an orderly way.

@@ -175,6 +175,24 @@ public final class StoreInspection {
         return try rows(sql) { (try $0.outboxRow(), $0.int64(at: 7) != 0, $0.int64(at: 8) != 0) }
     }
 
+    /// By digest.
+    public func blobs() throws(JournalError) -> RowCursor<BlobRow> {
+        guard schema >= StoreSchema.firstWithBlobs else { return RowCursor(path: path) }
+        return try rows("SELECT sha256, at, data FROM blobs ORDER BY sha256") {
+            BlobRow(sha256: $0.blob(at: 0), at: $0.int64(at: 1), data: $0.blob(at: 2))
+        }
+    }
+
+    /// By run, then by seq and digest; with whether the blob is there.
+    public func blobUses() throws(JournalError) -> RowCursor<(use: BlobUse, isThere: Bool)> {
+        guard schema >= StoreSchema.firstWithBlobs else { return RowCursor(path: path) }
+        let sql = """
+            SELECT run, seq, sha256, EXISTS(SELECT 1 FROM blobs WHERE blobs.sha256 = blob_uses.sha256)
+            FROM blob_uses ORDER BY run, seq, sha256
+            """
+        return try rows(sql) { (try $0.blobUse(), $0.int64(at: 3) != 0) }
+    }
+
     /// By id.
     public func tokens() throws(JournalError) -> RowCursor<TokenRow> {
         guard schema >= 3 else { return RowCursor(path: path) }

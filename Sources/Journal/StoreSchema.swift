@@ -21,16 +21,19 @@ internal import SQLite
 /// that came.
 ///
 /// Versions: 1 had `events` without `sum` and `chain`, `runs`, `requests` and `asks`; 2 added `agents` and `snapshots`; 3
-/// `outbox`, `tools`, `ready_calls` and `tokens`; 4 the checksums of events, `store`, and sealed pages; 5 `commits`.
+/// `outbox`, `tools`, `ready_calls` and `tokens`; 4 the checksums of events, `store`, and sealed pages; 5 `commits`; 6
+/// `blobs` and `blob_uses`.
 enum StoreSchema {
     /// `PRAGMA application_id`: "Frmt". Another database is not opened, whatever it has inside.
     static let applicationID: Int64 = 0x4672_6D74
     /// `PRAGMA user_version`. A store with a greater one is not opened, one with a smaller one becomes one of this.
-    static let version: Int64 = 5
+    static let version: Int64 = 6
     /// From here on pages are sealed and events have checksums.
     static let firstSealed: Int64 = 4
     /// From here on commits without events are counted.
     static let firstCounting: Int64 = 5
+    /// From here on there are blobs.
+    static let firstWithBlobs: Int64 = 6
 
     /// The tables whose rows are the same in every version that has them, with their columns and that version.
     static let copied: [(table: String, columns: String, since: Int64)] = [
@@ -175,18 +178,37 @@ enum StoreSchema {
         ) STRICT;
         """
 
+    /// Images and files, once each; and which run names which, by its first event that does: to export a run, its events
+    /// need not be read for that.
+    private static let blobs = """
+        CREATE TABLE blobs(
+            sha256 BLOB NOT NULL PRIMARY KEY CHECK(length(sha256) = 32),
+            at INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE blob_uses(
+            run BLOB NOT NULL CHECK(length(run) = 16),
+            sha256 BLOB NOT NULL CHECK(length(sha256) = 32),
+            seq INTEGER NOT NULL CHECK(seq > 0),
+            PRIMARY KEY(run, sha256)
+        ) STRICT, WITHOUT ROWID;
+        """
+
     /// Makes the tables in a file that has none; inside a transaction.
     static func create(in database: Database) throws(SQLiteError) {
         try database.execute(tables)
         try database.execute("INSERT INTO store VALUES(randomblob(16), 0)")
         try database.pragma("application_id = \(applicationID)")
-        try beginCounting(in: database)
+        try extend(in: database, from: firstSealed)
     }
 
-    /// Makes a store of version 4 one of this version; inside a transaction.
-    static func beginCounting(in database: Database) throws(SQLiteError) {
-        try database.execute(commits)
-        try database.execute("INSERT INTO commits VALUES(0)")
+    /// Makes a sealed store of an older version one of this version; inside a transaction.
+    static func extend(in database: Database, from old: Int64) throws(SQLiteError) {
+        if old < firstCounting {
+            try database.execute(commits)
+            try database.execute("INSERT INTO commits VALUES(0)")
+        }
+        if old < firstWithBlobs { try database.execute(blobs) }
         try database.pragma("user_version = \(version)")
     }
 }

@@ -23,6 +23,9 @@ struct WriteStatements {
     private let upsertSnapshot: Statement
     private let upsertToken: Statement
     private let countCommits: Statement
+    let findBlob: Statement
+    private let insertBlob: Statement
+    private let insertBlobUse: Statement
 
     init(_ database: Database) throws(SQLiteError) {
         findRequest = try database.prepare(Statement.requestSQL)
@@ -84,6 +87,9 @@ struct WriteStatements {
         upsertToken = try database.prepare(
             "INSERT OR REPLACE INTO tokens(\(Statement.tokenColumns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         countCommits = try database.prepare("UPDATE commits SET without_events = ?1")
+        findBlob = try database.prepare("SELECT 1 FROM blobs WHERE sha256 = ?1")
+        insertBlob = try database.prepare("INSERT OR IGNORE INTO blobs(sha256, at, data) VALUES(?1, ?2, ?3)")
+        insertBlobUse = try database.prepare("INSERT OR IGNORE INTO blob_uses(run, seq, sha256) VALUES(?1, ?2, ?3)")
     }
 
     /// - Parameter number: of commits without events, with the one that this is in.
@@ -216,6 +222,20 @@ struct WriteStatements {
         try upsertToken.bind(token.revokedAt, at: 7)
         try upsertToken.bind(token.by, at: 8)
         try upsertToken.run()
+    }
+
+    func insert(_ blob: BlobRow) throws(SQLiteError) {
+        try insertBlob.bind(blob.sha256, at: 1)
+        try insertBlob.bind(blob.at, at: 2)
+        try insertBlob.bind(blob.data, at: 3)
+        try insertBlob.run()
+    }
+
+    func insert(_ use: BlobUse) throws(SQLiteError) {
+        try insertBlobUse.bind(use.run, at: 1)
+        try insertBlobUse.bind(Int64(clamping: use.seq), at: 2)
+        try insertBlobUse.bind(use.sha256, at: 3)
+        try insertBlobUse.run()
     }
 
     func upsert(_ snapshot: SnapshotRow) throws(SQLiteError) {

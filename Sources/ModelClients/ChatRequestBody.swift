@@ -73,15 +73,31 @@ enum ChatRequestBody {
         return json
     }
 
+    /// The messages of the list `messages` for these. A result can only be text there: what else it is made of follows
+    /// the results of its step in a message of its own.
+    static func messages(_ batch: [ModelMessage]) -> [ModelMessage] {
+        var (all, media): ([ModelMessage], [ModelContent.Part]) = ([], [])
+        for message in batch {
+            if case .tool(let id, let content) = message {
+                media += ChatContent.media(ofResult: content, of: id)
+            } else if !media.isEmpty {
+                all.append(.user(ModelContent(parts: media)))
+                media = []
+            }
+            all.append(message)
+        }
+        return media.isEmpty ? all : all + [.user(ModelContent(parts: media))]
+    }
+
     /// Appends one message of the list `messages`. Pure: the same message gives the same bytes for ever.
     static func append(_ message: ModelMessage, to json: inout [UInt8]) {
         switch message {
         case .system(let text):
             json += #"{"role":"system","content":"#.utf8
             json.append(string: text)
-        case .user(let text):
+        case .user(let content):
             json += #"{"role":"user","content":"#.utf8
-            json.append(string: text)
+            ChatContent.append(content, to: &json)
         case .assistant(let text, let calls):
             json += #"{"role":"assistant","content":"#.utf8
             if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
@@ -90,7 +106,7 @@ enum ChatRequestBody {
             json += #"{"role":"tool","tool_call_id":"#.utf8
             json.append(string: callID)
             json += #","content":"#.utf8
-            json.append(string: content)
+            json.append(string: ChatContent.text(ofResult: content))
         }
         json += "}".utf8
     }

@@ -80,10 +80,64 @@ public struct ModelOptions: Sendable, Equatable {
 /// One message of the transcript that a model is shown.
 public enum ModelMessage: Sendable, Equatable {
     case system(String)
-    case user(String)
+    case user(ModelContent)
     case assistant(text: String, calls: [ModelToolCall])
     /// The result of the call with this id.
-    case tool(callID: String, content: String)
+    case tool(callID: String, content: ModelContent)
+}
+
+/// What a message or a result says.
+public struct ModelContent: Sendable, Equatable, ExpressibleByStringInterpolation {
+    public enum Part: Sendable, Equatable {
+        case text(String)
+        /// PNG, JPEG, GIF or WebP.
+        case image(ModelMedia)
+        case file(ModelMedia)
+
+        public var media: ModelMedia? {
+            switch self {
+            case .text: nil
+            case .image(let media), .file(let media): media
+            }
+        }
+    }
+
+    /// All of its text.
+    public var text: String
+    /// What it is made of, in order; none: the text, and nothing else.
+    public var parts: [Part]
+
+    public init(_ text: String) {
+        self.text = text
+        parts = []
+    }
+
+    public init(parts: [Part]) {
+        text = parts.reduce(into: "") { if case .text(let part) = $1 { $0 += part } }
+        self.parts = parts
+    }
+
+    public init(stringLiteral text: String) { self.init(text) }
+}
+
+/// The bytes of an image or a file.
+public struct ModelMedia: Sendable, Equatable {
+    /// As image/png.
+    public var type: String
+    /// Of the file; may be empty.
+    public var name: String
+    public var data: [UInt8]
+
+    public init(type: String, name: String, data: [UInt8]) {
+        self.type = type
+        self.name = name
+        self.data = data
+    }
+
+    /// What stands for it where only text can be.
+    public var label: String {
+        [name.isEmpty ? "unnamed" : name, type, "\(data.count) bytes"].joined(separator: ", ")
+    }
 }
 
 /// A tool call as the model wrote it; `arguments` is its exact JSON text, which may be malformed.

@@ -38,7 +38,17 @@ public struct ModelHistory: Sendable {
         self.form = form
     }
 
-    public mutating func append(_ message: ModelMessage) {
+    /// Appends messages that belong together, as the results of a step do.
+    public mutating func append(_ batch: [ModelMessage]) {
+        switch form {
+        case .messages: for message in batch { add(message) }
+        case .chat: for message in ChatRequestBody.messages(batch) { add(message) }
+        }
+    }
+
+    public mutating func append(_ message: ModelMessage) { append([message]) }
+
+    private mutating func add(_ message: ModelMessage) {
         switch form {
         case .messages:
             newMessages.append(message)
@@ -79,12 +89,17 @@ extension ModelMessage {
     /// Bytes of text in it.
     fileprivate var textBytes: Int {
         switch self {
-        case .system(let text), .user(let text): text.utf8.count
+        case .system(let text): text.utf8.count
+        case .user(let content): content.byteCount
         case .assistant(let text, let calls):
             calls.reduce(text.utf8.count) {
                 $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
             }
-        case .tool(let id, let content): id.utf8.count + content.utf8.count
+        case .tool(let id, let content): id.utf8.count + content.byteCount
         }
     }
+}
+
+extension ModelContent {
+    fileprivate var byteCount: Int { parts.reduce(text.utf8.count) { $0 + ($1.media?.data.count ?? 0) } }
 }

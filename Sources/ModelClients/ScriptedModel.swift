@@ -63,13 +63,27 @@ extension ScriptMessage {
     init(_ message: ModelMessage) {
         switch message {
         case .system(let text): self.init(role: "system", content: text)
-        case .user(let text): self.init(role: "user", content: text)
+        case .user(let content): self.init(role: "user", content: content.asScriptText)
         case .assistant(let text, let calls):
             self.init(
                 role: "assistant", content: text,
                 calls: calls.map { Call(name: $0.name, arguments: $0.arguments) })
-        case .tool(_, let content): self.init(role: "tool", content: content)
+        case .tool(_, let content): self.init(role: "tool", content: content.asScriptText)
         }
+    }
+}
+
+extension ModelContent {
+    /// As scripts match it: a line for each image and file.
+    fileprivate var asScriptText: String {
+        guard !parts.isEmpty else { return text }
+        return parts.map { part in
+            switch part {
+            case .text(let text): text
+            case .image(let image): "[image: \(image.label)]"
+            case .file(let file): "[file: \(file.label)]"
+            }
+        }.joined(separator: "\n")
     }
 }
 

@@ -20,6 +20,11 @@ struct AnswerText {
         return shown + text
     }
 
+    private static func line(of blob: FermataBlob, _ kind: String) -> String {
+        let name = blob.name.isEmpty ? "" : "\(blob.name), "
+        return "[\(kind): \(name)\(blob.mediaType), \(blob.bytes) bytes, \(blob.sha256)]\n"
+    }
+
     /// The text of an event, with what its blocks say of it.
     static func of(_ text: String, _ blocks: [FermataBlock]) -> String {
         guard !blocks.isEmpty else { return text }
@@ -31,6 +36,8 @@ struct AnswerText {
                 rest = rest[piece.endIndex...]
                 shown += writer.add(String(decoding: piece, as: UTF8.self), isReasoning: false)
             case .reasoning(let text): shown += writer.add(text, isReasoning: true)
+            case .image(let blob): shown += writer.add(line(of: blob, "image"), isReasoning: false)
+            case .file(let blob): shown += writer.add(line(of: blob, "file"), isReasoning: false)
             case .call, .opaque, nil: break
             }
         }

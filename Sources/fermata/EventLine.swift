@@ -87,11 +87,11 @@ struct EventLine {
 
     private static func body(_ event: FermataEvent) -> String? {
         switch event.kind {
-        case .messageQueued(let message): message.text
+        case .messageQueued(let message): AnswerText.of(message.text, message.blocks)
         case .modelAnswered(let answer): AnswerText.of(answer.text, answer.blocks)
         case .modelCut(let cut): AnswerText.of(cut.text, cut.blocks)
         case .modelFailed(let failed): AnswerText.of(failed.text, failed.blocks)
-        case .callEnded(let ended): ended.output
+        case .callEnded(let ended): AnswerText.of(ended.output, ended.blocks)
         case .askOpened(let ask):
             [ask.question, ask.context, ask.arguments.isEmpty ? "" : "\(ask.tool) \(ask.arguments)"]
                 .filter { !$0.isEmpty }.joined(separator: "\n")

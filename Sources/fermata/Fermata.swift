@@ -41,7 +41,7 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "Watching",
                 subcommands: [
-                    List.self, Show.self, History.self, TailEvents.self, Wait.self,
+                    List.self, Show.self, History.self, TailEvents.self, Wait.self, BlobCommands.self,
                 ]),
             CommandGroup(name: "Copies", subcommands: [Export.self, Import.self, Fork.self]),
             CommandGroup(name: "Agents", subcommands: [AgentCommand.self, Tools.self]),

@@ -25,9 +25,11 @@ struct Launch: AsyncParsableCommand {
               fermata launch --model openai/gpt-4o --temperature 0 --tools terminal -- "Count the files."
               fermata launch --ask terminal --deny file_editor -- "Find out why the build fails."
               fermata launch --hold-at selection "Deploy the last release."
+              fermata launch --attach screen.png "What is wrong on this page?"
             """)
 
     @Argument(help: "What the agent is to do. Without it the run is IDLE until a message is sent.") var task: String?
+    @OptionGroup var attachments: Attachments
     @Option(help: "The stored agent to launch it from.", completion: .agents) var agent: String?
     @Option(help: "The model as provider/model.") var model: String?
     @OptionGroup(title: "Model options") var modelOptions: ModelOptionOptions
@@ -64,7 +66,9 @@ struct Launch: AsyncParsableCommand {
         let client = server.client
         let text = follow ? try await client.text() : nil
         let interrupts = follow ? InterruptKey() : nil
-        let reply = try await client.send(command(try policy.message()))
+        var command = command(try policy.message())
+        command.blocks = try await attachments.blocks(client)
+        let reply = try await client.send(command)
         if let text, let interrupts {
             let status = try await Follow(client: client, run: reply.run.id, text: text, interrupts: interrupts).run()
             throw ExitCode(Failure.code(for: status))

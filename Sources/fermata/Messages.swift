@@ -18,9 +18,11 @@ struct Send: AsyncParsableCommand {
               fermata send 01a1fd79 "Keep it short, please."
               fermata send 01a1fd79 --now "Stop that, look at the tests first."
               fermata send 01a1fd79 --when-idle --wait "Then write the summary."
+              fermata send 01a1fd79 --attach plan.png --attach notes.pdf "Is this what you mean?"
             """)
     @OptionGroup var on: RunOptions
     @Argument(help: "The message.") var text: String
+    @OptionGroup var attachments: Attachments
     @Flag(help: "Cut the model call in progress; calls that have not started are superseded.") var now = false
     @Flag(help: "Deliver it as a turn of its own, after this one has ended.") var whenIdle = false
     @Flag(help: "Wait until the model is shown the message, and say at which step.") var wait = false
@@ -33,6 +35,7 @@ struct Send: AsyncParsableCommand {
         let client = on.server.client
         var send = on.command(FermataSend.self)
         send.text = text
+        send.blocks = try await attachments.blocks(client)
         send.delivery = now ? .now : whenIdle ? .whenIdle : .nextStep
         guard wait else { return try await on.server.run(send) }
         // What comes after this event has the receipt, however fast it comes.

@@ -76,7 +76,9 @@ final class TranscriptPrinter: Sendable {
                     &state)
                 line(event, withText: false, &state)
             case .callEnded(let ended) where ended.attempt > 0:
-                complete(ended.output, of: .tool(call: ended.number, attempt: ended.attempt), &state)
+                complete(
+                    AnswerText.of(ended.output, ended.blocks), of: .tool(call: ended.number, attempt: ended.attempt),
+                    &state)
                 line(event, withText: false, &state)
             case .modelCalled(let call):
                 line(event, withText: true, &state)

@@ -150,7 +150,7 @@ import Testing
                 continue
             }
             // By bytes: Swift's `==` takes different spellings of a character for the same.
-            #expect(output.utf8.elementsEqual(text.utf8))
+            #expect(output.text.utf8.elementsEqual(text.utf8))
             #expect(answered.count("callStarted") == 1)
         }
     }

@@ -22,7 +22,7 @@ import Testing
         let edit = CallDecision(call: 1, verdict: .edit, arguments: #"{"command":"rm y"}"#)
         let inputs: [Input] =
             [
-                .send(text: "Do it.", .nextStep), .send(text: "Do it.", .now), .send(text: "Do it.", .whenIdle),
+                .send("Do it.", .nextStep), .send("Do it.", .now), .send("Do it.", .whenIdle),
                 .resume(text: ""), .resume(text: "Yes, do it."), .resume(text: "", tokenDigest: [7]),
                 .resume(ResumeTerms(holdAt: .none)), .resume(ResumeTerms(holdAt: .selection)),
                 .resume(ResumeTerms(model: .with { $0.model = "mock/y" })), .pause(), .interrupt(),

@@ -23,7 +23,7 @@ private struct Family {
 
     init(task: String = "go") throws {
         runs[Self.root] = Run(id: Self.root)
-        try command(.launch(Self.launched, task: task), to: Self.root)
+        try command(.launch(Self.launched, task: Content(task)), to: Self.root)
     }
 
     /// The names of the new events, by run and in order.
@@ -59,7 +59,7 @@ private struct Family {
 
     @discardableResult
     mutating func launch(_ child: UInt64, for parent: UInt64, task: String = "help") throws -> [String] {
-        try command(.launchChild(Self.id(child), Self.launched, task: task), to: Self.id(parent))
+        try command(.launchChild(Self.id(child), Self.launched, task: Content(task)), to: Self.id(parent))
     }
 
     subscript(number: UInt64) -> Run { runs[Self.id(number)]! }
@@ -229,7 +229,7 @@ private struct Family {
             try family.decide(
                 .modelAnswered(step: 1, attempt: 1, ModelReply(text: "Done.")), Family.id(number))
         }
-        try family.command(.send(text: "more", .nextStep), to: Family.id(1))
+        try family.command(.send("more", .nextStep), to: Family.id(1))
         try family.command(.interrupt(), to: Family.id(1))
         try family.command(.pause(), to: Family.id(1))
         let copy = family[1]
@@ -253,7 +253,7 @@ private struct Family {
         for number: UInt64 in 0...3 {
             try family.decide(.modelAnswered(step: 1, attempt: 1, ModelReply(text: "Done.")), Family.id(number))
         }
-        try family.command(.send(text: "more", .nextStep), to: Family.id(0))
+        try family.command(.send("more", .nextStep), to: Family.id(0))
         try family.command(.interrupt(), to: Family.id(0))
         try family.command(.resume(text: ""), to: Family.id(0))
         try family.command(.interrupt(), to: Family.id(0))

@@ -66,7 +66,7 @@ import Testing
         #expect(try scenario.command(.answer(ask: 1, text: "yes")) == ["askAnswered", "callEnded", "modelCalled"])
         #expect(scenario.shown.last == "#1: yes" && scenario.count("callStarted") == 1)
         // Overtaken by a message, it is not said that it was not executed.
-        for request in [RunRequest.send(text: "Stop that.", .now), .stop] {
+        for request in [RunRequest.send("Stop that.", .now), .stop] {
             scenario = try Place.workerExecuting.scenario()
             try scenario.complete(1, .pause(question))
             try scenario.command(request)
@@ -234,7 +234,7 @@ import Testing
         try scenario.command(.handOff)
         #expect(scenario.run.status == .stopped && scenario.run.due == nil)
         #expect(refusal { try scenario.command(.answer(ask: 1, text: "Left.")) } == .wrongStatus)
-        #expect(refusal { try scenario.command(.send(text: "m", .now)) } == .wrongStatus)
+        #expect(refusal { try scenario.command(.send("m", .now)) } == .wrongStatus)
         #expect(try scenario.command(.handOff) == [] && scenario.command(.stop) == [])
         let home = try arrive(scenario, AskAnswer(ask: 1, text: "Left."))
         #expect(home.events.map(\.name) == ["imported", "askAnswered", "callEnded", "modelCalled"])

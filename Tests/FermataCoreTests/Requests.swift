@@ -17,7 +17,8 @@ enum Requests {
         var (transcript, history, before, count) = (Transcript(), ModelHistory(.chat(reader)), [UInt8](), 0)
         for event in journal {
             transcript.append(event)
-            for item in transcript.takeItems() { history.append(ModelMessage(item, for: reader)) }
+            let items = transcript.takeItems()
+            history.append(items.map { ModelMessage($0, for: reader) { Array($0.sha256.utf8) } })
             guard case .modelCalled = event.kind else { continue }
             let messages = history.chatPieces.flatMap(\.self)
             guard messages.starts(with: before) else { return (count, "event \(event.seq): the past is another") }

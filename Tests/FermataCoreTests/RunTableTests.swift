@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test(arguments: Place.allCases) func send(_ place: Place) throws {
-        let scenario = try check(.send(text: "More.", .nextStep), in: place) {
+        let scenario = try check(.send("More.", .nextStep), in: place) {
             switch place {
             case .idle, .finished: .to(.running)
             case .stopped, .stoppedKilling, .handedOff: .refused
@@ -228,7 +228,7 @@ import Testing
 
     /// `NOW` cuts a model call and a wait, supersedes calls, and never touches a hold.
     @Test(arguments: Place.allCases) func sendNow(_ place: Place) throws {
-        let scenario = try check(.send(text: "Now.", .now), in: place) {
+        let scenario = try check(.send("Now.", .now), in: place) {
             switch place {
             case .idle, .finished, .waiting, .waitingForApproval, .waitingForWorker: .to(.running)
             case .stopped, .stoppedKilling, .handedOff: .refused
@@ -241,7 +241,7 @@ import Testing
     }
 
     @Test(arguments: Place.allCases) func sendWhenIdle(_ place: Place) throws {
-        let scenario = try check(.send(text: "Later.", .whenIdle), in: place) {
+        let scenario = try check(.send("Later.", .whenIdle), in: place) {
             switch place {
             case .idle, .finished: .to(.running)
             case .stopped, .stoppedKilling, .handedOff: .refused

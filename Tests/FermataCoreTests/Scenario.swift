@@ -47,7 +47,7 @@ struct Scenario {
             $0.policy = policy
             $0.holdAt = holdAt
         }
-        try command(.launch(launched, task: task))
+        try command(.launch(launched, task: Content(task)))
     }
 
     static let tools: [FermataToolSpec] = [
@@ -112,7 +112,7 @@ struct Scenario {
 
     @discardableResult
     mutating func send(_ text: String, _ delivery: FermataDelivery = .nextStep) throws -> [String] {
-        try command(.send(text: text, delivery))
+        try command(.send(Content(text), delivery))
     }
 
     /// The model call in flight answers.
@@ -206,10 +206,10 @@ struct Scenario {
     var shown: [String] {
         transcript.items.map { item in
             switch item {
-            case .user(let text): "user: \(text)"
+            case .user(let content): "user: \(content.text)"
             case .assistant(let answer):
                 (["assistant: \(answer.text)"] + answer.calls.map { "#\($0.number)" }).joined(separator: " ")
-            case .result(let call, let output): "#\(call.number): \(output)"
+            case .result(let call, let output): "#\(call.number): \(output.text)"
             }
         }
     }

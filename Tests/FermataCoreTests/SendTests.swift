@@ -178,7 +178,7 @@ import Testing
     }
 
     /// It was started, and the service died: that it was not executed would be a lie.
-    @Test(arguments: [RunRequest.stop, .send(text: "Never mind.", .now)])
+    @Test(arguments: [RunRequest.stop, .send("Never mind.", .now)])
     func aLostCallIsNeverSaidNotToHaveBeenExecuted(_ request: RunRequest) throws {
         var scenario = try Scenario(task: "go")
         try scenario.modelAnswers("", calls: [.read("a"), .read("b")])

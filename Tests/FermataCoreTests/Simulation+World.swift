@@ -7,7 +7,7 @@ import SwiftProtobuf
 extension Simulation {
     mutating func randomRequest() -> RunRequest {
         switch random.below(140) {
-        case 0..<28: return .send(text: "m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
+        case 0..<28: return .send("m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
         case 28..<34: return .withdraw(message: UInt32(random.below(auditor.messages.count + 2)))
         case 34..<46: return .pause(randomTerms())
         case 46..<54: return .interrupt(randomTerms())

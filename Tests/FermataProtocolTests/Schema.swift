@@ -34,7 +34,8 @@ enum Schema {
         FermataToolPolicy.self, FermataRule.self, FermataCondition.self, FermataCallEdited.self,
         FermataPolicySet.self, FermataLimitsSet.self, FermataModelSet.self, FermataHoldAtSet.self,
         FermataHandedOff.self, FermataForked.self, FermataImported.self, FermataChildLaunched.self,
-        FermataCallGate.self,
+        FermataCallGate.self, FermataBlob.self, FermataKeptBlob.self, FermataPutBlob.self, FermataPutBlobReply.self,
+        FermataGetBlob.self, FermataGetBlobReply.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })

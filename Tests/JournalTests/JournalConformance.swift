@@ -16,6 +16,7 @@ enum JournalConformance: CaseIterable {
     case keepsTools
     case keepsReadyCalls
     case keepsTokens
+    case keepsBlobs
     case keepsSnapshots
     case keepsMessages
     case hasOneWriter
@@ -36,6 +37,7 @@ enum JournalConformance: CaseIterable {
         case .keepsTools: try keepsTools(journal)
         case .keepsReadyCalls: try keepsReadyCalls(journal)
         case .keepsTokens: try keepsTokens(journal)
+        case .keepsBlobs: try keepsBlobs(journal)
         case .keepsSnapshots: try keepsSnapshots(journal)
         case .keepsMessages: try keepsMessages(journal)
         case .hasOneWriter: try hasOneWriter(journal)

@@ -68,8 +68,8 @@ import Testing
 
     @Test func aNewerSchemaIsRefused() throws {
         try fill(path)
-        try change("PRAGMA user_version = 6")
-        try expectRefused(.newerSchema, containing: "its schema is 6, this one reads up to 5")
+        try change("PRAGMA user_version = 7")
+        try expectRefused(.newerSchema, containing: "its schema is 7, this one reads up to 6")
     }
 
     @Test func aDirectoryIsNoStore() throws {

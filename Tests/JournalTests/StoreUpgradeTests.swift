@@ -160,9 +160,8 @@ import Testing
 
     /// The version and the tables of a new store.
     private static let current = [
-        "5", "agents", "asks", "commits", "events", "outbox", "ready_calls", "requests", "runs", "snapshots", "store",
-        "tokens",
-        "tools",
+        "6", "agents", "asks", "blob_uses", "blobs", "commits", "events", "outbox", "ready_calls", "requests", "runs",
+        "snapshots", "store", "tokens", "tools",
     ]
 
     /// The version, then the tables.

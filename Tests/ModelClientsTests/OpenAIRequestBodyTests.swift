@@ -116,7 +116,8 @@ struct OpenAIRequestBodyTests {
     /// What was encoded once is in the next request the very same bytes, in the same pieces.
     @Test func onlyWhatIsNewIsEncoded() throws {
         var history = ModelHistory(.chat(ModelOrigin()))
-        for number in 0..<3000 { history.append(.user("message \(number) " + String(repeating: "x", count: 100))) }
+        let rest = String(repeating: "x", count: 100)
+        for number in 0..<3000 { history.append(.user("message \(number) \(rest)")) }
         let before = history
         history.append(.user("new"))
         func pieces(_ history: ModelHistory) -> [[UInt8]] {

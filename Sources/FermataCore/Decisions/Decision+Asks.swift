@@ -215,7 +215,7 @@ extension Decision {
             }
         }
         record(answer, to: ask)
-        if answer.verdict == .guide { queue(answer.text, .nextStep) }
+        if answer.verdict == .guide { queue(Content(answer.text), .nextStep) }
     }
 
     private func require(

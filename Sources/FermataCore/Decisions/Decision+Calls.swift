@@ -144,10 +144,14 @@ extension Decision {
         switch result {
         case .result(let output):
             if let ask { close(ask, .callFinished) }
-            end(number, attempt: attempt, ToolReply(outcome: .callFinished, output: output))
+            end(
+                number, attempt: attempt,
+                ToolReply(outcome: .callFinished, output: output.text, blocks: output.blocks))
         case .failure(let problem):
             if let ask { close(ask, .callFailed) }
-            end(number, attempt: attempt, ToolReply(outcome: .callFailed, output: problem))
+            end(
+                number, attempt: attempt,
+                ToolReply(outcome: .callFailed, output: problem.text, blocks: problem.blocks))
         case .pause(let question):
             if let ask { close(ask, .unspecified) }
             open(.question, question, of: call)

@@ -11,7 +11,7 @@ extension Decision {
             for owner in owners { holdByAncestor(owner) }
             if !task.isEmpty { queue(task, .nextStep) }
         case .launchChild(let child, let launched, let task): try launchChild(child, launched, task)
-        case .send(let text, let delivery): try send(text, delivery, context)
+        case .send(let message, let delivery): try send(message, delivery, context)
         case .withdraw(let number): try withdraw(number)
         case .pause(let terms): try pause(terms, context)
         case .interrupt(let terms): try interrupt(terms, context)
@@ -30,9 +30,9 @@ extension Decision {
         }
     }
 
-    private mutating func send(_ text: String, _ delivery: FermataDelivery, _ context: Context) throws(Refusal) {
+    private mutating func send(_ message: Content, _ delivery: FermataDelivery, _ context: Context) throws(Refusal) {
         try refuse("send", in: .stopped)
-        queue(text, delivery == .unspecified ? .nextStep : delivery)
+        queue(message, delivery == .unspecified ? .nextStep : delivery)
         guard delivery == .now else { return }
         // Under a hold a model call in flight is spared: its answer is what the pause promised to keep.
         if run.turn.modelCall == .inFlight, run.holds.isEmpty {
@@ -41,14 +41,15 @@ extension Decision {
         supersedeCallsNotStarted()
     }
 
-    mutating func queue(_ text: String, _ delivery: FermataDelivery) {
+    mutating func queue(_ content: Content, _ delivery: FermataDelivery) {
         message = run.messages.last + 1
         emit(
             .messageQueued(
                 .with {
                     $0.number = run.messages.last + 1
-                    $0.text = text
+                    $0.text = content.text
                     $0.delivery = delivery
+                    $0.blocks = content.blocks
                 }), isCommanded: true)
     }
 
@@ -116,7 +117,7 @@ extension Decision {
         if terms.holdAt != .unspecified, terms.holdAt != run.spec.holdAt {
             emit(.holdAtSet(.with { $0.holdAt = terms.holdAt }), isCommanded: true)
         }
-        if !terms.text.isEmpty { queue(terms.text, .nextStep) }
+        if !terms.text.isEmpty { queue(Content(terms.text), .nextStep) }
         if !run.holds.isEmpty { liftHold(terms.tokenDigest.isEmpty ? .byResume : .byToken) }
         if isFailed { emit(.retried(.init()), isCommanded: true) }
     }

@@ -118,7 +118,9 @@ extension Decision {
         } else if run.wants(effect) {
             // Cancelled for a command that could not be written: the model must not take half an output for a result.
             var reply = reply
-            if reply.outcome == .callInterrupted { reply.output = Marker.interrupted(outputSoFar: reply.output) }
+            if reply.outcome == .callInterrupted {
+                reply.replaceOutput(Marker.interrupted(outputSoFar: reply.output))
+            }
             end(call, attempt: attempt, reply)
         }
     }
@@ -145,10 +147,10 @@ extension Decision {
             if call.isByWorker, cause == .byShutdown { continue }
             var reply = context.outputSoFar(call.effect)
             reply.outcome = .callInterrupted
-            reply.output =
+            reply.replaceOutput(
                 call.isByWorker
-                ? Marker.interruptedAtWorker(outputSoFar: reply.output)
-                : Marker.interrupted(outputSoFar: reply.output, cause)
+                    ? Marker.interruptedAtWorker(outputSoFar: reply.output)
+                    : Marker.interrupted(outputSoFar: reply.output, cause))
             end(call.number, attempt: call.attempt, reply, isKilling: !call.isByWorker)
         }
     }
@@ -180,6 +182,7 @@ extension Decision {
                     $0.omittedBytes = reply.omittedBytes
                     $0.repaired = reply.repaired
                     $0.killing = isKilling
+                    $0.blocks = reply.blocks
                 }), isCommanded: isCommanded)
     }
 }

@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 /// A hold that comes from an ancestor is that ancestor's: it is lifted with the ancestor's own and by nothing else, and no
 /// other hold with it. What a run hears of an ancestor it tells its own children.
 extension Decision {
-    mutating func launchChild(_ child: RunID, _ launched: FermataLaunched, _ task: String) throws(Refusal) {
+    mutating func launchChild(_ child: RunID, _ launched: FermataLaunched, _ task: Content) throws(Refusal) {
         try refuse("launching a child", in: .stopped)
         guard run.lineage.children.count < Run.mostChildren else {
             throw Refusal(

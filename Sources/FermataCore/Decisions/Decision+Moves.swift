@@ -30,7 +30,7 @@ extension Decision {
             if let ask = run.asks[of: call] { close(ask, .unspecified) }
             self.edit(edit.call, edit.arguments)
         }
-        if !terms.text.isEmpty { queue(terms.text, .nextStep) }
+        if !terms.text.isEmpty { queue(Content(terms.text), .nextStep) }
     }
 
     /// The run's events came from a checkpoint: it goes on here. What was in flight there is unknown here.

@@ -36,10 +36,10 @@ public enum AncestorNews: Sendable {
 /// What a command wants of a run.
 public enum RunRequest: Sendable {
     /// `heldBy`: the ancestors that are held.
-    case launch(FermataLaunched, task: String, heldBy: [String] = [])
+    case launch(FermataLaunched, task: Content, heldBy: [String] = [])
     /// To the run that is to be its parent.
-    case launchChild(RunID, FermataLaunched, task: String)
-    case send(text: String, FermataDelivery)
+    case launchChild(RunID, FermataLaunched, task: Content)
+    case send(Content, FermataDelivery)
     case withdraw(message: UInt32)
     case pause(HoldTerms = HoldTerms())
     case interrupt(HoldTerms = HoldTerms())
@@ -146,8 +146,8 @@ public struct CallDecision: Sendable, Equatable {
 
 /// What a worker's call came to.
 public enum WorkerResult: Sendable, Equatable {
-    case result(String)
-    case failure(String)
+    case result(Content)
+    case failure(Content)
     /// The answer to this question is the call's result; the tool is not executed again.
     case pause(FermataQuestion)
 }
@@ -280,16 +280,25 @@ public struct ToolReply: Sendable, Equatable {
     public var exitCode: Int32?
     public var omittedBytes: UInt64
     public var repaired: Bool
+    /// As of `Content`.
+    public var blocks: [FermataBlock]
 
     public init(
         outcome: FermataCallOutcome, output: String, exitCode: Int32? = nil, omittedBytes: UInt64 = 0,
-        repaired: Bool = false
+        repaired: Bool = false, blocks: [FermataBlock] = []
     ) {
         self.outcome = outcome
         self.output = output
         self.exitCode = exitCode
         self.omittedBytes = omittedBytes
         self.repaired = repaired
+        self.blocks = blocks
+    }
+
+    /// As of `Content.replacingText`.
+    mutating func replaceOutput(_ text: String) {
+        let content = Content(output, blocks: blocks).replacingText(text)
+        (output, blocks) = (content.text, content.blocks)
     }
 }
 

@@ -32,6 +32,7 @@ extension Run {
         switch kind {
         case .messageQueued(let message):
             return number(message.number, follows: messages.last)
+                ?? Run.problem(withContent: message.blocks, text: message.text)
         case .messageWithdrawn(let message):
             return messages.isWaiting(message.number) ? nil : "the message does not wait"
         case .modelCalled(let call):
@@ -61,7 +62,10 @@ extension Run {
             return number(started.attempt, follows: call.attempt)
         case .callEnded(let ended):
             guard let call = calls[number: ended.number], call.state != .ended else { return "the call cannot end" }
-            return ended.attempt == call.attempt || ended.attempt == 0 ? nil : "it ends another attempt of the call"
+            guard ended.attempt == call.attempt || ended.attempt == 0 else {
+                return "it ends another attempt of the call"
+            }
+            return Run.problem(withContent: ended.blocks, text: ended.output)
         case .callLost(let lost):
             return calls[number: lost.number]?.state == .started ? nil : "the call does not execute"
         case .askOpened(let ask):
@@ -80,7 +84,9 @@ extension Run {
         case .held(let held): return Run.isTime(held.resumeAt) ? nil : "its time is not possible"
         case .holdLifted(let lifted): return holds[of: lifted.owner] == nil ? "there is no such hold" : nil
         case .childLaunched(let child): return RunID(child.run) == nil ? "the child's id is none" : nil
-        case .launched, .callGone, .retried, .stopped, .limitReached, .policySet, .limitsSet, .modelSet, .holdAtSet,
+        case .launched(let launched):
+            return Rendering.isKnown(launched.rendering) ? nil : "its model is shown things in words that are not known"
+        case .callGone, .retried, .stopped, .limitReached, .policySet, .limitsSet, .modelSet, .holdAtSet,
             .handedOff, .forked, .imported:
             return nil
         }
@@ -104,9 +110,16 @@ extension Run {
                 guard length <= left else { return "a block is longer than the text" }
                 left -= length
             case .call(let number): named.append(number)
+            case .image, .file: return "a block is no model's"
             case .reasoning, .opaque, nil: break
             }
         }
         return left == 0 && named == calls ? nil : "the blocks are not the answer's text and calls"
+    }
+
+    /// Blocks of a message or a result are as a command's are when they are complete.
+    private static func problem(withContent blocks: [FermataBlock], text: String) -> String? {
+        if blocks.isEmpty { return nil }
+        return (try? blocks.completed(with: text)) == blocks ? nil : "the blocks are not its text, images and files"
     }
 }

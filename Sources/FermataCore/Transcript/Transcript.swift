@@ -7,9 +7,9 @@ internal import JSON
 /// calls, directly after the answer that chose them.
 public struct Transcript: Sendable, Equatable {
     public enum Item: Sendable, Equatable {
-        case user(String)
+        case user(Content)
         case assistant(Answer)
-        case result(FermataSelectedCall, output: String)
+        case result(FermataSelectedCall, Content)
     }
 
     /// What a model has said, as it is shown to one.
@@ -32,13 +32,14 @@ public struct Transcript: Sendable, Equatable {
     /// The last event that was folded in.
     public private(set) var seq: UInt64 = 0
 
-    private var waiting: [UInt32: String] = [:]
+    private var waiting: [UInt32: Content] = [:]
     private var calls: [FermataSelectedCall] = []
-    private var results: [UInt32: String] = [:]
+    private var results: [UInt32: Content] = [:]
     /// Arguments that an operator put in place of the model's, by call.
     private var edited: [UInt32: String] = [:]
     /// Calls whose approval is asked for, by ask.
     private var approvals: [UInt32: UInt32] = [:]
+    private var rendering = Rendering.first
 
     public init() {}
 
@@ -51,11 +52,13 @@ public struct Transcript: Sendable, Equatable {
     public mutating func append(_ event: FermataEvent) {
         seq = event.seq
         switch event.kind {
-        case .messageQueued(let message): waiting[message.number] = message.text
+        case .launched(let launched): rendering = Rendering(launched)
+        case .messageQueued(let message):
+            waiting[message.number] = Content(message.text, blocks: message.blocks)
         case .messageWithdrawn(let message): waiting[message.number] = nil
         case .modelCalled(let call):
             for number in call.delivered {
-                if let text = waiting.removeValue(forKey: number) { items.append(.user(text)) }
+                if let content = waiting.removeValue(forKey: number) { items.append(.user(content)) }
             }
         case .modelAnswered(let answer):
             results = [:]
@@ -74,38 +77,23 @@ public struct Transcript: Sendable, Equatable {
                 items.append(.assistant(shown))
             }
             if answer.ending == .truncated, calls.isEmpty {
-                items.append(.user(answer.text.isEmpty ? Marker.truncatedAtOnce : Marker.truncated))
+                items.append(.user(Content(rendering.truncated(after: answer.text))))
             }
         case .modelCut(let cut) where !cut.text.isEmpty && cut.cause != .byCrash && cut.cause != .byMove:
             // Of what was cut its text stays: reasoning that came to no end is nobody's to be shown again.
             items.append(.assistant(Answer(text: cut.text)))
-            items.append(.user(Marker.cut))
+            items.append(.user(Content(rendering.cut)))
         case .callEnded(let ended):
-            let note = edited[ended.number].map { Marker.edited($0) + "\n" } ?? ""
             // Questions to people are never started, and have results of their own.
             let isExecuted = ended.attempt > 0 || ended.outcome == .callFinished
-            results[ended.number] = (isExecuted ? note : "") + Transcript.shown(ended)
+            results[ended.number] = rendering.result(ended, edited: isExecuted ? edited[ended.number] : nil)
             guard results.count == calls.count, !calls.isEmpty else { break }
-            for call in calls { items.append(.result(call, output: results[call.number] ?? "")) }
+            for call in calls { items.append(.result(call, results[call.number] ?? "")) }
         case .askOpened(let ask) where ask.kind == .approval: approvals[ask.number] = ask.call
         case .askAnswered(let answer) where answer.verdict == .edit:
             if let call = approvals[answer.number] { edited[call] = answer.arguments }
         case .callEdited(let call): edited[call.number] = call.arguments
         default: break
-        }
-    }
-
-    /// The result as the model reads it: the output, and what it cannot tell from the output.
-    private static func shown(_ ended: FermataCallEnded) -> String {
-        func noted(_ note: String) -> String {
-            ended.output + (ended.output.isEmpty || ended.output.hasSuffix("\n") ? "" : "\n") + note
-        }
-        return switch ended.outcome {
-        case .callTimedOut: noted("[The command was killed: its time limit was reached.]")
-        case .callFailed: "[Error] " + ended.output
-        case .callFinished where ended.hasExitCode && ended.exitCode != 0: noted("[exit code \(ended.exitCode)]")
-        case .callFinished where ended.hasExitCode && ended.output.isEmpty: "[no output, exit code 0]"
-        default: ended.output
         }
     }
 }

@@ -72,6 +72,7 @@ extension FrameKind {
         case .readEvents: FrameKind(FermataReadEvents.self, .read, .read, .page)
         case .getAgent: FrameKind(FermataGetAgent.self, .read, .read)
         case .listAgents: FrameKind(FermataListAgents.self, .read, .read, .page)
+        case .getBlob: FrameKind(FermataGetBlob.self, .read, .read, .page)
         case .listTools: FrameKind(FermataListTools.self, .read, .read, .page)
         case .listTokens: FrameKind(FermataListTokens.self, .read, .admin, .page)
         // A read, unless it hands the run off: see Access.
@@ -89,6 +90,7 @@ extension FrameKind {
         case .setBudget: FrameKind(FermataSetBudget.self, .command, .operate)
         case .fork: FrameKind(FermataFork.self, .command, .operate)
         case .import: FrameKind(FermataImport.self, .command, .operate)
+        case .putBlob: FrameKind(FermataPutBlob.self, .command, .operate)
         case .putAgent: FrameKind(FermataPutAgent.self, .command, .admin)
         case .registerTools: FrameKind(FermataRegisterTools.self, .command, .operate)
         case .takeCalls: FrameKind(FermataTakeCalls.self, .read, .operate)

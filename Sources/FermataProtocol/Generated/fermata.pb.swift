@@ -72,6 +72,8 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
   case listTokens // = 31
   case revokeToken // = 32
   case listTools // = 33
+  case putBlob // = 34
+  case getBlob // = 35
 
   /// On the event sockets.
   case event // = 256
@@ -121,6 +123,8 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case 31: self = .listTokens
     case 32: self = .revokeToken
     case 33: self = .listTools
+    case 34: self = .putBlob
+    case 35: self = .getBlob
     case 256: self = .event
     case 257: self = .statusChanged
     case 258: self = .tick
@@ -166,6 +170,8 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case .listTokens: return 31
     case .revokeToken: return 32
     case .listTools: return 33
+    case .putBlob: return 34
+    case .getBlob: return 35
     case .event: return 256
     case .statusChanged: return 257
     case .tick: return 258
@@ -211,6 +217,8 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     .listTokens,
     .revokeToken,
     .listTools,
+    .putBlob,
+    .getBlob,
     .event,
     .statusChanged,
     .tick,
@@ -1461,6 +1469,12 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
     set {_uniqueStorage()._parent = newValue}
   }
 
+  /// what the task is made of, as of Send
+  public var blocks: [FermataBlock] {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1507,6 +1521,10 @@ public nonisolated struct FermataSend: Sendable {
   public var text: String = String()
 
   public var delivery: FermataDelivery = .unspecified
+
+  /// What the message is made of, in order, if of more than its text: texts, images and files. Those of text are so many
+  /// bytes of `text` each, and all of it together; without any of text, the text comes first.
+  public var blocks: [FermataBlock] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2366,6 +2384,12 @@ public nonisolated struct FermataCompleteCall: @unchecked Sendable {
     set {_uniqueStorage()._outcome = .pause(newValue)}
   }
 
+  /// what `result` or `error` is made of, as of Send
+  public var blocks: [FermataBlock] {
+    get {_storage._blocks}
+    set {_uniqueStorage()._blocks = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Outcome: Equatable, Sendable {
@@ -2381,6 +2405,89 @@ public nonisolated struct FermataCompleteCall: @unchecked Sendable {
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Keeps an image or a file, so that messages and results can name it. What is there already stays as it is.
+public nonisolated struct FermataPutBlob: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestID: String = String()
+
+  public var by: String = String()
+
+  public var reason: String = String()
+
+  public var data: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataPutBlobReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// its digest and its size
+  public var blob: FermataBlob {
+    get {_blob ?? FermataBlob()}
+    set {_blob = newValue}
+  }
+  /// Returns true if `blob` has been explicitly set.
+  public var hasBlob: Bool {self._blob != nil}
+  /// Clears the value of `blob`. Subsequent reads from it will return its default value.
+  public mutating func clearBlob() {self._blob = nil}
+
+  /// false: it was there
+  public var changed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _blob: FermataBlob? = nil
+}
+
+/// A blob with its bytes, as checkpoints have it.
+public nonisolated struct FermataKeptBlob: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var sha256: String = String()
+
+  public var data: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataGetBlob: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var sha256: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataGetBlobReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var data: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// What a question to people consists of.
@@ -4463,6 +4570,12 @@ public nonisolated struct FermataLaunched: @unchecked Sendable {
     set {_uniqueStorage()._depth = newValue}
   }
 
+  /// in which words the run's model is shown what is not anybody's text; 0, in old events, is 1
+  public var rendering: UInt32 {
+    get {_storage._rendering}
+    set {_uniqueStorage()._rendering = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4493,6 +4606,9 @@ public nonisolated struct FermataMessageQueued: Sendable {
   public var text: String = String()
 
   public var delivery: FermataDelivery = .unspecified
+
+  /// of text, images and files; none: the text, and nothing else
+  public var blocks: [FermataBlock] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4608,7 +4724,7 @@ public nonisolated struct FermataModelAnswered: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-/// A piece of what a model has written.
+/// A piece of a message, of what a model has written, or of a result.
 public nonisolated struct FermataBlock: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -4616,7 +4732,7 @@ public nonisolated struct FermataBlock: Sendable {
 
   public var kind: FermataBlock.OneOf_Kind? = nil
 
-  /// the next so many bytes of the event's text
+  /// the next so many bytes of the text or output
   public var text: UInt64 {
     get {
       if case .text(let v)? = kind {return v}
@@ -4652,13 +4768,29 @@ public nonisolated struct FermataBlock: Sendable {
     set {kind = .opaque(newValue)}
   }
 
+  public var image: FermataBlob {
+    get {
+      if case .image(let v)? = kind {return v}
+      return FermataBlob()
+    }
+    set {kind = .image(newValue)}
+  }
+
+  public var file: FermataBlob {
+    get {
+      if case .file(let v)? = kind {return v}
+      return FermataBlob()
+    }
+    set {kind = .file(newValue)}
+  }
+
   /// the provider's own JSON of it, byte for byte, where it says more than the above
   public var json: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
-    /// the next so many bytes of the event's text
+    /// the next so many bytes of the text or output
     case text(UInt64)
     /// as far as the provider shows it; the model is not shown it as text
     case reasoning(String)
@@ -4666,8 +4798,33 @@ public nonisolated struct FermataBlock: Sendable {
     case call(UInt32)
     /// something else: the provider's word for it
     case opaque(String)
+    case image(FermataBlob)
+    case file(FermataBlob)
 
   }
+
+  public init() {}
+}
+
+/// Bytes that are kept once, however often they are named: an image or a file.
+public nonisolated struct FermataBlob: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of its bytes, in 64 lowercase hexadecimal digits
+  public var sha256: String = String()
+
+  /// the server's to say: what a command has here is not looked at
+  public var bytes: UInt64 = 0
+
+  /// as image/png, application/pdf, text/plain
+  public var mediaType: String = String()
+
+  /// of the file, without a directory; may be empty
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -4854,6 +5011,9 @@ public nonisolated struct FermataCallEnded: Sendable {
 
   /// its processes are being killed: CallGone follows
   public var killing: Bool = false
+
+  /// of text, images and files; none: the output, and nothing else
+  public var blocks: [FermataBlock] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5366,7 +5526,7 @@ public nonisolated struct FermataTextDelta: Sendable {
 fileprivate nonisolated let _protobuf_package = "fermata.v1"
 
 nonisolated extension FermataFrameType: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{1}LIST_TOOLS\0\u{2}_\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{1}LIST_TOOLS\0\u{1}PUT_BLOB\0\u{1}GET_BLOB\0\u{2}]\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
 }
 
 nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
@@ -5586,7 +5746,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0\u{1}parent\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0\u{1}parent\0\u{1}blocks\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
@@ -5606,6 +5766,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _holdAt: FermataHoldPoint.At = .unspecified
     var _workerTools: [FermataToolSpec] = []
     var _parent: String = String()
+    var _blocks: [FermataBlock] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5633,6 +5794,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _holdAt = source._holdAt
       _workerTools = source._workerTools
       _parent = source._parent
+      _blocks = source._blocks
     }
   }
 
@@ -5668,6 +5830,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 16: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
         case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
         case 18: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
+        case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
         default: break
         }
       }
@@ -5731,6 +5894,9 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if !_storage._parent.isEmpty {
         try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 18)
       }
+      if !_storage._blocks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._blocks, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5757,6 +5923,7 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._holdAt != rhs_storage._holdAt {return false}
         if _storage._workerTools != rhs_storage._workerTools {return false}
         if _storage._parent != rhs_storage._parent {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -5803,7 +5970,7 @@ nonisolated extension FermataLabelEntry: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataSend: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Send"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0\u{1}delivery\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}text\0\u{1}delivery\0\u{1}blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5818,6 +5985,7 @@ nonisolated extension FermataSend: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 5: try { try decoder.decodeSingularStringField(value: &self.run) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 7: try { try decoder.decodeSingularEnumField(value: &self.delivery) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       default: break
       }
     }
@@ -5849,6 +6017,9 @@ nonisolated extension FermataSend: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.delivery != .unspecified {
       try visitor.visitSingularEnumField(value: self.delivery, fieldNumber: 7)
     }
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5860,6 +6031,7 @@ nonisolated extension FermataSend: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.run != rhs.run {return false}
     if lhs.text != rhs.text {return false}
     if lhs.delivery != rhs.delivery {return false}
+    if lhs.blocks != rhs.blocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -7283,7 +7455,7 @@ nonisolated extension FermataExtendCallReply: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CompleteCall"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}worker\0\u{1}result\0\u{1}error\0\u{1}pause\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{3}if_seq\0\u{1}run\0\u{1}call\0\u{1}attempt\0\u{1}worker\0\u{1}result\0\u{1}error\0\u{1}pause\0\u{1}blocks\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
@@ -7295,6 +7467,7 @@ nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf.
     var _attempt: UInt32 = 0
     var _worker: String = String()
     var _outcome: FermataCompleteCall.OneOf_Outcome?
+    var _blocks: [FermataBlock] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -7314,6 +7487,7 @@ nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf.
       _attempt = source._attempt
       _worker = source._worker
       _outcome = source._outcome
+      _blocks = source._blocks
     }
   }
 
@@ -7369,6 +7543,7 @@ nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf.
             _storage._outcome = .pause(v)
           }
         }()
+        case 12: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
         default: break
         }
       }
@@ -7420,6 +7595,9 @@ nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf.
       }()
       case nil: break
       }
+      if !_storage._blocks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._blocks, fieldNumber: 12)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -7438,10 +7616,190 @@ nonisolated extension FermataCompleteCall: SwiftProtobuf.Message, SwiftProtobuf.
         if _storage._attempt != rhs_storage._attempt {return false}
         if _storage._worker != rhs_storage._worker {return false}
         if _storage._outcome != rhs_storage._outcome {return false}
+        if _storage._blocks != rhs_storage._blocks {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPutBlob: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutBlob"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{1}data\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.data) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 1)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.data.isEmpty {
+      try visitor.visitSingularBytesField(value: self.data, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPutBlob, rhs: FermataPutBlob) -> Bool {
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.data != rhs.data {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataPutBlobReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PutBlobReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}blob\0\u{1}changed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._blob) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.changed) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._blob {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.changed != false {
+      try visitor.visitSingularBoolField(value: self.changed, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataPutBlobReply, rhs: FermataPutBlobReply) -> Bool {
+    if lhs._blob != rhs._blob {return false}
+    if lhs.changed != rhs.changed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataKeptBlob: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".KeptBlob"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sha256\0\u{1}data\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.sha256) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.data) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.sha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.sha256, fieldNumber: 1)
+    }
+    if !self.data.isEmpty {
+      try visitor.visitSingularBytesField(value: self.data, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataKeptBlob, rhs: FermataKeptBlob) -> Bool {
+    if lhs.sha256 != rhs.sha256 {return false}
+    if lhs.data != rhs.data {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataGetBlob: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetBlob"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sha256\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.sha256) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.sha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.sha256, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetBlob, rhs: FermataGetBlob) -> Bool {
+    if lhs.sha256 != rhs.sha256 {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataGetBlobReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetBlobReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}data\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.data) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.data.isEmpty {
+      try visitor.visitSingularBytesField(value: self.data, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetBlobReply, rhs: FermataGetBlobReply) -> Bool {
+    if lhs.data != rhs.data {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10951,7 +11309,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launched"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0\u{1}parent\0\u{1}depth\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0\u{1}parent\0\u{1}depth\0\u{1}rendering\0")
 
   fileprivate class _StorageClass {
     var _agent: String = String()
@@ -10969,6 +11327,7 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _ownWorkspace: Bool = false
     var _parent: String = String()
     var _depth: UInt32 = 0
+    var _rendering: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -10994,6 +11353,7 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _ownWorkspace = source._ownWorkspace
       _parent = source._parent
       _depth = source._depth
+      _rendering = source._rendering
     }
   }
 
@@ -11027,6 +11387,7 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 13: try { try decoder.decodeSingularBoolField(value: &_storage._ownWorkspace) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
         case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._depth) }()
+        case 16: try { try decoder.decodeSingularUInt32Field(value: &_storage._rendering) }()
         default: break
         }
       }
@@ -11084,6 +11445,9 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if _storage._depth != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._depth, fieldNumber: 15)
       }
+      if _storage._rendering != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._rendering, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -11108,6 +11472,7 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._ownWorkspace != rhs_storage._ownWorkspace {return false}
         if _storage._parent != rhs_storage._parent {return false}
         if _storage._depth != rhs_storage._depth {return false}
+        if _storage._rendering != rhs_storage._rendering {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -11149,7 +11514,7 @@ nonisolated extension FermataChildLaunched: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataMessageQueued: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".MessageQueued"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0\u{1}delivery\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}text\0\u{1}delivery\0\u{1}blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11160,6 +11525,7 @@ nonisolated extension FermataMessageQueued: SwiftProtobuf.Message, SwiftProtobuf
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.delivery) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       default: break
       }
     }
@@ -11175,6 +11541,9 @@ nonisolated extension FermataMessageQueued: SwiftProtobuf.Message, SwiftProtobuf
     if self.delivery != .unspecified {
       try visitor.visitSingularEnumField(value: self.delivery, fieldNumber: 3)
     }
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11182,6 +11551,7 @@ nonisolated extension FermataMessageQueued: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.number != rhs.number {return false}
     if lhs.text != rhs.text {return false}
     if lhs.delivery != rhs.delivery {return false}
+    if lhs.blocks != rhs.blocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11392,7 +11762,7 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension FermataBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Block"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}reasoning\0\u{1}call\0\u{1}opaque\0\u{2}\u{4}json\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}reasoning\0\u{1}call\0\u{1}opaque\0\u{1}image\0\u{1}file\0\u{2}\u{2}json\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11432,6 +11802,32 @@ nonisolated extension FermataBlock: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.kind = .opaque(v)
         }
       }()
+      case 5: try {
+        var v: FermataBlob?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .image(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .image(v)
+        }
+      }()
+      case 6: try {
+        var v: FermataBlob?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .file(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .file(v)
+        }
+      }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.json) }()
       default: break
       }
@@ -11460,6 +11856,14 @@ nonisolated extension FermataBlock: SwiftProtobuf.Message, SwiftProtobuf._Messag
       guard case .opaque(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 4)
     }()
+    case .image?: try {
+      guard case .image(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .file?: try {
+      guard case .file(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
     case nil: break
     }
     if !self.json.isEmpty {
@@ -11471,6 +11875,51 @@ nonisolated extension FermataBlock: SwiftProtobuf.Message, SwiftProtobuf._Messag
   public static func ==(lhs: FermataBlock, rhs: FermataBlock) -> Bool {
     if lhs.kind != rhs.kind {return false}
     if lhs.json != rhs.json {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataBlob: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Blob"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sha256\0\u{1}bytes\0\u{3}media_type\0\u{1}name\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.sha256) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.mediaType) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.sha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.sha256, fieldNumber: 1)
+    }
+    if self.bytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 2)
+    }
+    if !self.mediaType.isEmpty {
+      try visitor.visitSingularStringField(value: self.mediaType, fieldNumber: 3)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataBlob, rhs: FermataBlob) -> Bool {
+    if lhs.sha256 != rhs.sha256 {return false}
+    if lhs.bytes != rhs.bytes {return false}
+    if lhs.mediaType != rhs.mediaType {return false}
+    if lhs.name != rhs.name {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11779,7 +12228,7 @@ nonisolated extension FermataCallStarted: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataCallEnded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CallEnded"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0\u{1}outcome\0\u{1}output\0\u{3}exit_code\0\u{3}omitted_bytes\0\u{1}repaired\0\u{1}killing\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}attempt\0\u{1}outcome\0\u{1}output\0\u{3}exit_code\0\u{3}omitted_bytes\0\u{1}repaired\0\u{1}killing\0\u{1}blocks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -11795,6 +12244,7 @@ nonisolated extension FermataCallEnded: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.omittedBytes) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.repaired) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.killing) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       default: break
       }
     }
@@ -11829,6 +12279,9 @@ nonisolated extension FermataCallEnded: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.killing != false {
       try visitor.visitSingularBoolField(value: self.killing, fieldNumber: 8)
     }
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -11841,6 +12294,7 @@ nonisolated extension FermataCallEnded: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.omittedBytes != rhs.omittedBytes {return false}
     if lhs.repaired != rhs.repaired {return false}
     if lhs.killing != rhs.killing {return false}
+    if lhs.blocks != rhs.blocks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -7,8 +7,9 @@ internal import SwiftProtobuf
 
 /// A run as one JSON document, complete. protocol/README.md and protocol/checkpoint.schema.json say what is in it.
 ///
-/// It is written in its canonical form, in pieces: the head, each event, the tail. A piece is made of what never changes
-/// again, but for the head, which has the stored agent.
+/// It is written in its canonical form, in pieces: the head, each event, the tail; and after that, as the last member
+/// wherever its name belongs, its blobs. A piece is made of what never changes again, but for the head, which has the
+/// stored agent. The digest is that of all but itself and the blobs: events name these by their own digests.
 enum Checkpoint {
     static let format = "fermata-checkpoint"
     static let version = 1
@@ -30,14 +31,21 @@ enum Checkpoint {
         return event.seq > 1 ? [UInt8(ascii: ",")] + json : json
     }
 
-    /// Everything after the events.
+    /// A blob, after the ones before it; the first comes after the tail.
+    static func piece(of blob: FermataKeptBlob, isFirst: Bool) throws -> [UInt8] {
+        Array((isFirst ? ",\"blobs\":[" : ",").utf8) + Array(try json(blob).utf8)
+    }
+
+    /// Everything after the events and before the blobs, without the end.
     static func tail(of run: RunID, asks: [FermataAsk], exportedAt: Int64) throws -> [UInt8] {
         let asks = try asks.map { try json($0) }.joined(separator: ",")
         return Array(
             """
-            ],"exportedAt":"\(exportedAt)","format":"\(format)","openAsks":[\(asks)],"run":"\(run)","version":\(version)}
+            ],"exportedAt":"\(exportedAt)","format":"\(format)","openAsks":[\(asks)],"run":"\(run)","version":\(version)
             """.utf8)
     }
+
+    static func end(hasBlobs: Bool) -> [UInt8] { Array((hasBlobs ? "]}" : "}").utf8) }
 
     static func digest(_ bytes: [UInt8]) -> String { "sha256:" + bytes.hexadecimal }
 

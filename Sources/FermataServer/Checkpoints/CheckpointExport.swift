@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import FoundationEssentials
 internal import Journal
 internal import OpenSSL
 internal import SwiftProtobuf
@@ -36,7 +37,7 @@ struct CheckpointExport {
             return true
         }
         cursor.asks = asks.seqs
-        stream.update(try tail(cursor))
+        stream.update(try tail(cursor) + Checkpoint.end(hasBlobs: false))
         cursor.digest = stream.finish()
         return try page(cursor, agent)
     }
@@ -67,8 +68,13 @@ struct CheckpointExport {
         let (agent, rest) = (try agent(), try events + tail(cursor))
         var stream = SHA256Stream()
         stream.update(try Checkpoint.head(agent: agent, digest: nil))
-        stream.update(rest)
-        let document = try Checkpoint.head(agent: agent, digest: Checkpoint.digest(stream.finish())) + rest
+        stream.update(rest + Checkpoint.end(hasBlobs: false))
+        var document = try Checkpoint.head(agent: agent, digest: Checkpoint.digest(stream.finish())) + rest
+        let blobs = try reader.blobUses(of: run.journaled, through: last)
+        for (index, use) in blobs.enumerated() where document.count <= limit {
+            document += try piece(of: use, isFirst: index == 0)
+        }
+        document += Checkpoint.end(hasBlobs: !blobs.isEmpty)
         return document.count <= limit ? document : nil
     }
 
@@ -87,11 +93,31 @@ struct CheckpointExport {
                 return page.hasRoom
             }
         }
-        if page.hasRoom { page.append(try tail(cursor)) }
+        let blobs = try reader.blobUses(of: run.journaled, through: cursor.last)
+        let firstBlob = cursor.last + 2
+        let end = firstBlob + UInt64(blobs.count)
+        guard page.cursor.piece <= end else { throw Refusal.badCursor }
+        if page.hasRoom, page.cursor.piece < firstBlob { page.append(try tail(cursor)) }
+        while page.hasRoom, page.cursor.piece < end {
+            let index = Int(page.cursor.piece - firstBlob)
+            page.append(try piece(of: blobs[index], isFirst: index == 0))
+        }
+        if page.hasRoom { page.append(Checkpoint.end(hasBlobs: !blobs.isEmpty)) }
         return .with {
             $0.text = String(decoding: page.text, as: UTF8.self)
-            $0.next = page.cursor.piece > cursor.last + 1 ? "" : page.cursor.text
+            $0.next = page.cursor.piece > end ? "" : page.cursor.text
         }
+    }
+
+    private func piece(of use: BlobUse, isFirst: Bool) throws -> [UInt8] {
+        guard let data = try reader.blob(use.sha256) else {
+            throw MissingBlob(sha256: use.sha256.hexadecimal)
+        }
+        return try Checkpoint.piece(
+            of: .with {
+                $0.sha256 = use.sha256.hexadecimal
+                $0.data = Data(data)
+            }, isFirst: isFirst)
     }
 
     private func tail(_ cursor: ExportCursor) throws -> [UInt8] {
@@ -185,7 +211,7 @@ private struct OpenAsks {
 struct ExportCursor {
     let last: UInt64
     let exportedAt: Int64
-    /// 0: the head; then the events; then the tail.
+    /// 0: the head; then the events, the tail, the blobs and the end.
     var piece: UInt64 = 0
     /// Of the piece, from which the page begins.
     var byte = 0
@@ -209,7 +235,7 @@ struct ExportCursor {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 8, parts[0] == "1", let last = UInt64(parts[1]), let exportedAt = Int64(parts[2]),
             let piece = UInt64(parts[3]), let byte = Int(parts[4]), let digest = [UInt8](hexadecimal: parts[5]),
-            let head = UInt64(parts[6]), last > 0, last < UInt64(Int64.max), piece <= last + 1, byte >= 0,
+            let head = UInt64(parts[6]), last > 0, last < UInt64(Int64.max), piece < UInt64(Int64.max), byte >= 0,
             digest.count == 32
         else { throw .badCursor }
         self.init(last: last, exportedAt: exportedAt)

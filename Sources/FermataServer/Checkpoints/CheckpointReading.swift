@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import FoundationEssentials
 internal import JSON
 internal import Journal
 internal import OpenSSL
@@ -35,7 +36,7 @@ private struct CheckpointReading {
     private static let required: Set = [
         "by", "children", "digest", "events", "exportedAt", "format", "openAsks", "run", "version",
     ]
-    private static let optional: Set = ["agent"]
+    private static let optional: Set = ["agent", "blobs"]
 
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         self.bytes = bytes
@@ -72,7 +73,7 @@ private struct CheckpointReading {
         var journal = ArrivingJournal(run: run)
         var separator = UInt8(ascii: "{")
         for (name, range) in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
-        where name != "digest" {
+        where name != "digest" && name != "blobs" {
             stream.update([separator] + Array("\"\(name)\":".utf8))
             separator = UInt8(ascii: ",")
             if name == "events" {
@@ -91,6 +92,7 @@ private struct CheckpointReading {
         }
         var prepared = journal.prepared
         guard !prepared.events.isEmpty else { throw Refusal(.brokenJournal, "there are no events") }
+        prepared.blobs = try readBlobs(namedBy: prepared.events.map { try FermataEvent($0) })
         if members["agent"] != nil {
             guard let stored = try? FermataStoredAgent(jsonUTF8Bytes: try value("agent")),
                 (try? StrictnessVisitor.check(stored)) != nil, stored.agent.problems.isEmpty
@@ -98,6 +100,48 @@ private struct CheckpointReading {
             prepared.agent = stored.agent
         }
         return ReadCheckpoint(prepared: prepared, digest: digest)
+    }
+
+    /// All blobs that the events name, and no others.
+    private func readBlobs(namedBy events: [FermataEvent]) throws -> [BlobRow] {
+        var named: [[UInt8]: UInt64] = [:]
+        for blob in events.flatMap(\.blobs) { if let digest = blob.digest { named[digest] = blob.bytes } }
+        var found: [[UInt8]: BlobRow] = [:]
+        var problem: Refusal?
+        if let range = members["blobs"] {
+            var reader = CanonicalJSON(bytes, range)
+            try reader.forEachElement { element in
+                guard problem == nil else { return }
+                do throws(Refusal) {
+                    let blob = try CheckpointReading.blob(element)
+                    guard let size = named[blob.sha256] else {
+                        throw Refusal(.brokenJournal, "it has a blob that no event names", details: ["field": "blobs"])
+                    }
+                    guard size == UInt64(blob.data.count), found.updateValue(blob, forKey: blob.sha256) == nil else {
+                        throw Refusal(
+                            .brokenJournal, "it has a blob twice, or of another size than its events say",
+                            details: ["field": "blobs"])
+                    }
+                } catch { problem = error }
+            }
+            try reader.finish()
+        }
+        if let problem { throw problem }
+        guard found.count == named.count else {
+            throw Refusal(.brokenJournal, "its events name a blob that it does not have", details: ["field": "blobs"])
+        }
+        return Array(found.values)
+    }
+
+    private static func blob(_ json: [UInt8]) throws(Refusal) -> BlobRow {
+        guard let kept = try? FermataKeptBlob(jsonUTF8Bytes: json), (try? StrictnessVisitor.check(kept)) != nil,
+            let digest = FermataBlob.digest(kept.sha256)
+        else { throw Refusal(.brokenJournal, "one of its blobs is none", details: ["field": "blobs"]) }
+        let data = [UInt8](kept.data)
+        guard sha256(data) == digest else {
+            throw Refusal(.wrongDigest, "a blob's digest is not that of its data", details: ["field": "blobs"])
+        }
+        return BlobRow(sha256: digest, at: Clock.now, data: data)
     }
 
     private func readEvents(

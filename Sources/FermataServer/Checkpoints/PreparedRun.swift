@@ -10,6 +10,10 @@ struct PreparedRun: Sendable {
     /// Their offsets are the loop's to give.
     private(set) var events: [EventRow] = []
     private(set) var asks: [AskRow] = []
+    /// The blobs that its events name.
+    private(set) var blobUses: [BlobUse] = []
+    /// Those of them that came with it.
+    var blobs: [BlobRow] = []
     /// To be stored unless there is an agent of its name.
     var agent: FermataAgent?
     /// The run that is here already ends with this event, and goes on with these; 0: no run of this id may be here.
@@ -21,6 +25,7 @@ struct PreparedRun: Sendable {
     mutating func append(_ event: FermataEvent) {
         run.apply(event)
         events.append(EventRow(event, of: run.id))
+        blobUses += event.blobUses(of: run.id)
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: run))
         case .askAnswered(let answer): close(answer.number)
@@ -52,6 +57,7 @@ struct PreparedRun: Sendable {
         }
         guard case .handedOff = last?.kind else { throw Refusal.runExists }
         events.removeFirst(Int(seq))
+        blobUses.removeAll { $0.seq <= seq }
         localSeq = seq
     }
 

@@ -120,14 +120,22 @@ extension Control {
     func completeCall(
         _ done: FermataCompleteCall, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
-        do {
+        do throws(Refusal) {
             let worker = try name(done.worker)
-            let result = try Control.result(done).masked(by: secrets)
-            try onRun(
-                done,
-                .completeCall(call: done.call, attempt: done.attempt, worker: worker, result), exchange, complete)
-        } catch let refusal as Refusal {
-            refuse(done, refusal, complete)
+            let result = try Control.result(done)
+            withContent(result.text, done.blocks) { [self] content in
+                do {
+                    let result = try result.with(content.get()).masked(by: secrets)
+                    try onRun(
+                        done,
+                        .completeCall(call: done.call, attempt: done.attempt, worker: worker, result), exchange,
+                        complete)
+                } catch {
+                    refuse(done, error as? Refusal ?? Refusal(.internalError, "\(error)"), complete)
+                }
+            }
+        } catch {
+            refuse(done, error, complete)
         }
     }
 
@@ -182,11 +190,16 @@ extension Control {
         switch done.outcome {
         case .result(let text):
             try fits(text, "result")
-            return .result(text)
+            return .result(Content(text))
         case .error(let text):
             try fits(text, "error")
-            return .failure(text)
+            return .failure(Content(text))
         case .pause(let question):
+            guard done.blocks.isEmpty else {
+                throw Refusal(
+                    .invalidArgument, "blocks are of a result or an error, and a pause has neither",
+                    details: ["field": "blocks"])
+            }
             for (text, field) in [
                 (question.question, "pause.question"), (question.context, "pause.context"),
                 (question.defaultAnswer, "pause.default_answer"), (question.format.schema, "pause.format.schema"),
@@ -201,11 +214,26 @@ extension Control {
 
 /// What workers say may repeat what they were told or know: a key that the service has as well.
 extension WorkerResult {
+    fileprivate var text: String {
+        switch self {
+        case .result(let content), .failure(let content): content.text
+        case .pause: ""
+        }
+    }
+
+    fileprivate func with(_ content: Content) -> WorkerResult {
+        switch self {
+        case .result: .result(content)
+        case .failure: .failure(content)
+        case .pause: self
+        }
+    }
+
     fileprivate func masked(by secrets: SecretTable) -> WorkerResult {
         if secrets.isEmpty { return self }
         switch self {
-        case .result(let text): return .result(secrets.masked(text))
-        case .failure(let text): return .failure(secrets.masked(text))
+        case .result(let output): return .result(output.replacingText(secrets.masked(output.text)))
+        case .failure(let problem): return .failure(problem.replacingText(secrets.masked(problem.text)))
         case .pause(var question):
             question.question = secrets.masked(question.question)
             question.context = secrets.masked(question.context)

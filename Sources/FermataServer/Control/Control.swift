@@ -95,42 +95,18 @@ final class Control: Sendable {
                     })
             }
         case .launch:
-            let launch = try message(FermataLaunch.self, in: frame)
-            // The run's id, unless the command turns out to be a repeat.
-            let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
-            withAgent(named: launch.agent) { [self] agent in
-                let stored = try? agent.get()
-                withTools(named: launches.toolsToLookUp(launch, from: stored?.agent)) { [self] registered in
-                    // On a thread of its own: a file system that hangs holds up launches, and nothing else.
-                    launchThread.run { [self] in
-                        do {
-                            let launched = try launches.launched(
-                                launch, from: agent.get(), registered: registered.get(), as: id)
-                            guard !launch.parent.isEmpty else {
-                                try submit(launch, run: id, .launch(launched, task: launch.task), exchange, complete)
-                                return
-                            }
-                            let child = RunRequest.launchChild(id, launched, task: launch.task)
-                            try find(launch.parent) { [self] parent in
-                                do {
-                                    try submit(launch, run: parent.get(), child, exchange, complete, child: id)
-                                } catch {
-                                    let internalError = Refusal(.internalError, "\(error)")
-                                    refuse(launch, error as? Refusal ?? internalError, complete)
-                                }
-                            }
-                        } catch let refusal as Refusal {
-                            refuse(launch, refusal, complete)
-                        } catch {
-                            complete(.failure(Refusal(.internalError, "\(error)")))
-                        }
-                    }
-                }
-            }
+            let command = try message(FermataLaunch.self, in: frame)
+            withContent(command.task, command.blocks) { [self] task in launch(command, task, exchange, complete) }
         case .send:
             let send = try message(FermataSend.self, in: frame)
-            try check(text: send.text, field: "text")
-            try onRun(send, .send(text: send.text, send.delivery), exchange, complete)
+            if send.blocks.isEmpty { try check(text: send.text, field: "text") }
+            withContent(send.text, send.blocks) { [self] content in
+                do {
+                    try onRun(send, .send(content.get(), send.delivery), exchange, complete)
+                } catch {
+                    refuse(send, error as? Refusal ?? Refusal(.internalError, "\(error)"), complete)
+                }
+            }
         case .withdraw:
             let withdraw = try message(FermataWithdraw.self, in: frame)
             try onRun(withdraw, .withdraw(message: withdraw.message), exchange, complete)
@@ -145,6 +121,8 @@ final class Control: Sendable {
         case .fork: try fork(message(FermataFork.self, in: frame), exchange, complete)
         case .export: try export(message(FermataExport.self, in: frame), exchange, complete)
         case .import: try `import`(message(FermataImport.self, in: frame), exchange, complete)
+        case .putBlob: try putBlob(message(FermataPutBlob.self, in: frame), exchange, complete)
+        case .getBlob: try getBlob(message(FermataGetBlob.self, in: frame), complete)
         case .putAgent: try putAgent(message(FermataPutAgent.self, in: frame), exchange, complete)
         case .getAgent: try getAgent(message(FermataGetAgent.self, in: frame), complete)
         case .listAgents: try listAgents(message(FermataListAgents.self, in: frame), complete)
@@ -200,6 +178,44 @@ final class Control: Sendable {
     }
 
     // MARK: - Commands
+
+    private func launch(
+        _ launch: FermataLaunch, _ task: Result<Content, Refusal>, _ exchange: Exchange,
+        _ complete: @escaping Exchange.Completion
+    ) {
+        // The run's id, unless the command turns out to be a repeat.
+        let id = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max))
+        withAgent(named: launch.agent) { [self] agent in
+            let stored = try? agent.get()
+            withTools(named: launches.toolsToLookUp(launch, from: stored?.agent)) { [self] registered in
+                // On a thread of its own: a file system that hangs holds up launches, and nothing else.
+                launchThread.run { [self] in
+                    do {
+                        let task = try task.get()
+                        let launched = try launches.launched(
+                            launch, from: agent.get(), registered: registered.get(), as: id)
+                        guard !launch.parent.isEmpty else {
+                            try submit(launch, run: id, .launch(launched, task: task), exchange, complete)
+                            return
+                        }
+                        let child = RunRequest.launchChild(id, launched, task: task)
+                        try find(launch.parent) { [self] parent in
+                            do {
+                                try submit(launch, run: parent.get(), child, exchange, complete, child: id)
+                            } catch {
+                                let internalError = Refusal(.internalError, "\(error)")
+                                refuse(launch, error as? Refusal ?? internalError, complete)
+                            }
+                        }
+                    } catch let refusal as Refusal {
+                        refuse(launch, refusal, complete)
+                    } catch {
+                        complete(.failure(Refusal(.internalError, "\(error)")))
+                    }
+                }
+            }
+        }
+    }
 
     func onRun(
         _ command: some CommandOnRun, _ request: RunRequest, _ exchange: Exchange,

@@ -67,6 +67,7 @@ struct LaunchCheck: Sendable {
             $0.modelAttempts =
                 [launch.modelAttempts, agent.modelAttempts].first { $0 > 0 } ?? Configuration.defaultModelAttempts
             $0.labels = launch.labels
+            $0.rendering = Rendering.current.rawValue
             $0.policy = launch.policy.over(agent.policy)
             $0.holdAt = launch.holdAt
             $0.ownWorkspace = launch.workspace.isEmpty

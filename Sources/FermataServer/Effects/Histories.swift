@@ -15,6 +15,8 @@ final class Histories: Sendable {
     fileprivate struct Entry {
         var transcript = Transcript()
         var history: ModelHistory
+        /// Items that name blobs, and what came after them: not encoded, since whoever had the events cannot read blobs.
+        var pending: [[Transcript.Item]] = []
         var lastUse: UInt64 = 0
         /// Bytes of events that came since the last call, in the journal's form.
         var newBytes = 0
@@ -52,7 +54,8 @@ final class Histories: Sendable {
     /// The run's history, if what is kept has all events.
     func kept(of run: Run, in form: ModelHistory.Form) -> ModelHistory? {
         state.withLock { state in
-            guard let entry = state.entries[run.id], entry.transcript.seq == run.seq, entry.history.form == form
+            guard let entry = state.entries[run.id], entry.transcript.seq == run.seq, entry.history.form == form,
+                entry.pending.isEmpty
             else { return nil }
             state.keep(entry, run.id, budget: budget)
             return entry.history
@@ -68,10 +71,18 @@ final class Histories: Sendable {
         var entry = state.withLock { $0.remove(run.id) } ?? Entry(history: ModelHistory(form))
         if entry.history.form != form { entry = Entry(history: ModelHistory(form)) }
         if entry.history.count == 0, !run.spec.systemPrompt.isEmpty {
-            entry.history.append(.system(run.spec.systemPrompt))
+            entry.history.append([.system(run.spec.systemPrompt)])
         }
+        let blobs: (FermataBlob) throws -> [UInt8] = { blob in
+            guard let digest = blob.digest, let data = try reader.blob(digest) else {
+                throw MissingBlob(sha256: blob.sha256)
+            }
+            return data
+        }
+        try entry.encode(blobs)
         try reader.forEachEvent(of: run.id.journaled, from: entry.transcript.seq + 1) { row in
             entry.append(try FermataEvent(row))
+            try entry.encode(blobs)
         }
         state.withLock { $0.keep(entry, run.id, budget: budget) }
         return entry.history
@@ -92,7 +103,35 @@ extension Histories.Entry {
 
     fileprivate mutating func append(_ event: FermataEvent) {
         transcript.append(event)
-        for item in transcript.takeItems() { history.append(ModelMessage(item, for: history.form.origin)) }
+        let items = transcript.takeItems()
+        guard !items.isEmpty else { return }
+        guard pending.isEmpty, !items.contains(where: \.namesBlobs) else { return pending.append(items) }
+        history.append(items.map { ModelMessage($0, for: history.form.origin) { _ in [] } })
+    }
+
+    /// Encodes what is pending.
+    ///
+    /// - Parameter blobs: reads one.
+    fileprivate mutating func encode(_ blobs: (FermataBlob) throws -> [UInt8]) rethrows {
+        for items in pending {
+            history.append(try items.map { try ModelMessage($0, for: history.form.origin, blobs) })
+        }
+        pending = []
+    }
+}
+
+/// A blob that an event names is not in the store.
+struct MissingBlob: Error, CustomStringConvertible {
+    let sha256: String
+    var description: String { "the store is damaged: it has no blob \(sha256)" }
+}
+
+extension Transcript.Item {
+    fileprivate var namesBlobs: Bool {
+        switch self {
+        case .user(let content), .result(_, let content): !content.blocks.isEmpty
+        case .assistant: false
+        }
     }
 }
 
@@ -122,10 +161,15 @@ extension Histories.State {
 }
 
 extension ModelMessage {
-    /// - Parameter reader: what is a provider's own is shown to nobody else.
-    init(_ item: Transcript.Item, for reader: ModelOrigin) {
+    /// - Parameters:
+    ///   - reader: what is a provider's own is shown to nobody else.
+    ///   - blobs: reads one; not called for items that name none.
+    init(
+        _ item: Transcript.Item, for reader: ModelOrigin,
+        _ blobs: (FermataBlob) throws -> [UInt8]
+    ) rethrows {
         switch item {
-        case .user(let text): self = .user(text)
+        case .user(let content): self = .user(try ModelContent(content, blobs))
         case .assistant(let answer):
             var extra: [UInt32: String] = [:]
             let isOwn =
@@ -142,7 +186,32 @@ extension ModelMessage {
                     ModelToolCall(
                         id: $0.modelID, name: $0.tool, arguments: $0.arguments, extra: extra[$0.number] ?? "")
                 })
-        case .result(let call, let output): self = .tool(callID: call.modelID, content: output)
+        case .result(let call, let content):
+            self = .tool(callID: call.modelID, content: try ModelContent(content, blobs))
         }
+    }
+}
+
+extension ModelContent {
+    fileprivate init(_ content: Content, _ blobs: (FermataBlob) throws -> [UInt8]) rethrows {
+        guard !content.blocks.isEmpty else {
+            self.init(content.text)
+            return
+        }
+        func media(_ blob: FermataBlob) throws -> ModelMedia {
+            ModelMedia(type: blob.mediaType, name: blob.name, data: try blobs(blob))
+        }
+        var rest = content.text.utf8[...]
+        self.init(
+            parts: try content.blocks.compactMap { block throws -> Part? in
+                switch block.kind {
+                case .text(let length):
+                    defer { rest = rest.dropFirst(Int(length)) }
+                    return .text(String(decoding: rest.prefix(Int(length)), as: UTF8.self))
+                case .image(let blob): return .image(try media(blob))
+                case .file(let blob): return .file(try media(blob))
+                case .reasoning, .call, .opaque, nil: return nil
+                }
+            })
     }
 }

@@ -18,6 +18,9 @@ struct Batch {
     var tools: [String: ToolRow] = [:]
     /// Tokens that were made or revoked, by id.
     var tokens: [String: TokenRow] = [:]
+    /// By digest.
+    var blobs: [[UInt8]: BlobRow] = [:]
+    var blobUses: [BlobUse] = []
     /// Replies to remember, by request id.
     var requests: [RequestID: Repeat] = [:]
     /// Accepted commands with their encoded replies.
@@ -41,6 +44,7 @@ struct Batch {
         let row = EventRow(of: run, &event)
         rows.append(row)
         events.append((run, event, row.body.count))
+        blobUses += event.blobUses(of: run)
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: after))
         case .askAnswered(let answered): close(ask: answered.number, of: run)
@@ -128,6 +132,19 @@ extension EventRow {
 }
 
 extension FermataEvent {
+    /// The blobs that it names.
+    var blobs: [FermataBlob] {
+        switch kind {
+        case .messageQueued(let message): message.blocks.blobs
+        case .callEnded(let ended): ended.blocks.blobs
+        default: []
+        }
+    }
+
+    func blobUses(of run: RunID) -> [BlobUse] {
+        blobs.compactMap { blob in blob.digest.map { BlobUse(run: run.journaled, seq: seq, sha256: $0) } }
+    }
+
     /// The field number of the event's kind, which is also how the journal names it; 0 for none.
     var kindNumber: Int32 {
         switch kind {

@@ -37,6 +37,8 @@ extension RunLoop {
             batch.rows.append(row)
         }
         batch.asks += prepared.asks
+        batch.blobUses += prepared.blobUses
+        for blob in prepared.blobs { batch.blobs[blob.sha256] = blob }
         store(prepared.agent, by: command.provenance.by)
         take(unit, reply: command, statusBefore: prepared.localSeq == 0 ? .unspecified : .stopped)
     }

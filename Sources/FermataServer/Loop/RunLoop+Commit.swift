@@ -83,7 +83,8 @@ extension RunLoop {
                 RequestRow(id: id, digest: known.digest.bytes, reply: known.reply, at: now)
             },
             asks: done.asks, agents: Array(done.agents.values), outcomes: done.outcomes, outbox: done.outbox,
-            tools: Array(done.tools.values), readyCalls: readyCalls, tokens: Array(done.tokens.values))
+            tools: Array(done.tools.values), readyCalls: readyCalls, tokens: Array(done.tokens.values),
+            blobs: Array(done.blobs.values), blobUses: done.blobUses)
     }
 
     /// The store is full: nothing was written, and nothing has happened.

@@ -20,6 +20,7 @@ final class RunLoop: @unchecked Sendable {
         /// A run that was written elsewhere is to be one of this server's.
         case adopt(Adoption)
         case registerTools(ToolCommand)
+        case putBlob(BlobCommand)
         case extendCall(Extension)
         case token(TokenCommand)
         /// An effect has ended; the input says how.
@@ -182,6 +183,7 @@ final class RunLoop: @unchecked Sendable {
         case .putAgent(let command): if !isAnswered(command.identity) { handle(command) }
         case .adopt(let adoption): if !isAnswered(adoption.command.identity) { handle(adoption) }
         case .registerTools(let command): if !isAnswered(command.identity) { handle(command) }
+        case .putBlob(let command): if !isAnswered(command.identity) { handle(command) }
         case .extendCall(let request): handle(request)
         case .token(let command): if !isAnswered(command.identity) { handle(command) }
         case .effectEnded(let run, let effect, let input):
@@ -437,6 +439,7 @@ extension RunLoop.Item {
         case .putAgent(let command): command.identity.requestID
         case .adopt(let adoption): adoption.command.identity.requestID
         case .registerTools(let command): command.identity.requestID
+        case .putBlob(let command): command.identity.requestID
         case .token(let command): command.identity.requestID
         default: nil
         }

@@ -82,6 +82,7 @@ extension FermataEvent {
             small.kind = .launched(launched)
         case .messageQueued(var message):
             message.text = ""
+            message.blocks = []
             small.kind = .messageQueued(message)
         case .modelAnswered(var answer):
             answer.text = ""
@@ -98,6 +99,7 @@ extension FermataEvent {
             small.kind = .modelFailed(failed)
         case .callEnded(var ended):
             ended.output = ""
+            ended.blocks = []
             small.kind = .callEnded(ended)
         case .callLost(var lost):
             lost.output = ""

@@ -17,6 +17,8 @@ struct RunVerification {
     private var asked: Set<UInt32> = []
     /// Calls that have a row which offers them to workers.
     private var offered: [FermataCallOffer] = []
+    /// Blobs that the events name and that have no row yet, with the first event that does.
+    private var named: [[UInt8]: UInt64] = [:]
     /// What the events fold to says nothing, because not all of them could be read.
     private var isDamaged = false
     private var name: String { id.description }
@@ -55,6 +57,9 @@ struct RunVerification {
             add("a run begins with its launch, this one does not")
         }
         if case .askOpened(let ask) = decoded.kind { asked.insert(ask.number) }
+        for blob in decoded.blobs {
+            if let digest = blob.digest { named[digest] = min(named[digest] ?? .max, event.seq) }
+        }
         run.apply(decoded)
         if snapshot?.seq == event.seq { compareSnapshot(&report) }
     }
@@ -121,6 +126,14 @@ struct RunVerification {
         offered.append(offer)
     }
 
+    mutating func read(_ use: BlobUse, isThere: Bool, _ report: inout StoreReport) {
+        let first = named.removeValue(forKey: use.sha256)
+        if !isDamaged, first != use.seq {
+            report.add("blob \(use.sha256.hexadecimal) is said to be named here, and is not", run: name, seq: use.seq)
+        }
+        if !isThere { report.add("blob \(use.sha256.hexadecimal) is not in the store", run: name, seq: use.seq) }
+    }
+
     private func compareOffers(_ report: inout StoreReport) {
         let ready = run.ready.map { FermataCallOffer($0, of: run) }
         for offer in offered where !ready.contains(offer) {
@@ -133,6 +146,9 @@ struct RunVerification {
 
     func end(_ report: inout StoreReport) {
         if !isDamaged { compareOffers(&report) }
+        for (digest, seq) in named.sorted(by: { $0.value < $1.value }) {
+            report.add("blob \(digest.hexadecimal) is named here, and has no row that says so", run: name, seq: seq)
+        }
         for number in asked.sorted() { report.add("ask \(number) was opened and has no row", run: name) }
         if row == nil, lastSeq == 0, snapshot != nil { report.add("a snapshot of a run that is not there", run: name) }
     }

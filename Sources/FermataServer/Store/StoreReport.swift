@@ -26,6 +26,7 @@ public struct StoreReport: Sendable, Encodable {
     public internal(set) var agents: UInt64 = 0
     public internal(set) var tokens: UInt64 = 0
     public internal(set) var snapshots: UInt64 = 0
+    public internal(set) var blobs: UInt64 = 0
     /// Of the outbox.
     public internal(set) var messages: UInt64 = 0
     /// The first problems, in the order in which they were found.
@@ -35,7 +36,8 @@ public struct StoreReport: Sendable, Encodable {
     public var isSound: Bool { problemCount == 0 }
 
     private enum CodingKeys: String, CodingKey {
-        case store, schema, events, runs, asks, requests, agents, tokens, snapshots, messages, problems, problemCount
+        case store, schema, events, runs, asks, requests, agents, tokens, snapshots, blobs, messages, problems
+        case problemCount
     }
 
     private let limit: Int

@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import OpenSSL
 internal import SwiftProtobuf
 
 /// Verifies a store from end to end: that it is whole as a file, that its numbers have no gap, that everything in it
@@ -60,6 +61,7 @@ public struct StoreVerification {
         part("outbox") { try $0.verifyOutbox() }
         part("tools") { try $0.verifyTools() }
         part("tokens") { try $0.verifyTokens() }
+        part("blobs") { try $0.verifyBlobs() }
         return report
     }
 
@@ -97,9 +99,11 @@ public struct StoreVerification {
         var asks = try Ahead(inspection.asks())
         var snapshots = try Ahead(inspection.snapshots())
         var calls = try Ahead(inspection.readyCalls())
+        var blobs = try Ahead(inspection.blobUses())
         var done: UInt64 = 0
         while let id = [
             runs.head?.run, events.head?.event.run, asks.head?.run, snapshots.head?.run, calls.head?.key.run,
+            blobs.head?.use.run,
         ].compactMap(\.self).min() {
             var run = RunVerification(id: id)
             if let row = runs.head, row.run == id {
@@ -131,6 +135,10 @@ public struct StoreVerification {
                 run.read(call, &report)
                 try calls.advance()
             }
+            while let (use, isThere) = blobs.head, use.run == id {
+                run.read(use, isThere: isThere, &report)
+                try blobs.advance()
+            }
             run.end(&report)
         }
         progress(Progress(part: "events", done: done, total: report.events))
@@ -148,6 +156,7 @@ public struct StoreVerification {
             let isReply =
                 (try? FermataCommandReply(serializedBytes: request.reply)) != nil
                 || (try? FermataPutAgentReply(serializedBytes: request.reply)) != nil
+                || (try? FermataPutBlobReply(serializedBytes: request.reply)) != nil
             if !isReply { report.add("request \(id): its reply does not decode") }
         }
     }
@@ -201,6 +210,16 @@ public struct StoreVerification {
 }
 
 extension StoreVerification {
+    fileprivate mutating func verifyBlobs() throws {
+        let blobs = try inspection.blobs()
+        while let row = try blobs.next() {
+            report.blobs += 1
+            if sha256(row.data) != row.sha256 {
+                report.add("blob \(row.sha256.hexadecimal): its data has another digest")
+            }
+        }
+    }
+
     fileprivate mutating func verifyTokens() throws {
         let tokens = try inspection.tokens()
         while let row = try tokens.next() {

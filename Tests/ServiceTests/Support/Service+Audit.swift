@@ -78,11 +78,11 @@ extension Transcript {
     fileprivate var shown: [String] {
         items.map { item in
             switch item {
-            case .user(let text): "user: \(text)"
+            case .user(let content): "user: \(content.text)"
             case .assistant(let answer):
                 "assistant: \(answer.text)"
                     + (answer.calls.isEmpty ? "" : " [" + answer.calls.map(\.tool).joined(separator: " ") + "]")
-            case .result(_, let output): "tool: \(output)"
+            case .result(_, let output): "tool: \(output.text)"
             }
         }
     }

@@ -96,7 +96,7 @@ struct CheckpointJSON {
         let program = """
             import hashlib, json, sys
             document = json.load(sys.stdin)
-            document.pop("digest", None)
+            document.pop("digest", None), document.pop("blobs", None)
             canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             print("sha256:" + hashlib.sha256(canonical.encode()).hexdigest())
             """

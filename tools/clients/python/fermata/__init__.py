@@ -5,6 +5,7 @@ consist of. ``FermataError`` is what goes wrong.
 """
 from . import fermata_pb2 as messages
 from ._call import CurrentCall, Pause, ToolError, current_call
+from ._content import Attachment
 from ._schema import schema_of
 from ._tail import Tail, Text
 from ._worker import Worker
@@ -12,6 +13,7 @@ from ._client import Client
 from ._errors import BadReply, FermataError, NotRunning, TimedOut, TooLarge
 
 __all__ = [
+    "Attachment",
     "BadReply",
     "Client",
     "CurrentCall",

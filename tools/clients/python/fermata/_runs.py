@@ -6,13 +6,15 @@ from typing import Iterable, Mapping, Optional
 
 from . import _names as names
 from . import fermata_pb2 as pb
-from ._core import JSON, Core, Moment, built, micros, text_of
+from ._blobs import BlobCommands
+from ._content import Content, taken_apart
+from ._core import JSON, Moment, built, micros, text_of
 
 #: Characters of a checkpoint in one message: each has at most four bytes.
 _PART = 512 << 10
 
 
-class RunCommands(Core):
+class RunCommands(BlobCommands):
     """What they have in common: ``run`` is a run's id or a prefix of it that no other has, ``by`` says who sends the
     command (the client's own ``by`` when left out), ``reason`` why, ``if_seq`` refuses it as STALE unless that is the
     run's last event, ``request_id`` is made when left out (give one to repeat a command of an earlier process).
@@ -21,7 +23,7 @@ class RunCommands(Core):
 
     def launch(
         self,
-        task: str = "",
+        task: Content = "",
         *,
         agent: str = "",
         model: str = "",
@@ -40,10 +42,12 @@ class RunCommands(Core):
         reason: str = "",
         request_id: Optional[str] = None,
     ) -> pb.CommandReply:
-        """Makes a run and, with a task, sets it going. Its id is ``.run.id`` of the reply. With a ``parent`` it stands still
+        """Makes a run and, with a task, sets it going; the task can have attachments. Its id is ``.run.id`` of the reply. With a ``parent`` it stands still
         and stops with that run."""
+        text, blocks = taken_apart(task, self._put)
         message = pb.Launch(
-            task=task,
+            task=text,
+            blocks=blocks,
             agent=agent,
             model=model,
             workspace=workspace,
@@ -64,7 +68,7 @@ class RunCommands(Core):
     def send(
         self,
         run: str,
-        text: str,
+        text: Content,
         *,
         delivery: names.Delivery = "NEXT_STEP",
         by: Optional[str] = None,
@@ -72,8 +76,17 @@ class RunCommands(Core):
         if_seq: Optional[int] = None,
         request_id: Optional[str] = None,
     ) -> pb.CommandReply:
-        """Queues a message for the model. ``.message`` of the reply is its number in the run."""
-        message = pb.Send(run=run, text=text, delivery=delivery, if_seq=if_seq, **self._new(by, reason, request_id))
+        """Queues a message for the model: text, or a list of texts and attachments. ``.message`` of the reply is its
+        number in the run."""
+        said, blocks = taken_apart(text, self._put)
+        message = pb.Send(
+            run=run,
+            text=said,
+            blocks=blocks,
+            delivery=delivery,
+            if_seq=if_seq,
+            **self._new(by, reason, request_id),
+        )
         return self.request(message, pb.CommandReply)
 
     def withdraw(

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar, Union
 from . import _names as names
 from . import fermata_pb2 as pb
 from ._call import CurrentCall, Pause, ToolError, _current
+from ._content import Content, is_content
 from ._core import built
 from ._schema import arguments_from, schema_of_parameters
 from ._reads import LONG_POLL
@@ -97,7 +98,8 @@ class Worker:
 
         The tool's parameters are the function's: their types become a JSON Schema, those with a default may be left
         out, ``Annotated[str, "…"]`` describes one. Its description is the docstring. What the function returns is the
-        call's result: text as it is, anything else as JSON. An exception is an error that the model is told;
+        call's result: text as it is, attachments and lists of texts
+        and attachments as such, anything else as JSON. An exception is an error that the model is told;
         ``fermata.Pause`` asks people. The function may be ``async``.
 
         ``idempotent``: executing it twice does what executing it once does. ``idempotent_when``: it does for calls to
@@ -319,7 +321,7 @@ class _Execution:
             result = function(**arguments_from(function, text))
             if inspect.iscoroutine(result):
                 result = asyncio.run(result)
-            return {"pause": result.question} if isinstance(result, Pause) else {"result": _text(result)}
+            return {"pause": result.question} if isinstance(result, Pause) else {"result": _shown(result)}
         except Pause as pause:
             return {"pause": pause.question}
         except ToolError as error:
@@ -349,9 +351,9 @@ class _Execution:
                     time.sleep(_RETRY)
 
 
-def _text(result: Any) -> str:
+def _shown(result: Any) -> Content:
     """What the model is shown of what a function returned."""
-    if isinstance(result, str):
+    if isinstance(result, str) or is_content(result):
         return result
     if result is None:
         return ""

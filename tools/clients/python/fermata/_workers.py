@@ -5,11 +5,13 @@ from typing import Iterable, Iterator, List, Optional
 
 from . import _names as names
 from . import fermata_pb2 as pb
-from ._core import Core, built
+from ._blobs import BlobCommands
+from ._content import Content, taken_apart
+from ._core import built
 from ._waiting import Waker
 
 
-class WorkerCommands(Core):
+class WorkerCommands(BlobCommands):
     """Leases and waits are in seconds here."""
 
     def register_tools(
@@ -108,24 +110,27 @@ class WorkerCommands(Core):
         attempt: int,
         worker: str,
         *,
-        result: Optional[str] = None,
-        error: Optional[str] = None,
+        result: Optional[Content] = None,
+        error: Optional[Content] = None,
         pause: Optional[names.Question] = None,
         by: Optional[str] = None,
         reason: str = "",
         request_id: Optional[str] = None,
     ) -> pb.CommandReply:
-        """Ends a call, with exactly one of: its result, why it could not be done, or a question to people whose
-        answer becomes its result."""
+        """Ends a call, with exactly one of: its result, why it could not be done (both can have attachments), or a
+        question to people whose answer becomes its result."""
         if [result, error, pause].count(None) != 2:
             raise ValueError("a call is completed with one of result, error and pause")
+        content = result if result is not None else error
+        text, blocks = taken_apart(content, self._put) if content is not None else (None, [])
         message = pb.CompleteCall(
             run=run,
             call=call,
             attempt=attempt,
             worker=worker,
-            result=result,
-            error=error,
+            result=text if result is not None else None,
+            error=text if error is not None else None,
+            blocks=blocks,
             pause=built(pause, pb.Question),
             **self._new(by, reason, request_id),
         )

@@ -68,6 +68,7 @@ FRAME_TYPE_UNSPECIFIED: FrameType
 FREE_TEXT: AnswerForm
 GATE_UNSPECIFIED: Gate
 GET_AGENT: FrameType
+GET_BLOB: FrameType
 GET_RUN: FrameType
 GO_ON: Verdict
 GUIDE: Verdict
@@ -99,6 +100,7 @@ PAUSE: FrameType
 PAUSED: Status
 PAUSING: Status
 PUT_AGENT: FrameType
+PUT_BLOB: FrameType
 QUESTION: AskKind
 RAISE: Verdict
 READ: Scope
@@ -323,19 +325,35 @@ class AuthReply(_message.Message):
     scope: Scope
     def __init__(self, scope: _Optional[_Union[Scope, str]] = ..., name: _Optional[str] = ...) -> None: ...
 
+class Blob(_message.Message):
+    __slots__ = ["bytes", "media_type", "name", "sha256"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    media_type: str
+    name: str
+    sha256: str
+    def __init__(self, sha256: _Optional[str] = ..., bytes: _Optional[int] = ..., media_type: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
 class Block(_message.Message):
-    __slots__ = ["call", "json", "opaque", "reasoning", "text"]
+    __slots__ = ["call", "file", "image", "json", "opaque", "reasoning", "text"]
     CALL_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
     JSON_FIELD_NUMBER: _ClassVar[int]
     OPAQUE_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     call: int
+    file: Blob
+    image: Blob
     json: str
     opaque: str
     reasoning: str
     text: int
-    def __init__(self, text: _Optional[int] = ..., reasoning: _Optional[str] = ..., call: _Optional[int] = ..., opaque: _Optional[str] = ..., json: _Optional[str] = ...) -> None: ...
+    def __init__(self, text: _Optional[int] = ..., reasoning: _Optional[str] = ..., call: _Optional[int] = ..., opaque: _Optional[str] = ..., image: _Optional[_Union[Blob, _Mapping]] = ..., file: _Optional[_Union[Blob, _Mapping]] = ..., json: _Optional[str] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ["approved", "arguments", "arguments_sha256", "ask", "attempt", "edited", "gate", "model_id", "number", "outcome", "state", "step", "tool", "worker"]
@@ -380,8 +398,9 @@ class CallEdited(_message.Message):
     def __init__(self, number: _Optional[int] = ..., arguments: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class CallEnded(_message.Message):
-    __slots__ = ["attempt", "exit_code", "killing", "number", "omitted_bytes", "outcome", "output", "repaired"]
+    __slots__ = ["attempt", "blocks", "exit_code", "killing", "number", "omitted_bytes", "outcome", "output", "repaired"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     KILLING_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -390,6 +409,7 @@ class CallEnded(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     REPAIRED_FIELD_NUMBER: _ClassVar[int]
     attempt: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     exit_code: int
     killing: bool
     number: int
@@ -397,7 +417,7 @@ class CallEnded(_message.Message):
     outcome: CallOutcome
     output: str
     repaired: bool
-    def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome: _Optional[_Union[CallOutcome, str]] = ..., output: _Optional[str] = ..., exit_code: _Optional[int] = ..., omitted_bytes: _Optional[int] = ..., repaired: bool = ..., killing: bool = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome: _Optional[_Union[CallOutcome, str]] = ..., output: _Optional[str] = ..., exit_code: _Optional[int] = ..., omitted_bytes: _Optional[int] = ..., repaired: bool = ..., killing: bool = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class CallGate(_message.Message):
     __slots__ = ["gate", "number"]
@@ -476,8 +496,9 @@ class CommandReply(_message.Message):
     def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ..., changed: bool = ..., message: _Optional[int] = ..., resume_token: _Optional[str] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., lease_until: _Optional[int] = ..., workspace: _Optional[str] = ...) -> None: ...
 
 class CompleteCall(_message.Message):
-    __slots__ = ["attempt", "by", "call", "error", "if_seq", "pause", "reason", "request_id", "result", "run", "worker"]
+    __slots__ = ["attempt", "blocks", "by", "call", "error", "if_seq", "pause", "reason", "request_id", "result", "run", "worker"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +510,7 @@ class CompleteCall(_message.Message):
     RUN_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     attempt: int
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     by: str
     call: int
     error: str
@@ -499,7 +521,7 @@ class CompleteCall(_message.Message):
     result: str
     run: str
     worker: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., call: _Optional[int] = ..., attempt: _Optional[int] = ..., worker: _Optional[str] = ..., result: _Optional[str] = ..., error: _Optional[str] = ..., pause: _Optional[_Union[Question, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., call: _Optional[int] = ..., attempt: _Optional[int] = ..., worker: _Optional[str] = ..., result: _Optional[str] = ..., error: _Optional[str] = ..., pause: _Optional[_Union[Question, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class Condition(_message.Message):
     __slots__ = ["equals", "greater", "less", "matches", "pointer"]
@@ -770,6 +792,18 @@ class GetAgentReply(_message.Message):
     agent: StoredAgent
     def __init__(self, agent: _Optional[_Union[StoredAgent, _Mapping]] = ...) -> None: ...
 
+class GetBlob(_message.Message):
+    __slots__ = ["sha256"]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    def __init__(self, sha256: _Optional[str] = ...) -> None: ...
+
+class GetBlobReply(_message.Message):
+    __slots__ = ["data"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
 class GetRun(_message.Message):
     __slots__ = ["calls", "run", "until", "wait_ms"]
     CALLS_FIELD_NUMBER: _ClassVar[int]
@@ -949,6 +983,14 @@ class Interrupt(_message.Message):
     run: str
     def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., resume_at: _Optional[int] = ..., resume_token: bool = ..., resume_after_ms: _Optional[int] = ...) -> None: ...
 
+class KeptBlob(_message.Message):
+    __slots__ = ["data", "sha256"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    sha256: str
+    def __init__(self, sha256: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
 class LabelEntry(_message.Message):
     __slots__ = ["key", "value"]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -958,8 +1000,9 @@ class LabelEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Launch(_message.Message):
-    __slots__ = ["agent", "by", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "parent", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
+    __slots__ = ["agent", "blocks", "by", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "parent", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
@@ -977,6 +1020,7 @@ class Launch(_message.Message):
     WORKER_TOOLS_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     agent: str
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     by: str
     hold_at: HoldPoint.At
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
@@ -993,10 +1037,10 @@ class Launch(_message.Message):
     tools: _containers.RepeatedScalarFieldContainer[str]
     worker_tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., parent: _Optional[str] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., parent: _Optional[str] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class Launched(_message.Message):
-    __slots__ = ["agent", "agent_version", "depth", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "parent", "policy", "system_prompt", "tools", "workspace"]
+    __slots__ = ["agent", "agent_version", "depth", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "parent", "policy", "rendering", "system_prompt", "tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -1009,6 +1053,7 @@ class Launched(_message.Message):
     OWN_WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
+    RENDERING_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PROMPT_FIELD_NUMBER: _ClassVar[int]
     TOOLS_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
@@ -1024,10 +1069,11 @@ class Launched(_message.Message):
     own_workspace: bool
     parent: str
     policy: Policy
+    rendering: int
     system_prompt: str
     tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ..., parent: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ..., parent: _Optional[str] = ..., depth: _Optional[int] = ..., rendering: _Optional[int] = ...) -> None: ...
 
 class LimitReached(_message.Message):
     __slots__ = ["failure"]
@@ -1148,14 +1194,16 @@ class ListToolsReply(_message.Message):
     def __init__(self, tools: _Optional[_Iterable[_Union[RegisteredTool, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
 
 class MessageQueued(_message.Message):
-    __slots__ = ["delivery", "number", "text"]
+    __slots__ = ["blocks", "delivery", "number", "text"]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     delivery: Delivery
     number: int
     text: str
-    def __init__(self, number: _Optional[int] = ..., text: _Optional[str] = ..., delivery: _Optional[_Union[Delivery, str]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., text: _Optional[str] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class MessageWithdrawn(_message.Message):
     __slots__ = ["number"]
@@ -1320,6 +1368,26 @@ class PutAgentReply(_message.Message):
     agent: StoredAgent
     changed: bool
     def __init__(self, agent: _Optional[_Union[StoredAgent, _Mapping]] = ..., changed: bool = ...) -> None: ...
+
+class PutBlob(_message.Message):
+    __slots__ = ["by", "data", "reason", "request_id"]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    data: bytes
+    reason: str
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PutBlobReply(_message.Message):
+    __slots__ = ["blob", "changed"]
+    BLOB_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    blob: Blob
+    changed: bool
+    def __init__(self, blob: _Optional[_Union[Blob, _Mapping]] = ..., changed: bool = ...) -> None: ...
 
 class Question(_message.Message):
     __slots__ = ["at_deadline", "context", "deadline_ms", "default_answer", "format", "question", "urgency"]
@@ -1536,7 +1604,8 @@ class SelectedCall(_message.Message):
     def __init__(self, number: _Optional[int] = ..., tool: _Optional[str] = ..., arguments: _Optional[str] = ..., model_id: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ...) -> None: ...
 
 class Send(_message.Message):
-    __slots__ = ["by", "delivery", "if_seq", "reason", "request_id", "run", "text"]
+    __slots__ = ["blocks", "by", "delivery", "if_seq", "reason", "request_id", "run", "text"]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     IF_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -1544,6 +1613,7 @@ class Send(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
     by: str
     delivery: Delivery
     if_seq: int
@@ -1551,7 +1621,7 @@ class Send(_message.Message):
     request_id: str
     run: str
     text: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., text: _Optional[str] = ..., delivery: _Optional[_Union[Delivery, str]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., if_seq: _Optional[int] = ..., run: _Optional[str] = ..., text: _Optional[str] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
 
 class SetBudget(_message.Message):
     __slots__ = ["by", "if_seq", "limits", "reason", "request_id", "run"]
