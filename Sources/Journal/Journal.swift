@@ -22,11 +22,13 @@ public protocol JournalWriting: AnyObject {
     var lastOffset: UInt64 { get }
     var isOpen: Bool { get }
 
-    /// Writes a batch in one transaction: all of it, or an error and nothing.
+    /// Writes a batch in one transaction: all of it, or an error and nothing. The transaction gives the batch's events the
+    /// offsets that follow the last one, in their order.
     ///
     /// - Throws: `invalidBatch`, `storeFull`, `busy`: nothing is written and the writer can go on.
     ///   `commitOutcomeUnknown` and every other code: the writer refuses all batches from then on.
-    func commit(_ batch: JournalBatch) throws(JournalError)
+    @discardableResult
+    func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit
 
     /// As ``JournalReading/request(_:)``, from pages that the writer has in memory already.
     func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow?

@@ -89,8 +89,13 @@ public final class JournalWriter: JournalWriting {
         journal.writerClosed()
     }
 
-    public func commit(_ batch: JournalBatch) throws(JournalError) {
-        guard !batch.isEmpty else { return try checkOpen() }
+    @discardableResult
+    public func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
+        let commit = JournalCommit(firstOffset: lastOffset + 1)
+        guard !batch.isEmpty else {
+            try checkOpen()
+            return commit
+        }
         // The mark has to know of every commit. One with events is known by the last of these, and writes nothing more.
         // What is kept or forgotten between commits is not counted: nobody was told of it.
         let eventless = eventless + (batch.events.isEmpty ? 1 : 0)
@@ -104,6 +109,7 @@ public final class JournalWriter: JournalWriting {
         self.eventless = eventless
         requestNumbers = requests
         mark.committed(point)
+        return commit
     }
 
     /// Where the store ends.

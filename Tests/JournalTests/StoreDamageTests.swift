@@ -172,7 +172,7 @@ import Testing
                 samples.offset = writer.lastOffset
                 let batch = samples.batch(Samples.run(11), events: 1)
                 try writer.commit(batch)
-                acknowledged += batch.events
+                acknowledged += samples.events.suffix(1)
             } catch let error as JournalError {
                 #expect(error.code == .corrupt || error.code == .unreadable, "\(what): \(error)")
                 isNamed = true

@@ -7,8 +7,7 @@ internal import SwiftProtobuf
 /// itself when it makes it a run here.
 struct PreparedRun: Sendable {
     private(set) var run: Run
-    /// Their offsets are the loop's to give.
-    private(set) var events: [EventRow] = []
+    private(set) var events: [NewEvent] = []
     private(set) var asks: [AskRow] = []
     /// To be stored unless there is an agent of its name.
     var agent: FermataAgent?
@@ -20,7 +19,7 @@ struct PreparedRun: Sendable {
     /// - Parameter event: the next, and of this run.
     mutating func append(_ event: FermataEvent) {
         run.apply(event)
-        events.append(EventRow(event, of: run.id))
+        events.append(NewEvent(event, of: run.id))
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: run))
         case .askAnswered(let answer): close(answer.number)

@@ -9,12 +9,12 @@ extension RunLoop {
     /// - Returns: false if the store had no room: then nothing of the batch has happened.
     @discardableResult
     func finishBatch() -> Bool {
-        let done = batch
+        var done = batch
         let readyCalls = readyCallChanges(done)
         batch = Batch()
         if !done.writesNothing {
             do {
-                try commit(journalBatch(done, readyCalls))
+                done.isCommitted(from: try commit(journalBatch(done, readyCalls)).firstOffset)
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
@@ -29,8 +29,8 @@ extension RunLoop {
             noteForSnapshot(id)
         }
         accessTokens.note(Array(done.tokens.values))
-        for (run, event, size) in done.events where residents[run]?.current.isActive == true {
-            effects.committed(event, of: run, size: size)
+        for written in done.events where residents[written.run]?.current.isActive == true {
+            effects.committed(written.event, of: written.run, size: written.size)
         }
         // Nobody waits for an answer: then what goes on outside does not wait for what is published.
         let isAnyoneWaiting = !done.commands.isEmpty || !done.replies.isEmpty
@@ -47,10 +47,10 @@ extension RunLoop {
     }
 
     /// A full disk empties the log first: only what finds no room after that is refused.
-    private func commit(_ batch: JournalBatch) throws(JournalError) {
-        do throws(JournalError) { try writer.commit(batch) } catch {
+    private func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
+        do throws(JournalError) { return try writer.commit(batch) } catch {
             guard error.code == .storeFull, try writer.makeRoom() else { throw error }
-            try writer.commit(batch)
+            return try writer.commit(batch)
         }
     }
 
@@ -91,7 +91,6 @@ extension RunLoop {
         // Said once, until there is room again.
         if counters.storeIsFull.current == 0 { logger.error("nothing can be written: \(error)") }
         counters.storeIsFull.set(1)
-        nextOffset -= UInt64(done.rows.count)
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }
             resident.rollBack()
