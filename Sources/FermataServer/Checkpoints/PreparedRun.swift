@@ -39,7 +39,7 @@ struct PreparedRun: Sendable {
     ///
     /// - Parameter seq: of the last event that is here.
     /// - Throws: RUN_EXISTS unless the journal that is here is the beginning of this one.
-    mutating func goOn(after seq: UInt64, in reader: JournalReader) throws {
+    mutating func goOn(after seq: UInt64, in reader: any JournalReading) throws {
         guard seq <= events.count else { throw Refusal.runExists }
         var last: FermataEvent?
         try reader.forEachEvent(of: run.id.journaled, through: seq) { row in

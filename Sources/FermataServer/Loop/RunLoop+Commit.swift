@@ -18,7 +18,6 @@ extension RunLoop {
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
-                keepLogShort()
             } catch  where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false
@@ -46,7 +45,7 @@ extension RunLoop {
         return true
     }
 
-    /// A full disk empties the log first: only what finds no room after that is refused.
+    /// Of a full store the journal makes the best first: only what finds no room after that is refused.
     private func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
         do throws(JournalError) { return try writer.commit(batch) } catch {
             guard error.code == .storeFull, try writer.makeRoom() else { throw error }
@@ -139,21 +138,9 @@ extension RunLoop {
         touch(id)
     }
 
-    /// Moves the log where commits follow each other so closely that its keeper never catches up.
-    private func keepLogShort() {
-        guard log.logHas(writer.logPages * 4120, &logLengths) else { return }
-        do {
-            _ = try writer.checkpoint()
-        } catch  where error.code == .storeFull || error.code == .busy {
-            // The log stays as long as it is until there is room.
-        } catch {
-            fail("the log cannot be moved to the store", error)
-        }
-    }
-
     /// What is committed to a store that was taken away or cut is lost: from then on nothing is acknowledged any more.
-    func verifyStoreFiles() {
-        do { try writer.verifyFiles() } catch { failAtCommit(error) }
+    func verifyStore() {
+        do { try writer.verify() } catch { failAtCommit(error) }
     }
 
     private func failAtCommit(_ error: JournalError) -> Never {
@@ -164,12 +151,10 @@ extension RunLoop {
         }
     }
 
-    /// The last thing that is done to the store: its file alone is the store from here on.
+    /// The last thing that is done to the store.
     func endStore() {
-        log.stop()
         do { try writer.end() } catch {
-            logger.error(
-                "the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
+            logger.error("the store could not be ended in order", metadata: ["error": "\(error)"])
         }
     }
 

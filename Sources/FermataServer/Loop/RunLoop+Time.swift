@@ -37,7 +37,7 @@ extension RunLoop {
             offsetAtTick = writer.lastOffset
         }
         if !isHearing { noteDueRuns(now: now) }
-        verifyStoreFiles()
+        verifyStore()
         writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)

@@ -61,9 +61,9 @@ final class RunLoop: @unchecked Sendable {
     }
 
     let inbox = Inbox<Item>()
-    let writer: JournalWriter
+    let writer: any JournalWriting
     /// For recovery.
-    let reader: JournalReader
+    let reader: any JournalReading
     let published: PublishedRuns
     let waiters: Waiters
     let offers: CallOffers
@@ -73,8 +73,6 @@ final class RunLoop: @unchecked Sendable {
     let webhooks: Webhooks
     let accessTokens: AccessTokens
     let counters: Counters
-    let log: LogKeeper
-    var logLengths = LogKeeper.Lengths()
     let clockFile: ClockFile
     let logger: Logger
     let answering = WorkThread("fermata-reply")
@@ -114,9 +112,9 @@ final class RunLoop: @unchecked Sendable {
     let turns = Atomic<UInt64>(0)
 
     init(
-        writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
+        writer: any JournalWriting, reader: any JournalReading, published: PublishedRuns, waiters: Waiters,
         offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
-        accessTokens: AccessTokens, counters: Counters, log: LogKeeper, clockFile: ClockFile, logger: Logger
+        accessTokens: AccessTokens, counters: Counters, clockFile: ClockFile, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -129,7 +127,6 @@ final class RunLoop: @unchecked Sendable {
         self.webhooks = webhooks
         self.accessTokens = accessTokens
         self.counters = counters
-        self.log = log
         self.clockFile = clockFile
         self.logger = logger
     }
