@@ -147,7 +147,10 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
-            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON", "ModelClients", protobuf],
+            dependencies: [
+                "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "Journal", "JournalTestKit",
+                "ModelClients", protobuf, logging,
+            ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),

@@ -10,6 +10,12 @@ public final class MemoryJournal: Journal {
     /// Accepted requests that are remembered at most.
     let requestLimit: Int
 
+    /// Whether every commit is refused for want of room, from now on.
+    public var isFull: Bool {
+        get { state.withLock { $0.isFull } }
+        set { state.withLock { $0.isFull = newValue } }
+    }
+
     public init(requestLimit: Int = 100_000) {
         self.requestLimit = requestLimit
     }
@@ -60,6 +66,9 @@ extension MemoryJournal {
         public func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
             let limit = journal.requestLimit
             return try use { state throws(JournalError) in
+                guard !state.isFull || batch.isEmpty else {
+                    throw MemoryJournal.error(.storeFull, "it is said to be full")
+                }
                 do throws(Contradiction) {
                     try state.check(batch)
                 } catch {

@@ -32,6 +32,7 @@ struct MemoryState {
     }
 
     var hasWriter = false
+    var isFull = false
     /// In the order of their offsets, from 1.
     var events: [EventRow] = []
     /// Indices of a run's events, in the order of their seqs, from 1.

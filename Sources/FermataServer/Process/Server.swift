@@ -33,6 +33,7 @@ public final class Server {
         Heap.givesLargeBlocksBack()
         let plan = try DescriptorPlan(
             limit: DescriptorPlan.currentLimit, hasWebhooks: !configuration.webhooks.isEmpty)
+        OpenAIChat.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
@@ -46,6 +47,7 @@ public final class Server {
     ///
     /// - Parameters:
     ///   - configuration: its directory is there.
+    ///   - plan: of the process's descriptors.
     ///   - adoptsOrphans: see `ToolProcesses`; only for a process that is the service and nothing else.
     init(
         _ configuration: Configuration, journal: any Journal, _ plan: DescriptorPlan, adoptsOrphans: Bool,
@@ -53,7 +55,6 @@ public final class Server {
     ) throws {
         self.configuration = configuration
         self.logger = logger
-        OpenAIChat.limitIdleConnections(to: plan.idle)
         let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
         let instance = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max)).description
         events = try PublishSocket()
