@@ -268,6 +268,7 @@ public struct JournalBatch: Sendable {
     /// Each run with events in the batch, after the last of these; and others as wanted. Of several rows of a run the
     /// last counts.
     public var runs: [RunRow]
+    /// Each id once, and none that is remembered.
     public var requests: [RequestRow]
     /// In order. An ask that is there is replaced; a row that is not `open` closes it, and leaves its kind, body and
     /// `openedAt` as they were.
@@ -277,7 +278,7 @@ public struct JournalBatch: Sendable {
     /// What became of messages of the outbox, in order; of a message that is not there, or is dead, nothing.
     public var outcomes: [OutboxOutcome]
     /// Messages for the outbox, after the outcomes; of one run to one endpoint by `seq` and `kind`, after those that
-    /// are there.
+    /// are there. None has the key of one that is there and is not dead.
     public var outbox: [OutboxRow]
     /// In order. What was registered under the name is replaced.
     public var tools: [ToolRow]
