@@ -3,7 +3,7 @@ internal import Glibc
 internal import Journal
 internal import Logging
 
-/// Threads that read the journal, each with a connection of its own: whatever touches SQLite and is not the commit.
+/// Threads that read the journal, each with a reader of its own: whatever touches the journal and is not the commit.
 final class ReaderPool: Sendable {
     typealias Job = @Sendable (any JournalReading) -> Void
     private let jobs = Inbox<Job>()
