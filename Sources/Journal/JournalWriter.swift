@@ -295,6 +295,7 @@ public final class JournalWriter: JournalWriting {
     /// Moves the whole log to the store's file and cuts it, so that the file alone is the store, says so in it, and
     /// closes. It waits for reads that go on, for a second.
     public func end() throws(JournalError) {
+        try checkOpen()
         stopKeeper()
         journal.reserve.release()
         do throws(JournalError) {
