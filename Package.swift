@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "FermataCore", dependencies: ["FermataProtocol", "JSON", "OpenSSL", protobuf],
             exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: serviceSettings),
-        .target(name: "Journal", dependencies: ["CStoreSeals", "SQLite"], swiftSettings: serviceSettings),
+        .target(name: "Journal", dependencies: ["CStoreSeals", "SQLite", logging], swiftSettings: serviceSettings),
         .target(
             name: "AgentFiles",
             dependencies: [
@@ -147,13 +147,21 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
-            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON", "ModelClients", protobuf],
+            dependencies: [
+                "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "Journal", "JournalTestKit",
+                "ModelClients", "NNG", protobuf, logging,
+            ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
-        .testTarget(name: "JournalTests", dependencies: ["CStoreSeals", "Journal", "SQLite"], swiftSettings: settings),
+        // A second journal, in memory: for the conformance suite, and for tests of what works on any journal.
+        .target(
+            name: "JournalTestKit", dependencies: ["Journal"], path: "Tests/JournalTestKit", swiftSettings: settings),
+        .testTarget(
+            name: "JournalTests", dependencies: ["CStoreSeals", "Journal", "JournalTestKit", "SQLite", logging],
+            swiftSettings: settings),
         .target(name: "RawServer", path: "Tests/RawServer", swiftSettings: settings),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "RawServer"], swiftSettings: settings),
         .testTarget(

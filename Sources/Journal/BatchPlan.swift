@@ -3,8 +3,8 @@ struct InvalidBatch: Error {
     let cause: String
 }
 
-/// What a batch does to each of its runs, checked as far as it can be without the store: offsets and seqs without
-/// gaps, and each run's row after its last event.
+/// What a batch does to each of its runs, checked as far as it can be without the store: seqs without gaps, and each
+/// run's row after its last event.
 struct BatchPlan {
     struct RunPart {
         /// The events of the run: none if `first` is greater than `last`.
@@ -17,12 +17,10 @@ struct BatchPlan {
     private(set) var runs: [JournalRunID: RunPart] = [:]
 
     init(_ batch: JournalBatch, lastOffset: UInt64) throws(InvalidBatch) {
-        var offset = lastOffset
+        guard UInt64(batch.events.count) <= UInt64(Int64.max) - lastOffset else {
+            throw InvalidBatch(cause: "\(batch.events.count) events after offset \(lastOffset)")
+        }
         for event in batch.events {
-            offset += 1
-            guard event.offset == offset, offset <= UInt64(Int64.max) else {
-                throw InvalidBatch(cause: "event offset \(event.offset) where \(offset) is next")
-            }
             var part = runs[event.run] ?? RunPart()
             if part.last == 0 {
                 part.first = event.seq

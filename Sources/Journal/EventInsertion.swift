@@ -12,12 +12,14 @@ struct EventInsertion {
             """)
     }
 
-    /// - Parameter chain: of the event before it; 0 before the first.
+    /// - Parameters:
+    ///   - offset: of the event.
+    ///   - chain: of the event before it; 0 before the first.
     /// - Returns: the chain after it.
-    func insert(_ event: EventRow, after chain: UInt64) throws(SQLiteError) -> UInt64 {
-        let sum = event.sum
+    func insert(_ event: NewEvent, at offset: UInt64, after chain: UInt64) throws(SQLiteError) -> UInt64 {
+        let sum = event.sum(at: offset)
         let next = store_seal_chain(chain, sum)
-        try statement.bind(Int64(event.offset), at: 1)
+        try statement.bind(Int64(offset), at: 1)
         try statement.bind(event.run, at: 2)
         try statement.bind(Int64(event.seq), at: 3)
         try statement.bind(event.at, at: 4)
@@ -30,11 +32,16 @@ struct EventInsertion {
     }
 }
 
-extension EventRow {
-    /// The checksum of all that the row has.
-    var sum: UInt64 {
+extension NewEvent {
+    /// The checksum of all that the event's row has once it is at an offset.
+    func sum(at offset: UInt64) -> UInt64 {
         body.withUnsafeBytes { bytes in
             store_seal_event(offset, run.high, run.low, seq, at, Int64(kind), bytes.baseAddress, bytes.count)
         }
     }
+}
+
+extension EventRow {
+    /// The checksum of all that the row has.
+    var sum: UInt64 { NewEvent(self).sum(at: offset) }
 }

@@ -1,36 +1,66 @@
 /// What runs have done and what was promised, durably: events in one order, the runs' rows beside them, accepted
 /// requests, open asks, agents and tokens. It keeps bytes and does not read them.
 ///
-/// One writer, any number of readers: a reader sees whole batches, in their order, as soon as their commit returned.
+/// One writer, any number of readers: a reader sees whole batches, in their order, as soon as their commit returned. Where
+/// the bytes lie, and what has to be done so that they stay there, is the implementation's own affair: it has threads of
+/// its own for that if it needs some.
+///
 /// Every implementation passes the conformance suite of this module's tests.
+///
+/// Threads: any. Ownership: a writer and a reader keep what they need of the journal, and close themselves.
 public protocol Journal: Sendable {
     associatedtype Writer: JournalWriting
     associatedtype Reader: JournalReading
-    associatedtype Checkpointer: JournalCheckpointing
 
+    /// Opens the one that writes. With it begins whatever the journal does by itself beside the commits.
+    ///
     /// - Throws: `inUse` while there is a writer already.
     func openWriter() throws(JournalError) -> sending Writer
+    /// Opens one that reads, with a connection of its own where there are connections.
     func openReader() throws(JournalError) -> sending Reader
-    func openCheckpointer() throws(JournalError) -> sending Checkpointer
+
+    /// What the journal takes where it is stored, as of now. It waits for no commit.
+    var storage: JournalStorage { get }
+}
+
+/// What a journal takes where it is stored.
+public struct JournalStorage: Sendable, Hashable {
+    /// Bytes of the store.
+    public var bytes: UInt64
+    /// Bytes that are durable and that the journal has yet to bring to their place in the store, such as a log that is
+    /// written ahead; 0 where there is nothing of the kind.
+    public var waitingBytes: UInt64
+
+    public init(bytes: UInt64, waitingBytes: UInt64) {
+        self.bytes = bytes
+        self.waitingBytes = waitingBytes
+    }
 }
 
 /// The one that writes.
 ///
 /// Threads: used by one at a time; `commit` blocks until the batch is as durable as the journal was opened for.
+///
+/// Ownership: whoever opened it calls ``end()`` when all is over, or ``close()`` when the store is to be left as it is; it
+/// closes itself when it is released. Readers go on after either.
 public protocol JournalWriting: AnyObject {
     /// The offset of the last event that was committed; 0 before the first.
     var lastOffset: UInt64 { get }
+    /// False after ``close()``, ``end()``, and an error after which the writer refuses everything.
     var isOpen: Bool { get }
 
-    /// Writes a batch in one transaction: all of it, or an error and nothing.
+    /// Writes a batch in one transaction: all of it, or an error and nothing. The transaction gives the batch's events the
+    /// offsets that follow the last one, in their order.
     ///
     /// - Throws: `invalidBatch`, `storeFull`, `busy`: nothing is written and the writer can go on.
-    ///   `commitOutcomeUnknown` and every other code: the writer refuses all batches from then on.
-    func commit(_ batch: JournalBatch) throws(JournalError)
+    ///   `commitOutcomeUnknown`: nobody knows whether the batch is written. `filesChanged`: the store is not this writer's
+    ///   any more. After these and every other code the writer refuses all batches.
+    @discardableResult
+    func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit
 
-    /// As ``JournalReading/request(_:)``, from pages that the writer has in memory already.
+    /// As ``JournalReading/request(_:)``, as of the last commit.
     func request(_ id: JournalRequestID) throws(JournalError) -> RequestRow?
-    /// Those of the requests that there are, looked up together: that takes the store's locks once.
+    /// Those of the requests that there are, in the order in which they are asked for, found together.
     func requests(_ ids: [JournalRequestID]) throws(JournalError) -> [RequestRow]
 
     /// As ``JournalReading/agent(_:)``, as of the last commit.
@@ -41,52 +71,47 @@ public protocol JournalWriting: AnyObject {
     func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool
 
     /// Forgets accepted requests that are older, in a small transaction of its own: to be called between commits
-    /// until the answer is less than `limit`.
+    /// until the answer is less than `limit`. It begins with the one that was accepted first, and ends at the first that
+    /// stays.
     ///
     /// - Parameters:
-    ///   - time: µs since 1970.
+    ///   - time: µs since 1970, exclusive.
     ///   - limit: rows to forget at most.
     /// - Returns: how many were forgotten.
+    /// - Throws: as ``commit(_:)``.
     func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int
 
     /// Keeps snapshots, each in place of the run's last one, in a small transaction of its own: to be called between
-    /// commits. Errors are those of ``commit(_:)``.
+    /// commits.
+    ///
+    /// - Throws: as ``commit(_:)``.
     func keep(_ snapshots: [SnapshotRow]) throws(JournalError)
 
-    /// Forgets dead messages of the outbox whose events are older, in a small transaction of its own, as
+    /// Forgets dead messages of the outbox whose events are older, the oldest first, in a small transaction of its own, as
     /// ``forgetRequests(before:limit:)`` does.
     func forgetDeadMessages(before time: Int64, limit: Int) throws(JournalError) -> Int
 
     /// Drops all snapshots: nothing changes but the time that it takes to read a run.
     func dropSnapshots() throws(JournalError)
 
-    /// Pages that commits have written and no checkpoint has moved; counted at each commit.
-    var logPages: Int { get }
-
-    /// A checkpoint on the writer's own thread: as no commit can come between, it moves all that readers do not hold
-    /// up. For when the checkpointer's work alone leaves the log growing: it has left little to move then.
-    ///
-    /// - Returns: nil if the checkpointer is at it right now.
-    func checkpoint() throws(JournalError) -> JournalCheckpoint?
-
-    /// Looks whether the store is still the one that was opened: each commit looks as well, at what it writes to. To be
+    /// Looks whether the store is still there, and this writer's: each commit looks as well, at what it writes to. To be
     /// called every now and then.
     ///
-    /// - Throws: `filesChanged`, after which the writer refuses everything.
-    func verifyFiles() throws(JournalError)
+    /// - Throws: `filesChanged` or what else took the store away, after which the writer refuses everything.
+    func verify() throws(JournalError)
 
-    /// For when a commit was `storeFull`: gives up the room that is kept for it, moves the whole log and cuts it.
+    /// For when a commit was `storeFull`: gives up the room that the journal keeps for that, if it keeps some, and puts its
+    /// store in order. The batch may be committed again then.
     ///
     /// - Returns: whether there may be room now.
     func makeRoom() throws(JournalError) -> Bool
 
-    /// An orderly end: moves the whole log to the store's file and cuts it, so that the file alone is the store, says so in
-    /// it, and closes. It waits for reads that go on, for a second.
+    /// An orderly end: nothing waits any more to be brought to its place, the store says so, and the writer is closed.
     ///
-    /// - Throws: nothing is lost then; the next start takes the log over.
+    /// - Throws: nothing is lost then, the writer may be open, and the next start does what was not done.
     func end() throws(JournalError)
 
-    /// Closes; the second time nothing happens.
+    /// Closes, and leaves the store as it is; the second time nothing happens.
     func close()
 }
 
@@ -177,37 +202,4 @@ public protocol JournalReading: AnyObject {
 
     /// Closes; the second time nothing happens.
     func close()
-}
-
-/// One that keeps the log short, beside the writer.
-///
-/// Threads: used by one at a time.
-public protocol JournalCheckpointing: AnyObject {
-    /// Moves what no reader still needs from the log to the store's file, holding up nobody but its own thread.
-    ///
-    /// - Returns: nil if the writer is at it right now.
-    func checkpoint() throws(JournalError) -> JournalCheckpoint?
-
-    /// Keeps so much room on the disk for a log of that size to be moved when the disk is full. Without enough room for
-    /// it nothing happens.
-    func keepReserve(_ bytes: Int)
-
-    /// Closes; the second time nothing happens.
-    func close()
-}
-
-/// What a checkpoint found and did.
-public struct JournalCheckpoint: Sendable, Hashable {
-    /// Pages in the log.
-    public var logPages: Int
-    /// How many of these are in the store's file by now.
-    public var movedPages: Int
-
-    public init(logPages: Int, movedPages: Int) {
-        self.logPages = logPages
-        self.movedPages = movedPages
-    }
-
-    /// Whether the next commit begins the log anew, unless a reader is in the middle of it.
-    public var isComplete: Bool { logPages == movedPages }
 }

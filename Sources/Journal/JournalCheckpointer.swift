@@ -4,7 +4,7 @@ internal import SQLite
 /// thread.
 ///
 /// Threads: used by one at a time. Ownership: closes itself; keeps the store locked for its process.
-public final class JournalCheckpointer: JournalCheckpointing {
+final class JournalCheckpointer {
     /// Kept for its lock.
     private let journal: SQLiteJournal
     private let database: Database
@@ -16,7 +16,10 @@ public final class JournalCheckpointer: JournalCheckpointing {
         }
     }
 
-    public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
+    /// Moves what no reader still needs from the log to the store's file, holding up nobody but its own thread.
+    ///
+    /// - Returns: nil if the writer is at it right now.
+    func checkpoint() throws(JournalError) -> JournalCheckpoint? {
         let point = journal.mark.point
         let checkpoint = try database.journalCheckpoint(path: journal.path)
         // Only then all that was committed before is surely synced: a log that a reader holds is not.
@@ -24,15 +27,25 @@ public final class JournalCheckpointer: JournalCheckpointing {
         return checkpoint
     }
 
-    public func keepReserve(_ bytes: Int) { journal.reserve.keep(bytes) }
-
-    public func close() {
+    /// Closes; the second time nothing happens.
+    func close() {
         database.close()
     }
 }
 
 @available(*, unavailable)
 extension JournalCheckpointer: Sendable {}
+
+/// What a checkpoint found and did.
+struct JournalCheckpoint: Sendable, Hashable {
+    /// Pages in the log.
+    var logPages: Int
+    /// How many of these are in the store's file by now.
+    var movedPages: Int
+
+    /// Whether the next commit begins the log anew, unless a reader is in the middle of it.
+    var isComplete: Bool { logPages == movedPages }
+}
 
 extension Database {
     /// nil if another connection is at it.

@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// Why the journal did not do what was asked: one line that names the store and the cause.
+/// Why a journal did not do what was asked: one line that names the store and the cause.
 ///
 /// Codes are an open set; more may come.
 public struct JournalError: Error, Sendable, Hashable {
@@ -13,13 +13,17 @@ public struct JournalError: Error, Sendable, Hashable {
     }
 
     public let code: Code
-    /// The store's file.
+    /// Which store: of one in a file the file.
     public let path: String
     public let message: String
     /// SQLite's extended result code, where it was SQLite that refused.
-    public let sqliteCode: Int32?
+    let sqliteCode: Int32?
 
-    public init(code: Code, path: String, message: String, sqliteCode: Int32? = nil) {
+    public init(code: Code, path: String, message: String) {
+        self.init(code: code, path: path, message: message, sqliteCode: nil)
+    }
+
+    init(code: Code, path: String, message: String, sqliteCode: Int32?) {
         self.code = code
         self.path = path
         self.message = message
@@ -72,7 +76,7 @@ extension JournalError.Code {
 
     /// The handle was closed.
     public static let closed = Self(rawValue: "closed")
-    /// The store cannot be read, for a cause that SQLite gives.
+    /// The store cannot be read, for the cause that the message gives.
     public static let unreadable = Self(rawValue: "unreadable")
 }
 

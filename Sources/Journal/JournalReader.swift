@@ -101,12 +101,13 @@ public final class JournalReader: JournalReading {
     }
 
     public func tokens(after id: String?, limit: Int) throws(JournalError) -> [TokenRow] {
-        let sql = "SELECT \(Statement.tokenColumns) FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2"
+        let condition = id == nil ? "" : "WHERE id > ?2"
+        let sql = "SELECT \(Statement.tokenColumns) FROM tokens \(condition) ORDER BY id LIMIT ?1"
         return try rows(
             sql,
             { statement in
-                try statement.bind(id ?? "", at: 1)
-                try statement.bind(Int64(max(0, limit)), at: 2)
+                try statement.bind(Int64(max(0, limit)), at: 1)
+                if let id { try statement.bind(id, at: 2) }
             }
         ) { $0.tokenRow() }
     }

@@ -1,4 +1,30 @@
-/// One fact of a run.
+/// One fact of a run as a batch brings it. Its place among the events of all runs is given to it by the commit.
+public struct NewEvent: Sendable, Hashable {
+    public var run: JournalRunID
+    /// Numbers the events of the run: from 1, without gaps.
+    public var seq: UInt64
+    /// µs since 1970.
+    public var at: Int64
+    /// What kind of fact; the journal does not read it.
+    public var kind: Int32
+    /// The event, encoded; the journal does not read it. It is the same wherever the event is: without its offset.
+    public var body: [UInt8]
+
+    public init(run: JournalRunID, seq: UInt64, at: Int64, kind: Int32, body: [UInt8]) {
+        self.run = run
+        self.seq = seq
+        self.at = at
+        self.kind = kind
+        self.body = body
+    }
+
+    /// The event without its offset.
+    public init(_ row: EventRow) {
+        self.init(run: row.run, seq: row.seq, at: row.at, kind: row.kind, body: row.body)
+    }
+}
+
+/// One fact of a run as the journal has it.
 public struct EventRow: Sendable, Hashable {
     /// Numbers the events of the store: from 1, without gaps.
     public var offset: UInt64
@@ -19,6 +45,12 @@ public struct EventRow: Sendable, Hashable {
         self.at = at
         self.kind = kind
         self.body = body
+    }
+
+    /// An event that has got its offset.
+    public init(_ event: NewEvent, offset: UInt64) {
+        self.init(
+            offset: offset, run: event.run, seq: event.seq, at: event.at, kind: event.kind, body: event.body)
     }
 }
 
@@ -260,11 +292,12 @@ public struct BlobUse: Sendable, Hashable {
 
 /// What one transaction writes.
 public struct JournalBatch: Sendable {
-    /// In order of their offsets, which begin one after the store's last.
-    public var events: [EventRow]
+    /// In the order that they are to have in the journal.
+    public var events: [NewEvent]
     /// Each run with events in the batch, after the last of these; and others as wanted. Of several rows of a run the
     /// last counts.
     public var runs: [RunRow]
+    /// Each id once, and none that is remembered.
     public var requests: [RequestRow]
     /// In order. An ask that is there is replaced; a row that is not `open` closes it, and leaves its kind, body and
     /// `openedAt` as they were.
@@ -274,7 +307,7 @@ public struct JournalBatch: Sendable {
     /// What became of messages of the outbox, in order; of a message that is not there, or is dead, nothing.
     public var outcomes: [OutboxOutcome]
     /// Messages for the outbox, after the outcomes; of one run to one endpoint by `seq` and `kind`, after those that
-    /// are there.
+    /// are there. None has the key of one that is there and is not dead.
     public var outbox: [OutboxRow]
     /// In order. What was registered under the name is replaced.
     public var tools: [ToolRow]
@@ -288,7 +321,7 @@ public struct JournalBatch: Sendable {
     public var blobUses: [BlobUse]
 
     public init(
-        events: [EventRow] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
+        events: [NewEvent] = [], runs: [RunRow] = [], requests: [RequestRow] = [], asks: [AskRow] = [],
         agents: [AgentRow] = [], outcomes: [OutboxOutcome] = [], outbox: [OutboxRow] = [], tools: [ToolRow] = [],
         readyCalls: [ReadyCallChange] = [], tokens: [TokenRow] = [], blobs: [BlobRow] = [], blobUses: [BlobUse] = []
     ) {
@@ -310,5 +343,16 @@ public struct JournalBatch: Sendable {
         events.isEmpty && runs.isEmpty && requests.isEmpty && asks.isEmpty && agents.isEmpty
             && outcomes.isEmpty && outbox.isEmpty
             && tools.isEmpty && readyCalls.isEmpty && tokens.isEmpty && blobs.isEmpty && blobUses.isEmpty
+    }
+}
+
+/// What a commit has done with its batch.
+public struct JournalCommit: Sendable, Hashable {
+    /// The offset of the batch's first event; each other event has the next one. After a batch without events: the offset
+    /// that the next event gets.
+    public var firstOffset: UInt64
+
+    public init(firstOffset: UInt64) {
+        self.firstOffset = firstOffset
     }
 }

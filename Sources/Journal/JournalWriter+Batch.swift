@@ -9,7 +9,9 @@ extension JournalWriter {
         for (_, part) in plan.runs {
             if let row = part.row { try write(batch.runs[row], part) }
         }
-        for event in batch.events { chain = try statements.events.insert(event, after: chain) }
+        for (index, event) in batch.events.enumerated() {
+            chain = try statements.events.insert(event, at: lastOffset + 1 + UInt64(index), after: chain)
+        }
         for ask in batch.asks { try write(ask) }
         for agent in batch.agents { try statements.upsert(agent) }
         for outcome in batch.outcomes { try statements.outbox.write(outcome) }

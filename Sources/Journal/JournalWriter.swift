@@ -20,6 +20,9 @@ public final class JournalWriter: JournalWriting {
     /// Numbers of the oldest and of the next row of `requests`: equal if there are none.
     var requestNumbers: Range<Int64>
     private var failure: JournalError?
+    /// Keeps the log short beside the commits; nil: nobody does, or it is over.
+    private var keeper: LogKeeper?
+    private var logLengths = LogKeeper.Lengths()
 
     init(_ journal: SQLiteJournal, _ mark: StoreMark) throws(JournalError) {
         self.journal = journal
@@ -85,12 +88,18 @@ public final class JournalWriter: JournalWriting {
 
     public func close() {
         guard database.isOpen else { return }
+        stopKeeper()
         database.close()
         journal.writerClosed()
     }
 
-    public func commit(_ batch: JournalBatch) throws(JournalError) {
-        guard !batch.isEmpty else { return try checkOpen() }
+    @discardableResult
+    public func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
+        let commit = JournalCommit(firstOffset: lastOffset + 1)
+        guard !batch.isEmpty else {
+            try checkOpen()
+            return commit
+        }
         // The mark has to know of every commit. One with events is known by the last of these, and writes nothing more.
         // What is kept or forgotten between commits is not counted: nobody was told of it.
         let eventless = eventless + (batch.events.isEmpty ? 1 : 0)
@@ -104,12 +113,14 @@ public final class JournalWriter: JournalWriting {
         self.eventless = eventless
         requestNumbers = requests
         mark.committed(point)
+        try moveLongLog()
+        return commit
     }
 
     /// Where the store ends.
     private var point: StoreMark.Point { StoreMark.Point(offset: lastOffset, chain: chain, eventless: eventless) }
 
-    public func verifyFiles() throws(JournalError) {
+    public func verify() throws(JournalError) {
         try checkOpen()
         do {
             try DamagedLogs.check(journal.path)
@@ -231,12 +242,46 @@ public final class JournalWriter: JournalWriting {
         try transaction { try database.execute("DELETE FROM snapshots") }
     }
 
-    public var logPages: Int { database.observedLogPages }
+    /// Pages that commits have written and no checkpoint has moved; counted at each commit.
+    var logPages: Int { database.observedLogPages }
 
-    public func checkpoint() throws(JournalError) -> JournalCheckpoint? {
+    /// What a page takes in the log, with the header that stands before it.
+    static let bytesOfLogPage = 24 + 4096
+
+    /// A checkpoint on the writer's own thread: as no commit can come between, it moves all that readers do not hold
+    /// up. For when the checkpointer's work alone leaves the log growing: it has left little to move then.
+    ///
+    /// - Returns: nil if the checkpointer is at it right now.
+    func checkpoint() throws(JournalError) -> JournalCheckpoint? {
         let checkpoint = try database.journalCheckpoint(path: journal.path)
         if checkpoint?.isComplete == true { mark.isOnDisk(point) }
         return checkpoint
+    }
+
+    /// From here on the log is kept short, until the writer is closed.
+    func keepLogShort(_ keeper: LogKeeper) { self.keeper = keeper }
+
+    private func stopKeeper() {
+        keeper?.stop()
+        keeper = nil
+    }
+
+    /// Moves the log where commits follow each other so closely that its keeper never catches up.
+    ///
+    /// - Throws: what makes it doubtful whether the commit before this will be found: then nobody is to be told of it.
+    private func moveLongLog() throws(JournalError) {
+        guard let keeper, keeper.logHas(logPages * Self.bytesOfLogPage, &logLengths) else { return }
+        do throws(JournalError) {
+            _ = try checkpoint()
+        } catch  where error.code == .storeFull || error.code == .busy {
+            // The log stays as long as it is until there is room.
+        } catch {
+            let failure = JournalError(
+                code: error.code == .corrupt ? .corrupt : .commitOutcomeUnknown, path: journal.path,
+                message: "the log cannot be moved to the store: \(error.message)", sqliteCode: error.sqliteCode)
+            self.failure = failure
+            throw failure
+        }
     }
 
     public func makeRoom() throws(JournalError) -> Bool {
@@ -255,10 +300,21 @@ public final class JournalWriter: JournalWriting {
         }
     }
 
+    /// Moves the whole log to the store's file and cuts it, so that the file alone is the store, says so in it, and
+    /// closes. It waits for reads that go on, for a second.
     public func end() throws(JournalError) {
+        try checkOpen()
+        stopKeeper()
         journal.reserve.release()
-        try transaction { try database.execute("UPDATE store SET in_use = 0") }
-        try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
+        do throws(JournalError) {
+            try transaction { try database.execute("UPDATE store SET in_use = 0") }
+            try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
+        } catch {
+            throw JournalError(
+                code: error.code, path: journal.path,
+                message: "the log stays beside the store, which is not whole without it: \(error.message)",
+                sqliteCode: error.sqliteCode)
+        }
         mark.isOnDisk(point)
         close()
     }

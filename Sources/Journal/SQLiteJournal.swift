@@ -1,8 +1,12 @@
 internal import Glibc
+public import Logging
 internal import SQLite
 internal import Synchronization
 
 /// A journal in one SQLite file, with the write-ahead log, the lock, the mark and the reserve beside it.
+///
+/// What was committed lies in the log first. A thread of the journal's own (`fermata-wal`) brings it to the file, from when
+/// a writer is opened until that is closed: see ``init(path:options:keepingLogShort:)``.
 ///
 /// Threads: any. Ownership: the store is locked for this process until the journal and everything opened from it are
 /// released; whoever ends the process need not do anything.
@@ -12,6 +16,8 @@ public final class SQLiteJournal: Journal {
     public let options: JournalOptions
     let mark: StoreMark
     let reserve: StoreReserve
+    /// Where the thread that keeps the log short says what it cannot do.
+    private let logger: Logger?
     private let lock: StoreLock
     private let hasWriter = Mutex(false)
 
@@ -19,9 +25,16 @@ public final class SQLiteJournal: Journal {
     /// One of an older version is made anew first. What cannot be opened is an error and is not changed: never a fresh
     /// start, never a shorter past.
     ///
+    /// - Parameters:
+    ///   - path: of the store's file, in a directory that is there.
+    ///   - logger: the log is kept short while there is a writer, beside the commits, and what cannot be done of it is
+    ///     said here. nil: the log is as long as the commits make it, and only `makeRoom` and `end` move it; for who writes
+    ///     little.
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable`, `inUse`, `shared`, `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`, `behindMark`, `storeFull`; each says in one line which file and why.
-    public init(path: String, options: JournalOptions = JournalOptions()) throws(JournalError) {
+    public init(
+        path: String, options: JournalOptions = JournalOptions(), keepingLogShort logger: Logger? = nil
+    ) throws(JournalError) {
         let path = try StoreFile.prepare(path)
         try StoreFile.refuseOtherKinds(beside: path)
         let lock = try StoreLock(store: path)
@@ -29,6 +42,7 @@ public final class SQLiteJournal: Journal {
         self.lock = lock
         self.path = path
         self.options = options
+        self.logger = logger
         let reserve = StoreReserve(ofStore: path)
         self.reserve = reserve
         mark = try journalErrors(path) { try SQLiteJournal.open(path, options, lock, reserve) }
@@ -128,7 +142,11 @@ public final class SQLiteJournal: Journal {
         guard isFirst else {
             throw JournalError(code: .inUse, path: path, message: "the journal has a writer already")
         }
-        do { return try JournalWriter(self, mark) } catch {
+        do {
+            let writer = try JournalWriter(self, mark)
+            if let logger { writer.keepLogShort(try LogKeeper(self, logger)) }
+            return writer
+        } catch {
             writerClosed()
             throw error
         }
@@ -138,8 +156,15 @@ public final class SQLiteJournal: Journal {
         try JournalReader(self)
     }
 
-    public func openCheckpointer() throws(JournalError) -> sending JournalCheckpointer {
+    /// A connection for who keeps the log short.
+    func openCheckpointer() throws(JournalError) -> sending JournalCheckpointer {
         try JournalCheckpointer(self)
+    }
+
+    /// Bytes of the store's file, and of its log.
+    public var storage: JournalStorage {
+        JournalStorage(
+            bytes: UInt64(StoreFile.size(of: path)), waitingBytes: UInt64(StoreFile.size(of: path + "-wal")))
     }
 
     /// Of the store's file as it is on the disk; fewer if it ends before.
@@ -226,6 +251,12 @@ public enum StoreFile {
             throw failure(.notWritable, "the store's log and lock cannot be made in \(directory): \(cause)")
         }
         return absolute
+    }
+
+    /// Bytes of a file; 0 if there is none.
+    static func size(of path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? max(0, Int(status.st_size)) : 0
     }
 
     /// A path without symbolic links: the files beside a store are found by such a one only. nil, with `errno`: there is

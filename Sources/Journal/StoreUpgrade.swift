@@ -64,7 +64,10 @@ struct StoreUpgrade {
         let rows = try database.prepare("SELECT offset, run, seq, at, kind, body FROM old.events ORDER BY offset")
         let insert = try EventInsertion(database)
         var chain: UInt64 = 0
-        while try rows.step() { chain = try insert.insert(rows.unsealedEventRow(), after: chain) }
+        while try rows.step() {
+            let event = try rows.unsealedEventRow()
+            chain = try insert.insert(NewEvent(event), at: event.offset, after: chain)
+        }
     }
 
     private func sync(_ name: String) throws {

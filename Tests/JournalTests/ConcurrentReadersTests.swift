@@ -1,14 +1,13 @@
 import Dispatch
-import Journal
+@testable import Journal
 import Synchronization
 import Testing
 
 @Suite struct ConcurrentReadersTests {
     let directory = TemporaryDirectory()
 
-    /// Readers on threads of their own follow a writer, while a checkpointer on another one moves the log away under
-    /// them: each sees every batch whole, in order and once.
-    @Test(.timeLimit(.minutes(2))) func readersFollowTheWriter() throws {
+    /// A checkpointer on a thread of its own moves the log away under readers that follow the writer.
+    @Test(.timeLimit(.minutes(2))) func readersFollowTheWriterWhileTheLogIsMoved() throws {
         let journal = try SQLiteJournal(path: directory.file("store"), options: .fast)
         let batches: UInt64 = 300
         let isWritten = Atomic(false)
@@ -26,35 +25,13 @@ import Testing
                     let checkpointer = try journal.openCheckpointer()
                     repeat { _ = try checkpointer.checkpoint() } while !isWritten.load(ordering: .acquiring)
                 default:
-                    try follow(try journal.openReader(), isWritten: isWritten, batches: batches)
+                    try JournalConformance.follow(
+                        try journal.openReader(), isWritten: isWritten, events: batches * 3, ofEachBatch: 3)
                 }
             } catch {
                 failures.withLock { $0.append("\(index): \(error)") }
             }
         }
         #expect(failures.withLock { $0 } == [])
-    }
-
-    private struct Wrong: Error {
-        let what: String
-    }
-
-    private func follow(_ reader: JournalReader, isWritten: borrowing Atomic<Bool>, batches: UInt64) throws {
-        var offset: UInt64 = 0
-        while true {
-            let isLast = isWritten.load(ordering: .acquiring)
-            let events = try reader.events(afterOffset: offset, maxBytes: .max, maxCount: 1000)
-            guard events.count % 3 == 0 || events.count == 1000 else { throw Wrong(what: "half a batch at \(offset)") }
-            for event in events {
-                offset += 1
-                guard event.offset == offset else { throw Wrong(what: "\(event.offset) instead of \(offset)") }
-            }
-            if let event = events.last {
-                let known = try reader.lastSeq(of: event.run)
-                guard known >= event.seq else { throw Wrong(what: "the row of \(event.run) is behind its events") }
-            }
-            if isLast, events.isEmpty { break }
-        }
-        guard offset == batches * 3 else { throw Wrong(what: "\(offset) events") }
     }
 }

@@ -2,7 +2,10 @@ import Journal
 
 /// Rows that fit a journal, one after the other.
 struct Samples {
+    /// The offset that the last event is to get.
     var offset: UInt64 = 0
+    /// All events as the journal is to have them.
+    private(set) var events: [EventRow] = []
     var seqs: [JournalRunID: UInt64] = [:]
     var rows: [JournalRunID: RunRow] = [:]
 
@@ -17,11 +20,13 @@ struct Samples {
             reply: [UInt8](repeating: UInt8(number & 255), count: 40), at: at)
     }
 
-    mutating func event(_ run: JournalRunID, body: [UInt8] = [1, 2, 3]) -> EventRow {
+    mutating func event(_ run: JournalRunID, body: [UInt8] = [1, 2, 3]) -> NewEvent {
         offset += 1
         seqs[run, default: 0] += 1
-        return EventRow(
-            offset: offset, run: run, seq: seqs[run]!, at: Int64(offset) * 1000, kind: Int32(offset % 7), body: body)
+        let event = NewEvent(
+            run: run, seq: seqs[run]!, at: Int64(offset) * 1000, kind: Int32(offset % 7), body: body)
+        events.append(EventRow(event, offset: offset))
+        return event
     }
 
     /// The run's row after its last event.

@@ -233,7 +233,7 @@ import Testing
             let chain = try StoreCheck(database: database, path: path).chain(at: 2)
             let batch = samples.batch(Samples.run(1), events: 1)
             try database.transaction {
-                _ = try EventInsertion(database).insert(batch.events[0], after: try #require(chain))
+                _ = try EventInsertion(database).insert(batch.events[0], at: 3, after: try #require(chain))
                 try database.execute("UPDATE runs SET last_seq = 3")
             }
         }

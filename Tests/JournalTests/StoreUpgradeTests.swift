@@ -64,7 +64,7 @@ import Testing
         """
 
     /// A store of version 1 as its server left it, killed: part of it in the log.
-    private func makeVersionOne() throws -> (samples: Samples, events: [EventRow]) {
+    private func makeVersionOne() throws -> Samples {
         let database = try Database(path: path)
         try database.setCheckpointsOnClose(false)
         try database.pragma("page_size = 4096")
@@ -73,13 +73,12 @@ import Testing
         try database.execute("BEGIN; \(Self.versionOne) COMMIT")
         _ = try database.passiveCheckpoint()
         var samples = Samples()
-        var events: [EventRow] = []
         let event = try database.prepare("INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         let run = try database.prepare("INSERT INTO runs VALUES(?1, ?2, ?3, ?4, NULL, NULL, ?5, ?6, ?7, ?8)")
         try database.transaction {
             for number in 0..<5 as Range<UInt64> {
                 let batch = samples.batch(Samples.run(number), events: 10) { $0.active = number == 3 }
-                for row in batch.events {
+                for row in samples.events.suffix(batch.events.count) {
                     try event.bind(Int64(row.offset), at: 1)
                     try event.bind(row.run.bytes, at: 2)
                     try event.bind(Int64(row.seq), at: 3)
@@ -88,7 +87,6 @@ import Testing
                     try event.bind(row.body, at: 6)
                     try event.run()
                 }
-                events += batch.events
                 let row = batch.runs[0]
                 try run.bind(row.run.bytes, at: 1)
                 try run.bind(Int64(row.lastSeq), at: 2)
@@ -104,12 +102,12 @@ import Testing
             try database.execute("INSERT INTO requests VALUES(41, x'\(request)', x'01', x'02', 7)")
             try database.execute("INSERT INTO asks VALUES(x'\(asker)', 2, 1, 3, 4, NULL, x'05')")
         }
-        return (samples, events)
+        return samples
     }
 
-    private func expectEverything(_ samples: Samples, _ events: [EventRow], in journal: SQLiteJournal) throws {
+    private func expectEverything(_ samples: Samples, in journal: SQLiteJournal) throws {
         let reader = try journal.openReader()
-        #expect(try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max) == events)
+        #expect(try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max) == samples.events)
         for (id, row) in samples.rows { #expect(try reader.run(id) == row) }
         #expect(try reader.activeRuns().map(\.run) == [Samples.run(3)])
         let request = JournalRequestID(high: 0xABAB_ABAB_ABAB_ABAB, low: 0xABAB_ABAB_ABAB_ABAB)
@@ -121,17 +119,16 @@ import Testing
     }
 
     @Test func aStoreOfVersionOneGoesOn() throws {
-        var (samples, events) = try makeVersionOne()
+        var samples = try makeVersionOne()
         for round in 0..<2 as Range<UInt64> {
             let journal = try SQLiteJournal(path: path)
-            try expectEverything(samples, events, in: journal)
+            try expectEverything(samples, in: journal)
             let writer = try journal.openWriter()
             #expect(writer.lastOffset == samples.offset)
             var batch = samples.batch(Samples.run(1))
             batch.requests = [Samples.request(round)]
             batch.agents = [AgentRow(name: "a", version: UInt32(round) + 1, at: 1, body: [9])]
             try writer.commit(batch)
-            events += batch.events
             try writer.keep([SnapshotRow(run: Samples.run(1), seq: 1, format: 1, body: [])])
             #expect(try journal.openReader().agent("a") == batch.agents[0])
         }
@@ -177,7 +174,7 @@ import Testing
     /// Race: the server is killed while it makes the store anew. What it had made until then is beside the old store, which
     /// is as it was, or has its log moved already; the next start begins again.
     @Test(arguments: [false, true]) func aKillDuringTheUpgradeLosesNothing(_ isLogMoved: Bool) throws {
-        let (samples, events) = try makeVersionOne()
+        let samples = try makeVersionOne()
         let (file, log) = (try bytes(of: path), try bytes(of: path + "-wal"))
         _ = try SQLiteJournal(path: path)
         let new = try bytes(of: path)
@@ -189,20 +186,20 @@ import Testing
             if isLogMoved { try Database(path: copy).truncatingCheckpoint() }
             try write(Array(new.prefix(cut)), to: copy + ".upgrade")
             #expect(try tables(of: copy) == ["1", "asks", "events", "requests", "runs"])
-            try expectEverything(samples, events, in: try SQLiteJournal(path: copy))
+            try expectEverything(samples, in: try SQLiteJournal(path: copy))
             #expect(try tables(of: copy) == Self.current)
             #expect(access(copy + ".upgrade", F_OK) != 0)
         }
     }
 
     @Test func withoutSpaceTheStoreStaysAsItIs() throws {
-        let (samples, events) = try makeVersionOne()
+        let samples = try makeVersionOne()
         var options = JournalOptions()
         options.pageLimit = 5
         let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path, options: options) }
         #expect(error?.code == .storeFull)
         #expect(try tables()[0] == "1")
-        try expectEverything(samples, events, in: try SQLiteJournal(path: path))
+        try expectEverything(samples, in: try SQLiteJournal(path: path))
     }
 }
 

@@ -11,7 +11,7 @@ internal import SwiftProtobuf
 /// It holds a page and an event in memory, however long the run is.
 struct CheckpointExport {
     let run: RunID
-    let reader: JournalReader
+    let reader: any JournalReading
 
     /// The first page: it takes a look at the whole journal, for the digest.
     ///

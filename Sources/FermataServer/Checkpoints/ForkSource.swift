@@ -13,7 +13,7 @@ struct ForkSource: Sendable {
     ///   - source: the run to take the beginning of.
     ///   - id: what the fork is to be called.
     /// - Throws: `Refusal` with code NO_SUCH_RUN, STALE, INVALID_CUT, NO_SUCH_MESSAGE or NO_SUCH_CALL.
-    init(_ fork: FermataFork, of source: RunID, as id: RunID, from reader: JournalReader) throws {
+    init(_ fork: FermataFork, of source: RunID, as id: RunID, from reader: any JournalReading) throws {
         let last = try reader.lastSeq(of: source.journaled)
         guard last > 0 else { throw Refusal(.noSuchRun, "there is no run \(source)") }
         if fork.hasIfSeq, fork.ifSeq != last {

@@ -7,8 +7,7 @@ internal import SwiftProtobuf
 /// itself when it makes it a run here.
 struct PreparedRun: Sendable {
     private(set) var run: Run
-    /// Their offsets are the loop's to give.
-    private(set) var events: [EventRow] = []
+    private(set) var events: [NewEvent] = []
     private(set) var asks: [AskRow] = []
     /// The blobs that its events name.
     private(set) var blobUses: [BlobUse] = []
@@ -24,7 +23,7 @@ struct PreparedRun: Sendable {
     /// - Parameter event: the next, and of this run.
     mutating func append(_ event: FermataEvent) {
         run.apply(event)
-        events.append(EventRow(event, of: run.id))
+        events.append(NewEvent(event, of: run.id))
         blobUses += event.blobUses(of: run.id)
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: run))
@@ -45,7 +44,7 @@ struct PreparedRun: Sendable {
     ///
     /// - Parameter seq: of the last event that is here.
     /// - Throws: RUN_EXISTS unless the journal that is here is the beginning of this one.
-    mutating func goOn(after seq: UInt64, in reader: JournalReader) throws {
+    mutating func goOn(after seq: UInt64, in reader: any JournalReading) throws {
         guard seq <= events.count else { throw Refusal.runExists }
         var last: FermataEvent?
         try reader.forEachEvent(of: run.id.journaled, through: seq) { row in

@@ -39,7 +39,7 @@ extension Control {
     }
 
     private static func page(
-        of run: RunID, _ export: FermataExport, _ reader: JournalReader
+        of run: RunID, _ export: FermataExport, _ reader: any JournalReading
     ) throws -> FermataExportReply {
         let checkpoint = CheckpointExport(run: run, reader: reader)
         do {
@@ -209,7 +209,7 @@ extension Control {
     }
 
     private static func source(
-        _ fork: FermataFork, _ run: RunID, _ id: RunID, _ reader: JournalReader
+        _ fork: FermataFork, _ run: RunID, _ id: RunID, _ reader: any JournalReading
     ) throws -> ForkSource {
         do {
             return try ForkSource(fork, of: run, as: id, from: reader)

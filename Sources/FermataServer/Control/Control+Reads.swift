@@ -211,7 +211,7 @@ extension Control {
     }
 
     /// Whether there is an event to read, or an error to tell.
-    private static func hasEvents(_ run: RunID?, after: UInt64, _ reader: JournalReader) throws -> Bool {
+    private static func hasEvents(_ run: RunID?, after: UInt64, _ reader: any JournalReading) throws -> Bool {
         guard let run else { return try reader.lastOffset() > after }
         let last = try reader.lastSeq(of: run.journaled)
         return last == 0 || last > after
@@ -244,7 +244,7 @@ extension Control {
         return cursor
     }
 
-    private static func events(_ run: RunID?, _ read: FermataReadEvents, _ reader: JournalReader) throws
+    private static func events(_ run: RunID?, _ read: FermataReadEvents, _ reader: any JournalReading) throws
         -> FermataReadEventsReply
     {
         let limit = read.limit == 0 ? Int.max : Int(read.limit)

@@ -14,6 +14,7 @@ extension Control {
     }
 
     private func stats(lastOffset: UInt64) -> FermataStatsReply {
+        let storage = journal.storage
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return .with {
@@ -34,8 +35,8 @@ extension Control {
             $0.commandsOverloaded = UInt64(counters.commandsOverloaded.current)
             $0.commits = UInt64(counters.commits.current)
             $0.events = UInt64(counters.events.current)
-            $0.storeBytes = ProcessFigures.size(of: storePath)
-            $0.logBytes = ProcessFigures.size(of: storePath + "-wal")
+            $0.storeBytes = storage.bytes
+            $0.logBytes = storage.waitingBytes
             $0.residentBytes = ProcessFigures.residentBytes
             $0.descriptors = ProcessFigures.openDescriptors
             $0.descriptorLimit = UInt64(limit.rlim_cur)
@@ -57,7 +58,7 @@ extension Control {
     }
 }
 
-/// What the kernel knows of this process and of files; 0 where it does not say. See `man 5 proc`.
+/// What the kernel knows of this process; 0 where it does not say. See `man 5 proc`.
 enum ProcessFigures {
     static var residentBytes: UInt64 {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
@@ -79,10 +80,5 @@ enum ProcessFigures {
         while readdir(directory) != nil { count += 1 }
         // Itself, and the entries `.` and `..`.
         return count > 3 ? count - 3 : 0
-    }
-
-    static func size(of path: String) -> UInt64 {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(max(0, status.st_size)) : 0
     }
 }

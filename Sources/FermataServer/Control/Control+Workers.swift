@@ -70,7 +70,7 @@ extension Control {
         }
     }
 
-    static func tools(named names: [String], _ reader: JournalReader) throws -> RegisteredTools {
+    static func tools(named names: [String], _ reader: any JournalReading) throws -> RegisteredTools {
         var found = RegisteredTools()
         found.specs = try names.compactMap { try reader.tool($0) }.map { try FermataRegisteredTool($0).spec }
         if found.specs.count < names.count { found.others = try reader.tools(after: nil, limit: 64).map(\.name) }

@@ -23,7 +23,8 @@ final class Control: Sendable {
     let secrets: SecretTable
     let hello: FermataHelloReply
     let counters: Counters
-    let storePath: String
+    /// For its figures.
+    let journal: any Journal
     let startedAt = Clock.now
     /// Encodes what the loop is not to encode, and decides the later frames of messages.
     let answers: WorkThread
@@ -35,7 +36,7 @@ final class Control: Sendable {
     init(
         loop: RunLoop, readers: ReaderPool, published: PublishedRuns, waiters: Waiters, offers: CallOffers,
         launches: LaunchCheck, seal: TokenSeal, accessTokens: AccessTokens, secrets: SecretTable,
-        hello: FermataHelloReply, counters: Counters, answers: WorkThread, storePath: String
+        hello: FermataHelloReply, counters: Counters, answers: WorkThread, journal: any Journal, directory: String
     ) {
         self.loop = loop
         self.readers = readers
@@ -50,8 +51,8 @@ final class Control: Sendable {
         self.hello = hello
         self.counters = counters
         self.answers = answers
-        self.storePath = storePath
-        uploads = Uploads(directory: String(storePath[..<(storePath.lastIndex(of: "/") ?? storePath.startIndex)]))
+        self.journal = journal
+        uploads = Uploads(directory: directory)
     }
 
     /// Decides one frame; completes exactly once.

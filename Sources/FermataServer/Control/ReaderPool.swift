@@ -3,20 +3,20 @@ internal import Glibc
 internal import Journal
 internal import Logging
 
-/// Threads that read the journal, each with a connection of its own: whatever touches SQLite and is not the commit.
+/// Threads that read the journal, each with a reader of its own: whatever touches the journal and is not the commit.
 final class ReaderPool: Sendable {
-    typealias Job = @Sendable (JournalReader) -> Void
+    typealias Job = @Sendable (any JournalReading) -> Void
     private let jobs = Inbox<Job>()
     private let lookUps = Inbox<Job>()
 
     /// - Parameters:
     ///   - threads: for everything but what is looked up, which has one more.
     ///   - open: makes one connection; called on each thread once.
-    init(threads: Int, logger: Logger, open: @escaping @Sendable () throws -> JournalReader) {
+    init(threads: Int, logger: Logger, open: @escaping @Sendable () throws -> any JournalReading) {
         let lanes = Array(repeating: jobs, count: threads) + [lookUps]
         for (number, jobs) in lanes.enumerated() {
             startThread("fermata-read-\(number)") {
-                let reader: JournalReader
+                let reader: any JournalReading
                 do {
                     reader = try open()
                 } catch {

@@ -67,7 +67,7 @@ final class Histories: Sendable {
     /// The run's history as of the journal's last event.
     ///
     /// - Throws: what reading the journal throws; then nothing is kept of the run.
-    func history(of run: Run, in form: ModelHistory.Form, from reader: JournalReader) throws -> ModelHistory {
+    func history(of run: Run, in form: ModelHistory.Form, from reader: any JournalReading) throws -> ModelHistory {
         var entry = state.withLock { $0.remove(run.id) } ?? Entry(history: ModelHistory(form))
         if entry.history.form != form { entry = Entry(history: ModelHistory(form)) }
         if entry.history.count == 0, !run.spec.systemPrompt.isEmpty {

@@ -5,9 +5,10 @@ internal import SwiftProtobuf
 
 /// What one turn of the loop writes, and whom it answers when that is written.
 struct Batch {
-    /// Of commands and ends of effects, with the sizes of their bodies in the journal.
-    var events: [(run: RunID, event: FermataEvent, size: Int)] = []
-    var rows: [EventRow] = []
+    /// Events of commands and of ends of effects.
+    var events: [Event] = []
+    /// All events as they are journaled, also those that come with a copied journal.
+    var rows: [NewEvent] = []
     var asks: [AskRow] = []
     /// Agents that were stored, by name.
     var agents: [String: AgentRow] = [:]
@@ -34,16 +35,32 @@ struct Batch {
     /// Ends of effects, kept in case that the store is full.
     var ends: [RunLoop.Item] = []
 
+    /// An event that somebody is told of.
+    struct Event {
+        let run: RunID
+        /// Its offset is 0 until the commit has given it one.
+        fileprivate(set) var event: FermataEvent
+        /// Its index in `rows`.
+        fileprivate let row: Int
+        /// Bytes of its body in the journal.
+        let size: Int
+    }
+
     var writesNothing: Bool { rows.isEmpty && requests.isEmpty && outcomes.isEmpty }
+
+    /// The batch is in the journal: its events have their offsets, the first of `rows` this one.
+    mutating func isCommitted(from firstOffset: UInt64) {
+        for index in events.indices { events[index].event.offset = firstOffset + UInt64(events[index].row) }
+    }
 
     /// - Parameters:
     ///   - event: in the end as it is; nobody else holds it.
     ///   - after: the run after the input that the event came of.
     mutating func append(_ event: inout FermataEvent, of after: Run) {
         let run = after.id
-        let row = EventRow(of: run, &event)
+        let row = NewEvent(of: run, &event)
+        events.append(Event(run: run, event: event, row: rows.count, size: row.body.count))
         rows.append(row)
-        events.append((run, event, row.body.count))
         blobUses += event.blobUses(of: run)
         switch event.kind {
         case .askOpened(let opened): asks.append(AskRow(opened, at: event.at, of: after))
@@ -107,13 +124,13 @@ struct StatusChange {
     let after: SharedRun
 }
 
-extension EventRow {
+extension NewEvent {
     init(_ event: FermataEvent, of run: RunID) {
         var event = event
         self.init(of: run, &event)
     }
 
-    /// The row of an event that nobody else holds, which is then the same as before.
+    /// What is journaled of an event that nobody else holds, which is then the same as before.
     init(of run: RunID, _ event: inout FermataEvent) {
         // What the columns hold is not in the body. Taken out and put back: a copy costs more than the encoding.
         let (id, offset, seq, at) = (event.run, event.offset, event.seq, event.at)
@@ -122,8 +139,7 @@ extension EventRow {
         event.seq = 0
         event.at = 0
         self.init(
-            offset: offset, run: run.journaled, seq: seq, at: at, kind: event.kindNumber,
-            body: try! event.serializedBytes())
+            run: run.journaled, seq: seq, at: at, kind: event.kindNumber, body: try! event.serializedBytes())
         event.run = id
         event.offset = offset
         event.seq = seq

@@ -22,11 +22,16 @@ extension JournalRequestID {
 extension FermataEvent {
     /// An event as it was journaled: what the columns hold is not in the body.
     init(_ row: EventRow) throws {
-        try self.init(serializedBytes: row.body)
-        run = RunID(row.run).description
-        seq = row.seq
+        try self.init(NewEvent(row))
         offset = row.offset
-        at = row.at
+    }
+
+    /// The same without an offset.
+    init(_ event: NewEvent) throws {
+        try self.init(serializedBytes: event.body)
+        run = RunID(event.run).description
+        seq = event.seq
+        at = event.at
     }
 }
 

@@ -30,12 +30,7 @@ extension RunLoop {
             batch.replies.append { command.identity.reply(.failure($0 ? error : .notWritten)) }
             return
         }
-        for row in prepared.events {
-            var row = row
-            row.offset = nextOffset
-            nextOffset += 1
-            batch.rows.append(row)
-        }
+        batch.rows += prepared.events
         batch.asks += prepared.asks
         batch.blobUses += prepared.blobUses
         for blob in prepared.blobs { batch.blobs[blob.sha256] = blob }

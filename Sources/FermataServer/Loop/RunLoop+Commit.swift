@@ -9,16 +9,15 @@ extension RunLoop {
     /// - Returns: false if the store had no room: then nothing of the batch has happened.
     @discardableResult
     func finishBatch() -> Bool {
-        let done = batch
+        var done = batch
         let readyCalls = readyCallChanges(done)
         batch = Batch()
         if !done.writesNothing {
             do {
-                try commit(journalBatch(done, readyCalls))
+                done.isCommitted(from: try commit(journalBatch(done, readyCalls)).firstOffset)
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
-                keepLogShort()
             } catch  where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false
@@ -29,8 +28,8 @@ extension RunLoop {
             noteForSnapshot(id)
         }
         accessTokens.note(Array(done.tokens.values))
-        for (run, event, size) in done.events where residents[run]?.current.isActive == true {
-            effects.committed(event, of: run, size: size)
+        for written in done.events where residents[written.run]?.current.isActive == true {
+            effects.committed(written.event, of: written.run, size: written.size)
         }
         // Nobody waits for an answer: then what goes on outside does not wait for what is published.
         let isAnyoneWaiting = !done.commands.isEmpty || !done.replies.isEmpty
@@ -46,11 +45,11 @@ extension RunLoop {
         return true
     }
 
-    /// A full disk empties the log first: only what finds no room after that is refused.
-    private func commit(_ batch: JournalBatch) throws(JournalError) {
-        do throws(JournalError) { try writer.commit(batch) } catch {
+    /// Of a full store the journal makes the best first: only what finds no room after that is refused.
+    private func commit(_ batch: JournalBatch) throws(JournalError) -> JournalCommit {
+        do throws(JournalError) { return try writer.commit(batch) } catch {
             guard error.code == .storeFull, try writer.makeRoom() else { throw error }
-            try writer.commit(batch)
+            return try writer.commit(batch)
         }
     }
 
@@ -92,7 +91,6 @@ extension RunLoop {
         // Said once, until there is room again.
         if counters.storeIsFull.current == 0 { logger.error("nothing can be written: \(error)") }
         counters.storeIsFull.set(1)
-        nextOffset -= UInt64(done.rows.count)
         for id in done.touched.keys {
             guard let resident = residents[id] else { continue }
             resident.rollBack()
@@ -141,21 +139,9 @@ extension RunLoop {
         touch(id)
     }
 
-    /// Moves the log where commits follow each other so closely that its keeper never catches up.
-    private func keepLogShort() {
-        guard log.logHas(writer.logPages * 4120, &logLengths) else { return }
-        do {
-            _ = try writer.checkpoint()
-        } catch  where error.code == .storeFull || error.code == .busy {
-            // The log stays as long as it is until there is room.
-        } catch {
-            fail("the log cannot be moved to the store", error)
-        }
-    }
-
     /// What is committed to a store that was taken away or cut is lost: from then on nothing is acknowledged any more.
-    func verifyStoreFiles() {
-        do { try writer.verifyFiles() } catch { failAtCommit(error) }
+    func verifyStore() {
+        do { try writer.verify() } catch { failAtCommit(error) }
     }
 
     private func failAtCommit(_ error: JournalError) -> Never {
@@ -166,12 +152,10 @@ extension RunLoop {
         }
     }
 
-    /// The last thing that is done to the store: its file alone is the store from here on.
+    /// The last thing that is done to the store.
     func endStore() {
-        log.stop()
         do { try writer.end() } catch {
-            logger.error(
-                "the log stays beside the store, which is not whole without it", metadata: ["error": "\(error)"])
+            logger.error("the store could not be ended in order", metadata: ["error": "\(error)"])
         }
     }
 

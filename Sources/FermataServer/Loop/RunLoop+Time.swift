@@ -31,13 +31,13 @@ extension RunLoop {
         guard monotonic >= nextTick else { return }
         nextTick = monotonic + 1_000_000
         publisher.tick(now: Clock.now)
-        if nextOffset != offsetAtTick {
+        if writer.lastOffset != offsetAtTick {
             // The steady clock is never again before anything that is in the journal.
             clockFile.write()
-            offsetAtTick = nextOffset
+            offsetAtTick = writer.lastOffset
         }
         if !isHearing { noteDueRuns(now: now) }
-        verifyStoreFiles()
+        verifyStore()
         writeSnapshots()
         forgetRequests(before: now - 24 * 3600 * 1_000_000)
         forgetDeadMessages(before: now - 30 * 24 * 3600 * 1_000_000)

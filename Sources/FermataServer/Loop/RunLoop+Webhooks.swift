@@ -5,7 +5,7 @@ internal import Logging
 /// loop writes then.
 extension RunLoop {
     /// Starts delivering what is in the journal.
-    func startWebhooks(openReader: @escaping @Sendable () throws -> JournalReader) throws {
+    func startWebhooks(openReader: @escaping @Sendable () throws -> any JournalReading) throws {
         let counts = try reader.outboxCounts()
         let names = Set(webhooks.messages.endpoints.map(\.name))
         for (name, count) in counts.sorted(by: { $0.key < $1.key }) where count.pending > 0 && !names.contains(name) {

@@ -62,9 +62,9 @@ final class RunLoop: @unchecked Sendable {
     }
 
     let inbox = Inbox<Item>()
-    let writer: JournalWriter
+    let writer: any JournalWriting
     /// For recovery.
-    let reader: JournalReader
+    let reader: any JournalReading
     let published: PublishedRuns
     let waiters: Waiters
     let offers: CallOffers
@@ -74,8 +74,6 @@ final class RunLoop: @unchecked Sendable {
     let webhooks: Webhooks
     let accessTokens: AccessTokens
     let counters: Counters
-    let log: LogKeeper
-    var logLengths = LogKeeper.Lengths()
     let clockFile: ClockFile
     let logger: Logger
     let answering = WorkThread("fermata-reply")
@@ -90,7 +88,6 @@ final class RunLoop: @unchecked Sendable {
     var batch = Batch()
     /// What the journal has of the requests that this turn took; nil: nothing. Of others it has to be asked.
     private var lookedUp: [RequestID: Repeat?] = [:]
-    var nextOffset: UInt64 = 1
     /// Times at which runs in memory want to be told that time has passed, µs of the steady clock; the journal has the
     /// others.
     var due: [RunID: Int64] = [:]
@@ -105,7 +102,7 @@ final class RunLoop: @unchecked Sendable {
     /// Runs that were found damaged in the store.
     var unreadable: Set<RunID> = []
     var nextTick: Int64 = 0
-    /// `nextOffset` when the clock's file was written.
+    /// The journal's last offset when the clock's file was written.
     var offsetAtTick: UInt64 = 0
     var hearing = Hearing(now: Clock.monotonic)
     /// When the turn began. All that is judged in a turn is judged by this: the time of a stop in its midst is seen by the
@@ -116,9 +113,9 @@ final class RunLoop: @unchecked Sendable {
     let turns = Atomic<UInt64>(0)
 
     init(
-        writer: JournalWriter, reader: JournalReader, published: PublishedRuns, waiters: Waiters,
+        writer: any JournalWriting, reader: any JournalReading, published: PublishedRuns, waiters: Waiters,
         offers: CallOffers, publisher: EventPublisher, effects: EffectRunner, readers: ReaderPool, webhooks: Webhooks,
-        accessTokens: AccessTokens, counters: Counters, log: LogKeeper, clockFile: ClockFile, logger: Logger
+        accessTokens: AccessTokens, counters: Counters, clockFile: ClockFile, logger: Logger
     ) {
         self.writer = writer
         self.reader = reader
@@ -131,15 +128,13 @@ final class RunLoop: @unchecked Sendable {
         self.webhooks = webhooks
         self.accessTokens = accessTokens
         self.counters = counters
-        self.log = log
         self.clockFile = clockFile
         self.logger = logger
     }
 
     /// Recovers what was in flight when the last server ended, then starts the thread.
     func start() throws {
-        nextOffset = writer.lastOffset + 1
-        publisher.lastOffset = nextOffset - 1
+        publisher.lastOffset = writer.lastOffset
         try accessTokens.load(from: reader)
         effects.whenDescriptorsAreFree { [inbox] in inbox.wake() }
         try recover()
@@ -372,11 +367,7 @@ final class RunLoop: @unchecked Sendable {
     /// - Parameter statusBefore: `unspecified` of a run that is new.
     func record(_ events: consuming [FermataEvent], of resident: Resident, statusBefore: FermataStatus) {
         let after = resident.current
-        for index in events.indices {
-            events[index].offset = nextOffset
-            nextOffset += 1
-            batch.append(&events[index], of: after.run)
-        }
+        for index in events.indices { batch.append(&events[index], of: after.run) }
         batch.touched[after.id, default: []].append(after.status)
         var change: StatusChange?
         if after.status != statusBefore {

@@ -78,7 +78,7 @@ final class ClockFile: Sendable {
     /// Sets the steady clock going, before anything is measured.
     ///
     /// - Throws: if the file cannot be opened or made, or is no regular file, or the journal cannot be read.
-    init(path: String, _ reader: JournalReader) throws {
+    init(path: String, _ reader: any JournalReading) throws {
         var lastEvent: (at: Int64, lead: Int64)?
         let last = try reader.lastOffset()
         if last > 0, let row = try reader.events(afterOffset: last - 1, maxBytes: .max, maxCount: 1).first {

@@ -21,7 +21,6 @@ public final class Server {
     /// Where commands are taken.
     public var controlURL: String { configuration.controlURL }
     private let logger: Logger
-    private let journal: SQLiteJournal
     private let loop: RunLoop
     private let control: ReplySocket
     private let events: PublishSocket
@@ -30,9 +29,7 @@ public final class Server {
     /// Opens the store, recovers what was in flight, then opens the sockets.
     ///
     /// - Throws: `StartFailure`, with one line that says what is wrong.
-    public init(_ configuration: Configuration, logger: Logger) throws {
-        self.configuration = configuration
-        self.logger = logger
+    public convenience init(_ configuration: Configuration, logger: Logger) throws {
         Heap.givesLargeBlocksBack()
         let plan = try DescriptorPlan(
             limit: FreeDescriptors.limit, hasWebhooks: !configuration.webhooks.isEmpty)
@@ -40,11 +37,25 @@ public final class Server {
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
-        let journal = try SQLiteJournal(path: configuration.directory + "/fermata.db", options: options)
-        self.journal = journal
-        let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
-
+        let journal = try SQLiteJournal(
+            path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
         CutIndex.endsProcess(status: 70)
+        try self.init(configuration, journal: journal, plan, adoptsOrphans: true, logger: logger)
+    }
+
+    /// A service on any journal. Nothing here, nor in what is made here, knows where the journal's bytes lie.
+    ///
+    /// - Parameters:
+    ///   - configuration: its directory is there.
+    ///   - plan: of the process's descriptors.
+    ///   - adoptsOrphans: see `ToolProcesses`; only for a process that is the service and nothing else.
+    init(
+        _ configuration: Configuration, journal: any Journal, _ plan: DescriptorPlan, adoptsOrphans: Bool,
+        logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.logger = logger
+        let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
         let instance = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max)).description
         events = try PublishSocket()
         text = try PublishSocket()
@@ -53,7 +64,7 @@ public final class Server {
         let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
         let terminal = Terminal(
             processes: try ToolProcesses(
-                supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: true),
+                supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: adoptsOrphans),
             environment: configuration.environment, secrets: secrets)
         let fileEditor = FileEditor(secrets: secrets)
         let published = PublishedRuns()
@@ -76,8 +87,7 @@ public final class Server {
             readers: readers,
             webhooks: Webhooks(
                 configuration.webhooks, askTokens: AskTokens(seal: seal), descriptors: plan.webhooks, logger: logger),
-            accessTokens: accessTokens, counters: counters, log: LogKeeper(journal, logger), clockFile: clockFile,
-            logger: logger)
+            accessTokens: accessTokens, counters: counters, clockFile: clockFile, logger: logger)
         let answers = WorkThread("fermata-answer")
         let shortage = ShortageLog(plan, logger)
         let handler = Control(
@@ -87,7 +97,7 @@ public final class Server {
                 workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, plan, instance: instance), counters: counters, answers: answers,
-            storePath: journal.path)
+            journal: journal, directory: configuration.directory)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength,
@@ -167,6 +177,11 @@ public final class Server {
             logger.error("ending took too long and is cut short")
             _exit(0)
         }
+        end()
+    }
+
+    /// As ``shutDown()``, in a process that goes on and however long it takes.
+    func end() {
         loop.webhooks.stop()
         let done = DispatchSemaphore(value: 0)
         loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)

@@ -17,14 +17,15 @@ final class EventPublisher: @unchecked Sendable {
         self.instance = instance
     }
 
-    func publish(_ events: [(run: RunID, event: FermataEvent, size: Int)], statusChanges: [StatusChange]) {
+    func publish(_ events: [Batch.Event], statusChanges: [StatusChange]) {
         guard socket.connections > 0 else {
             // Nothing is put together for nobody. Who connects just now is told by the next tick what it has missed.
             lastOffset = events.last?.event.offset ?? lastOffset
             statusNumber += UInt64(statusChanges.count)
             return
         }
-        for (run, event, _) in events {
+        for written in events {
+            let (run, event) = (written.run, written.event)
             lastOffset = event.offset
             var body: [UInt8] = try! event.serializedBytes()
             if body.count > Configuration.maximumPublishedBytes { body = try! event.truncatedEvent.serializedBytes() }

@@ -11,7 +11,7 @@ struct JournaledRun: Sendable {
 
     /// Reads a run: its snapshot and the events after that, or all its events. The snapshot is a cache: one that does
     /// not fit the journal in every respect is left alone.
-    init(id: RunID, from reader: JournalReader) throws {
+    init(id: RunID, from reader: any JournalReading) throws {
         if let recent = try Self.recent(id, reader) {
             self = recent
         } else {
@@ -21,7 +21,7 @@ struct JournaledRun: Sendable {
     }
 
     /// Whether reading the run takes a few milliseconds at most, as far as its snapshot can be used.
-    static func isQuicklyRead(_ id: RunID, from reader: JournalReader) -> Bool {
+    static func isQuicklyRead(_ id: RunID, from reader: any JournalReading) -> Bool {
         guard let last = try? reader.lastSeq(of: id.journaled) else { return true }
         let few = 2 * StaleSnapshots.interval
         if last <= few { return true }
@@ -30,7 +30,7 @@ struct JournaledRun: Sendable {
     }
 
     /// The run after its snapshot and what followed, up to its row; nil if these do not agree.
-    private static func recent(_ id: RunID, _ reader: JournalReader) throws -> JournaledRun? {
+    private static func recent(_ id: RunID, _ reader: any JournalReading) throws -> JournaledRun? {
         // Damage in the table of snapshots is none of the run's.
         guard let row = try? reader.snapshot(of: id.journaled), row.format == Run.snapshotFormat,
             var run = Run(id: id, snapshot: row.body), run.seq == row.seq,
@@ -48,7 +48,7 @@ struct JournaledRun: Sendable {
 }
 
 extension Run {
-    fileprivate mutating func fold(after seq: UInt64, through last: UInt64, from reader: JournalReader) throws {
+    fileprivate mutating func fold(after seq: UInt64, through last: UInt64, from reader: any JournalReading) throws {
         try reader.forEachEvent(of: id.journaled, from: seq + 1, through: last) { row in
             apply(try FermataEvent(row))
         }

@@ -37,7 +37,7 @@ final class AccessTokens: Sendable {
     init(seal: TokenSeal) { self.seal = seal }
 
     /// Reads all of them; before anyone can ask.
-    func load(from reader: JournalReader) throws {
+    func load(from reader: any JournalReading) throws {
         var last: String?
         while true {
             let page = try reader.tokens(after: last, limit: 1000)

@@ -27,7 +27,7 @@ struct WebhookBody {
     ///   - withCheckpoint: whether the checkpoint goes along.
     ///   - answerURL: where an ask is answered; nil where nothing takes answers.
     init(
-        _ row: OutboxRow, from reader: JournalReader, withCheckpoint: Bool,
+        _ row: OutboxRow, from reader: any JournalReading, withCheckpoint: Bool,
         answerURL: (_ run: RunID, _ ask: UInt32) -> String?
     ) throws {
         let run = RunID(row.key.run)
@@ -63,7 +63,7 @@ struct WebhookBody {
     }
 
     private static func ask(
-        _ event: FermataEvent, of run: RunID, _ reader: JournalReader,
+        _ event: FermataEvent, of run: RunID, _ reader: any JournalReading,
         _ answerURL: (_ run: RunID, _ ask: UInt32) -> String?
     ) throws -> (String, [UInt8]) {
         switch event.kind {
@@ -83,7 +83,7 @@ struct WebhookBody {
     /// The member that goes after the others of `data`, which always has some. The message's own time is the export's,
     /// so that the message is the same at every attempt.
     private static func checkpoint(
-        of run: RunID, through last: UInt64, at time: Int64, _ reader: JournalReader
+        of run: RunID, through last: UInt64, at time: Int64, _ reader: any JournalReading
     ) throws -> [UInt8] {
         let export = CheckpointExport(run: run, reader: reader)
         guard let document = try export.document(through: last, exportedAt: time, atMost: largestCheckpoint) else {

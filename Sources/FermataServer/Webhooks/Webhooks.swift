@@ -50,7 +50,7 @@ final class Webhooks: @unchecked Sendable {
     private var attempts = 0
     private var lanes: [String: Lane] = [:]
     private var session: CurlSession?
-    private var reader: JournalReader?
+    private var reader: (any JournalReading)?
     private var settle: @Sendable (OutboxOutcome) -> Void = { _ in }
 
     /// - Parameter descriptors: that all attempts may have together; at least those of one, if there are endpoints.
@@ -67,7 +67,7 @@ final class Webhooks: @unchecked Sendable {
     ///
     /// - Parameter settle: takes what became of an attempt, for the loop to write; any thread.
     func start(
-        openReader: @escaping @Sendable () throws -> JournalReader,
+        openReader: @escaping @Sendable () throws -> any JournalReading,
         settle: @escaping @Sendable (OutboxOutcome) -> Void
     ) throws {
         guard isWanted else { return }
@@ -161,7 +161,7 @@ final class Webhooks: @unchecked Sendable {
         } catch { die(logger, "the journal cannot be read", error) }
     }
 
-    private func start(_ row: OutboxRow, _ endpoint: WebhookEndpoint, _ reader: JournalReader) {
+    private func start(_ row: OutboxRow, _ endpoint: WebhookEndpoint, _ reader: any JournalReading) {
         let body: WebhookBody
         do {
             body = try WebhookBody(row, from: reader, withCheckpoint: endpoint.wantsCheckpoint) {

@@ -185,7 +185,7 @@ final class CallOffers: Sendable {
 
     /// Ready calls that are reserved for nobody, by tool, oldest first, read when they are first asked for.
     private struct Queues {
-        let reader: JournalReader
+        let reader: any JournalReading
         /// Calls that all who ask want together.
         let wanted: Int
         let reserved: [ReadyCallKey: Reservation]
@@ -206,12 +206,12 @@ final class CallOffers: Sendable {
         }
     }
 
-    private func queues(for wanted: Int, _ reader: JournalReader) -> Queues {
+    private func queues(for wanted: Int, _ reader: any JournalReading) -> Queues {
         Queues(reader: reader, wanted: wanted, reserved: state.withLock { $0.reserved })
     }
 
     /// Offers what there is of these tools to those who wait for them.
-    private func choose(_ tools: Set<String>, _ reader: JournalReader) {
+    private func choose(_ tools: Set<String>, _ reader: any JournalReading) {
         let waiting = state.withLock { state in
             state.waiting.filter { !$0.value.poll.tools.isDisjoint(with: tools) }.sorted { $0.key < $1.key }
         }
