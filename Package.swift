@@ -147,7 +147,10 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
-            dependencies: ["FermataCore", "FermataProtocol", "FermataServer", "JSON", "ModelClients", protobuf],
+            dependencies: [
+                "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "LineTools", "ModelClients",
+                "RawServer", "Toolbox", protobuf, logging,
+            ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
             name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
@@ -174,7 +177,11 @@ let package = Package(
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
-        .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Secrets", "Toolbox"], swiftSettings: settings),
+        // A source of tools whose process lasts, and the program that it runs.
+        .target(name: "LineTools", dependencies: ["Toolbox"], path: "Tests/LineTools", swiftSettings: settings),
+        .testTarget(
+            name: "ToolboxTests", dependencies: ["LineTools", "RawServer", "Secrets", "Toolbox"],
+            swiftSettings: settings),
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
