@@ -158,7 +158,7 @@ extension FermataToolSpec {
     /// The tools that every server has: those that it executes, and the core's own.
     public static let builtIn =
         [ToolDefinition.terminal, .fileEditor].map { FermataToolSpec($0, .builtIn) } + [
-            FermataToolSpec(.askHuman, .core)
+            CoreTool.askHuman.spec
         ]
 
     private init(_ tool: ToolDefinition, _ origin: FermataToolOrigin) {

@@ -57,7 +57,7 @@ final class EffectRunner: Sendable {
     func hasPrice(_ model: String) -> Bool { models.hasPrice(model) }
 
     /// Whether a tool of this name is built in.
-    func isBuiltIn(_ tool: String) -> Bool { tools[tool] != nil || tool == Run.askHuman }
+    func isBuiltIn(_ tool: String) -> Bool { tools[tool] != nil || tool == CoreTool.askHuman.name }
 
     /// Descriptors that effects have, or may have at once.
     var descriptorsTaken: Int { places.taken }
