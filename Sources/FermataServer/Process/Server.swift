@@ -22,6 +22,7 @@ public final class Server {
     public var controlURL: String { configuration.controlURL }
     private let logger: Logger
     private let journal: SQLiteJournal
+    private let tools: ToolSources
     private let loop: RunLoop
     private let control: ReplySocket
     private let events: PublishSocket
@@ -30,12 +31,30 @@ public final class Server {
     /// Opens the store, recovers what was in flight, then opens the sockets.
     ///
     /// - Throws: `StartFailure`, with one line that says what is wrong.
-    public init(_ configuration: Configuration, logger: Logger) throws {
+    public convenience init(_ configuration: Configuration, logger: Logger) throws {
+        try self.init(configuration, logger: logger) { _ in [] }
+    }
+
+    /// - Parameter moreSources: makes the sources of tools beside those that are built in; all their processes are of the
+    ///   one `ToolProcesses` of the server.
+    init(
+        _ configuration: Configuration, logger: Logger, moreSources: (ToolProcesses) throws -> [any ToolSource]
+    ) throws {
         self.configuration = configuration
         self.logger = logger
         Heap.givesLargeBlocksBack()
+        let secrets = configuration.allSecrets
+        let processes = try ToolProcesses(
+            supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: true)
+        let builtIn = BuiltInTools([
+            Terminal(processes: processes, environment: configuration.environment, secrets: secrets),
+            FileEditor(secrets: secrets),
+        ])
+        tools = ToolSources([builtIn] + (try moreSources(processes)), logger: logger)
         let plan = try DescriptorPlan(
-            limit: DescriptorPlan.currentLimit, hasWebhooks: !configuration.webhooks.isEmpty)
+            limit: DescriptorPlan.currentLimit, hasWebhooks: !configuration.webhooks.isEmpty,
+            longLivedProcesses: tools.longLivedProcesses)
+        processes.limitLongLivedProcesses(to: plan.longLivedProcesses)
         OpenAIChat.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
@@ -49,13 +68,7 @@ public final class Server {
         events = try PublishSocket()
         text = try PublishSocket()
         let textPublisher = TextPublisher(socket: text)
-        let secrets = configuration.allSecrets
         let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
-        let terminal = Terminal(
-            processes: try ToolProcesses(
-                supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: true),
-            environment: configuration.environment, secrets: secrets)
-        let fileEditor = FileEditor(secrets: secrets)
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
@@ -71,7 +84,7 @@ public final class Server {
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
                     secrets: secrets, logger: logger),
-                tools: [terminal, fileEditor], text: textPublisher, secrets: secrets, counters: counters,
+                tools: tools, text: textPublisher, secrets: secrets, counters: counters,
                 toolState: configuration.directory + "/toolstate", descriptors: plan.effects),
             readers: readers,
             webhooks: Webhooks(
@@ -84,7 +97,7 @@ public final class Server {
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
-                workspaces: configuration.directory + "/workspaces"),
+                tools: tools, workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, plan, instance: instance), counters: counters, answers: answers,
             storePath: journal.path)
@@ -169,9 +182,12 @@ public final class Server {
         let done = DispatchSemaphore(value: 0)
         loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)
         done.wait()
+        // While the sockets close: it takes no time of its own.
+        let toolsEnd = tools.shutDown(within: .milliseconds(1300))
         control.close(deadline: .seconds(1))
         events.close(deadline: .milliseconds(300))
         text.close(deadline: .milliseconds(300))
+        toolsEnd()
         logger.info("ended")
     }
 
