@@ -149,7 +149,7 @@ let package = Package(
             name: "FermataServerTests",
             dependencies: [
                 "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "Journal", "JournalTestKit",
-                "ModelClients", "NNG", protobuf, logging,
+                "LineTools", "ModelClients", "NNG", "RawServer", "Toolbox", protobuf, logging,
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
@@ -182,7 +182,11 @@ let package = Package(
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
-        .testTarget(name: "ToolboxTests", dependencies: ["RawServer", "Secrets", "Toolbox"], swiftSettings: settings),
+        // A source of tools whose process lasts, and the program that it runs.
+        .target(name: "LineTools", dependencies: ["Toolbox"], path: "Tests/LineTools", swiftSettings: settings),
+        .testTarget(
+            name: "ToolboxTests", dependencies: ["LineTools", "RawServer", "Secrets", "Toolbox"],
+            swiftSettings: settings),
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),

@@ -9,6 +9,9 @@ struct SupervisedProcess {
     /// nil once closed: the supervisor's two processes have ended.
     private(set) var control: Int32?
     let output: OutputPipe
+    /// Of a command that has a pipe for each.
+    let errors: OutputPipe?
+    let input: InputPipe?
     /// When time is up; nil when there is no limit or it has been reached.
     private(set) var deadline: MonotonicTime?
     /// When the supervisor is asked again to kill; nil while it has not been asked.
@@ -24,6 +27,7 @@ struct SupervisedProcess {
     private var foundOrphans = false
     private var unknown: [pid_t] = []
 
+    private var isGraceKnown = false
     private var ended: (status: Int32, killed: Bool)?
     private var failure: String?
 
@@ -33,7 +37,7 @@ struct SupervisedProcess {
 
     init(
         _ process: ToolProcess, _ listener: ToolProcessListener, _ command: ToolCommand, _ started: StartedSupervisor,
-        _ output: OutputPipe, at now: MonotonicTime
+        _ output: OutputPipe, _ input: InputPipe?, at now: MonotonicTime
     ) {
         self.process = process
         self.listener = listener
@@ -41,6 +45,8 @@ struct SupervisedProcess {
         supervisor = started.pid
         control = started.control
         self.output = output
+        self.input = input
+        errors = started.errors.map { OutputPipe($0, onBytes: listener.onErrorBytes) }
         deadline = command.timeout.map { now + $0 }
     }
 
@@ -48,6 +54,26 @@ struct SupervisedProcess {
     var due: MonotonicTime? {
         guard let deadline else { return nextKill }
         return nextKill.map { min($0, deadline) } ?? deadline
+    }
+
+    /// Whether it is one that lasts longer than a call.
+    var isLongLived: Bool { command.streams == .pipes }
+
+    /// It was said how long it may go on, now or before.
+    mutating func watchGrace(at now: MonotonicTime) {
+        guard !isGraceKnown, let grace = process.grace else { return }
+        isGraceKnown = true
+        deadline = min(deadline ?? now + grace, now + grace)
+    }
+
+    /// The supervisor is gone: what is in the pipes is the rest. They are closed also if somebody outside, to whom the
+    /// command gave a descriptor, still holds one and writes.
+    func closePipes(_ buffer: UnsafeMutableRawBufferPointer) {
+        for pipe in [output, errors].compactMap(\.self) {
+            pipe.drain(atMost: .max, into: buffer)
+            pipe.close()
+        }
+        input?.close()
     }
 
     /// Time that its limit is not to count.
@@ -129,13 +155,13 @@ struct SupervisedProcess {
         if let failure { return .failed(failure) }
         guard unknown.isEmpty else {
             let numbers = unknown.prefix(8).map { "\($0)" }.joined(separator: ", ")
-            return .failed(
+            return .lost(
                 "The supervisor of this command was killed, and it is not known whether all that the command started has "
                     + "ended: process \(numbers) may be of it.")
         }
         guard let ended else {
             if let reason = process.stopping { return .stopped(reason, code: nil) }
-            return .failed(
+            return .lost(
                 "The supervisor of this command was killed; the command was ended with it"
                     + (foundOrphans ? ", and so was what it had left running." : "."))
         }
@@ -143,7 +169,7 @@ struct SupervisedProcess {
         // The supervisor is the arbiter: a command that ended before a kill reached it was not stopped.
         guard ended.killed else { return .exited(code: code) }
         if let reason = process.stopping { return .stopped(reason, code: code) }
-        return .failed("The supervisor of this command was told to end; the command was ended with it.")
+        return .lost("The supervisor of this command was told to end; the command was ended with it.")
     }
 
     /// wait(2): the low seven bits are the signal, or 0 for an exit with the code in the second byte.

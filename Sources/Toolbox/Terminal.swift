@@ -108,7 +108,7 @@ public struct Terminal: Tool {
         case .exited(let code): return ToolResult(outcome: .finished, output: output, exitCode: code)
         case .stopped(.timedOut, let code): return ToolResult(outcome: .timedOut, output: output, exitCode: code)
         case .stopped(.cancelled, let code): return ToolResult(outcome: .cancelled, output: output, exitCode: code)
-        case .failed(let reason):
+        case .failed(let reason), .lost(let reason):
             var output = output
             if !output.text.isEmpty && !output.text.hasSuffix("\n") { output.text += "\n" }
             output.text += reason

@@ -1,4 +1,4 @@
-/// A built-in tool: what the model is told of it, and how a call of it is executed.
+/// A tool that is built in: what the model is told of it, and how a call of it is executed. `BuiltInTools` offers them.
 public protocol Tool: Sendable {
     var definition: ToolDefinition { get }
 
@@ -14,7 +14,8 @@ public protocol Tool: Sendable {
     ///
     /// - Parameters:
     ///   - onOutput: live output as it arrives, valid UTF-8, in order, never empty.
-    ///   - onEnd: called exactly once, when the call has ended and no process of it is left, also after `cancel`.
+    ///   - onEnd: called exactly once, when the call has ended and no process of it is left, also after `cancel`. Of a call
+    ///     whose process lasts (`ToolSource`), when nobody works on the call any more as far as can be known.
     func start(
         _ call: ToolCall,
         onOutput: @escaping @Sendable (String) -> Void,
@@ -24,7 +25,9 @@ public protocol Tool: Sendable {
 
 /// A call that is executing.
 public protocol ToolExecution: Sendable {
-    /// Kills every process of the call. Idempotent, never blocks, callable from any thread; the end comes by `onEnd`.
+    /// Ends the call as soon as possible: kills every process of it, or, of a call that a lasting process executes, tells
+    /// that to stop. Idempotent, never blocks, callable from any thread; the end comes by `onEnd`, and soon also if what
+    /// was told to stop does not: then its source gives it up, or kills it.
     func cancel()
 
     /// What the call's result would be if its output ended now: same limit, head and tail kept. What it writes later is
@@ -60,6 +63,10 @@ public struct ToolDefinition: Sendable {
 
 /// One call to execute. `argumentsJSON` was checked against the tool's schema by the caller.
 public struct ToolCall: Sendable, Equatable {
+    /// The name of the tool.
+    public var tool: String
+    /// Which run's call it is, as `ToolSource.forget` names it: nothing is to be read from it.
+    public var run: String
     public var argumentsJSON: String
     /// Absolute path of the run's workspace directory; the tool creates it if it is missing.
     public var workspace: String
@@ -67,7 +74,9 @@ public struct ToolCall: Sendable, Equatable {
     /// its calls. It outlives the service. A tool that needs it creates it, and in it a directory of its own name.
     public var state: String
 
-    public init(argumentsJSON: String, workspace: String, state: String) {
+    public init(tool: String, run: String, argumentsJSON: String, workspace: String, state: String) {
+        self.tool = tool
+        self.run = run
         self.argumentsJSON = argumentsJSON
         self.workspace = workspace
         self.state = state
@@ -100,6 +109,10 @@ public struct ToolResult: Sendable, Equatable {
         case timedOut
         /// `cancel` ended it.
         case cancelled
+        /// What executed it was lost before it could say how the call ended: the call may have happened, in part or not
+        /// at all. It must not be made again by whoever says so: what becomes of it is decided with the run, by what the
+        /// tool was launched with and by its policy. `output` is what is known of its output.
+        case unknown
     }
 
     public var outcome: Outcome

@@ -11,6 +11,14 @@ struct ToolCommand: Sendable {
     var environment: [String]
     /// From the start of the process; nil for no limit.
     var timeout: Duration?
+    var streams = Streams.output
+
+    enum Streams: Sendable {
+        /// Standard input is /dev/null; output and error are one pipe, so that they come in the order written.
+        case output
+        /// A pipe each.
+        case pipes
+    }
 }
 
 /// How a command ended. No process of it is left.
@@ -19,8 +27,10 @@ enum ToolProcessEnd: Sendable, Equatable {
     case exited(code: Int32)
     /// Killed because somebody asked for it, or its time was up; the code is nil if it had not been started.
     case stopped(StopReason, code: Int32?)
-    /// It could not be started, or its supervisor was killed.
+    /// It could not be started: nothing of it was executed. Says why.
     case failed(String)
+    /// Its supervisor was killed or told to end by somebody else, and so it was ended. Says so.
+    case lost(String)
 
     enum StopReason: Sendable { case cancelled, timedOut }
 }
@@ -30,6 +40,8 @@ struct ToolProcessListener: Sendable {
     /// On the thread of `ToolProcesses` or of whoever asks for the output so far, one call after the other. The bytes are
     /// the callee's for the time of the call only.
     var onBytes: @Sendable (UnsafeRawBufferPointer) -> Void
+    /// What comes from standard error, of a command that has a pipe of its own for it. As `onBytes`.
+    var onErrorBytes: @Sendable (UnsafeRawBufferPointer) -> Void = { _ in }
     /// Once, and last, on the thread of `ToolProcesses`.
     var onEnd: @Sendable (ToolProcessEnd) -> Void
 }
@@ -45,6 +57,8 @@ final class ToolProcess: Sendable {
         /// From `started` on.
         var output: OutputPipe?
         var stopping: ToolProcessEnd.StopReason?
+        /// How long it may go on until it is stopped.
+        var grace: Duration?
     }
 
     private let state = Mutex(State())
@@ -59,6 +73,17 @@ final class ToolProcess: Sendable {
             ToolProcess.kill(&state)
         }
     }
+
+    /// It is to end by itself, and is stopped after so long. The first time counts. What this is to do is done when the
+    /// thread of `ToolProcesses` looks.
+    func limit(to grace: Duration) {
+        state.withLock { state in
+            if state.grace == nil { state.grace = grace }
+        }
+    }
+
+    /// How long it may go on, if that was said.
+    var grace: Duration? { state.withLock { $0.grace } }
 
     /// Asks once more: a command can stop its supervisor again and again.
     func stopAgain() {

@@ -20,6 +20,8 @@ final class ToolProcessLoop: Sendable {
         var process: ToolProcess
         var listener: ToolProcessListener
         var what: What
+        /// Of a process that has a pipe for its standard input.
+        var input: InputPipe?
         /// How often it was tried.
         var tries = 0
     }
@@ -27,12 +29,16 @@ final class ToolProcessLoop: Sendable {
     private struct Inbox {
         var starting: [Order] = []
         var stopping = false
+        /// Something was queued for a process's standard input, or its end was.
+        var writing = false
         var isClosed = false
     }
 
     private let supervisor: String
     private let options: [String]
     private let inbox = Mutex(Inbox())
+    /// How many processes may be there at once that last longer than a call.
+    let longLivedLimit = Atomic<Int>(.max)
     /// A byte written to one end wakes the thread, which polls the other. Closed by `deinit`: the thread holds this.
     private let wake: (send: Int32, receive: Int32)
 
@@ -43,7 +49,8 @@ final class ToolProcessLoop: Sendable {
         self.supervisor = supervisor
         self.options = options
         orphans = adoptsOrphans ? Orphans() : nil
-        wake = try SupervisorSpawn.socketPair(SOCK_STREAM)
+        let (send, receive) = try SupervisorSpawn.socketPair(SOCK_STREAM)
+        wake = (send, receive)
     }
 
     deinit {
@@ -76,10 +83,19 @@ final class ToolProcessLoop: Sendable {
         wakeUp()
     }
 
-    /// Some process was asked to stop by another thread.
+    /// Some process was asked to stop by another thread, at once or after a while.
     func noteStop() {
         inbox.withLock { $0.stopping = true }
         wakeUp()
+    }
+
+    /// Something waits to be written to some process. Wakes the thread if it does not know of any.
+    func noteInput() {
+        let isNews = inbox.withLock { inbox in
+            defer { inbox.writing = true }
+            return !inbox.writing
+        }
+        if isNews { wakeUp() }
     }
 
     func close() {
@@ -99,6 +115,8 @@ final class ToolProcessLoop: Sendable {
         case wake
         case control(UInt64)
         case output(UInt64)
+        case errors(UInt64)
+        case input(UInt64)
     }
 
     private struct Running {
@@ -126,6 +144,12 @@ final class ToolProcessLoop: Sendable {
         var sources: [Source] = []
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
         defer { buffer.deallocate() }
+        // Writing to a process that reads no more is an error like any other, and not a signal that ends this one. The
+        // signal would come to the thread that writes, which is this one only.
+        var brokenPipe = sigset_t()
+        sigemptyset(&brokenPipe)
+        sigaddset(&brokenPipe, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &brokenPipe, nil)
         var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.nanoseconds)
         while true {
             takeInbox(&running)
@@ -162,14 +186,16 @@ final class ToolProcessLoop: Sendable {
     private func collect(_ running: Running, _ descriptors: inout [pollfd], _ sources: inout [Source]) {
         descriptors.removeAll(keepingCapacity: true)
         sources.removeAll(keepingCapacity: true)
-        func add(_ descriptor: Int32, _ source: Source) {
-            descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+        func add(_ descriptor: Int32, _ source: Source, _ events: Int32 = POLLIN) {
+            descriptors.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
             sources.append(source)
         }
         add(wake.receive, .wake)
         for (number, process) in running.processes {
             if let control = process.control { add(control, .control(number)) }
             if let output = process.output.number { add(output, .output(number)) }
+            if let errors = process.errors?.number { add(errors, .errors(number)) }
+            if let input = process.input?.pollable { add(input, .input(number), POLLOUT) }
         }
     }
 
@@ -178,7 +204,9 @@ final class ToolProcessLoop: Sendable {
         var times = running.leaving.map { running.processes[$0]?.nextLook ?? now + .milliseconds(1) }
         times += running.processes.values.lazy.compactMap(\.due)
         times += running.waiting.map(\.at)
-        if !running.processes.isEmpty { times.append(now + ToolProcessLoop.longestSleep) }
+        if running.processes.values.contains(where: { $0.deadline != nil }) {
+            times.append(now + ToolProcessLoop.longestSleep)
+        }
         if orphans?.isFirst == true { times.append(running.nextReap) }
         return times.min()?.milliseconds(after: now) ?? -1
     }
@@ -195,6 +223,7 @@ final class ToolProcessLoop: Sendable {
             defer {
                 inbox.starting = []
                 inbox.stopping = false
+                inbox.writing = false
             }
             return inbox
         }
@@ -204,8 +233,12 @@ final class ToolProcessLoop: Sendable {
         }
         if taken.stopping || taken.isClosed {
             let now = MonotonicTime.now
-            for (number, process) in running.processes where process.process.stopping != nil {
-                running.processes[number]?.watchStop(at: now)
+            for (number, process) in running.processes {
+                if process.process.stopping != nil {
+                    running.processes[number]?.watchStop(at: now)
+                } else {
+                    running.processes[number]?.watchGrace(at: now)
+                }
             }
         }
         for order in taken.starting { begin(order, &running) }
@@ -232,6 +265,13 @@ final class ToolProcessLoop: Sendable {
         case .execute(let asked): command = asked
         case .refuse(let reason): return order.listener.onEnd(.failed(reason))
         }
+        if command.streams == .pipes {
+            let limit = longLivedLimit.load(ordering: .relaxed)
+            guard running.processes.values.count(where: \.isLongLived) < limit else {
+                return order.listener.onEnd(
+                    .failed("There are \(limit) lasting processes already, and there is no room for another one."))
+            }
+        }
         running.lastNumber += 1
         let number = running.lastNumber
         if let orphans { command.environment.append(orphans.mark(of: number)) }
@@ -251,8 +291,11 @@ final class ToolProcessLoop: Sendable {
         }
         let now = MonotonicTime.now
         let output = OutputPipe(started.output, onBytes: order.listener.onBytes)
+        if let input = started.input { order.input?.open(input) }
         process.started(control: started.control, supervisor: started.pid, output: output)
-        running.processes[number] = SupervisedProcess(process, order.listener, command, started, output, at: now)
+        running.processes[number] = SupervisedProcess(
+            process, order.listener, command, started, output, order.input, at: now)
+        running.processes[number]?.watchGrace(at: now)
         if process.stopping != nil { running.processes[number]?.watchStop(at: now) }
     }
 
@@ -263,12 +306,11 @@ final class ToolProcessLoop: Sendable {
         case .output(let number):
             // One read, then everybody else's turn.
             _ = running.processes[number]?.output.read(into: buffer)
+        case .errors(let number): _ = running.processes[number]?.errors?.read(into: buffer)
+        case .input(let number): running.processes[number]?.input?.write()
         case .control(let number):
             guard running.processes[number]?.readControl() == false else { return }
-            // The last process is gone: what is in the pipe is the rest. It is closed also if somebody outside, to whom the
-            // command gave the descriptor, still holds it and writes.
-            running.processes[number]?.output.drain(atMost: .max, into: buffer)
-            running.processes[number]?.output.close()
+            running.processes[number]?.closePipes(buffer)
             running.leaving.append(number)
         }
     }

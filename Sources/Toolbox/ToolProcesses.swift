@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// Runs the commands of all tools, each under a supervisor, on one thread of its own.
+/// Runs the commands and the lasting processes of all tools, each under a supervisor, on one thread of its own.
 ///
 /// Every command, however many processes it makes of itself, is gone when its end is told, when it is cancelled, and
 /// when this process dies, also by SIGKILL. A command is over when its first process has ended; what it left behind in
-/// the background is killed a tenth of a second later.
+/// the background is killed a tenth of a second later. Of a `LongLivedProcess` the same holds.
 ///
 /// Ownership: one for a process; whoever creates it calls `close`. Threads: callable from any.
 public final class ToolProcesses: Sendable {
@@ -36,6 +36,10 @@ public final class ToolProcesses: Sendable {
     /// Kills every command and refuses new ones; the thread ends when the last command has. Idempotent, never blocks.
     public func close() { loop.close() }
 
+    /// How many processes may be there at once that last longer than a call; another one is not started. Each has
+    /// `LongLivedProcess.descriptors` open. No limit unless it is set; those that are there stay.
+    public func limitLongLivedProcesses(to count: Int) { loop.longLivedLimit.store(count, ordering: .relaxed) }
+
     /// `fermata-supervisor` in the directory of this process's own program.
     public static var defaultSupervisor: String {
         var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
@@ -48,8 +52,12 @@ public final class ToolProcesses: Sendable {
     }
 
     /// Never blocks; an end comes exactly once, on the thread.
-    func start(_ process: ToolProcess, _ command: ToolCommand, _ listener: ToolProcessListener) {
-        loop.start(.init(process: process, listener: listener, what: .execute(command)))
+    ///
+    /// - Parameter input: of a command that has a pipe for it.
+    func start(
+        _ process: ToolProcess, _ command: ToolCommand, _ listener: ToolProcessListener, input: InputPipe? = nil
+    ) {
+        loop.start(.init(process: process, listener: listener, what: .execute(command), input: input))
     }
 
     /// Ends a process that was never started as failed, on the thread.
@@ -62,4 +70,13 @@ public final class ToolProcesses: Sendable {
         process.stop(.cancelled)
         loop.noteStop()
     }
+
+    /// Kills the process after so long, unless it has ended by then. Never blocks.
+    func end(_ process: ToolProcess, within grace: Duration) {
+        process.limit(to: grace)
+        loop.noteStop()
+    }
+
+    /// Something was queued for some process's standard input.
+    func noteInput() { loop.noteInput() }
 }

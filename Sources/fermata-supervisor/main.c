@@ -56,10 +56,18 @@ static void die_with(pid_t parent, int signal_number) {
     if (getppid() != parent) kill(getpid(), signal_number);
 }
 
-/// Lets go of the command's output: its end must come when the last process of the command is gone. 0 is /dev/null.
-static void release_output(void) {
-    dup2(0, 1);
-    dup2(0, 2);
+/// Lets go of the command's input and output: the end of the output must come when the last process of the command is
+/// gone, and whoever writes to the input must learn that nobody reads it any more.
+static void release_streams(void) {
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int stream = 0; stream < 3; stream++) {
+        if (nothing < 0) {
+            close(stream);
+        } else {
+            dup2(nothing, stream);
+        }
+    }
+    if (nothing > 2) close(nothing);
 }
 
 static _Noreturn void fail_to_start(enum start_step step) {
@@ -144,7 +152,7 @@ static _Noreturn void keep(pid_t guard, char **arguments) {
     keeper.command = fork();
     if (keeper.command == 0) become_command(self, arguments);
     if (keeper.command < 0) report(REPORT_FAILED, errno, STEP_FORK);
-    release_output();
+    release_streams();
     die_with(guard, SIGTERM);
     children_open(force_scan);
 
@@ -244,7 +252,7 @@ int main(int count, char **arguments) {
     pid_t guard = getpid();
     pid_t keeper = fork();
     if (keeper == 0) keep(guard, arguments + 1);
-    release_output();
+    release_streams();
     if (keeper < 0) {
         report(REPORT_FAILED, errno, STEP_FORK);
     } else {

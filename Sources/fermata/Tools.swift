@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FermataClient
+internal import FermataCore
 internal import FermataProtocol
 internal import SwiftProtobuf
 
@@ -38,7 +39,7 @@ struct Tools: AsyncParsableCommand {
 extension FermataRegisteredTool {
     /// Who executes it, and whether anybody does.
     fileprivate var origin: String {
-        guard spec.byWorker else { return "built in" }
+        guard spec.resolvedOrigin == .worker else { return "built in" }
         let polled = polledAt > 0 ? "asked for at \(TimeArgument.text(polledAt))" : "nobody has asked for its calls yet"
         return "registered by \(worker), \(polled)"
     }

@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test func aQuestionIsOpenedAndNeverStarted() throws {
-        var scenario = try asking([.init(Run.askHuman, #"{"question":"Which?","context":"Two doors."}"#)])
+        var scenario = try asking([.init(CoreTool.askHuman.name, #"{"question":"Which?","context":"Two doors."}"#)])
         let opened = try #require(scenario.last.last?.askOpened)
         #expect(opened.kind == .question)
         #expect(opened.number == 1)
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func parallelQuestionsAreAnsweredInAnyOrder() throws {
-        let tools = [Scenario.tool(Run.askHuman, requires: "question", parallel: true)]
+        let tools = [Scenario.tool(CoreTool.askHuman.name, requires: "question", parallel: true)]
         var scenario = try Scenario(task: "go", tools: tools)
         try scenario.modelAnswers("", calls: [.ask("First?"), .ask("Second?")])
         #expect(scenario.run.summary.openAsks == [1, 2])
@@ -91,7 +91,8 @@ import Testing
     }
 
     @Test func aRunWithAToolExecutingIsNotWaiting() throws {
-        let tools = Scenario.tools.dropLast() + [Scenario.tool(Run.askHuman, requires: "question", parallel: true)]
+        let tools =
+            Scenario.tools.dropLast() + [Scenario.tool(CoreTool.askHuman.name, requires: "question", parallel: true)]
         var scenario = try Scenario(task: "go", tools: Array(tools))
         try scenario.modelAnswers("", calls: [.ask("First?"), .search("a")])
         #expect(scenario.run.status == .running)

@@ -43,7 +43,7 @@ import Testing
         ModelReply.Call("terminal", "null"),
         ModelReply.Call("terminal", "{}"),
         ModelReply.Call("terminal", #"{"command":7}"#),
-        ModelReply.Call(Run.askHuman, "{}"),
+        ModelReply.Call(CoreTool.askHuman.name, "{}"),
         ModelReply.Call("terminal", String(repeating: "[", count: 200_000)),
         ModelReply.Call("terminal\u{0}", #"{"command":"a"}"#),
     ]) func aBadCallIsAnErrorResultAndNotAFailedRun(_ call: ModelReply.Call) throws {

@@ -10,7 +10,7 @@ struct IdempotenceTests {
         Scenario.tool("editor", requires: "command", idempotentWhen: view),
         Scenario.tool(
             "browser", requires: "command", idempotentWhen: view, .at("/depth", .less(3)), byWorker: true),
-        Scenario.tool(Run.askHuman, requires: "question"),
+        Scenario.tool(CoreTool.askHuman.name, requires: "question"),
     ]
 
     private func lost(_ tool: String, _ arguments: String) throws -> [String] {

@@ -33,6 +33,14 @@ import Testing
             (Marker.rejected("No."), "[Not executed: the operator rejected this call.]\nNo."),
             (Marker.edited("{}"), "[The operator changed the arguments of this call. It was executed with: {}]"),
             (Marker.interruptedAtWorker(outputSoFar: "a\n"), "a\n" + atWorker),
+            (
+                Marker.interruptedInService(outputSoFar: "a"),
+                "a\n[Interrupted by the operator: the tool was told to stop. Its effects may have gone on.]"
+            ),
+            (
+                Marker.interruptedInService(outputSoFar: "", .byShutdown),
+                "[Interrupted by a shutdown of the service: the tool was told to stop. Its effects may have gone on.]"
+            ),
             (Marker.interrupted(outputSoFar: "a"), "a\n[Interrupted by the operator: " + killed),
             (Marker.interrupted(outputSoFar: "", .byShutdown), "[Interrupted by a shutdown of the service: " + killed),
         ]

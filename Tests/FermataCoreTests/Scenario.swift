@@ -57,7 +57,7 @@ struct Scenario {
         tool("look", requires: "text", idempotent: true, parallel: true),
         tool("deploy", requires: "target", byWorker: true),
         tool("fetch", requires: "url", idempotent: true, parallel: true, byWorker: true),
-        tool(Run.askHuman, requires: "question"),
+        tool(CoreTool.askHuman.name, requires: "question"),
     ]
 
     static func tool(
@@ -220,7 +220,7 @@ extension ModelReply.Call {
     static func read(_ path: String) -> Self { .init("read", #"{"path":"\#(path)"}"#) }
     static func search(_ text: String) -> Self { .init("search", #"{"text":"\#(text)"}"#) }
     static func look(_ text: String) -> Self { .init("look", #"{"text":"\#(text)"}"#) }
-    static func ask(_ question: String) -> Self { .init(Run.askHuman, #"{"question":"\#(question)"}"#) }
+    static func ask(_ question: String) -> Self { .init(CoreTool.askHuman.name, #"{"question":"\#(question)"}"#) }
     static func deploy(_ target: String) -> Self { .init("deploy", #"{"target":"\#(target)"}"#) }
     static func fetch(_ url: String) -> Self { .init("fetch", #"{"url":"\#(url)"}"#) }
 

@@ -84,12 +84,12 @@ extension Simulation {
     }
 
     mutating func randomPolicy() -> FermataPolicy {
-        let names = ["terminal", "read", "search", "look", "deploy", "fetch", Run.askHuman]
+        let names = ["terminal", "read", "search", "look", "deploy", "fetch", CoreTool.askHuman.name]
         return .with {
             for name in names where random.chance(50) {
                 // ask_human takes nothing else, and a condition on what is never there is refused.
                 let fields = ["command", "path", "text", "target", "url", "question", "nothing"]
-                let field = random.pick(name == Run.askHuman ? ["question", "context"] : fields)
+                let field = random.pick(name == CoreTool.askHuman.name ? ["question", "context"] : fields)
                 var policy = FermataToolPolicy.of(name, random.pick([.allow, .ask, .ask, .ask, .deny]))
                 if random.chance(40) {
                     policy.rules = [.when(random.pick([.allow, .ask, .deny]), .at("/" + field, .equals("\"x\"")))]

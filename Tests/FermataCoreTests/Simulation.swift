@@ -51,7 +51,7 @@ struct Simulation {
         self.isTraced = isTraced
         random = SplitMix64(state: seed)
         // Now and then questions may be open side by side.
-        let ask = Scenario.tool(Run.askHuman, requires: "question", parallel: random.chance(30))
+        let ask = Scenario.tool(CoreTool.askHuman.name, requires: "question", parallel: random.chance(30))
         auditor = Auditor(tools: Simulation.tools + [ask])
         run = Run(id: RunID(microseconds: 1_000_000_000, random: seed))
         launched.model = "mock/x"
@@ -145,7 +145,9 @@ struct Simulation {
             return .modelAnswered(
                 step: step, attempt: attempt, ModelReply(text: text, calls: calls, usage: usage, blocks: blocks))
         case .tool(let call, let attempt):
-            let outcome: FermataCallOutcome = random.pick([.callFinished, .callFinished, .callFailed, .callTimedOut])
+            let outcome: FermataCallOutcome = random.pick([
+                .callFinished, .callFinished, .callFinished, .callFailed, .callTimedOut, .callUnknown,
+            ])
             return .toolEnded(call: call, attempt: attempt, ToolReply(outcome: outcome, output: "o"))
         case .lease(let call, let attempt): return .leaseEnded(call: call, attempt: attempt)
         }
@@ -350,7 +352,7 @@ extension FermataEvent {
         switch kind {
         case .modelCalled, .callStarted: true
         // A pause, and an outcome that nobody knows, are the ends of what went on.
-        case .askOpened(let ask): ask.kind != .outcome && (ask.kind != .question || ask.tool == Run.askHuman)
+        case .askOpened(let ask): ask.kind != .outcome && (ask.kind != .question || ask.tool == CoreTool.askHuman.name)
         default: false
         }
     }

@@ -23,7 +23,13 @@ import Testing
             $0.spec.systemPrompt = "prompt \(number)"
             $0.spec.workspace = "/\(number)"
             $0.spec.ownsWorkspace = isOdd
-            $0.spec.tools = [.with { $0.name = "tool \(number)" }, .with { $0.parallel = isOdd }]
+            $0.spec.tools = [
+                .with { $0.name = "tool \(number)" }, .with { $0.parallel = isOdd },
+                .with {
+                    $0.name = "t\(number)"
+                    $0.origin = isOdd ? .builtIn : .worker
+                },
+            ]
             $0.spec.labels = [.with { $0.key = "\(number)" }]
             $0.spec.modelOptions.seed = Int64(number)
             $0.spec.modelAttempts = number
@@ -218,6 +224,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try scenario.run.snapshotMessage.jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: b2acf86309bf0cdb")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: 39aeb85a6804a1a9")
     }
 }

@@ -32,10 +32,11 @@ import Testing
             prices: try Prices(json: Data("{}".utf8)))
         // No tool is executed here.
         configuration.supervisor = "/bin/true"
+        let logger = Logger(label: "") { _ in SwiftLogNoOpLogHandler() }
         let server = try Server(
             configuration, journal: journal,
-            try DescriptorPlan(limit: FreeDescriptors.limit, hasWebhooks: false), adoptsOrphans: false,
-            logger: Logger(label: "") { _ in SwiftLogNoOpLogHandler() })
+            ToolSources([try Server.builtInTools(configuration, adoptsOrphans: false).source], logger: logger),
+            try DescriptorPlan(limit: FreeDescriptors.limit, hasWebhooks: false), logger: logger)
         do {
             let result = try await body(Client(controlURL: server.controlURL))
             server.end()

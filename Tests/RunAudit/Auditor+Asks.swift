@@ -41,15 +41,15 @@ extension Auditor {
             try require(ask.arguments == call.arguments, "ask \(ask.number) shows other arguments")
         case .outcome:
             try require(call.isExecuting, "the outcome of call \(ask.call), which does not execute")
-            try require(!call.isIdempotent || isArriving, "call \(ask.call) could have run again")
-        case .question where call.tool == Run.askHuman:
+            try require(!call.mustRunAgain || isArriving, "call \(ask.call) could have run again")
+        case .question where call.origin == .core:
             try mayBegin("a question")
             try require(!isOvertaken, "a question opens, and a message for now waits")
             try require(canStart(ask.call), "a question of a call whose turn it is not")
         case .question:
             let isLate = before?.kind == .outcome && before?.isClosed == true
             try require(
-                call.isByWorker && (call.isExecuting || isLate), "call \(ask.call) pauses, and does not execute")
+                call.origin == .worker && (call.isExecuting || isLate), "call \(ask.call) pauses, and does not execute")
         default: throw Broken("an ask of kind \(ask.kind)")
         }
     }

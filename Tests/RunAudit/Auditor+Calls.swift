@@ -49,7 +49,7 @@ extension Auditor {
             let tool = tools[call.tool]
             calls[call.number] = Call(
                 tool: call.tool, isParallel: tool?.parallel ?? false, spec: tool ?? .init(),
-                isByWorker: tool?.source == .worker, arguments: call.arguments)
+                origin: tool?.resolvedOrigin ?? .builtIn, arguments: call.arguments)
         }
         current = answer.calls.map(\.number)
         isToHold = holdAt == .selection && !hold && !answer.calls.isEmpty
@@ -69,7 +69,8 @@ extension Auditor {
         try require(isFree(call), "call \(started.number) starts, and nobody let it")
         try require(canStart(started.number), "call \(started.number) starts, and it is not its turn")
         try require(started.attempt == call.starts + 1, "attempts have a gap")
-        try require(call.isByWorker == !started.worker.isEmpty, "call \(started.number) starts in the wrong place")
+        try require(
+            (call.origin == .worker) == !started.worker.isEmpty, "call \(started.number) starts in the wrong place")
         try require(started.attempt == 1 || mayRunAgain(started.number), "call \(started.number) runs twice")
         calls[started.number]!.starts += 1
         calls[started.number]!.isExecuting = true
@@ -105,11 +106,12 @@ extension Auditor {
             try require(ended.outcome != .callRejected || isRefused, "call \(ended.number): nobody rejected it")
         case .callInterrupted:
             try require(call.isExecuting || isPaused, "call \(ended.number) is interrupted, and did not execute")
-            try require(ended.killing == (call.isExecuting && !call.isByWorker), "what is killed is another process")
+            try require(
+                ended.killing == (call.isExecuting && call.origin != .worker), "what is killed is another process")
         case .callUnknown:
             try require(call.starts > 0, "the outcome of call \(ended.number) is unknown, and it never started")
             try require(
-                !call.isExecuting || !call.isIdempotent || isArriving, "call \(ended.number) could have run again")
+                !call.isExecuting || !call.mustRunAgain || isArriving, "call \(ended.number) could have run again")
         case .callFinished, .callTimedOut:
             try require(
                 call.isExecuting || ask?.kind == .question || ask?.kind == .outcome,

@@ -64,7 +64,7 @@ public struct Auditor {
         let spec: FermataToolSpec
         /// It was lost when that did no harm: it may start again, also with arguments that were edited since.
         var mayStartAgain = false
-        public let isByWorker: Bool
+        public let origin: FermataToolOrigin
         public internal(set) var arguments: String
         /// The arguments that a person let run.
         public internal(set) var approved: String?
@@ -78,6 +78,9 @@ public struct Auditor {
         public internal(set) var outcome = FermataCallOutcome.unspecified
         public internal(set) var ask: UInt32?
         public var isOpen: Bool { ends == 0 }
+
+        /// If it is lost: it may, and was not started so often already that it is left.
+        var mustRunAgain: Bool { isIdempotent && starts < 3 }
 
         /// By its tool or its arguments.
         var isIdempotent: Bool {
@@ -131,7 +134,7 @@ public struct Auditor {
     public var executing: Set<Effect> {
         Set(
             calls.lazy.filter { $0.value.isExecuting }.map {
-                $0.value.isByWorker
+                $0.value.origin == .worker
                     ? .lease(call: $0.key, attempt: $0.value.starts) : .tool(call: $0.key, attempt: $0.value.starts)
             })
     }
@@ -143,7 +146,7 @@ public struct Auditor {
 
     /// Calls that a worker may take.
     public var ready: [UInt32] {
-        hold || isStopped || !killing.isEmpty ? [] : current.filter { calls[$0]!.isByWorker && canStart($0) }
+        hold || isStopped || !killing.isEmpty ? [] : current.filter { calls[$0]!.origin == .worker && canStart($0) }
     }
 
     /// When the run wants to be told that time has passed.
@@ -161,7 +164,7 @@ public struct Auditor {
         if turn == .failed { return .failed }
         if !begun.isEmpty || nextAttemptAt != nil { return .running }
         let isWaiting = !openAsks.isEmpty || !ready.isEmpty
-        if isWaiting, !current.contains(where: { !calls[$0]!.isByWorker && canStart($0) }) { return .waiting }
+        if isWaiting, !current.contains(where: { calls[$0]!.origin != .worker && canStart($0) }) { return .waiting }
         if turn == .active { return .running }
         if !waitingMessages.isEmpty { return .running }
         return turn == .none ? .idle : .finished

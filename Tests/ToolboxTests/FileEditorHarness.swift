@@ -56,7 +56,8 @@ final class FileEditorHarness: Sendable {
 
     func start(_ json: String, _ onEnd: @escaping @Sendable (ToolResult) -> Void) -> any ToolExecution {
         editor.start(
-            ToolCall(argumentsJSON: json, workspace: workspace, state: state),
+            ToolCall(
+                tool: "file_editor", run: "run", argumentsJSON: json, workspace: workspace, state: state),
             onOutput: { _ in Issue.record("live output") }, onEnd: onEnd)
     }
 

@@ -10,7 +10,7 @@ struct ServiceProcessTests {
         await #expect(processExitsWith: .success) {
             let harness = try TerminalHarness()
             _ = await harness.run("true")
-            let before = ServiceProcessTests.connections()
+            let before = connections()
             for _ in 0..<20 {
                 _ = await harness.run("sleep 1000 & echo x")
                 _ = await harness.start(arguments: #"{"command":"true"}"#, workspace: "/proc/nothing").result()
@@ -18,24 +18,11 @@ struct ServiceProcessTests {
                 call.execution.cancel()
                 _ = await call.result()
             }
-            #expect(ServiceProcessTests.connections() == before)
+            #expect(connections() == before)
             let child = waitpid(-1, nil, WNOHANG)
             let code = errno
             #expect(child == -1 && code == ECHILD)
         }
-    }
-
-    /// Pipes and sockets of this process. Other descriptors come and go with the Swift runtime's own threads.
-    fileprivate static func connections() -> Set<String> {
-        Set(
-            entries(of: "/proc/self/fd").compactMap { name in
-                var target = [UInt8](repeating: 0, count: 256)
-                let count = target.withUnsafeMutableBytes {
-                    readlink("/proc/self/fd/" + name, $0.baseAddress!, $0.count)
-                }
-                let text = String(decoding: target[..<max(0, count)], as: UTF8.self)
-                return text.hasPrefix("pipe:") || text.hasPrefix("socket:") ? text : nil
-            })
     }
 
     @Test func noDescriptorLeftIsAClearFailure() async {
@@ -109,33 +96,10 @@ struct ServiceProcessTests {
         }
         close(keep)
         // The end of the pipe comes when the last process that holds it has ended.
-        let end = await withCheckedContinuation { continuation in
-            var thread = pthread_t()
-            let box = Unmanaged.passRetained(Reading(reader, continuation))
-            pthread_create(
-                &thread, nil,
-                { context in
-                    let reading = Unmanaged<Reading>.fromOpaque(context!).takeRetainedValue()
-                    var byte: UInt8 = 0
-                    reading.continuation.resume(returning: read(reading.descriptor, &byte, 1))
-                    return nil
-                }, box.toOpaque())
-            pthread_detach(thread)
-        }
-        #expect(end == 0)
+        #expect(await endOfPipe(reader) == 0)
         close(reader)
         // The command's processes are gone. The supervisors end by themselves within microseconds of that.
         #expect(processesWithEnvironment("DEATH=\(path)").allSatisfy { name(of: $0) == "fermata-supervi" })
-    }
-
-    private final class Reading: Sendable {
-        let descriptor: Int32
-        let continuation: CheckedContinuation<Int, Never>
-
-        init(_ descriptor: Int32, _ continuation: CheckedContinuation<Int, Never>) {
-            self.descriptor = descriptor
-            self.continuation = continuation
-        }
     }
 
     private func name(of pid: pid_t) -> String {

@@ -46,7 +46,10 @@ final class TerminalHarness: Sendable {
 
     func start(arguments: String, workspace other: String? = nil) -> TerminalCall {
         TerminalCall(
-            self, ToolCall(argumentsJSON: arguments, workspace: other ?? workspace, state: workspace + ".state"))
+            self,
+            ToolCall(
+                tool: "terminal", run: "run", argumentsJSON: arguments, workspace: other ?? workspace,
+                state: workspace + ".state"))
     }
 
     func run(_ command: String, timeout: Double? = nil) async -> ToolResult {

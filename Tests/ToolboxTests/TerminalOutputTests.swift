@@ -66,7 +66,8 @@ struct TerminalOutputTests {
         // The thread is held where it shows another command's output.
         let other = harness.terminal.start(
             ToolCall(
-                argumentsJSON: #"{"command":"echo other; exec sleep 600"}"#, workspace: harness.workspace, state: ""),
+                tool: "terminal", run: "run", argumentsJSON: #"{"command":"echo other; exec sleep 600"}"#,
+                workspace: harness.workspace, state: ""),
             onOutput: { _ in
                 reached.open(true)
                 held.waitBlocking()

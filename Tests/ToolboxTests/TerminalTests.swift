@@ -158,7 +158,6 @@ struct TerminalTests {
 
     @Test func definitionsAreValidAndNamed() {
         #expect(ToolDefinition.terminal.name == "terminal")
-        #expect(ToolDefinition.askHuman.name == "ask_human")
         #expect(ToolDefinition.terminal.idempotent == false)
     }
 }

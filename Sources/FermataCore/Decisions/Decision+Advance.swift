@@ -38,8 +38,8 @@ extension Decision {
 
     private mutating func beginCall() -> Bool {
         guard let call = run.nextToStart else { return false }
-        if call.tool == Run.askHuman {
-            askPeople(call)
+        if call.origin == .core {
+            decideCoreCall(call)
             return true
         }
         // A tool that is being killed may still write where this one will read.
@@ -58,16 +58,6 @@ extension Decision {
         let forThisTurn = run.messages.filter { $0.delivery != .whenIdle }.map(\.number)
         if run.turn.phase == .active || !forThisTurn.isEmpty { return forThisTurn }
         return run.messages.prefix(1).map(\.number)
-    }
-
-    private mutating func askPeople(_ call: Run.Call) {
-        // Checked against the tool's schema when the call was selected.
-        var question = FermataQuestion(askHuman: (try? JSONValue(parsing: call.arguments)) ?? .null)
-        if let policy = run.spec.policy.of(call.tool), policy.deadlineMs > 0 {
-            question.deadlineMs = policy.deadlineMs
-            question.atDeadline = .rejectIt
-        }
-        open(.question, question, of: call)
     }
 }
 

@@ -135,7 +135,7 @@ extension Decision {
         let ask = run.asks[of: call].flatMap { $0.kind == .outcome ? $0 : nil }
         // The worker that was given up was only late: what it says is what happened.
         let isCurrent = call.state == .started || call.state == .asking && ask != nil
-        guard isCurrent, !run.isStopped, call.isByWorker, attempt == call.attempt, worker == call.worker else {
+        guard isCurrent, !run.isStopped, call.origin == .worker, attempt == call.attempt, worker == call.worker else {
             throw Refusal(.callEnded, "call \(number) is not this worker's any more")
         }
         if case .pause(let question) = result, let problem = question.problem {
@@ -171,10 +171,14 @@ extension Decision {
     /// Whether it does is decided here and nowhere before: by what the tool was launched with, and by the arguments that
     /// the call was started with, whoever wrote them. The event says what was decided; folding it asks no rule.
     ///
-    /// - Parameter output: what is known of the tool's output.
-    mutating func lose(_ call: Run.Call, output: String) {
+    /// - Parameters:
+    ///   - output: what is known of the tool's output.
+    ///   - mayRunAgain: false: not even if it does no harm.
+    mutating func lose(_ call: Run.Call, output: String, mayRunAgain: Bool = true) {
         let tool = run.spec.tool(call.tool)
-        guard tool?.isIdempotent(arguments: call.arguments) == true else { return endUnknown(call, output: output) }
+        guard mayRunAgain, tool?.isIdempotent(arguments: call.arguments) == true else {
+            return endUnknown(call, output: output)
+        }
         emit(
             .callLost(
                 .with {
@@ -187,7 +191,7 @@ extension Decision {
     /// Nobody knows whether it happened: people are asked, or the model is told.
     mutating func endUnknown(_ call: Run.Call, output: String = "") {
         let policy = run.spec.policy.of(call.tool)?.whenUnknown ?? .unspecified
-        guard policy == .askPeople || policy == .unspecified && call.isByWorker else {
+        guard policy == .askPeople || policy == .unspecified && call.origin == .worker else {
             return end(
                 call.number, attempt: call.attempt,
                 ToolReply(outcome: .callUnknown, output: Marker.unknownOutcome(outputSoFar: output)))
@@ -196,7 +200,8 @@ extension Decision {
             .outcome,
             .with {
                 $0.question = "Nobody knows whether \(call.tool) was executed. What is to become of the call?"
-                $0.context = output.isEmpty ? "" : "What it had written when its worker was heard of last:\n" + output
+                let executor = call.origin == .worker ? "its worker" : "it"
+                $0.context = output.isEmpty ? "" : "What it had written when \(executor) was heard of last:\n" + output
                 $0.urgency = run.spec.policy.of(call.tool)?.urgency ?? .normal
             }, of: call, showsArguments: true)
     }

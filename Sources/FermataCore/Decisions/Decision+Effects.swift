@@ -115,11 +115,19 @@ extension Decision {
     mutating func endTool(_ effect: Effect, call: UInt32, attempt: UInt32, _ reply: ToolReply) {
         if run.calls.killing.contains(effect) {
             endKilling(call, attempt)
-        } else if run.wants(effect) {
-            // Cancelled for a command that could not be written: the model must not take half an output for a result.
+        } else if run.wants(effect), let started = run.calls[number: call] {
             var reply = reply
-            if reply.outcome == .callInterrupted {
-                reply.replaceOutput(Marker.interrupted(outputSoFar: reply.output))
+            switch reply.outcome {
+            case .callUnknown:
+                // What executes it may be lost again and again, without a day between: it is not begun without end.
+                return lose(started, output: reply.output, mayRunAgain: attempt < Run.mostStartsOfLostCall)
+            case .callInterrupted:
+                // Cancelled for a command that could not be written: the model must not take half an output for a result.
+                reply.replaceOutput(
+                    reply.mayGoOn
+                        ? Marker.interruptedInService(outputSoFar: reply.output)
+                        : Marker.interrupted(outputSoFar: reply.output))
+            default: break
             }
             end(call, attempt: attempt, reply)
         }
@@ -144,14 +152,17 @@ extension Decision {
         }
         for call in run.calls where call.state == .started {
             // Whoever has it goes on when the service ends; it can complete the call when the service is back.
-            if call.isByWorker, cause == .byShutdown { continue }
+            let isByWorker = call.origin == .worker
+            if isByWorker, cause == .byShutdown { continue }
             var reply = context.outputSoFar(call.effect)
             reply.outcome = .callInterrupted
             reply.replaceOutput(
-                call.isByWorker
+                isByWorker
                     ? Marker.interruptedAtWorker(outputSoFar: reply.output)
-                    : Marker.interrupted(outputSoFar: reply.output, cause))
-            end(call.number, attempt: call.attempt, reply, isKilling: !call.isByWorker)
+                    : reply.mayGoOn
+                        ? Marker.interruptedInService(outputSoFar: reply.output, cause)
+                        : Marker.interrupted(outputSoFar: reply.output, cause))
+            end(call.number, attempt: call.attempt, reply, isKilling: !isByWorker)
         }
     }
 
@@ -210,9 +221,7 @@ extension Run {
                 return "The arguments do not fit the tool's schema: "
                     + problems.map(\.description).joined(separator: "; ")
             }
-            guard name == Run.askHuman else { return nil }
-            let question = FermataQuestion(askHuman: try JSONValue(arguments))
-            return question.problem.map { "The question cannot be asked: \($0)" }
+            return try CoreTool(tool)?.problem(JSONValue(arguments))
         } catch let error as JSONError {
             return "The arguments are not valid JSON: \(error)"
         } catch {
@@ -226,6 +235,9 @@ extension Run {
         guard text.utf8.count > most else { return text }
         return text.prefix(utf8Bytes: most) + "\n[… all of it has \(text.utf8.count) bytes]"
     }
+
+    /// How often a call is started that may run again and whose execution is lost each time, the service living on.
+    static let mostStartsOfLostCall: UInt32 = 3
 
     /// How often in a turn the model is asked to go on with a truncated answer.
     static let mostGoOns: UInt32 = 3
@@ -291,9 +303,17 @@ public enum Marker {
     }
 
     public static func interrupted(outputSoFar: String, _ cause: FermataCutCause = .byInterrupt) -> String {
-        let origin = cause == .byShutdown ? "a shutdown of the service" : "the operator"
-        let note = "[Interrupted by \(origin): the tool and all its processes were killed.]"
+        note("[Interrupted by \(who(cause)): the tool and all its processes were killed.]", after: outputSoFar)
+    }
+
+    /// What executed the call lives on.
+    public static func interruptedInService(outputSoFar: String, _ cause: FermataCutCause = .byInterrupt) -> String {
+        let note = "[Interrupted by \(who(cause)): the tool was told to stop. Its effects may have gone on.]"
         return Self.note(note, after: outputSoFar)
+    }
+
+    private static func who(_ cause: FermataCutCause) -> String {
+        cause == .byShutdown ? "a shutdown of the service" : "the operator"
     }
 
     /// On a line of its own.

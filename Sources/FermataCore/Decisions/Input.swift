@@ -8,7 +8,9 @@ public enum Input: Sendable {
     /// A model call's end. Ends of attempts that are not current change nothing.
     case modelAnswered(step: UInt32, attempt: UInt32, ModelReply)
     case modelFailed(step: UInt32, attempt: UInt32, FermataFailure, soFar: AnswerSoFar)
-    /// A tool's end: its result, or for a call that was cut the news that no process of it is left.
+    /// A tool's end: its result, or for a call that was cut the news that nothing of it goes on here. The outcome
+    /// `callUnknown`: what executed it was lost before it could say how the call ended; then it is decided as after a
+    /// crash what becomes of the call.
     case toolEnded(call: UInt32, attempt: UInt32, ToolReply)
     /// The service died while this effect was in flight; or it was cancelled for a command that was then not written.
     /// `soFar`: what a model had sent by then, as far as anyone knows.
@@ -282,6 +284,8 @@ public struct ToolReply: Sendable, Equatable {
     public var repaired: Bool
     /// As of `Content`.
     public var blocks: [FermataBlock]
+    /// Of a call that is cut: what executes it lives on, and nobody can say that it stops.
+    public var mayGoOn = false
 
     public init(
         outcome: FermataCallOutcome, output: String, exitCode: Int32? = nil, omittedBytes: UInt64 = 0,

@@ -76,7 +76,10 @@ extension FermataToolPolicy {
     }
 
     /// Whether people may ever be asked: also where a condition cannot be evaluated.
-    var mayAsk: Bool { tool == Run.askHuman || gate == .ask || rules.contains { $0.gate == .ask || !$0.when.isEmpty } }
+    var mayAsk: Bool {
+        CoreTool.named(tool)?.asksPeople == true || gate == .ask
+            || rules.contains { $0.gate == .ask || !$0.when.isEmpty }
+    }
 
     public var problems: [FieldProblem] {
         var problems: [FieldProblem] = []

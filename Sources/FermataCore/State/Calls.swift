@@ -26,8 +26,8 @@ extension Run {
         public fileprivate(set) var isEdited = false
         /// It may execute beside its neighbours that may as well.
         public let isParallel: Bool
-        /// Workers execute it.
-        public let isByWorker: Bool
+        /// Who executes it: its tool's origin.
+        public let origin: FermataToolOrigin
 
         /// Nothing but its turn and a hold keep it from starting.
         var isFree: Bool { state == .selected && gate != .deny && (isApproved || gate == .allow && !isGated) }
@@ -40,7 +40,7 @@ extension Run {
 
         /// What is to be going on while it is started.
         public var effect: Effect {
-            isByWorker ? .lease(call: number, attempt: attempt) : .tool(call: number, attempt: attempt)
+            origin == .worker ? .lease(call: number, attempt: attempt) : .tool(call: number, attempt: attempt)
         }
     }
 
@@ -106,7 +106,7 @@ extension Run {
                 var call = Call(
                     number: selected.number, tool: selected.tool, modelID: selected.modelID,
                     arguments: selected.arguments, isParallel: tool?.parallel ?? false,
-                    isByWorker: tool?.source == .worker)
+                    origin: spec.origin(of: selected.tool))
                 call.judge(selected.gate, spec.policy)
                 return call
             }
@@ -221,8 +221,8 @@ extension Run.Call {
 // MARK: - Snapshot
 
 extension Run.Calls {
-    init(_ snapshot: SnapshotCalls) {
-        list = snapshot.calls.map(Run.Call.init)
+    init(_ snapshot: SnapshotCalls, _ spec: Run.Spec) {
+        list = snapshot.calls.map { Run.Call($0, spec) }
         killing = Set(snapshot.killing.map { .tool(call: $0.call, attempt: $0.attempt) })
         last = snapshot.last
         count()
@@ -245,12 +245,12 @@ extension Run.Calls {
 }
 
 extension Run.Call {
-    fileprivate init(_ call: SnapshotCall) {
+    fileprivate init(_ call: SnapshotCall, _ spec: Run.Spec) {
         self.init(
             number: call.number, tool: call.tool, modelID: call.modelID, arguments: call.arguments, state: call.state,
             outcome: call.outcome, attempt: call.attempt, ask: call.ask, worker: call.worker, gate: call.gate,
             isApproved: call.isApproved, isGated: call.isGated, isEdited: call.isEdited, isParallel: call.isParallel,
-            isByWorker: call.isByWorker)
+            origin: spec.origin(of: call.tool))
     }
 
     fileprivate var snapshot: SnapshotCall {
@@ -264,7 +264,8 @@ extension Run.Call {
             $0.attempt = attempt
             $0.ask = ask
             $0.isParallel = isParallel
-            $0.isByWorker = isByWorker
+            // Nobody reads it here: the tool's definition says it. The bytes are those of this format.
+            $0.isByWorker = origin == .worker
             $0.worker = worker
             $0.gate = gate
             $0.isApproved = isApproved

@@ -41,7 +41,7 @@ extension Run {
         guard holds.isEmpty, !isStopped, calls.killing.isEmpty, calls.open > 0 else { return [] }
         var ready: [Call] = []
         calls.forEachStartable { call in
-            if call.isByWorker { ready.append(call) }
+            if call.origin == .worker { ready.append(call) }
             return true
         }
         return ready
@@ -51,7 +51,7 @@ extension Run {
     var nextToStart: Call? {
         var next: Call?
         calls.forEachStartable { call in
-            if !call.isByWorker { next = call }
+            if call.origin != .worker { next = call }
             return next == nil
         }
         return next

@@ -31,8 +31,6 @@ public struct Run: Sendable, Equatable {
 
     public init(id: RunID) { self.id = id }
 
-    public static let askHuman = "ask_human"
-
     // MARK: - Events
 
     /// Folds one event in. Total: an event of a kind that this version does not know changes only `seq` and the time.
@@ -153,7 +151,7 @@ extension Run {
         spec = Spec(snapshot.spec)
         messages = Messages(snapshot.messages)
         self.turn = turn
-        calls = Calls(snapshot.calls)
+        calls = Calls(snapshot.calls, spec)
         asks = Asks(snapshot.asks)
         holds = Holds(snapshot.holds)
         budget = Budget(snapshot.budget)

@@ -29,6 +29,9 @@ extension Run {
         /// The tool of this name; nil: the run has none.
         public func tool(_ name: String) -> FermataToolSpec? { places[name].map { tools[$0] } }
 
+        /// Who executes calls of this tool. Of one that the run does not have, no call ever starts.
+        func origin(of tool: String) -> FermataToolOrigin { self.tool(tool)?.resolvedOrigin ?? .builtIn }
+
         mutating func launch(_ launched: FermataLaunched) {
             agent = launched.agent
             model = launched.model

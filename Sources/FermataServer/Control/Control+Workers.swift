@@ -38,12 +38,12 @@ extension Control {
     func listTools(_ list: FermataListTools, _ complete: @escaping Exchange.Completion) throws {
         let limit = Control.rows(list.limit)
         guard list.after.isEmpty || FermataAgent.isName(list.after) else { throw Refusal.badCursor }
-        try readers.readPage { [offers] reader in
+        try readers.readPage { [offers, launches] reader in
             complete(
                 Result {
                     var reply = FermataListToolsReply()
                     if list.after.isEmpty {
-                        reply.tools = FermataToolSpec.builtIn.map { tool in .with { $0.spec = tool } }
+                        reply.tools = launches.tools.offered.map { tool in .with { $0.spec = tool } }
                     }
                     let after = list.after.isEmpty ? nil : list.after
                     reply.next =

@@ -1,10 +1,9 @@
 internal import FermataCore
-public import FermataProtocol
+internal import FermataProtocol
 internal import JSON
 internal import SwiftProtobuf
-internal import Toolbox
 
-/// Which tools a run has: built-in ones, and those that workers serve.
+/// Which tools a run has: those that the server's sources and the core offer, and those that workers serve.
 extension LaunchCheck {
     /// Checks tools that workers serve.
     ///
@@ -12,7 +11,7 @@ extension LaunchCheck {
     /// - Returns: the same, marked as a worker's.
     func workerTools(_ specs: [FermataToolSpec], field: String) throws(Refusal) -> [FermataToolSpec] {
         if let problem = specs.problems(field: field).first { throw Refusal(problem) }
-        guard !specs.contains(where: { spec in FermataToolSpec.builtIn.contains { $0.name == spec.name } }) else {
+        guard !specs.contains(where: { spec in tools.offered.contains { $0.name == spec.name } }) else {
             throw Refusal(.invalidArgument, "a tool of this name is built in", details: ["field": "\(field).name"])
         }
         if let refusal = Self.schemaRefusal(of: specs, field: field) { throw refusal }
@@ -24,8 +23,9 @@ extension LaunchCheck {
                     FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(field))
             }
             var spec = spec
-            spec.byWorker = true
             spec.origin = .worker
+            // For clients from before there was an origin.
+            spec.byWorker = true
             checked.append(spec)
         }
         try Self.checkSize(checked, field: field)
@@ -36,7 +36,7 @@ extension LaunchCheck {
     /// registered tools can have them.
     func toolsToLookUp(_ launch: FermataLaunch, from agent: FermataAgent?) -> [String] {
         let known = Set(
-            FermataToolSpec.builtIn.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
+            tools.offered.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
         let names = launch.tools.isEmpty ? agent?.tools ?? [] : launch.tools
         let guarded = (launch.policy.tools.prefix(256) + (agent?.policy.tools.prefix(256) ?? [])).map(\.tool)
         return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName)
@@ -47,13 +47,12 @@ extension LaunchCheck {
     func chosenTools(
         _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
     ) throws(Refusal) -> [FermataToolSpec] {
-        let inline = try inlineTools(launch, agent)
         let names = launch.tools.isEmpty ? agent.tools : launch.tools
         guard names.count <= Self.maximumNames else {
             throw Refusal(
                 .invalidArgument, "tools has more than \(Self.maximumNames) names", details: ["field": "tools"])
         }
-        guard !names.isEmpty else { return FermataToolSpec.builtIn + inline }
+        guard !names.isEmpty else { return try knownTools(launch, agent, RegisteredTools()) }
         let wanted = Set(names)
         let known = try knownTools(launch, agent, registered)
         if let unknown = names.first(where: { name in !known.contains { $0.name == name } }) {
@@ -68,9 +67,13 @@ extension LaunchCheck {
     func knownTools(
         _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
     ) throws(Refusal) -> [FermataToolSpec] {
-        let inline = try inlineTools(launch, agent)
-        return FermataToolSpec.builtIn + inline
-            + registered.specs.filter { spec in !inline.contains { $0.name == spec.name } }
+        // Each is looked at once: what is offered may be something else at the next look.
+        var known = tools.offered
+        for spec in try inlineTools(launch, agent) + registered.specs
+        where !known.contains(where: { $0.name == spec.name }) {
+            known.append(spec)
+        }
+        return known
     }
 
     private func inlineTools(_ launch: FermataLaunch, _ agent: FermataAgent) throws(Refusal) -> [FermataToolSpec] {
@@ -150,32 +153,6 @@ extension LaunchCheck {
     static func unchecked(_ specs: [FermataToolSpec]) -> [(tool: String, problem: JSONSchemaProblem)] {
         specs.flatMap { spec in
             ((try? ParsedSchemas.shared.schema(spec.parameters).unchecked) ?? []).map { (spec.name, $0) }
-        }
-    }
-}
-
-extension FermataToolSpec {
-    /// The tools that every server has: those that it executes, and the core's own.
-    public static let builtIn =
-        [ToolDefinition.terminal, .fileEditor].map { FermataToolSpec($0, .builtIn) } + [
-            FermataToolSpec(.askHuman, .core)
-        ]
-
-    private init(_ tool: ToolDefinition, _ origin: FermataToolOrigin) {
-        self.init()
-        self.origin = origin
-        name = tool.name
-        description_p = tool.description
-        parameters = tool.parametersJSON
-        idempotent = tool.idempotent
-        parallel = tool.parallel
-        if let reading = tool.reading {
-            idempotentWhen = [
-                .with {
-                    $0.pointer = "/\(reading.argument)"
-                    $0.equals = JSONValue.string(reading.value).jsonText
-                }
-            ]
         }
     }
 }

@@ -3,13 +3,13 @@ internal import FermataProtocol
 internal import Glibc
 internal import ModelClients
 internal import SwiftProtobuf
-internal import Toolbox
 
 /// Turns a Launch into what the run will be launched with, or refuses it by name.
 struct LaunchCheck: Sendable {
     let defaultModel: String
     let catalogue: ModelCatalogue
     let prices: Prices
+    let tools: ToolSources
     /// Where runs get a workspace that ask for none.
     let workspaces: String
 

@@ -38,7 +38,7 @@ extension RunLoop: RunSurroundings {
 
     /// Whether a run could have a tool of this name. Asked only of names that a run's own tools do not have.
     func isTool(_ name: String) -> Bool {
-        if effects.isBuiltIn(name) || batch.tools[name] != nil { return true }
+        if effects.tools.offers(name) || batch.tools[name] != nil { return true }
         do {
             return try writer.tool(name) != nil
         } catch { fail("the journal cannot be read", error) }

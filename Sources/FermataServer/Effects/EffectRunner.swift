@@ -23,7 +23,7 @@ protocol EffectInFlight: Sendable {
 /// toolbox, each exactly once.
 final class EffectRunner: Sendable {
     private let models: ModelRunner
-    private let tools: [String: any Tool]
+    let tools: ToolSources
     private let text: TextPublisher
     /// What is masked in what workers say of their tools' output.
     let secrets: SecretTable
@@ -37,11 +37,11 @@ final class EffectRunner: Sendable {
     ///   - toolState: absolute path of the directory in which each run has one for its tools' state.
     ///   - descriptors: that model calls and tools may have open together.
     init(
-        models: ModelRunner, tools: [any Tool], text: TextPublisher, secrets: SecretTable, counters: Counters,
+        models: ModelRunner, tools: ToolSources, text: TextPublisher, secrets: SecretTable, counters: Counters,
         toolState: String, descriptors: Int
     ) {
         self.models = models
-        self.tools = Dictionary(uniqueKeysWithValues: tools.map { ($0.definition.name, $0) })
+        self.tools = tools
         self.text = text
         self.secrets = secrets
         self.counters = counters
@@ -55,9 +55,6 @@ final class EffectRunner: Sendable {
 
     /// Whether it is known what a model costs.
     func hasPrice(_ model: String) -> Bool { models.hasPrice(model) }
-
-    /// Whether a tool of this name is built in.
-    func isBuiltIn(_ tool: String) -> Bool { tools[tool] != nil || tool == Run.askHuman }
 
     /// Descriptors that effects have, or may have at once.
     var descriptorsTaken: Int { places.taken }
@@ -95,7 +92,8 @@ final class EffectRunner: Sendable {
     private func descriptors(of effect: Effect, in run: Run) -> Int {
         switch effect {
         case .model: models.needsConnection(run.spec.model) ? DescriptorPlan.connecting : 1
-        case .tool(let number, _): run.calls[number: number].flatMap { tools[$0.tool]?.descriptors } ?? 0
+        case .tool(let number, _):
+            run.calls[number: number].flatMap { call in tools.source(of: call)?.descriptors(of: call.tool) } ?? 0
         case .lease: preconditionFailure("leases are the loop's")
         }
     }
@@ -132,9 +130,13 @@ final class EffectRunner: Sendable {
     /// The run leaves memory: what was kept for its next model call goes too.
     func forget(_ run: RunID) { models.histories.forget(run) }
 
-    /// The run is stopped for good and none of its tools executes: nothing can undo any more what they did. A kill right
-    /// before this leaves the directory where it is, which does no harm.
-    func removeToolState(of run: RunID) {
+    /// The run is stopped for good and none of its tools executes: what lasted for it ends.
+    ///
+    /// - Parameter mayComeHome: it was handed off. Else nothing can undo any more what its tools did, and what they kept
+    ///   for that is removed. A kill right before this leaves the directory where it is, which does no harm.
+    func forgetTools(of run: RunID, mayComeHome: Bool) {
+        tools.forget(run)
+        guard !mayComeHome else { return }
         let path = "\(toolState)/\(run)"
         removals.run { try? FileManager.default.removeItem(atPath: path) }
     }
@@ -154,7 +156,7 @@ final class EffectRunner: Sendable {
     private func startTool(
         _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
     ) -> any EffectInFlight {
-        guard let call = run.calls[number: number], let tool = tools[call.tool] else {
+        guard let call = run.calls[number: number], let source = tools.source(of: call) else {
             onEnd(
                 .toolEnded(
                     call: number, attempt: attempt,
@@ -162,15 +164,19 @@ final class EffectRunner: Sendable {
             return NothingInFlight()
         }
         let stream = TextPublisher.Stream(run: run.id, step: run.turn.step, call: number, attempt: attempt)
-        let execution = tool.start(
+        let mayGoOn = source.callsMayGoOn
+        let execution = source.start(
             ToolCall(
-                argumentsJSON: call.arguments, workspace: run.spec.workspace, state: "\(toolState)/\(run.id)"),
+                tool: call.tool, run: run.id.description, argumentsJSON: call.arguments, workspace: run.spec.workspace,
+                state: "\(toolState)/\(run.id)"),
             onOutput: { [text] in text.append($0, .output, to: stream) },
             onEnd: { [text] result in
                 text.end(stream)
-                onEnd(.toolEnded(call: number, attempt: attempt, ToolReply(result)))
+                var reply = ToolReply(result)
+                reply.mayGoOn = mayGoOn
+                onEnd(.toolEnded(call: number, attempt: attempt, reply))
             })
-        return ToolInFlight(execution: execution)
+        return ToolInFlight(execution: execution, mayGoOn: mayGoOn)
     }
 }
 
@@ -217,10 +223,16 @@ struct EndedEffect: EffectInFlight {
 
 private struct ToolInFlight: EffectInFlight {
     let execution: any ToolExecution
+    /// As its source says of its calls.
+    let mayGoOn: Bool
 
     func cancel() { execution.cancel() }
     func takeAnswer() -> AnswerSoFar { "" }
-    func takeOutput() -> ToolReply { ToolReply(execution.takeOutput(), outcome: .callInterrupted) }
+    func takeOutput() -> ToolReply {
+        var reply = ToolReply(execution.takeOutput(), outcome: .callInterrupted)
+        reply.mayGoOn = mayGoOn
+        return reply
+    }
 }
 
 extension ToolReply {
@@ -237,6 +249,7 @@ extension ToolReply {
             case .failed: .callFailed
             case .timedOut: .callTimedOut
             case .cancelled: .callInterrupted
+            case .unknown: .callUnknown
             }
         self.init(result.output, outcome: outcome, exitCode: result.exitCode)
     }

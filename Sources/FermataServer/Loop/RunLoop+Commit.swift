@@ -132,9 +132,8 @@ extension RunLoop {
                 }
             }
         }
-        // One that was handed off may come home, with what its tools can undo here.
-        if resident.current.status == .stopped, !resident.run.isHandedOff, resident.inFlight.isEmpty {
-            effects.removeToolState(of: id)
+        if resident.current.status == .stopped, resident.inFlight.isEmpty {
+            effects.forgetTools(of: id, mayComeHome: resident.run.isHandedOff)
         }
         touch(id)
     }

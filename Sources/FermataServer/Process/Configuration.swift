@@ -1,3 +1,4 @@
+internal import FermataCore
 public import ModelClients
 internal import Secrets
 internal import Toolbox
@@ -118,6 +119,6 @@ public struct Configuration: Sendable {
     static let builtInPrompt = """
         You are an agent that works on a Linux machine with the tools you are given. Use them to do what the user \
         asks, check the result, and answer briefly when you are done. Commands run in your workspace directory. Ask \
-        a person with ask_human only when you cannot decide something yourself.
+        a person with \(CoreTool.askHuman.name) only when you cannot decide something yourself.
         """
 }

@@ -21,6 +21,7 @@ public final class Server {
     /// Where commands are taken.
     public var controlURL: String { configuration.controlURL }
     private let logger: Logger
+    private let tools: ToolSources
     private let loop: RunLoop
     private let control: ReplySocket
     private let events: PublishSocket
@@ -30,9 +31,21 @@ public final class Server {
     ///
     /// - Throws: `StartFailure`, with one line that says what is wrong.
     public convenience init(_ configuration: Configuration, logger: Logger) throws {
+        try self.init(configuration, logger: logger) { _ in [] }
+    }
+
+    /// - Parameter moreSources: makes the sources of tools beside those that are built in; all their processes are of the
+    ///   one `ToolProcesses` of the server.
+    convenience init(
+        _ configuration: Configuration, logger: Logger, moreSources: (ToolProcesses) throws -> [any ToolSource]
+    ) throws {
         Heap.givesLargeBlocksBack()
+        let (processes, builtIn) = try Self.builtInTools(configuration, adoptsOrphans: true)
+        let tools = ToolSources([builtIn] + (try moreSources(processes)), logger: logger)
         let plan = try DescriptorPlan(
-            limit: FreeDescriptors.limit, hasWebhooks: !configuration.webhooks.isEmpty)
+            limit: FreeDescriptors.limit, hasWebhooks: !configuration.webhooks.isEmpty,
+            longLivedProcesses: tools.longLivedProcesses)
+        processes.limitLongLivedProcesses(to: plan.longLivedProcesses)
         OpenAIChat.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
@@ -40,33 +53,43 @@ public final class Server {
         let journal = try SQLiteJournal(
             path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
         CutIndex.endsProcess(status: 70)
-        try self.init(configuration, journal: journal, plan, adoptsOrphans: true, logger: logger)
+        try self.init(configuration, journal: journal, tools, plan, logger: logger)
+    }
+
+    /// - Parameter adoptsOrphans: see `ToolProcesses`; only for a process that is the service and nothing else.
+    static func builtInTools(
+        _ configuration: Configuration, adoptsOrphans: Bool
+    ) throws -> (processes: ToolProcesses, source: BuiltInTools) {
+        let processes = try ToolProcesses(
+            supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: adoptsOrphans)
+        let secrets = configuration.allSecrets
+        let source = BuiltInTools([
+            Terminal(processes: processes, environment: configuration.environment, secrets: secrets),
+            FileEditor(secrets: secrets),
+        ])
+        return (processes, source)
     }
 
     /// A service on any journal. Nothing here, nor in what is made here, knows where the journal's bytes lie.
     ///
     /// - Parameters:
     ///   - configuration: its directory is there.
+    ///   - tools: all sources of them; it ends them.
     ///   - plan: of the process's descriptors.
-    ///   - adoptsOrphans: see `ToolProcesses`; only for a process that is the service and nothing else.
     init(
-        _ configuration: Configuration, journal: any Journal, _ plan: DescriptorPlan, adoptsOrphans: Bool,
+        _ configuration: Configuration, journal: any Journal, _ tools: ToolSources, _ plan: DescriptorPlan,
         logger: Logger
     ) throws {
         self.configuration = configuration
+        self.tools = tools
         self.logger = logger
+        let secrets = configuration.allSecrets
         let readers = ReaderPool(threads: 2, logger: logger) { try journal.openReader() }
         let instance = RunID(microseconds: Clock.now, random: UInt64.random(in: 0...UInt64.max)).description
         events = try PublishSocket()
         text = try PublishSocket()
         let textPublisher = TextPublisher(socket: text)
-        let secrets = configuration.allSecrets
         let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
-        let terminal = Terminal(
-            processes: try ToolProcesses(
-                supervisor: configuration.supervisor ?? ToolProcesses.defaultSupervisor, adoptsOrphans: adoptsOrphans),
-            environment: configuration.environment, secrets: secrets)
-        let fileEditor = FileEditor(secrets: secrets)
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
@@ -82,7 +105,7 @@ public final class Server {
                 models: ModelRunner(
                     catalogue: catalogue, prices: configuration.prices, readers: readers, text: textPublisher,
                     secrets: secrets, logger: logger),
-                tools: [terminal, fileEditor], text: textPublisher, secrets: secrets, counters: counters,
+                tools: tools, text: textPublisher, secrets: secrets, counters: counters,
                 toolState: configuration.directory + "/toolstate", descriptors: plan.effects),
             readers: readers,
             webhooks: Webhooks(
@@ -94,7 +117,7 @@ public final class Server {
             loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
-                workspaces: configuration.directory + "/workspaces"),
+                tools: tools, workspaces: configuration.directory + "/workspaces"),
             seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, plan, instance: instance), counters: counters, answers: answers,
             journal: journal, directory: configuration.directory)
@@ -186,9 +209,12 @@ public final class Server {
         let done = DispatchSemaphore(value: 0)
         loop.inbox.put(.shutDown(within: 3_000_000) { done.signal() }, isUrgent: true)
         done.wait()
+        // While the sockets close: it takes no time of its own.
+        let toolsEnd = tools.shutDown(within: .milliseconds(1300))
         control.close(deadline: .seconds(1))
         events.close(deadline: .milliseconds(300))
         text.close(deadline: .milliseconds(300))
+        toolsEnd()
         logger.info("ended")
     }
 

@@ -22,7 +22,8 @@ enum SupervisorCheck {
                 _ = terminal.start(
                     // The terminal keeps no state.
                     ToolCall(
-                        argumentsJSON: #"{"command":"echo $((6 * 7))"}"#, workspace: NSTemporaryDirectory(),
+                        tool: terminal.definition.name, run: "", argumentsJSON: #"{"command":"echo $((6 * 7))"}"#,
+                        workspace: NSTemporaryDirectory(),
                         state: NSTemporaryDirectory()),
                     onOutput: { _ in }, onEnd: { continuation.resume(returning: $0) })
             }

@@ -1,7 +1,9 @@
-extension ToolDefinition {
-    /// `ask_human`: the run waits for an answer from outside. Decided by the core and never executed: only what the
-    /// model is told of it is here.
-    public static let askHuman = ToolDefinition(
+internal import FermataProtocol
+internal import SwiftProtobuf
+
+extension CoreTool {
+    /// `ask_human`: the run waits for an answer from outside, which is the call's result.
+    public static let askHuman = CoreTool(
         name: "ask_human",
         description: """
             Asks the people who supervise this work a question and waits for the answer, however long that takes. \
@@ -9,7 +11,7 @@ extension ToolDefinition {
             The result is the answer as they wrote it; an answer that does not have the format that you ask for is \
             not taken.
             """,
-        parametersJSON: """
+        parameters: """
             {"type":"object","properties":{\
             "question":{"type":"string","minLength":1,\
             "description":"One clear question, understandable without the conversation."},\
@@ -30,6 +32,16 @@ extension ToolDefinition {
             },"required":["question"],"additionalProperties":false}
             """,
         idempotent: true,
-        parallel: true
-    )
+        parallel: true,
+        asksPeople: true,
+        problem: { FermataQuestion(askHuman: $0).problem.map { "The question cannot be asked: \($0)" } },
+        decide: { decision, call in
+            // Checked against the tool's schema when the call was selected.
+            var question = FermataQuestion(askHuman: (try? JSONValue(parsing: call.arguments)) ?? .null)
+            if let policy = decision.run.spec.policy.of(call.tool), policy.deadlineMs > 0 {
+                question.deadlineMs = policy.deadlineMs
+                question.atDeadline = .rejectIt
+            }
+            decision.open(.question, question, of: call)
+        })
 }
