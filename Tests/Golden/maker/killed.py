@@ -1,8 +1,12 @@
 """A store that a kill left, in the middle of everything. It had been killed once before."""
 import signal
 
+from fermata import Attachment
+
 from .script import BOOK, QUESTIONS, SCRIPT, SEARCH, runs, says
 from .stage import Stage
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(60))
 
 HELD = ["pausing-killing", "running-killing", "stopped-killing"]
 EXECUTING = ["running-tool", "pausing-tool", "unknown", "unknown-asks", *HELD]
@@ -21,6 +25,7 @@ def make(binary, folder):
     families(stage)
     asking(stage)
     working(stage)
+    attached(stage)
     # What is in flight when it is killed.
     for name in STREAMING:
         run = stage.launch(name, f"hang {name}")
@@ -120,6 +125,26 @@ def families(stage):
     stopped = stage.launch("family-stopped", "say", until="FINISHED")
     stage.launch("family-stopped-child", "say", parent=stopped, until="FINISHED")
     client.stop(stopped)
+
+
+def attached(stage):
+    """Images and files: shown, waiting, in results of both kinds, in a copy; and a blob that nobody names."""
+    client = stage.client
+    image, notes = Attachment(PNG, "plan.png"), Attachment("two l\u00efnes\n".encode(), "notes.txt")
+    client.put_blob(b"named by nobody")
+    shown = stage.launch("attached", ["look h\u00e9re: ", image, notes], until="FINISHED")
+    stage.launch("attached-only", image, until="FINISHED")
+    paused = stage.launch("attached-waits")
+    client.pause(paused)
+    client.send(paused, [image, "look"], delivery="WHEN_IDLE")
+    stage.named("attached-fork", client.fork(shown))
+    for name, result in (("attached-result", {"result": ["Seen:", image, "and that."]}),
+                         ("attached-error", {"error": ["Not sharp: ", image]})):
+        run = stage.launch(name, "search", tools=["search"], until="WAITING")
+        (offer,) = [o for o in client.take_calls("desk-1", ["search"], limit=32, wait=5) if o.run == run]
+        client.start_call(offer, "desk-1", lease=600.0)
+        client.complete_call(run, offer.call, offer.attempt, "desk-1", **result)
+        stage.wait(run, "FINISHED")
 
 
 def asking(stage):

@@ -54,6 +54,7 @@ BOOK = {
 SCRIPT = [
     *[asks(f"question {name}", **arguments) for name, arguments, _ in QUESTIONS],
     says("say", "All is well: caf\u00e9 \U0001f35e."),
+    {"match": {"regex": "^user: (look|\\[image)"}, "text": "A plan."},
     says("cut short", "One two ", finish_reason="length"),
     {"match": {"regex": "Go on exactly where it stopped"}, "text": "three."},
     runs("cut call", "echo long", finish_reason="length"),

@@ -99,6 +99,21 @@ struct GoldenCoverageTests {
         has("stuck", "guide", "goOn", "endTurn", "closed unspecified", "closed callCancelled")
     }
 
+    @Test func imagesAndFiles() {
+        let messages = events.compactMap {
+            if case .messageQueued(let message) = $0.kind { message.blocks } else { nil }
+        }
+        let results = events.compactMap { if case .callEnded(let ended) = $0.kind { ended } else { nil } }
+        func has(_ blocks: [FermataBlock], _ isWanted: (FermataBlock.OneOf_Kind?) -> Bool) -> Bool {
+            blocks.contains { isWanted($0.kind) }
+        }
+        func isImage(_ kind: FermataBlock.OneOf_Kind?) -> Bool { if case .image = kind { true } else { false } }
+        func isFile(_ kind: FermataBlock.OneOf_Kind?) -> Bool { if case .file = kind { true } else { false } }
+        #expect(messages.contains { has($0, isImage) && has($0, isFile) } && messages.contains { $0.count == 1 })
+        #expect(results.contains { $0.outcome == .callFinished && has($0.blocks, isImage) })
+        #expect(results.contains { $0.outcome == .callFailed && has($0.blocks, isImage) })
+    }
+
     @Test func whatReachesBeyondRuns() {
         let metas = GoldenStore.all.map(\.meta)
         #expect(metas.contains { $0.requests.count >= 20 })

@@ -11,7 +11,7 @@ func requestBody(_ setting: Setting) throws -> [Line] {
             arguments: #"{"command":"grep -rn \"listen\" Sources | sort | head -\#(step)"}"#)
         return [
             .assistant(text: "Step \(step): I look where it listens, then at what is called there.", calls: [call]),
-            .tool(callID: call.id, content: output),
+            .tool(callID: call.id, content: ModelContent(output)),
         ]
     }
     var (rates, times, added) = ([Double](), [Double](), Times())
