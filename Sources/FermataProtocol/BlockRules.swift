@@ -104,7 +104,7 @@ extension FermataBlob {
     }
 
     /// A type and a subtype of RFC 6838, without parameters.
-    static func isMediaType(_ text: String) -> Bool {
+    public static func isMediaType(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         func isName(_ name: some Collection<UInt8>) -> Bool {
             (1...127).contains(name.count)

@@ -115,14 +115,46 @@ public struct ToolResult: Sendable, Equatable {
         case unknown
     }
 
+    /// A piece of a result that is more than text.
+    public enum Part: Sendable, Equatable {
+        case text(String)
+        /// Any bytes, as the tool says what they are: whoever shows them looks whether it is so.
+        case media(ToolMedia)
+    }
+
     public var outcome: Outcome
     public var output: ToolOutput
     /// The command's exit code; 128 + signal where a signal ended it; nil where there was no command.
     public var exitCode: Int32?
+    /// What the result is made of, in order, if of more than text; its texts are together `output.text`. Empty: the output,
+    /// and nothing else.
+    public private(set) var parts: [Part] = []
 
     public init(outcome: Outcome, output: ToolOutput, exitCode: Int32? = nil) {
         self.outcome = outcome
         self.output = output
         self.exitCode = exitCode
+    }
+
+    /// A result of text, images and files.
+    public init(outcome: Outcome, parts: [Part]) {
+        let text = parts.reduce(into: "") { if case .text(let text) = $1 { $0 += text } }
+        self.init(outcome: outcome, output: ToolOutput(text: text))
+        self.parts = parts
+    }
+}
+
+/// Bytes that a tool gives beside its text.
+public struct ToolMedia: Sendable, Equatable {
+    /// As image/png; whatever the tool says.
+    public var type: String
+    /// Of the file; may be empty.
+    public var name: String
+    public var data: [UInt8]
+
+    public init(type: String, name: String = "", data: [UInt8]) {
+        self.type = type
+        self.name = name
+        self.data = data
     }
 }

@@ -44,6 +44,13 @@ enum Requests {
             guard owed.isEmpty else { return "a call has no result" }
             let content = document.member("content", of: message)
             let calls = document.member("tool_calls", of: message).map(document.elements) ?? []
+            if let content, document.kind(content) == .array {
+                let types = document.elements(content).map { document.member("type", of: $0).map(document.text) ?? "" }
+                guard role == "user", !types.isEmpty, Set(types).isSubset(of: ["text", "image_url", "file"]) else {
+                    return "parts that are none"
+                }
+                continue
+            }
             let text = content.map { document.kind($0) == .null ? "" : document.text($0) } ?? ""
             guard ["system", "user", "assistant"].contains(role), !text.isEmpty || !calls.isEmpty || role == "user"
             else {

@@ -7,7 +7,7 @@ import SwiftProtobuf
 extension Simulation {
     mutating func randomRequest() -> RunRequest {
         switch random.below(140) {
-        case 0..<28: return .send("m", random.pick([.nextStep, .now, .whenIdle, .unspecified]))
+        case 0..<28: return .send(randomContent("m"), random.pick([.nextStep, .now, .whenIdle, .unspecified]))
         case 28..<34: return .withdraw(message: UInt32(random.below(auditor.messages.count + 2)))
         case 34..<46: return .pause(randomTerms())
         case 46..<54: return .interrupt(randomTerms())
@@ -53,10 +53,32 @@ extension Simulation {
             tokenDigest: random.chance(30) ? [random.pick([1, 2])] : [])
     }
 
+    /// This text, sometimes with an image or a file before or behind it, or an image alone.
+    private mutating func randomContent(_ text: String) -> Content {
+        guard random.chance(30) else { return Content(text) }
+        let digest = String(repeating: random.pick(["a1", "b2", "c3"]), count: 32)
+        let media = FermataBlock.with { block in
+            var blob = FermataBlob.with {
+                $0.sha256 = digest
+                $0.bytes = 64
+                $0.mediaType = "image/png"
+            }
+            guard digest.hasPrefix("c") else { return block.image = blob }
+            blob.mediaType = "text/plain"
+            block.file = blob
+        }
+        let length = FermataBlock.with { $0.text = UInt64(text.utf8.count) }
+        return switch random.below(3) {
+        case 0: Content(text, blocks: [length, media])
+        case 1: Content(text, blocks: [media, length])
+        default: Content("", blocks: [media])
+        }
+    }
+
     mutating func randomResult() -> WorkerResult {
         switch random.below(10) {
-        case 0..<6: .result("w")
-        case 6..<7: .failure("f")
+        case 0..<6: .result(randomContent("w"))
+        case 6..<7: .failure(randomContent("f"))
         default:
             .pause(
                 .with {

@@ -52,6 +52,30 @@ struct ToolSourceTests {
         }
     }
 
+    /// Its bytes are in the journal with the event that names them.
+    @Test func aResultHasAnImageAndWhatIsNoneIsAFile() async {
+        await #expect(processExitsWith: .success) {
+            let png = "89504e470d0a1a0a0102"
+            let script = """
+                [{\(ToolSourceTests.calls(ToolSourceTests.call("echo", "media image/jpeg \(png)")))},
+                 {\(ToolSourceTests.calls(ToolSourceTests.call("echo", "media image/png 3c7376672f3e")))},
+                 {"match": "file: shot.png, application/octet-stream, 6 bytes", "text": "Done."}]
+                """
+            try await ToolSourceTests.run(script) { server in
+                let run = try await server.launch("go")
+                try await server.wait(run, .finished, .failed)
+                let ends = try await server.ends(run)
+                #expect(ends.map(\.output) == ["Seen:below", "Seen:below"])
+                let blobs = ends.map { $0.blocks.compactMap(\.blob) }.flatMap(\.self)
+                #expect(ends.map { $0.blocks.count } == [3, 3] && blobs.map(\.name) == ["shot.png", "shot.png"])
+                #expect(blobs.map(\.mediaType) == ["image/png", "application/octet-stream"])
+                #expect(ends[0].blocks[1].image.bytes == 10 && ends[1].blocks[1].file.bytes == 6)
+                let kept = try await server.client.send(FermataGetBlob.with { $0.sha256 = blobs[1].sha256 }).data
+                #expect(kept == Data("<svg/>".utf8))
+            }
+        }
+    }
+
     /// The model is told what is true: the process lives on. Others' calls are not touched.
     @Test func anInterruptedCallEndsAndTheProcessLivesOn() async {
         await #expect(processExitsWith: .success) {

@@ -104,6 +104,14 @@ public final class LineSource: ToolSource {
         guard parts.count >= 2, let number = Int(parts[0]) else { return }
         let text = parts.count > 2 ? parts[2] : ""
         switch parts[1] {
+        // A result of more than text: what is to be shown, in hexadecimal.
+        case "ok" where text.hasPrefix("media "):
+            let fields = text.split(separator: " ").map(String.init)
+            let data = stride(from: 0, to: fields[2].count, by: 2).map { offset in
+                UInt8(fields[2].dropFirst(offset).prefix(2), radix: 16) ?? 0
+            }
+            let media = ToolMedia(type: fields[1], name: "../dir/shot.png", data: data)
+            end(number, ToolResult(outcome: .finished, parts: [.text("Seen:"), .media(media), .text("below")]))
         case "ok": end(number, .init(outcome: .finished, output: ToolOutput(text: text)))
         case "cancelled": end(number, .init(outcome: .cancelled, output: ToolOutput(text: text)))
         default: break

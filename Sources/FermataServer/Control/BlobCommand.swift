@@ -12,11 +12,20 @@ struct BlobCommand: Sendable {
 
 /// Blobs come in through the loop, as stored agents do.
 extension RunLoop {
-    func handle(_ command: BlobCommand) {
-        let isThere: Bool
-        do { isThere = try batch.blobs[command.sha256] != nil || writer.hasBlob(command.sha256) } catch {
+    /// Keeps what came with an effect's end, as far as its events name it: of an end that came too late they name nothing.
+    func keep(_ blobs: [BlobRow], namedBy uses: some Sequence<BlobUse>) {
+        let named = Set(uses.map(\.sha256))
+        for blob in blobs where named.contains(blob.sha256) && !hasBlob(blob.sha256) { batch.blobs[blob.sha256] = blob }
+    }
+
+    private func hasBlob(_ sha256: [UInt8]) -> Bool {
+        do { return try batch.blobs[sha256] != nil || writer.hasBlob(sha256) } catch {
             fail("the journal cannot be read", error)
         }
+    }
+
+    func handle(_ command: BlobCommand) {
+        let isThere = hasBlob(command.sha256)
         if !isThere {
             batch.blobs[command.sha256] = BlobRow(sha256: command.sha256, at: Clock.now, data: command.data)
         }

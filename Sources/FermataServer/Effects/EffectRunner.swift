@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import Journal
 internal import Foundation
 internal import ModelClients
 internal import Secrets
@@ -66,14 +67,14 @@ final class EffectRunner: Sendable {
 
     /// Starts an effect, or has it wait for descriptors; its end comes in either case.
     func start(
-        _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (Input) -> Void
+        _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (EffectEnd) -> Void
     ) -> any EffectInFlight {
         let descriptors = descriptors(of: effect, in: shared.run)
         if let lease = waiting.take(descriptors) { return begin(effect, of: shared, lease, onEnd: onEnd) }
         counters.effectsWaiting.add()
         let handle = WaitingEffect { [counters] in
             counters.effectsWaiting.add(-1)
-            onEnd(effect.endBeforeItBegan)
+            onEnd(EffectEnd(effect.endBeforeItBegan))
         }
         waiting.append(
             WaitingEffects.Entry(effect: effect, run: shared.id, descriptors: descriptors, handle: handle) {
@@ -100,7 +101,7 @@ final class EffectRunner: Sendable {
 
     private func begin(
         _ effect: Effect, of shared: SharedRun, _ lease: DescriptorPlaces.Lease,
-        onEnd: @escaping @Sendable (Input) -> Void
+        onEnd: @escaping @Sendable (EffectEnd) -> Void
     ) -> any EffectInFlight {
         let count =
             switch effect {
@@ -109,15 +110,16 @@ final class EffectRunner: Sendable {
             case .lease: preconditionFailure("leases are the loop's")
             }
         count.add()
-        let ended: @Sendable (Input) -> Void = { input in
+        let ended: @Sendable (EffectEnd) -> Void = { end in
             count.add(-1)
             lease.giveBack()
-            onEnd(input)
+            onEnd(end)
         }
         switch effect {
         case .model(let step, let attempt):
             return models.start(
-                shared, step: step, attempt: attempt, onConnected: { lease.giveBack(keeping: 1) }, onEnd: ended)
+                shared, step: step, attempt: attempt, onConnected: { lease.giveBack(keeping: 1) },
+                onEnd: { ended(EffectEnd($0)) })
         case .tool(let number, let attempt):
             return startTool(number, attempt: attempt, of: shared.run, onEnd: ended)
         case .lease: preconditionFailure("leases are the loop's")
@@ -154,13 +156,14 @@ final class EffectRunner: Sendable {
     }
 
     private func startTool(
-        _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (Input) -> Void
+        _ number: UInt32, attempt: UInt32, of run: Run, onEnd: @escaping @Sendable (EffectEnd) -> Void
     ) -> any EffectInFlight {
         guard let call = run.calls[number: number], let source = tools.source(of: call) else {
             onEnd(
-                .toolEnded(
-                    call: number, attempt: attempt,
-                    ToolReply(outcome: .callFailed, output: "This server does not have the tool.")))
+                EffectEnd(
+                    .toolEnded(
+                        call: number, attempt: attempt,
+                        ToolReply(outcome: .callFailed, output: "This server does not have the tool."))))
             return NothingInFlight()
         }
         let stream = TextPublisher.Stream(run: run.id, step: run.turn.step, call: number, attempt: attempt)
@@ -174,10 +177,31 @@ final class EffectRunner: Sendable {
                 text.end(stream)
                 var reply = ToolReply(result)
                 reply.mayGoOn = mayGoOn
-                onEnd(.toolEnded(call: number, attempt: attempt, reply))
+                var end = EffectEnd(.toolEnded(call: number, attempt: attempt, reply))
+                if !result.parts.isEmpty {
+                    let parts = ToolParts(result.parts)
+                    (reply.output, reply.blocks) = (parts.content.text, parts.content.blocks)
+                    end = EffectEnd(.toolEnded(call: number, attempt: attempt, reply), blobs: parts.blobs)
+                }
+                onEnd(end)
             })
         return ToolInFlight(execution: execution, mayGoOn: mayGoOn)
     }
+}
+
+/// How an effect has ended.
+struct EffectEnd: Sendable {
+    let input: Input
+    /// What the events may name that come of it.
+    var blobs: [BlobRow] = []
+
+    init(_ input: Input, blobs: [BlobRow] = []) {
+        self.input = input
+        self.blobs = blobs
+    }
+
+    /// Bytes that it brings.
+    var byteCount: Int { blobs.reduce(input.textBytes) { $0 + $1.data.count } }
 }
 
 extension Effect {
@@ -214,7 +238,8 @@ struct EndedEffect: EffectInFlight {
 
     func takeOutput() -> ToolReply {
         switch input {
-        case .toolEnded(_, _, let reply): reply
+        // Its blobs are with the end that is kept.
+        case .toolEnded(_, _, let reply): reply.withoutBlocks
         case .leaseEnded(_, _, let output): ToolReply(outcome: .callInterrupted, output: output)
         default: ToolReply(outcome: .callInterrupted, output: "")
         }
@@ -236,6 +261,12 @@ private struct ToolInFlight: EffectInFlight {
 }
 
 extension ToolReply {
+    fileprivate var withoutBlocks: ToolReply {
+        var reply = self
+        reply.blocks = []
+        return reply
+    }
+
     init(_ output: ToolOutput, outcome: FermataCallOutcome, exitCode: Int32? = nil) {
         self.init(
             outcome: outcome, output: output.text, exitCode: exitCode, omittedBytes: output.omittedBytes,

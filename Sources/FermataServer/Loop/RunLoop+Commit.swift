@@ -104,9 +104,9 @@ extension RunLoop {
             command.reply(.failure(.notWritten))
         }
         for reply in done.replies { reply(false) }
-        for case .effectEnded(let run, let effect, let input) in done.ends {
+        for case .effectEnded(let run, let effect, let end) in done.ends {
             // Its place stays taken: until its end is in the journal, the run still wants it.
-            residents[run]?.inFlight[effect] = EndedEffect(input: input)
+            residents[run]?.inFlight[effect] = EndedEffect(input: end.input)
         }
         deferred += done.ends
         deferred += done.outcomes.map(Item.messageTried)
@@ -127,8 +127,8 @@ extension RunLoop {
             let wanted = resident.current.wanted
             keepLeases(of: resident, wanted: wanted)
             for effect in wanted where resident.inFlight[effect] == nil {
-                resident.inFlight[effect] = effects.start(effect, of: resident.current) { [inbox] input in
-                    inbox.put(.effectEnded(id, effect, input), bytes: input.textBytes)
+                resident.inFlight[effect] = effects.start(effect, of: resident.current) { [inbox] end in
+                    inbox.put(.effectEnded(id, effect, end), bytes: end.byteCount)
                 }
             }
         }

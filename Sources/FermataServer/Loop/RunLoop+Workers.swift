@@ -116,7 +116,7 @@ extension RunLoop {
         for (run, effect) in leases.endPassed(now: now) {
             guard case .lease(let call, let attempt) = effect else { continue }
             let output = residents[run]?.inFlight[effect]?.takeOutput().output ?? ""
-            handle(.effectEnded(run, effect, .leaseEnded(call: call, attempt: attempt, output: output)))
+            handle(.effectEnded(run, effect, EffectEnd(.leaseEnded(call: call, attempt: attempt, output: output))))
         }
     }
 

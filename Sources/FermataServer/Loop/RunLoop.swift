@@ -24,7 +24,7 @@ final class RunLoop: @unchecked Sendable {
         case extendCall(Extension)
         case token(TokenCommand)
         /// An effect has ended; the input says how.
-        case effectEnded(RunID, Effect, Input)
+        case effectEnded(RunID, Effect, EffectEnd)
         /// A message of the outbox was tried.
         case messageTried(OutboxOutcome)
         /// A time of the run's has come.
@@ -181,10 +181,12 @@ final class RunLoop: @unchecked Sendable {
         case .putBlob(let command): if !isAnswered(command.identity) { handle(command) }
         case .extendCall(let request): handle(request)
         case .token(let command): if !isAnswered(command.identity) { handle(command) }
-        case .effectEnded(let run, let effect, let input):
+        case .effectEnded(let run, let effect, let end):
             residents[run]?.inFlight[effect] = nil
             batch.ends.append(item)
-            decide(input, run: run, reply: nil)
+            let before = batch.blobUses.count
+            decide(end.input, run: run, reply: nil)
+            if !end.blobs.isEmpty { keep(end.blobs, namedBy: batch.blobUses[before...]) }
         case .messageTried(let outcome): batch.outcomes.append(outcome)
         case .timePassed(let run):
             if let missing = missing(whereTimePasses: run) {
