@@ -7,7 +7,7 @@ internal import SwiftProtobuf
 struct AgentJudgement {
     /// `KEY: what is wrong`.
     private(set) var mistakes: [String] = []
-    /// `KEY: not judged: why`.
+    /// `KEY: not judged: why`, and of schemas `KEY#POINTER: not checked: why`.
     private(set) var unjudged: [String] = []
 
     init(_ agent: FermataAgent) {
@@ -22,6 +22,9 @@ struct AgentJudgement {
         for spec in agent.workerTools {
             guard let problem = spec.idempotentWhen.unreachable(for: spec) else { continue }
             mistakes.append("worker_tools.\(spec.name).idempotent_\(problem.field): \(problem.rule)")
+        }
+        for (tool, pointer, reason) in agent.workerTools.uncheckedPlaces {
+            unjudged.append("worker_tools.\(tool).parameters#\(pointer): not checked: \(reason)")
         }
         for name in listed + agent.policy.tools.map(\.tool) where !FermataAgent.isName(name) {
             mistakes.append("tools: no tool can be called '\(name.oneLine(64))'")

@@ -34,7 +34,7 @@ import Testing
     @Test func saysNothingOfSchemasThatAreTaken() {
         let tools = [tool("true"), tool(#"{"pattern":"(?=a)"}"#), tool(#"{"$ref":"https://example.com/a"}"#)]
         #expect(LaunchCheck.schemaRefusal(of: tools, field: "tools") == nil)
-        #expect(LaunchCheck.unchecked(tools).map(\.problem.pointer) == ["/pattern", "/$ref"])
+        #expect(tools.uncheckedPlaces.map(\.pointer) == ["/pattern", "/$ref"])
     }
 
     @Test func saysNoMoreThanHelps() {

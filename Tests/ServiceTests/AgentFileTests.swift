@@ -93,5 +93,26 @@ extension OneServerAtATime {
                 }
             }
         }
+
+        /// Taken, and said by whoever reads the schema: the file's check, and the log of a server that is given it.
+        @Test func whatOfASchemaIsNotCheckedIsSaid() async throws {
+            try await Service.run(script: "[]") { service, _ in
+                let file = service.directory + "/looks.yaml"
+                let text = """
+                    name: looks
+                    worker_tools: [{name: t, parameters: {properties: {a: {pattern: "(?=b)b"}}}}]
+                    """
+                try (text + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+                let place = "parameters#/properties/a/pattern: not checked: look-around in a pattern is not checked"
+                let checked = try await service.cli("agent", "check", file)
+                #expect(checked.code == 0 && checked.errors.contains("worker_tools.t.\(place)"), "\(checked)")
+                #expect(try await service.cli("agent", "put", file).code == 0)
+                let tool = try await service.client.send(FermataGetAgent.with { $0.name = "looks" }).agent.agent
+                    .workerTools
+                _ = try await service.launch("") { $0.workerTools = tool }
+                let lines = service.serverLog.split(separator: "\n").filter { $0.contains("is not checked") }
+                #expect(lines.count == 2 && lines.allSatisfy { $0.contains("/properties/a/pattern") }, "\(lines)")
+            }
+        }
     }
 }

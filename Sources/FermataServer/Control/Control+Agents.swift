@@ -12,6 +12,7 @@ extension Control {
         withTools(named: launches.toolsToLookUp(.init(), from: put.agent)) { [self] registered in
             do {
                 try launches.check(put.agent, registered: registered.get())
+                noteUnchecked(put.agent.workerTools)
                 loop.inbox.put(
                     .putAgent(
                         AgentCommand(

@@ -20,11 +20,7 @@ extension Control {
                 throw Refusal(.invalidArgument, "tools is empty", details: ["field": "tools"])
             }
             tools = try launches.workerTools(register.tools.map { $0.masked(by: secrets) }, field: "tools")
-            for (tool, problem) in LaunchCheck.unchecked(tools) {
-                loop.logger.notice(
-                    "a part of a tool's schema is not checked",
-                    metadata: ["tool": "\(tool)", "pointer": "\(problem.pointer)", "reason": "\(problem.reason)"])
-            }
+            noteUnchecked(tools)
         } catch let refusal as Refusal {
             return refuse(register, refusal, complete)
         }
@@ -33,6 +29,15 @@ extension Control {
                 ToolCommand(
                     tools: tools, worker: worker, by: register.by.isEmpty ? exchange.sender : register.by,
                     identity: try identity(of: register, complete))))
+    }
+
+    /// Says in the log what of the tools' schemas is not checked.
+    func noteUnchecked(_ tools: [FermataToolSpec]) {
+        for (tool, pointer, reason) in tools.uncheckedPlaces {
+            loop.logger.notice(
+                "a part of a tool's schema is not checked",
+                metadata: ["tool": "\(tool)", "pointer": "\(pointer)", "reason": "\(reason)"])
+        }
     }
 
     func listTools(_ list: FermataListTools, _ complete: @escaping Exchange.Completion) throws {

@@ -195,6 +195,7 @@ final class Control: Sendable {
                         let task = try task.get()
                         let launched = try launches.launched(
                             launch, from: agent.get(), registered: registered.get(), as: id)
+                        noteUnchecked(launch.workerTools)
                         guard !launch.parent.isEmpty else {
                             try submit(launch, run: id, .launch(launched, task: task), exchange, complete)
                             return

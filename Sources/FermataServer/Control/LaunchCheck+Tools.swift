@@ -1,5 +1,5 @@
 internal import FermataCore
-internal import FermataProtocol
+public import FermataProtocol
 internal import JSON
 internal import SwiftProtobuf
 
@@ -148,11 +148,15 @@ extension LaunchCheck {
             .invalidArgument, sentences.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""),
             details: details)
     }
+}
 
-    /// What of tools' schemas is taken and not checked, for the log: the tool, the place in its schema, and why.
-    static func unchecked(_ specs: [FermataToolSpec]) -> [(tool: String, problem: JSONSchemaProblem)] {
-        specs.flatMap { spec in
-            ((try? ParsedSchemas.shared.schema(spec.parameters).unchecked) ?? []).map { (spec.name, $0) }
+extension [FermataToolSpec] {
+    /// What of their schemas is taken and not checked: the tool, the JSON pointer into its schema, and why.
+    public var uncheckedPlaces: [(tool: String, pointer: String, reason: String)] {
+        flatMap { spec in
+            ((try? ParsedSchemas.shared.schema(spec.parameters).unchecked) ?? []).map {
+                (spec.name, $0.pointer, $0.reason)
+            }
         }
     }
 }
