@@ -61,7 +61,7 @@ enum ChatContent {
 
 extension ModelMedia {
     /// Of a file of text.
-    fileprivate var text: String? {
+    var text: String? {
         guard type.hasPrefix("text/") || ["application/json", "application/xml", "application/yaml"].contains(type)
         else {
             return nil

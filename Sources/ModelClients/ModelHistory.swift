@@ -24,6 +24,8 @@ public struct ModelHistory: Sendable {
     public private(set) var count = 0
     /// Bytes that are kept: of JSON, or about that many of text.
     public private(set) var byteCount = 0
+    /// What of it is not text to a model.
+    public private(set) var media = Media()
     private var messages: [[ModelMessage]] = []
     private var newMessages: [ModelMessage] = []
     private var json: [[UInt8]] = []
@@ -49,6 +51,9 @@ public struct ModelHistory: Sendable {
     public mutating func append(_ message: ModelMessage) { append([message]) }
 
     private mutating func add(_ message: ModelMessage) {
+        if let content = message.content(in: form), !content.parts.isEmpty {
+            media.add(content, inBase64: form.isJSON)
+        }
         switch form {
         case .messages:
             newMessages.append(message)
@@ -85,7 +90,49 @@ public struct ModelHistory: Sendable {
     }
 }
 
+extension ModelHistory {
+    /// Images, and files that no server reads as text: providers count them otherwise than their bytes.
+    public struct Media: Sendable, Equatable {
+        public private(set) var images = 0
+        /// Of the files themselves.
+        public private(set) var fileBytes = 0
+        /// Of images and files as they are kept: part of `byteCount`.
+        public private(set) var keptBytes = 0
+
+        fileprivate mutating func add(_ content: ModelContent, inBase64 isBase64: Bool) {
+            for part in content.parts {
+                switch part {
+                case .image(let image):
+                    images += 1
+                    keep(image, isBase64)
+                case .file(let file) where file.text == nil:
+                    fileBytes += file.data.count
+                    keep(file, isBase64)
+                case .text, .file: break
+                }
+            }
+        }
+
+        private mutating func keep(_ media: ModelMedia, _ isBase64: Bool) {
+            keptBytes += isBase64 ? (media.data.count + 2) / 3 * 4 : media.data.count
+        }
+    }
+}
+
+extension ModelHistory.Form {
+    fileprivate var isJSON: Bool { if case .chat = self { true } else { false } }
+}
+
 extension ModelMessage {
+    /// What may have images and files. Over chat completions those of a result follow in a user's message.
+    fileprivate func content(in form: ModelHistory.Form) -> ModelContent? {
+        switch self {
+        case .user(let content): content
+        case .tool(_, let content): form.isJSON ? nil : content
+        case .system, .assistant: nil
+        }
+    }
+
     /// Bytes of text in it.
     fileprivate var textBytes: Int {
         switch self {

@@ -52,6 +52,17 @@ import Testing
                 + #""data:text/plain;base64,/w=="}}]}"#)
     }
 
+    /// A provider counts an image otherwise than its bytes, in either form, of a message or a result.
+    @Test(arguments: [ModelHistory.Form.chat(ModelOrigin()), .messages(ModelOrigin())])
+    func whatIsNoTextIsCountedApart(_ form: ModelHistory.Form) {
+        var history = ModelHistory(form)
+        history.append(.user(ModelContent(parts: [.text("ab"), .image(Self.png), .file(Self.pdf), .file(Self.notes)])))
+        history.append([.tool(callID: "c", content: ModelContent(parts: [.image(Self.png)])), .user("next")])
+        #expect(history.media.images == 2 && history.media.fileBytes == 2)
+        let isJSON = if case .chat = form { true } else { false }
+        #expect(history.media.keptBytes == (isJSON ? 8 + 4 + 8 : 4 + 2 + 4))
+    }
+
     @Test func theyCountAsWhatIsKept() {
         var history = ModelHistory(.messages(ModelOrigin()))
         history.append(.user(ModelContent(parts: [.text("ab"), .image(Self.png)])))

@@ -85,9 +85,7 @@ final class ModelRunner: Sendable {
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let run = shared.run
-        call.estimate = UsageEstimate(
-            requestBytes: history.byteCount + run.spec.toolBytes, model: run.spec.model,
-            prices)
+        call.estimate = UsageEstimate(history, toolBytes: run.spec.toolBytes, model: run.spec.model, prices)
         let request = ModelRequest(
             model: "", history: history,
             tools: run.spec.tools.map {

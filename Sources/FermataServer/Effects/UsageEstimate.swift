@@ -9,19 +9,28 @@ struct UsageEstimate: Sendable {
     /// tokens than too few, so that a limit is reached rather too early.
     static let bytesOfToken = 3
 
-    private let requestBytes: Int
+    /// Providers shrink images: the largest cost some 1,600 tokens (Anthropic, OpenAI; Gemini 258 a tile).
+    static let tokensOfImage = 2000
+    /// Of a PDF a page has some 50 to 100 KB, and costs 1,500 to 3,000 tokens (Anthropic).
+    static let fileBytesOfToken = 20
+
+    private let inputTokens: Int
     private let model: String
     private let prices: Prices
 
-    init(requestBytes: Int, model: String, _ prices: Prices) {
-        self.requestBytes = requestBytes
+    /// - Parameter toolBytes: of the tools' definitions.
+    init(_ history: ModelHistory, toolBytes: Int, model: String, _ prices: Prices) {
+        let textBytes = history.byteCount - history.media.keptBytes + toolBytes
+        inputTokens =
+            textBytes / Self.bytesOfToken + history.media.images * Self.tokensOfImage
+            + history.media.fileBytes / Self.fileBytesOfToken
         self.model = model
         self.prices = prices
     }
 
     func usage(answerBytes: Int) -> FermataUsage {
         let used = ModelUsage(
-            inputTokens: UInt64(requestBytes / Self.bytesOfToken), cachedInputTokens: 0,
+            inputTokens: UInt64(inputTokens), cachedInputTokens: 0,
             outputTokens: UInt64(answerBytes / Self.bytesOfToken))
         return .with {
             $0.modelCalls = 1
