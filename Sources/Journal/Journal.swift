@@ -67,6 +67,9 @@ public protocol JournalWriting: AnyObject {
     func agent(_ name: String) throws(JournalError) -> AgentRow?
     /// As ``JournalReading/tool(_:)``, as of the last commit.
     func tool(_ name: String) throws(JournalError) -> ToolRow?
+    /// Whether so many bytes more can be kept with room to spare for what has to be written whatever happens. Of large
+    /// things that nobody needs at once, as blobs: who fills the store with them must not keep others from control.
+    func hasRoom(forBytes count: Int) -> Bool
     /// Whether there is a blob of this digest, as of the last commit.
     func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool
 

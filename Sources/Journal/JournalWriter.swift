@@ -192,6 +192,14 @@ public final class JournalWriter: JournalWriting {
         try reading(journal.path) { () throws(SQLiteError) in try statements.findTool.tool(name) }
     }
 
+    public func hasRoom(forBytes count: Int) -> Bool {
+        // Once in the log, once in the file, and the reserve for moving the log, which is as large as that.
+        (freeSpace(at: journal.path) ?? .max) / 4 > count + Self.spare
+    }
+
+    /// Bytes for control, a quarter of what is left free: interrupts, ends of effects, the log's own growth.
+    private static let spare = 2 << 20
+
     public func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool {
         try reading(journal.path) { () throws(SQLiteError) in
             try statements.findBlob.bind(sha256, at: 1)

@@ -42,6 +42,7 @@ extension StoreCheck {
         else {
             throw isAnothers(alone)
         }
+        try verifyEventless(alone)
         var end = alone.end
         let rows = try database.prepare("SELECT offset, sum, chain FROM events WHERE offset > ?1 ORDER BY offset")
         try rows.bind(Int64(clamping: end.offset), at: 1)
@@ -50,6 +51,28 @@ extension StoreCheck {
             guard rows.uint64(at: 0) == end.offset + 1, seal.follows(end.chain) else { throw isAnothers(alone) }
             end = StoreMark.Point(offset: end.offset + 1, chain: seal.chain)
         }
+    }
+
+    /// Holds the commits without events, of which the chain of events knows nothing, to what the file alone says: each
+    /// that the file has not is in the log. In an older copy of the file those are missing that were between it and the
+    /// log's beginning, although the page that counts them is in the log.
+    func verifyEventless(_ alone: StoreAlone) throws {
+        let version = try version()
+        guard version >= StoreSchema.firstCounting else { return }
+        let row = try database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'commits'")
+        guard try row.step() else { return }
+        let page = UInt32(clamping: row.int64(at: 0))
+        row.reset()
+        let inLog = LogFrames.transactions(writing: page, in: path + "-wal")
+        let counted = try eventless(version: version)
+        guard counted > alone.end.eventless + inLog else { return }
+        throw JournalError(
+            code: .behindMark, path: path,
+            message:
+                "the store's file is an older copy than the write-ahead log beside it: of \(counted) commits without events "
+                + "(of tokens, agents, tools, files, replies) it has \(alone.end.eventless) and the log \(inLog). Put back "
+                + "the file that belongs to the log, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) if the "
+                + "file is meant")
     }
 
     private func isAnothers(_ alone: StoreAlone) -> JournalError {

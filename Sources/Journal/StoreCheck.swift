@@ -171,7 +171,7 @@ struct StoreCheck {
                 } else if !isSame {
                     "event \(floor.offset) is another one than its mark \(file) says"
                 } else {
-                    "its commits without events (of tokens, agents, tools, replies) are \(end.eventless), and were known "
+                    "its commits without events (of tokens, agents, tools, files, replies) are \(end.eventless), and were known "
                         + "to be \(floor.eventless) (\(file))"
                 }
             throw failure(

@@ -15,6 +15,8 @@ public final class StoreInspection {
     let database: Database
     /// As it was before the store was looked at: a server that has the store is further by now.
     private let mark: StoreMark.Found
+    /// nil as well if a server has the store, whose log may begin anew at any time.
+    private let alone: StoreAlone?
 
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`.
@@ -33,6 +35,8 @@ public final class StoreInspection {
         }
         try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
+        // Before there is a connection: closing a descriptor of the file would drop its locks.
+        alone = StoreGlance.holder(ofStoreAt: path) == nil ? StoreAlone(path: path) : nil
         do {
             database = try Database(
                 path: path, access: .readOnly, busyTimeout: StoreConnection.busyTimeout, pages: .sealed)
@@ -104,6 +108,8 @@ public final class StoreInspection {
         do {
             let check = StoreCheck(database: database, path: path)
             try check.compare(with: mark, end: check.verifyTail(version: schema))
+            // A server that has come meanwhile has looked at it itself.
+            if let alone, StoreGlance.holder(ofStoreAt: path) == nil { try check.verifyEventless(alone) }
             return nil
         } catch let error as JournalError {
             return error.message

@@ -90,6 +90,8 @@ extension MemoryJournal {
 
         public func tool(_ name: String) throws(JournalError) -> ToolRow? { try use { $0.tools[Name(name)] } }
 
+        public func hasRoom(forBytes count: Int) -> Bool { !journal.isFull }
+
         public func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool { try use { $0.blobs[sha256] != nil } }
 
         public func forgetRequests(before time: Int64, limit: Int) throws(JournalError) -> Int {

@@ -84,7 +84,7 @@ import Testing
         for text in [problem, error?.message] {
             #expect(
                 text?.contains(
-                    "commits without events (of tokens, agents, tools, replies) are 1, and were known to be 2")
+                    "commits without events (of tokens, agents, tools, files, replies) are 1, and were known to be 2")
                     == true, "\(text ?? "no problem")")
             #expect(text?.contains(copy + ".mark") == true && text?.contains("fermata accept 5`") == true)
         }
@@ -197,6 +197,84 @@ import Testing
         }
         try put(["": older, ".mark": try bytes(of: path + ".mark")], at: copy)
         #expect(refusal(copy)?.message.contains("are 0, and were known to be 1") == true)
+    }
+
+    /// The same beside the newer log, which has the page that counts them: what was committed between the older file and
+    /// the log's beginning is in neither.
+    @Test(arguments: [0, 1, 3]) func anOlderFileBesideANewerLogIsRefused(_ lost: Int) throws {
+        func token(_ id: Int) -> JournalBatch {
+            var token = Self.token
+            token.id = "\(id)"
+            return JournalBatch(tokens: [token])
+        }
+        do {
+            let writer = try SQLiteJournal(path: path).openWriter()
+            var samples = Samples()
+            try writer.commit(samples.batch(Samples.run(1)))
+            try writer.commit(token(0))
+            try writer.end()
+        }
+        let older = try bytes(of: path)
+        do {
+            let writer = try SQLiteJournal(path: path).openWriter()
+            for id in 0..<lost { try writer.commit(token(1 + id)) }
+            try writer.end()
+        }
+        // Killed: its log has two of them, and one with an event in between.
+        var files: [String: [UInt8]] = [:]
+        do {
+            let journal = try SQLiteJournal(path: path)
+            let writer = try journal.openWriter()
+            try writer.commit(token(10))
+            var samples = Samples()
+            for _ in 0..<2 { _ = samples.event(Samples.run(1)) }
+            try writer.commit(
+                JournalBatch(events: [samples.event(Samples.run(1))], runs: [samples.row(Samples.run(1))]))
+            try writer.commit(token(11))
+            for name in ["", "-wal", ".mark"] { files[name] = try bytes(of: path + name) }
+        }
+        let page = try rootPage(files[""]!)
+        try put(files, at: copy)
+        #expect(LogFrames.transactions(writing: page, in: copy + "-wal") == 2)
+        #expect(throws: Never.self) { _ = try SQLiteJournal(path: copy) }
+        files[""] = older
+        try put(files, at: copy)
+        let inspection = try StoreInspection(path: copy).problemOfMark()
+        if lost == 0 {
+            #expect(throws: Never.self) { _ = try SQLiteJournal(path: copy) }
+            #expect(inspection == nil)
+        } else {
+            let found = refusal(copy)
+            let what =
+                "of \(3 + lost) commits without events (of tokens, agents, tools, files, replies) it has 1 and the log 2"
+            #expect(found?.code == .behindMark && found?.message.contains(what) == true, "\(String(describing: found))")
+            #expect(inspection?.contains(what) == true)
+        }
+    }
+
+    /// Of the table that counts commits without events.
+    private func rootPage(_ store: [UInt8]) throws -> UInt32 {
+        try put(["": store], at: copy)
+        let database = try Database(path: copy, access: .readOnlyWithoutLog, pages: .sealed)
+        let row = try database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'commits'")
+        _ = try row.step()
+        return UInt32(row.int64(at: 0))
+    }
+
+    /// Of large things that nobody needs at once: some room is always left for what has to be written.
+    @Test func thereIsNoRoomForWhatWouldFillTheDisk() throws {
+        let writer = try SQLiteJournal(path: path).openWriter()
+        let free = try #require(freeSpace(at: path))
+        #expect(writer.hasRoom(forBytes: 1) == (free > 16 << 20))
+        #expect(!writer.hasRoom(forBytes: free / 2) && !writer.hasRoom(forBytes: free))
+    }
+
+    @Test func aLogThatIsNoneHasNoTransactions() throws {
+        #expect(LogFrames.transactions(writing: 1, in: path + "-nowhere") == 0)
+        try put(["-wal": []], at: copy)
+        #expect(LogFrames.transactions(writing: 1, in: copy + "-wal") == 0)
+        try put(["-wal": [UInt8](repeating: 7, count: 9000)], at: copy)
+        #expect(LogFrames.transactions(writing: 1, in: copy + "-wal") == 0)
     }
 
     // MARK: - Stores and marks from before commits were counted

@@ -1,6 +1,7 @@
-import NNG
 import Synchronization
 import Testing
+
+@testable import NNG
 
 /// More connections than a socket may have: who does nothing makes room.
 @Suite(.timeLimit(.minutes(1)))
@@ -89,6 +90,15 @@ struct ConnectionLimitTests {
         #expect(await closed.next() == newcomers[0])
         visitors = []
         #expect(try await blocking { reply.close(deadline: patience) })
+    }
+
+    @Test func whoHasTheMostGivesOneUpFirst() {
+        let order = [
+            Standing(processCount: 5, isNew: false, lastUse: 9), Standing(processCount: 5, isNew: true, lastUse: 1),
+            Standing(processCount: 5, isNew: true, lastUse: 2), Standing(processCount: 1, isNew: false, lastUse: 1),
+            Standing(processCount: 1, isNew: false, lastUse: 8), Standing(processCount: 1, isNew: true, lastUse: 0),
+        ]
+        #expect(order.shuffled().sorted() == order)
     }
 
     /// While all have a request in progress, one more is let in, and the next one has to come again.

@@ -26,6 +26,12 @@ extension RunLoop {
 
     func handle(_ command: BlobCommand) {
         let isThere = hasBlob(command.sha256)
+        guard isThere || writer.hasRoom(forBytes: command.data.count) else {
+            let full = Refusal(
+                .storeFull, "the disk has too little room for the blob: the rest is kept for control of runs")
+            batch.replies.append { _ in command.identity.reply(.failure(full)) }
+            return
+        }
         if !isThere {
             batch.blobs[command.sha256] = BlobRow(sha256: command.sha256, at: Clock.now, data: command.data)
         }
