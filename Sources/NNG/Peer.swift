@@ -217,9 +217,9 @@ final class Connections: Sendable {
         }
         let time = Deadline.now() - limit.grace
         let mayStay = state.staying == limit.count + 1
-        let staying = state.entries.filter { $0.value.isOpen && !$0.value.isLeaving }
-        let counts = staying.values.reduce(into: [:]) { $0[$1.peer.process ?? 0, default: 0] += 1 }
-        let leaving = staying.lazy.filter { $0.value.inProgress == 0 && $0.key != spared }
+        let staying = state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving }
+        let counts = staying.reduce(into: [:]) { $0[$1.value.peer.process ?? 0, default: 0] += 1 }
+        let leaving = staying.filter { $0.value.inProgress == 0 && $0.key != spared }
             .map { key, entry in
                 let standing = Standing(
                     processCount: counts[entry.peer.process ?? 0] ?? 1, isNew: entry.isNew(since: time),

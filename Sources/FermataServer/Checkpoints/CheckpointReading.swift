@@ -92,7 +92,9 @@ private struct CheckpointReading {
         }
         var prepared = journal.prepared
         guard !prepared.events.isEmpty else { throw Refusal(.brokenJournal, "there are no events") }
-        prepared.blobs = try readBlobs(namedBy: prepared.events.map { try FermataEvent($0) })
+        let naming = Set(prepared.blobUses.map(\.seq))
+        prepared.blobs = try readBlobs(
+            namedBy: prepared.events.filter { naming.contains($0.seq) }.map { try FermataEvent($0) })
         if members["agent"] != nil {
             guard let stored = try? FermataStoredAgent(jsonUTF8Bytes: try value("agent")),
                 (try? StrictnessVisitor.check(stored)) != nil, stored.agent.problems.isEmpty
