@@ -20,6 +20,10 @@ struct AnswerText {
         return shown + text
     }
 
+    private mutating func addLine(_ line: String) -> String {
+        add((isEmpty || isAtLineStart ? "" : "\n") + line, isReasoning: false)
+    }
+
     private static func line(of blob: FermataBlob, _ kind: String) -> String {
         let name = blob.name.isEmpty ? "" : "\(blob.name), "
         return "[\(kind): \(name)\(blob.mediaType), \(blob.bytes) bytes, \(blob.sha256)]\n"
@@ -36,8 +40,8 @@ struct AnswerText {
                 rest = rest[piece.endIndex...]
                 shown += writer.add(String(decoding: piece, as: UTF8.self), isReasoning: false)
             case .reasoning(let text): shown += writer.add(text, isReasoning: true)
-            case .image(let blob): shown += writer.add(line(of: blob, "image"), isReasoning: false)
-            case .file(let blob): shown += writer.add(line(of: blob, "file"), isReasoning: false)
+            case .image(let blob): shown += writer.addLine(line(of: blob, "image"))
+            case .file(let blob): shown += writer.addLine(line(of: blob, "file"))
             case .call, .opaque, nil: break
             }
         }
