@@ -13,7 +13,7 @@ if Context.environment["FERMATA_STRICT"] != nil { settings.append(.treatAllWarni
 // are: the checks were 9 % of the loop's instructions.
 let serviceSettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
-// Libraries are to find these of NNG's before their own: see BrokenPipe.swift, StoppedStream.swift and YieldingListeners.swift.
+// Libraries are to find these of NNG's before their own: see BrokenPipe.swift, StoppedStream.swift and Accepting.swift.
 let interposing = ["accept", "sendmsg", "nng_stream_recv", "nng_stream_send"].map {
     LinkerSetting.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=\($0)"])
 }
@@ -28,7 +28,7 @@ let package = Package(
         .executable(name: "fermata-supervisor", targets: ["fermata-supervisor"]),
         .library(name: "FermataClient", targets: ["FermataClient"]),
         .library(name: "FermataProtocol", targets: ["FermataProtocol"]),
-        .library(name: "ModelClients", targets: ["ModelClients"]),
+        .library(name: "Models", targets: ["Models"]),
         .library(name: "MockModel", targets: ["MockModel"]),
         .library(name: "NNG", targets: ["NNG"]),
         .library(name: "SQLite", targets: ["SQLite"]),
@@ -57,7 +57,8 @@ let package = Package(
         .systemLibrary(name: "CCurl"),
         // Digests and message authentication of the system's libcrypto: it costs no build time (swift-crypto: a minute).
         .systemLibrary(name: "COpenSSL"),
-        .target(name: "Threads", swiftSettings: serviceSettings),
+        // Mailboxes, threads with names, one monotonic time; knows nothing of Fermata.
+        .target(name: "Threads", dependencies: ["CProcess"], swiftSettings: serviceSettings),
         // Checksums of a store's pages and events, in C because SQLite calls it for each page. XXH3 is libxxhash's, which
         // Debian has as a header: twelve times as fast as SHA-256, and its results are fixed.
         .target(name: "CStoreSeals", cSettings: [.unsafeFlags(["-O2"])]),
@@ -68,7 +69,9 @@ let package = Package(
             name: "CRE2", cxxSettings: [.unsafeFlags(["-O2"])], linkerSettings: [.linkedLibrary("re2")]),
         // One tokenizer; documents with order and exact digits, pointers, schemas. Knows nothing of Fermata.
         .target(name: "JSON", dependencies: ["CRE2"], swiftSettings: serviceSettings),
-        .target(name: "NNG", dependencies: ["CNNG"], swiftSettings: settings),
+        // Server-sent events, read and written. Knows nothing of Fermata.
+        .target(name: "EventStreams", swiftSettings: serviceSettings),
+        .target(name: "NNG", dependencies: ["CNNG", "Threads"], swiftSettings: settings),
         .target(name: "SQLite", dependencies: ["CSQLite", "CStoreSeals"], swiftSettings: settings),
         .target(name: "Curl", dependencies: ["CCurl", "Threads"], swiftSettings: settings),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
@@ -76,7 +79,11 @@ let package = Package(
         .target(
             name: "FermataCore", dependencies: ["FermataProtocol", "JSON", "OpenSSL", protobuf],
             exclude: ["Snapshot/snapshot.proto", "Snapshot/modules.asciipb"], swiftSettings: serviceSettings),
-        .target(name: "Journal", dependencies: ["CStoreSeals", "SQLite", logging], swiftSettings: serviceSettings),
+        // What a journal is: its rows, its promises.
+        .target(name: "Journal", swiftSettings: serviceSettings),
+        .target(
+            name: "JournalSQLite", dependencies: ["CStoreSeals", "Journal", "SQLite", "Threads", logging],
+            swiftSettings: serviceSettings),
         .target(
             name: "AgentFiles",
             dependencies: [
@@ -90,15 +97,16 @@ let package = Package(
         // What nobody outside may be shown, and how it is found.
         .target(name: "Secrets", swiftSettings: settings),
         .target(
-            name: "Toolbox", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"],
+            name: "Tools", dependencies: ["CProcess", "Secrets", "Threads", "fermata-supervisor"],
             swiftSettings: settings),
         .target(name: "ModelScript", dependencies: ["JSON"], swiftSettings: settings),
         .target(
-            name: "ModelClients", dependencies: ["Curl", "JSON", "ModelScript", "Secrets"], swiftSettings: settings),
+            name: "Models", dependencies: ["Curl", "EventStreams", "JSON", "ModelScript", "Secrets", "Threads"],
+            swiftSettings: settings),
         .target(
             name: "MockModel",
             dependencies: [
-                "ModelScript",
+                "ModelScript", "Threads",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -112,7 +120,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "FermataClient", "FermataProtocol", "OpenSSL", protobuf, logging,
+                "EventStreams", "FermataClient", "FermataProtocol", "JSON", "OpenSSL", protobuf, logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -122,21 +130,41 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // Runs and the journal's rows: what each says of the other.
+        .target(
+            name: "RunRows", dependencies: ["FermataCore", "FermataProtocol", "Journal", protobuf],
+            swiftSettings: serviceSettings),
+        // Checkpoints, read and written, and the cuts of forks; over any journal.
+        .target(
+            name: "Transfers",
+            dependencies: [
+                "FermataCore", "FermataProtocol", "JSON", "Journal", "OpenSSL", "RunRows", "Threads", protobuf,
+            ],
+            swiftSettings: serviceSettings),
+        // `check` and `backup`.
+        .target(
+            name: "StoreTools",
+            dependencies: [
+                "FermataCore", "FermataProtocol", "JSON", "Journal", "JournalSQLite", "OpenSSL", "RunRows", protobuf,
+            ],
+            swiftSettings: settings),
         .target(
             name: "FermataServer",
             dependencies: [
-                "Curl", "FermataProtocol", "FermataCore", "JSON", "Journal", "ModelClients", "ModelScript", "NNG",
+                "Curl", "FermataProtocol", "FermataCore", "JSON", "Journal", "JournalSQLite", "Models", "ModelScript",
+                "NNG",
                 "OpenSSL",
-                "Secrets", "Threads", "Toolbox",
+                "RunRows", "Secrets", "Threads", "Tools", "Transfers",
                 protobuf, logging,
             ],
             swiftSettings: serviceSettings),
         .executableTarget(
             name: "fermata",
             dependencies: [
-                "AgentFiles", "FermataCore", "FermataProtocol", "FermataServer", "FermataClient", "ModelClients",
+                "AgentFiles", "FermataCore", "FermataProtocol", "FermataServer", "FermataClient", "Models",
                 "ModelScript",
-                "MockModel", "Curl", "Gateway", "Journal", "NNG", "SQLite", "Toolbox", protobuf, logging,
+                "MockModel", "Curl", "Gateway", "Journal", "JournalSQLite", "NNG", "SQLite", "StoreTools", "Tools",
+                protobuf, logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -144,12 +172,14 @@ let package = Package(
         .testTarget(
             name: "JSONTests", dependencies: ["JSON"], exclude: ["Suite", "Generated", "Golden"],
             swiftSettings: settings),
+        .testTarget(name: "EventStreamsTests", dependencies: ["EventStreams"], swiftSettings: settings),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: settings),
         .testTarget(
             name: "FermataServerTests",
             dependencies: [
-                "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "Journal", "JournalTestKit",
-                "LineTools", "ModelClients", "NNG", "RawServer", "Toolbox", protobuf, logging,
+                "FermataClient", "FermataCore", "FermataProtocol", "FermataServer", "JSON", "Journal", "JournalSQLite",
+                "JournalTestKit",
+                "LineTools", "Models", "NNG", "RawServer", "Tools", protobuf, logging,
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
@@ -160,7 +190,8 @@ let package = Package(
         .target(
             name: "JournalTestKit", dependencies: ["Journal"], path: "Tests/JournalTestKit", swiftSettings: settings),
         .testTarget(
-            name: "JournalTests", dependencies: ["CStoreSeals", "Journal", "JournalTestKit", "SQLite", logging],
+            name: "JournalTests",
+            dependencies: ["CStoreSeals", "Journal", "JournalSQLite", "JournalTestKit", "SQLite", logging],
             swiftSettings: settings),
         .target(name: "RawServer", path: "Tests/RawServer", swiftSettings: settings),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "RawServer"], swiftSettings: settings),
@@ -177,22 +208,22 @@ let package = Package(
         .testTarget(
             name: "FermataCoreTests",
             dependencies: [
-                "FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "ModelClients", "RunAudit",
+                "FermataCore", "FermataProtocol", "FermataServer", "GoldenStores", "JSON", "Models", "RunAudit",
                 protobuf,
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"], swiftSettings: settings),
         // A source of tools whose process lasts, and the program that it runs.
-        .target(name: "LineTools", dependencies: ["Toolbox"], path: "Tests/LineTools", swiftSettings: settings),
+        .target(name: "LineTools", dependencies: ["Tools"], path: "Tests/LineTools", swiftSettings: settings),
         .testTarget(
-            name: "ToolboxTests", dependencies: ["LineTools", "RawServer", "Secrets", "Toolbox"],
+            name: "ToolsTests", dependencies: ["LineTools", "RawServer", "Secrets", "Threads", "Tools"],
             swiftSettings: settings),
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
         .testTarget(
-            name: "ModelClientsTests", dependencies: ["JSON", "ModelClients", "ModelScript", "RawServer", "Secrets"],
+            name: "ModelsTests", dependencies: ["JSON", "Models", "ModelScript", "RawServer", "Secrets"],
             swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(

@@ -6,7 +6,6 @@
 // What the loop around curl sleeps on; Swift's Glibc module leaves these out.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 
 typedef int (*ccurl_prereq)(void *context, char *remote, char *local, int remote_port, int local_port);
 typedef size_t (*ccurl_bytes)(char *bytes, size_t size, size_t count, void *context);
@@ -72,9 +71,6 @@ static inline CURLMcode ccurl_multi_set_timer(CURLM *multi, ccurl_timer function
 static inline CURLcode ccurl_message_result(const CURLMsg *message) { return message->data.result; }
 
 static inline curl_version_info_data *ccurl_version(void) { return curl_version_info(CURLVERSION_NOW); }
-
-// Names the calling thread; prctl is variadic.
-static inline int ccurl_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 
 // CURL_SOCKET_TIMEOUT is a cast of a macro.
 static inline curl_socket_t ccurl_socket_timeout(void) { return CURL_SOCKET_TIMEOUT; }

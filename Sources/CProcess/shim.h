@@ -1,4 +1,4 @@
-// What of Linux's processes Swift's Glibc does not show: variadic functions, and a member of a union.
+// What of Linux's processes and threads Swift's Glibc does not show: variadic functions, and a member of a union.
 #ifndef CPROCESS_SHIM_H
 #define CPROCESS_SHIM_H
 
@@ -21,5 +21,8 @@ static inline int cprocess_has_children(void) {
     siginfo_t info = {0};
     return !(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD);
 }
+
+// Names the calling thread, in at most 15 bytes.
+static inline void cprocess_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
 
 #endif

@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import Threads
 
 /// Many streaming HTTP transfers on one thread.
 ///
@@ -25,7 +26,9 @@ public final class CurlSession: Sendable {
         if let problem = CurlLibrary.problem { throw problem }
         let loop = try TransferLoop(idleConnections: idleConnections)
         mailbox = loop.mailbox
-        try Thread.start(named: "curl") { loop.run() }
+        do { try OwnThread.start("curl") { loop.run() } } catch {
+            throw CurlError(errno: error.code, doing: "pthread_create")
+        }
     }
 
     deinit {
@@ -57,7 +60,7 @@ public final class CurlSession: Sendable {
             onEnd: onEnd)
         if !mailbox.post(start) {
             // On a thread of its own: the caller may hold a lock that its onEnd takes.
-            let refused: Void? = try? Thread.start(named: "curl") { onEnd(.failure(.closed)) }
+            let refused: Void? = try? OwnThread.start("curl") { onEnd(.failure(.closed)) }
             if refused == nil { onEnd(.failure(.closed)) }
         }
         return transfer

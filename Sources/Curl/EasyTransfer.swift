@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import Threads
 
 /// One easy handle with everything that its callbacks touch. Lives on the session's thread only.
 ///
@@ -45,8 +46,8 @@ final class EasyTransfer {
         self.start = start.withoutBody
         self.easy = easy
         upload = Upload(segments: start.request.body ?? [])
-        phaseDeadline = now.advanced(by: start.request.timeouts.connect)
-        totalDeadline = start.request.timeouts.total.map { now.advanced(by: $0) } ?? .never
+        phaseDeadline = now + start.request.timeouts.connect
+        totalDeadline = start.request.timeouts.total.map { now + $0 } ?? .never
         connectLimit = start.request.timeouts.connect
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -96,8 +97,8 @@ final class EasyTransfer {
 
     /// Time that no limit is to count: nobody was there to see what came.
     func postpone(by time: Duration) {
-        phaseDeadline = phaseDeadline.advanced(by: time)
-        totalDeadline = totalDeadline.advanced(by: time)
+        phaseDeadline = phaseDeadline + time
+        totalDeadline = totalDeadline + time
         guard phase == .connecting else { return }
         connectLimit += time
         _ = ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, connectLimit.wholeMilliseconds)
@@ -139,7 +140,7 @@ final class EasyTransfer {
         }
         wasSent = true
         phase = .waiting
-        phaseDeadline = MonotonicTime.now.advanced(by: start.request.timeouts.firstByte)
+        phaseDeadline = MonotonicTime.now + start.request.timeouts.firstByte
         onEarlierDeadline?(phaseDeadline)
         start.onConnected()
         return true
@@ -196,7 +197,7 @@ final class EasyTransfer {
     private func received() {
         let wasWaiting = phase != .receiving
         phase = .receiving
-        phaseDeadline = MonotonicTime.now.advanced(by: start.request.timeouts.silence)
+        phaseDeadline = MonotonicTime.now + start.request.timeouts.silence
         if wasWaiting { onEarlierDeadline?(phaseDeadline) }
     }
 

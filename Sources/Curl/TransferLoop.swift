@@ -20,7 +20,7 @@ final class TransferLoop {
     private var earliestDeadline = MonotonicTime.never
     /// The wake-up was read while timers were served: what it told of is still to be taken.
     private var hasCommands = false
-    private var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.signedNanoseconds)
+    private var standstill = Standstill(tolerance: 100_000_000, now: MonotonicTime.now.nanoseconds)
     private let events: UnsafeMutablePointer<epoll_event>
     /// ms, while there are transfers. Of a stop within a sleep only what is beyond the sleep's planned end is known to be one: a sleep up to a far
     /// deadline would hide it, and the deadline would come with the wake.
@@ -76,9 +76,9 @@ final class TransferLoop {
             let now = MonotonicTime.now
             let wake = min(curlTimer, earliestDeadline)
             let longest = live.isEmpty ? 60_000 : TransferLoop.longestSleep
-            let sleep = hasCommands ? 0 : wake == .never ? -1 : wake.milliseconds(since: now, atMost: longest)
-            let end = sleep < 0 ? MonotonicTime.never : now.advanced(by: .milliseconds(Int64(sleep)))
-            standstill.sleeps(until: end.signedNanoseconds, now: now.signedNanoseconds)
+            let sleep = hasCommands ? 0 : wake == .never ? -1 : wake.milliseconds(after: now, atMost: longest)
+            let end = sleep < 0 ? MonotonicTime.never : now + .milliseconds(Int64(sleep))
+            standstill.sleeps(until: end.nanoseconds, now: now.nanoseconds)
             serveSockets(within: sleep)
         }
         mailbox.end()
@@ -89,7 +89,7 @@ final class TransferLoop {
     private func serveSockets(within milliseconds: Int32) -> Int {
         let count = max(0, Int(epoll_wait(epoll, events, Int32(TransferLoop.eventsAtOnce), milliseconds)))
         let now = MonotonicTime.now
-        standstill.woke(now: now.signedNanoseconds)
+        standstill.woke(now: now.nanoseconds)
         // Before curl is called, which has time limits of its own.
         noteStandstill(now)
         for event in UnsafeBufferPointer(start: events, count: count) {
@@ -178,7 +178,7 @@ final class TransferLoop {
 
     /// The time in which nobody read is no time of silence, nor any other that a peer has to answer for.
     private func noteStandstill(_ now: MonotonicTime) {
-        let lost = standstill.look(now: now.signedNanoseconds)
+        let lost = standstill.look(now: now.nanoseconds)
         guard lost > 0 else { return }
         for transfer in live.values { transfer.postpone(by: .nanoseconds(lost)) }
         earliestDeadline = live.values.reduce(.never) { min($0, $1.phaseDeadline, $1.totalDeadline) }
@@ -219,7 +219,7 @@ final class TransferLoop {
     }
 
     private func curlWants(callIn milliseconds: Int) {
-        curlTimer = milliseconds < 0 ? .never : MonotonicTime.now.advanced(by: .milliseconds(milliseconds))
+        curlTimer = milliseconds < 0 ? .never : MonotonicTime.now + .milliseconds(milliseconds)
     }
 
     private func curlWants(_ what: Int32, of socket: curl_socket_t) {

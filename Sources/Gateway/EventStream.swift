@@ -1,3 +1,4 @@
+internal import EventStreams
 internal import FermataClient
 internal import FermataProtocol
 internal import HTTPTypes
@@ -101,7 +102,7 @@ struct EventStream: Sendable {
     /// - Parameter write: waits until the client takes more.
     func play(_ write: (String) async throws -> Void) async throws {
         // An id without data is no event, and yet what a browser comes back with.
-        try await write("retry: 1000\nid: \(startID)\n\n")
+        try await write(EventStreamText.event(id: "\(startID)", retry: 1000))
         var position = start
         var mayHaveMore = true
         var lastWrite = ContinuousClock.now
@@ -116,11 +117,11 @@ struct EventStream: Sendable {
                 page = try await Self.read(client, run, after: position, limit: Self.pageLimit)
             } catch let error as ClientError {
                 if case .refused(let refusal) = error, !refusal.retryable {
-                    return try await write("event: error\ndata: \(refusal.jsonString())\n\n")
+                    return try await write(EventStreamText.event(name: "error", data: refusal.jsonString()))
                 }
                 // The server restarts, or has too much to do. The client may have left meanwhile.
                 if .now - lastWrite > .seconds(9) {
-                    try await write(":\n\n")
+                    try await write(EventStreamText.comment)
                     lastWrite = .now
                 }
                 try await Task.sleep(for: error.pause)
@@ -129,7 +130,7 @@ struct EventStream: Sendable {
             }
             var text = ""
             for event in page.events {
-                text += "id: \(event.offset)\ndata: \(try event.jsonString())\n\n"
+                text += EventStreamText.event(id: "\(event.offset)", data: try event.jsonString())
                 position = run == nil ? event.offset : event.seq
                 if text.utf8.count >= Self.chunk {
                     try await write(text)
@@ -137,7 +138,7 @@ struct EventStream: Sendable {
                 }
             }
             // A client that is gone is noticed when something is written.
-            if page.events.isEmpty, .now - lastWrite > .seconds(9) { text = ":\n\n" }
+            if page.events.isEmpty, .now - lastWrite > .seconds(9) { text = EventStreamText.comment }
             if !text.isEmpty { try await write(text) }
             if !page.events.isEmpty || !text.isEmpty { lastWrite = .now }
             mayHaveMore = page.more

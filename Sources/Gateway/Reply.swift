@@ -1,3 +1,4 @@
+internal import EventStreams
 internal import FermataClient
 internal import FermataProtocol
 internal import HTTPTypes
@@ -53,7 +54,7 @@ struct Reply: Sendable {
     static func comeBack(because error: ClientError) -> Reply {
         let json = String(decoding: Reply(to: error).body, as: UTF8.self)
         // Not all at once, again.
-        let text = "retry: \(Int.random(in: 2000...5000))\nevent: busy\ndata: \(json)\n\n"
+        let text = EventStreamText.event(name: "busy", data: json, retry: Int.random(in: 2000...5000))
         var reply = Reply(200, type: "text/event-stream", Array(text.utf8))
         reply.closes = true
         return reply

@@ -1,5 +1,3 @@
-internal import SQLite
-
 /// Why a journal did not do what was asked: one line that names the store and the cause.
 ///
 /// Codes are an open set; more may come.
@@ -16,18 +14,18 @@ public struct JournalError: Error, Sendable, Hashable {
     /// Which store: of one in a file the file.
     public let path: String
     public let message: String
-    /// SQLite's extended result code, where it was SQLite that refused.
-    let sqliteCode: Int32?
+    /// The code of the library underneath, where it was that which refused.
+    package let libraryCode: Int32?
 
     public init(code: Code, path: String, message: String) {
-        self.init(code: code, path: path, message: message, sqliteCode: nil)
+        self.init(code: code, path: path, message: message, libraryCode: nil)
     }
 
-    init(code: Code, path: String, message: String, sqliteCode: Int32?) {
+    package init(code: Code, path: String, message: String, libraryCode: Int32?) {
         self.code = code
         self.path = path
         self.message = message
-        self.sqliteCode = sqliteCode
+        self.libraryCode = libraryCode
     }
 }
 
@@ -82,40 +80,4 @@ extension JournalError.Code {
 
 extension JournalError: CustomStringConvertible {
     public var description: String { "\(path): \(message)" }
-}
-
-extension JournalError {
-    /// What a failed read, or a failed step of opening, means.
-    init(_ error: SQLiteError, path: String) {
-        if error.isOfDamagedLog { DamagedLogs.note(path, error.message) }
-        let code: Code =
-            switch error.code {
-            case .corrupt: .corrupt
-            case .inputOutput where error.extendedCode == SQLiteError.damagedPage: .corrupt
-            case .notADatabase: .notADatabase
-            case .busy: .busy
-            case .full: .storeFull
-            case .readOnly, .cantOpen: .notWritable
-            case .misuse: .closed
-            default: .unreadable
-            }
-        let message =
-            switch code {
-            case .corrupt: "the store is damaged: \(error)"
-            case .notADatabase: "not a Fermata store: the file is not an SQLite database"
-            case .busy: "another program holds a lock on the store: \(error)"
-            case .storeFull: "no space for the store: \(error)"
-            case .notWritable: "the store cannot be opened for reading and writing: \(error)"
-            case .closed: "the journal was closed: \(error)"
-            default: "the store cannot be read: \(error)"
-            }
-        self.init(code: code, path: path, message: message, sqliteCode: error.extendedCode)
-    }
-}
-
-/// Runs work on a connection and says its errors as the journal's.
-func reading<Result>(
-    _ path: String, _ body: () throws(SQLiteError) -> Result
-) throws(JournalError) -> Result {
-    do { return try body() } catch { throw JournalError(error, path: path) }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Threads
 
 /// A point in time, by two clocks: one that people and other programs can compare, one that never jumps.
 public struct Moment: Sendable, Hashable {
@@ -15,9 +16,5 @@ public struct Moment: Sendable, Hashable {
             monotonicNanoseconds: monotonic())
     }
 
-    static func monotonic() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
+    static func monotonic() -> UInt64 { UInt64(MonotonicTime.now.nanoseconds) }
 }

@@ -8,7 +8,7 @@ internal import Glibc
 /// `NNG_ECONNRESET`, which ends that one peer. Both mean to a sender that nobody is there; `man 2 sendmsg`.
 ///
 /// The dynamic linker prefers a symbol that the executable exports to that of a library, so this reaches nng's calls: an
-/// executable that listens is linked with `-Xlinker --export-dynamic-symbol=` this one and those of StoppedStream.swift and YieldingListeners.swift.
+/// executable that listens is linked with `-Xlinker --export-dynamic-symbol=` this one and those of StoppedStream.swift and Accepting.swift.
 @_cdecl("sendmsg")
 public func sendMessageToWhoeverIsThere(_ descriptor: Int32, _ message: UnsafeRawPointer?, _ flags: Int32) -> Int {
     let result = original(descriptor, message, flags)

@@ -1,4 +1,5 @@
 internal import CNNG
+internal import Threads
 
 /// What a socket does to have a connection.
 ///
@@ -133,7 +134,7 @@ final class Dialing: Sendable {
                 state.missingSince = nil
                 return true
             }
-            let now = Deadline.now()
+            let now = MonotonicTime.now.nanoseconds
             let since = state.missingSince ?? now
             state.missingSince = since
             if now - since >= state.patience, let dialer = try? endpoint.startDialer(address) {
@@ -177,7 +178,7 @@ final class DialWatch: Sendable {
             defer { state.hasThread = true }
             return !state.hasThread
         }
-        if isFirst { OwnThread.start { self.run() } }
+        if isFirst { Blocking.start { self.run() } }
         look()
     }
 

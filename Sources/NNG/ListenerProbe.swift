@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Threads
 
 /// Asks from outside whether an ipc listener takes new connections.
 ///
@@ -93,13 +94,13 @@ public enum ListenerProbe {
 
         /// ns.
         private var left: Int64
-        private var known = Deadline.now()
+        private var known = MonotonicTime.now.nanoseconds
         private var wasStopped = false
 
         init(_ timeout: Duration) { left = Deadline(after: timeout).remainingNanoseconds }
 
         mutating func lasts() -> Bool {
-            let now = Deadline.now()
+            let now = MonotonicTime.now.nanoseconds
             let most = 2 * Int64(Patience.slice) * 1_000_000
             if now - known > most { wasStopped = true }
             left -= min(now - known, most)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Threads
 
 /// A value behind a mutex, and a condition to wait on.
 ///
@@ -62,17 +63,10 @@ struct Deadline: Sendable {
 
     /// `timeout` from now; negative is now, and too large is in 292 years' time at the latest.
     init(after timeout: Duration) {
-        let (end, overflow) = Self.now().addingReportingOverflow(timeout.clampedNanoseconds)
-        nanoseconds = overflow ? Int64.max : end
+        nanoseconds = (MonotonicTime.now + timeout).nanoseconds
     }
 
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
-    var remainingNanoseconds: Int64 { max(0, nanoseconds - Self.now()) }
+    var remainingNanoseconds: Int64 { max(0, nanoseconds - MonotonicTime.now.nanoseconds) }
 
     var hasPassed: Bool { remainingNanoseconds == 0 }
 
@@ -86,15 +80,5 @@ struct Deadline: Sendable {
 
     var time: timespec {
         timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-    }
-}
-
-extension Duration {
-    /// Nanoseconds, at least 0 and at most what an Int64 holds.
-    var clampedNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        guard seconds < Int64.max / 1_000_000_000 else { return Int64.max }
-        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 }

@@ -1,5 +1,6 @@
 internal import CNNG
 internal import Synchronization
+internal import Threads
 
 /// Who is at the other end of a connection.
 public struct Peer: Hashable, Sendable {
@@ -45,7 +46,7 @@ final class Connections: Sendable {
         /// It is being closed to make room.
         var isLeaving = false
         /// ns, monotonic.
-        let since = Deadline.now()
+        let since = MonotonicTime.now.nanoseconds
         /// Requests of it that have no answer yet.
         var inProgress = 0
         /// Requests of it in all.
@@ -148,7 +149,7 @@ final class Connections: Sendable {
 
     /// Whether the peer has turned a connection away within this time (ns): it lasted for less than a second.
     func wasTurnedAway(within time: Int64) -> Bool {
-        state.withLock { state in state.turnedAwayAt.map { Deadline.now() - $0 < time } ?? false }
+        state.withLock { state in state.turnedAwayAt.map { MonotonicTime.now.nanoseconds - $0 < time } ?? false }
     }
 
     func hasAny(of listener: nng_listener) -> Bool {
@@ -195,7 +196,7 @@ final class Connections: Sendable {
                 if entry.isOpen, !entry.isLeaving { state.staying -= 1 }
                 if entry.isOpen { open.subtract(1, ordering: .acquiringAndReleasing) }
                 if entry.dialer > 0, !entry.isRefused {
-                    let now = Deadline.now()
+                    let now = MonotonicTime.now.nanoseconds
                     if now - entry.since < 1_000_000_000 { state.turnedAwayAt = now }
                 }
                 // What came over a connection that was taken may be here already, though it never was said to be open.
@@ -215,7 +216,7 @@ final class Connections: Sendable {
             state.isCrowded = false
             return nil
         }
-        let time = Deadline.now() - limit.grace
+        let time = MonotonicTime.now.nanoseconds - limit.grace
         let mayStay = state.staying == limit.count + 1
         let staying = state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving }
         let counts = staying.reduce(into: [:]) { $0[$1.value.peer.process ?? 0, default: 0] += 1 }
@@ -280,7 +281,7 @@ public struct ConnectionLimit: Sendable {
         count: Int, grace: Duration = .seconds(1), onClose: @escaping @Sendable (Peer) -> Void = { _ in }
     ) {
         self.count = max(1, count)
-        self.grace = grace.clampedNanoseconds
+        self.grace = grace.wholeNanoseconds
         self.onClose = onClose
     }
 }

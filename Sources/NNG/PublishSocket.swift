@@ -32,7 +32,7 @@ public final class PublishSocket: Sendable {
     deinit {
         guard !state.withLock({ $0.isClosed }) else { return }
         let endpoint = endpoint
-        OwnThread.start { endpoint.close() }
+        Blocking.start { endpoint.close() }
     }
 
     /// Listens at an address; may be called for several. Errors as `ReplySocket.listen`.
@@ -89,7 +89,7 @@ public final class PublishSocket: Sendable {
         guard isFirst else { return true }
         guard state.wait(until: end, for: { $0.sending == 0 ? true : nil }) != nil else { return false }
         let endpoint = endpoint
-        return OwnThread.run(until: end) {
+        return Blocking.run(until: end) {
             endpoint.close()
             return true
         } ?? false

@@ -44,7 +44,7 @@ public final class ReplySocket: Sendable {
 
     deinit {
         let core = core
-        OwnThread.start { _ = core.shutDown(until: Deadline(after: .seconds(5))) }
+        Blocking.start { _ = core.shutDown(until: Deadline(after: .seconds(5))) }
     }
 
     /// Listens at an address; may be called for several.
@@ -86,7 +86,7 @@ public final class ReplySocket: Sendable {
     public func close(deadline: Duration) -> Bool {
         let core = core
         let end = Deadline(after: deadline)
-        return OwnThread.run(until: end) { core.shutDown(until: end) } ?? false
+        return Blocking.run(until: end) { core.shutDown(until: end) } ?? false
     }
 }
 

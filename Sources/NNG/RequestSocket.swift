@@ -25,7 +25,7 @@ public final class RequestSocket: Sendable {
 
     deinit {
         let core = core
-        OwnThread.start { _ = core.shutDown(until: Deadline(after: .seconds(5))) }
+        Blocking.start { _ = core.shutDown(until: Deadline(after: .seconds(5))) }
     }
 
     /// Sends a request and waits for its reply.
@@ -81,6 +81,6 @@ public final class RequestSocket: Sendable {
     public func close(deadline: Duration) -> Bool {
         let core = core
         let end = Deadline(after: deadline)
-        return OwnThread.run(until: end) { core.shutDown(until: end) } ?? false
+        return Blocking.run(until: end) { core.shutDown(until: end) } ?? false
     }
 }

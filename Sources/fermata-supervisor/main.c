@@ -9,7 +9,7 @@
 /// often it forked, is in the keeper's tree; when the keeper dies it is in the guard's. The keeper obeys the service;
 /// the guard keeps the keeper alive and running and takes its place if it is killed. If the guard is killed, the
 /// keeper kills everything. If both are killed at once, the descendants become children of the service, which is a child
-/// subreaper too and kills them (Toolbox/Orphans.swift).
+/// subreaper too and kills them (Tools/Orphans.swift).
 ///
 /// Written in C, linked statically: time from posix_spawn to the end of an empty program, p50 of 500 on a machine
 /// with two cores: C static 0.40 ms, C dynamic 0.52 ms, C as SwiftPM links it (with libswiftCore) 1.8 ms;

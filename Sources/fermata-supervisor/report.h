@@ -10,7 +10,7 @@ enum { CONTROL = 3 };
 enum { KILL = 'K' };
 
 /// What the supervisor sends: one of these, in the machine's own byte order (both ends are one build on one machine).
-/// Toolbox/SupervisorReport.swift reads them.
+/// Tools/SupervisorReport.swift reads them.
 enum report_kind {
     /// The second process of the supervisor, which keeps the command: value is its number.
     REPORT_KEEPER = 'P',

@@ -44,7 +44,7 @@ struct Fermata: AsyncParsableCommand {
                     List.self, Show.self, History.self, TailEvents.self, Wait.self, BlobCommands.self,
                 ]),
             CommandGroup(name: "Copies", subcommands: [Export.self, Import.self, Fork.self]),
-            CommandGroup(name: "Agents", subcommands: [AgentCommand.self, Tools.self]),
+            CommandGroup(name: "Agents", subcommands: [AgentCommand.self, ToolsCommand.self]),
             CommandGroup(
                 name: "The server",
                 subcommands: [

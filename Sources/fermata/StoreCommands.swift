@@ -1,7 +1,8 @@
 internal import ArgumentParser
-internal import FermataServer
 internal import Foundation
 internal import Journal
+internal import JournalSQLite
+internal import StoreTools
 
 /// Which store: a file, or that of a server's directory.
 private func storePath(_ file: String?, _ directory: String?) throws -> String {

@@ -3,7 +3,7 @@ import FermataProtocol
 import JSON
 
 @testable import FermataServer
-@testable import ModelClients
+@testable import Models
 
 /// What a chat server is sent of a journal.
 enum Requests {

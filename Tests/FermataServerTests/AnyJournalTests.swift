@@ -9,7 +9,8 @@ import SwiftProtobuf
 import Testing
 
 @testable import FermataServer
-@testable import ModelClients
+@testable import Models
+import RunRows
 
 /// The whole service, with its sockets and a scripted model, on a journal that is not SQLite's: it needs nothing of a
 /// journal but what the protocol says. One server at a time in this process, as its clock is the process's.

@@ -5,6 +5,7 @@ import SwiftProtobuf
 import Testing
 
 @testable import FermataServer
+import RunRows
 
 @Suite struct BatchTests {
     private static let run = Run(id: RunID(microseconds: 1, random: 1))

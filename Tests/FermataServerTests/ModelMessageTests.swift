@@ -4,7 +4,7 @@ import SwiftProtobuf
 import Testing
 
 @testable import FermataServer
-@testable import ModelClients
+@testable import Models
 
 /// What a model is sent of a journal.
 struct ModelMessageTests {

@@ -3,13 +3,14 @@ import FermataProtocol
 import Foundation
 import LineTools
 import Logging
-import ModelClients
+import Models
 import RawServer
 import SwiftProtobuf
 import Synchronization
-import Toolbox
+import Tools
 
 @testable import FermataServer
+import RunRows
 
 /// A server in this process, with a source beside the built-in tools whose calls one lasting process executes. For tests
 /// that have a process of their own: the server is made for being the only one.

@@ -2,9 +2,10 @@ import FermataCore
 import FermataProtocol
 import Journal
 import Testing
-import Toolbox
+import Tools
 
 @testable import FermataServer
+import RunRows
 
 /// Results of tools that are more than text.
 @Suite struct ToolPartsTests {

@@ -5,9 +5,10 @@ import LineTools
 import RawServer
 import SwiftProtobuf
 import Testing
-import Toolbox
+import Tools
 
 @testable import FermataServer
+import RunRows
 
 /// Calls that a lasting process executes, in a whole server: each test has a process of its own for it.
 @Suite(.serialized, .timeLimit(.minutes(4)))

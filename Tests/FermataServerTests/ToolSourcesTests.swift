@@ -5,7 +5,7 @@ import Logging
 import SwiftProtobuf
 import Synchronization
 import Testing
-import Toolbox
+import Tools
 
 @testable import FermataServer
 

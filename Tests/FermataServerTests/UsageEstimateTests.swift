@@ -1,5 +1,5 @@
 import FermataProtocol
-import ModelClients
+import Models
 import Testing
 
 @testable import FermataServer

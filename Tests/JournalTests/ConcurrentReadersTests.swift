@@ -1,5 +1,6 @@
 import Dispatch
 @testable import Journal
+@testable import JournalSQLite
 import Synchronization
 import Testing
 

@@ -1,4 +1,5 @@
 import Journal
+import JournalSQLite
 import JournalTestKit
 
 /// A place for one journal, empty at first: what the conformance suite needs of an implementation.

@@ -1,5 +1,6 @@
 import Glibc
 @testable import Journal
+@testable import JournalSQLite
 import Logging
 import Testing
 

@@ -1,6 +1,7 @@
 import CStoreSeals
 import Glibc
 @testable import Journal
+@testable import JournalSQLite
 import SQLite
 import Testing
 
@@ -25,7 +26,7 @@ import Testing
         var tokens: [TokenRow] = []
 
         /// - Parameter ids: of the runs and requests that are asked for.
-        init(_ reader: JournalReader, runs ids: Range<UInt64>, requests numbers: Range<UInt64>) throws {
+        init(_ reader: SQLiteJournalReader, runs ids: Range<UInt64>, requests numbers: Range<UInt64>) throws {
             events = try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max)
             var byRun: [EventRow] = []
             for number in ids {
@@ -297,7 +298,7 @@ import Testing
             for suffix in ["", "-wal", "-shm", ".mark", ".lock", ".reserve"] {
                 unlink(path + suffix); unlink(other + suffix)
             }
-            func fill(_ path: String, _ range: Range<Int>) throws -> JournalWriter {
+            func fill(_ path: String, _ range: Range<Int>) throws -> SQLiteJournalWriter {
                 let writer = try SQLiteJournal(path: path).openWriter()
                 for number in range {
                     var samples = Samples()

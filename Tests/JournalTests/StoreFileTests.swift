@@ -1,5 +1,6 @@
 import Glibc
 import Journal
+import JournalSQLite
 import SQLite
 import Testing
 

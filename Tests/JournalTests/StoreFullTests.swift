@@ -1,4 +1,5 @@
 import Journal
+import JournalSQLite
 import Testing
 
 @Suite struct StoreFullTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Journal
+import JournalSQLite
 import Testing
 
 @Suite struct StoreLockTests {

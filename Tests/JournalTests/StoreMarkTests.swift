@@ -1,6 +1,7 @@
 import CStoreSeals
 import Glibc
 @testable import Journal
+@testable import JournalSQLite
 import SQLite
 import Testing
 

@@ -1,5 +1,5 @@
 import Glibc
-public import Toolbox
+public import Tools
 
 /// A small server that speaks in lines, in Python: what a test needs of a process that lasts.
 ///

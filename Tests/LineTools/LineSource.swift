@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
-public import Toolbox
+public import Tools
 
 /// A source whose tools one lasting process executes: `LineServer`. A new one is started by the first call, and by the
 /// first after the last one has ended.

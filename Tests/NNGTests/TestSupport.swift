@@ -40,7 +40,7 @@ func comes(_ isSo: () -> Bool) -> Bool {
 /// Runs blocking work on a thread of its own, so that the tests' pool goes on.
 func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
-        OwnThread.start { continuation.resume(with: Result { try body() }) }
+        Blocking.start { continuation.resume(with: Result { try body() }) }
     }
 }
 

@@ -28,7 +28,7 @@ let package = Package(
                 .product(name: "fermata", package: "fermata"),
                 .product(name: "fermata-supervisor", package: "fermata"),
                 .product(name: "FermataProtocol", package: "fermata"),
-                .product(name: "ModelClients", package: "fermata"),
+                .product(name: "Models", package: "fermata"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),

@@ -75,7 +75,4 @@ int store_file_look(const char *path, struct store_file *file);
  * has no call for it. 0, or the system's error. */
 int store_reserve_room(int descriptor, int64_t bytes);
 
-/* Names the calling thread, in at most 15 bytes. */
-void store_name_thread(const char *name);
-
 #endif

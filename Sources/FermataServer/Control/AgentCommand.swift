@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 
 /// A PutAgent, decoded and checked.
@@ -42,15 +43,4 @@ extension RunLoop {
         }
         remember(command.identity, try! reply.serializedBytes())
     }
-}
-
-extension AgentRow {
-    init(_ stored: FermataStoredAgent) {
-        self.init(
-            name: stored.agent.name, version: stored.version, at: stored.storedAt, body: try! stored.serializedBytes())
-    }
-}
-
-extension FermataStoredAgent {
-    init(_ row: AgentRow) throws { try self.init(serializedBytes: row.body) }
 }

@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 
 /// A PutBlob, with its digest.

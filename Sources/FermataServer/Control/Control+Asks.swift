@@ -1,5 +1,6 @@
 internal import FermataCore
 internal import FermataProtocol
+internal import RunRows
 internal import SwiftProtobuf
 
 /// Answers, and what operators decide about calls.

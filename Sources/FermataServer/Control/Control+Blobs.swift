@@ -3,7 +3,9 @@ internal import FermataProtocol
 internal import FoundationEssentials
 internal import Journal
 internal import OpenSSL
+internal import RunRows
 internal import SwiftProtobuf
+internal import Threads
 
 /// Images and files, and the messages and results that name them.
 extension Control {

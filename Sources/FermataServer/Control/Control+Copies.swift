@@ -1,7 +1,10 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
+internal import Threads
+internal import Transfers
 
 /// Checkpoints and forks. Whatever takes time, journals that are read, verified and folded, happens on threads of its
 /// own; the loop gets what it only has to write.

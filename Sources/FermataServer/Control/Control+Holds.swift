@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
-internal import ModelClients
+internal import Models
+internal import RunRows
 internal import SwiftProtobuf
 
 /// A command that puts a run on hold.

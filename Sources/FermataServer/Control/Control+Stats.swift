@@ -2,7 +2,9 @@ internal import FermataProtocol
 internal import Glibc
 internal import Journal
 internal import NNG
+internal import RunRows
 internal import SwiftProtobuf
+internal import Threads
 
 extension Control {
     /// Counts and sizes: no run is read, and no commit is waited for.

@@ -1,7 +1,9 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
+internal import Threads
 
 /// Who a message is from, and the tokens that say so.
 extension Control {

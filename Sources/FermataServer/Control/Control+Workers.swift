@@ -3,8 +3,10 @@ internal import FermataProtocol
 internal import JSON
 internal import Journal
 internal import Logging
+internal import RunRows
 internal import Secrets
 internal import SwiftProtobuf
+internal import Threads
 
 /// Tools that workers serve, and their calls.
 extension Control {

@@ -2,8 +2,11 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Logging
+internal import RunRows
 internal import Secrets
 internal import SwiftProtobuf
+internal import Threads
+internal import Transfers
 
 /// What the control socket does with each frame: commands go to the loop, reads to the published copy or to the
 /// threads that read the journal.

@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import NNG
 internal import Synchronization
+internal import Threads
 
 /// Where messages come in on the control socket: what is more than the server can have in progress is refused here,
 /// before anything is made of it.

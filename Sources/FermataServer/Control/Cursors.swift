@@ -1,5 +1,6 @@
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 
 /// Where a page of a list ends, as text that clients hand back and do not read: `time/run` and `time/run/number`.
 extension RunCursor {
@@ -20,11 +21,5 @@ extension AskCursor {
         guard parts.count == 3, let time = Int64(parts[0]), let run = RunID(parts[1]), let number = UInt32(parts[2])
         else { throw .badCursor }
         self.init(openedAt: time, run: run.journaled, number: number)
-    }
-}
-
-extension Refusal {
-    static var badCursor: Refusal {
-        Refusal(.invalidArgument, "after is not the `next` of a page", details: ["field": "after"])
     }
 }

@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import NNG
 internal import SwiftProtobuf
+internal import Threads
 
 /// One message on the control socket: its frames are decided in order, each by itself, and answered together.
 ///

@@ -1,7 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Glibc
-internal import ModelClients
+internal import Models
 internal import SwiftProtobuf
 
 /// Turns a Launch into what the run will be launched with, or refuses it by name.

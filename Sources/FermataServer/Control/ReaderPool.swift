@@ -2,12 +2,13 @@ internal import FermataProtocol
 internal import Glibc
 internal import Journal
 internal import Logging
+internal import Threads
 
 /// Threads that read the journal, each with a reader of its own: whatever touches the journal and is not the commit.
 final class ReaderPool: Sendable {
     typealias Job = @Sendable (any JournalReading) -> Void
-    private let jobs = Inbox<Job>()
-    private let lookUps = Inbox<Job>()
+    private let jobs = Mailbox<Job>()
+    private let lookUps = Mailbox<Job>()
 
     /// - Parameters:
     ///   - threads: for everything but what is looked up, which has one more.

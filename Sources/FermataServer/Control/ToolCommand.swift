@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 
 /// A RegisterTools, decoded and checked.
@@ -43,14 +44,4 @@ extension RunLoop: RunSurroundings {
             return try writer.tool(name) != nil
         } catch { fail("the journal cannot be read", error) }
     }
-}
-
-extension ToolRow {
-    init(_ tool: FermataRegisteredTool) {
-        self.init(name: tool.spec.name, at: tool.registeredAt, body: try! tool.serializedBytes())
-    }
-}
-
-extension FermataRegisteredTool {
-    init(_ row: ToolRow) throws { try self.init(serializedBytes: row.body) }
 }

@@ -1,4 +1,4 @@
-internal import Toolbox
+internal import Tools
 
 /// How the descriptors that the kernel lets the process have are divided, once, at its start.
 ///

@@ -2,10 +2,12 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Foundation
-internal import ModelClients
+internal import Models
+internal import RunRows
 internal import Secrets
 internal import Synchronization
-internal import Toolbox
+internal import Threads
+internal import Tools
 
 /// An effect that is going on outside.
 protocol EffectInFlight: Sendable {

@@ -1,7 +1,8 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
-internal import ModelClients
+internal import Models
+internal import RunRows
 internal import Synchronization
 
 /// What models are shown, kept for the runs in memory in the form in which it is sent: a model call reads and encodes
@@ -118,12 +119,6 @@ extension Histories.Entry {
         }
         pending = []
     }
-}
-
-/// A blob that an event names is not in the store.
-struct MissingBlob: Error, CustomStringConvertible {
-    let sha256: String
-    var description: String { "the store is damaged: it has no blob \(sha256)" }
 }
 
 extension Transcript.Item {

@@ -1,5 +1,5 @@
 internal import FermataProtocol
-internal import ModelClients
+internal import Models
 internal import Secrets
 internal import Synchronization
 

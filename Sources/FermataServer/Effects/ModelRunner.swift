@@ -4,10 +4,11 @@ internal import Glibc
 internal import SwiftProtobuf
 internal import Journal
 internal import Logging
-internal import ModelClients
+internal import Models
 internal import ModelScript
 internal import Secrets
 internal import Synchronization
+internal import Threads
 
 /// Makes model calls: reads the transcript, asks the model, counts what it cost.
 final class ModelRunner: Sendable {
@@ -19,7 +20,7 @@ final class ModelRunner: Sendable {
     private let logger: Logger
     let histories = Histories(budget: Configuration.historyBytes)
     /// Calls that are to be tried again after a pause. Dispatch's own timers need a descriptor.
-    private let again = Inbox<@Sendable () -> Void>()
+    private let again = Mailbox<@Sendable () -> Void>()
 
     /// - Parameter secrets: what is masked in everything that comes from models and their servers.
     init(

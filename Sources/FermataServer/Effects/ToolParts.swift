@@ -2,8 +2,9 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import OpenSSL
+internal import RunRows
 internal import SwiftProtobuf
-internal import Toolbox
+internal import Tools
 
 /// A tool's result as the journal has it: the blobs of its images and files beside the reply that names them.
 struct ToolParts {

@@ -5,7 +5,7 @@ internal import JSON
 internal import Logging
 internal import SwiftProtobuf
 internal import Synchronization
-internal import Toolbox
+internal import Tools
 
 /// The sources of the tools that this server executes, and what they offer together with the core.
 ///

@@ -1,5 +1,5 @@
 internal import FermataProtocol
-internal import ModelClients
+internal import Models
 internal import SwiftProtobuf
 
 /// What a model call has used that ended without the provider's word for it: it was cut, or broke off. Providers charge what

@@ -1,7 +1,9 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
+internal import Transfers
 
 /// A command that makes a run of a journal that was written elsewhere: a checkpoint's, or the beginning of another
 /// run's.

@@ -2,7 +2,9 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Logging
+internal import RunRows
 internal import SwiftProtobuf
+internal import Threads
 
 /// Commit, answer, publish, reconcile.
 extension RunLoop {
@@ -237,17 +239,7 @@ extension RunLoop {
 }
 
 extension Refusal {
-    static func unreadable(_ run: RunID) -> Refusal {
-        Refusal(.internalError, "run \(run) is damaged in the store; `fermata check` says more")
-    }
-
     /// Work in flight may have been stopped for it all the same: cancels go out before the commit.
     static let notWritten = Refusal(
         .storeFull, "the store is full or locked: nothing was changed in it, though work in flight may have stopped")
-}
-
-extension UInt64 {
-    var bytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> (56 - 8 * UInt64($0))) } }
-
-    init(bytes: [UInt8]) { self = bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 }

@@ -1,11 +1,10 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 
 /// Runs whose last snapshot is old, until a tick writes a new one.
 struct StaleSnapshots {
-    /// Events after which a run gets a new snapshot: reading and folding as many takes a millisecond or two.
-    static let interval: UInt64 = 200
     /// What one tick writes at most: the loop's thread does it.
     static let runsAtOnce = 32
     static let bytesAtOnce = 1 << 20
@@ -40,7 +39,7 @@ struct StaleSnapshots {
 extension RunLoop {
     /// - Parameter id: of a run whose new events are committed.
     func noteForSnapshot(_ id: RunID) {
-        guard let resident = residents[id], resident.durable.seq >= resident.snapshotSeq + StaleSnapshots.interval
+        guard let resident = residents[id], resident.durable.seq >= resident.snapshotSeq + JournaledRun.snapshotInterval
         else { return }
         staleSnapshots.add(id)
     }

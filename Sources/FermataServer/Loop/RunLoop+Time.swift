@@ -2,6 +2,7 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Logging
+internal import RunRows
 
 /// When the loop turns without an input, and what it does then.
 extension RunLoop {

@@ -1,5 +1,6 @@
 internal import Journal
 internal import Logging
+internal import Threads
 
 /// The outbox: messages are written with the events that they tell of, and what became of them with whatever else the
 /// loop writes then.

@@ -1,10 +1,11 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import Secrets
 internal import SwiftProtobuf
 internal import Synchronization
-internal import Toolbox
+internal import Tools
 
 /// Calls that workers execute: which of them are ready, who has one and until when.
 extension RunLoop {
@@ -161,17 +162,4 @@ extension ReadyCallChange {
 
     /// The tool whose calls a worker may have waited for.
     var readyTool: String? { if case .ready(let row) = self { row.tool } else { nil } }
-}
-
-extension FermataCallOffer {
-    /// A call that is ready, as workers are offered it.
-    init(_ call: Run.Call, of run: Run) {
-        self.init()
-        self.run = run.id.description
-        self.call = call.number
-        attempt = call.attempt + 1
-        tool = call.tool
-        arguments = call.arguments
-        workspace = run.spec.workspace
-    }
 }

@@ -4,6 +4,7 @@ internal import Glibc
 internal import SwiftProtobuf
 internal import Journal
 internal import Logging
+internal import RunRows
 internal import Synchronization
 internal import Threads
 
@@ -61,7 +62,7 @@ final class RunLoop: @unchecked Sendable {
         let reply: @Sendable (Result<[UInt8], Refusal>) -> Void
     }
 
-    let inbox = Inbox<Item>()
+    let inbox = Mailbox<Item>()
     let writer: any JournalWriting
     /// For recovery.
     let reader: any JournalReading

@@ -2,6 +2,8 @@ internal import FermataProtocol
 internal import Foundation
 internal import Glibc
 internal import Journal
+internal import JournalSQLite
+internal import RunRows
 
 /// What the steady clock is after a start: a file beside the store remembers it.
 ///

@@ -1,7 +1,7 @@
 internal import FermataCore
-public import ModelClients
+public import Models
 internal import Secrets
-internal import Toolbox
+internal import Tools
 
 /// What a server is started with.
 public struct Configuration: Sendable {
@@ -78,15 +78,6 @@ public struct Configuration: Sendable {
     static let maximumFrames = 256
     /// A page of a list or of events ends after so many bytes.
     static let pageBytes = 2 << 20
-    /// Checkpoints that may be on their way in at once, the most that one and that all of them may have, in bytes, the
-    /// most parts of one, and how long (µs) one waits for its next part.
-    static let uploads = 16
-    static let checkpointBytes = 256 << 20
-    static let uploadBytes = 512 << 20
-    static let uploadParts: UInt32 = 4096
-    static let uploadPatience: Int64 = 600_000_000
-    /// How long it is at least when there is no place for another one.
-    static let uploadPatienceWhenFull: Int64 = 30_000_000
     /// By how much a turn of the loop may be late, µs, and by how much before everybody's time begins anew.
     static let lateness: Int64 = 10_000
     static let standstill: Int64 = 250_000

@@ -5,18 +5,18 @@ internal import Dispatch
 internal import Foundation
 internal import Glibc
 internal import Journal
-internal import ModelClients
+internal import JournalSQLite
+internal import Models
 internal import NNG
 internal import SwiftProtobuf
 internal import Synchronization
-internal import Toolbox
+internal import Threads
+internal import Tools
 
 /// The service: owns the store, the loop, the sockets and their lifetimes.
 ///
 /// Threads: `start` and `shutDown` block, and are called from one thread that is not of the cooperative pool.
 public final class Server {
-    public static let version = "0.1.0"
-
     private let configuration: Configuration
     /// Where commands are taken.
     public var controlURL: String { configuration.controlURL }
@@ -174,7 +174,7 @@ public final class Server {
         logger.info(
             "ready",
             metadata: [
-                "version": "\(Self.version)", "instance": "\(instance)", "dir": "\(configuration.directory)",
+                "version": "\(FermataRelease.version)", "instance": "\(instance)", "dir": "\(configuration.directory)",
                 "control": "\(configuration.controlURL)", "durability": "\(configuration.durability)",
                 "model": "\(configuration.models.defaultModel)", "pid": "\(getpid())",
             ])
@@ -286,7 +286,7 @@ public final class Server {
         _ configuration: Configuration, _ plan: DescriptorPlan, instance: String
     ) -> FermataHelloReply {
         .with {
-            $0.server = "fermata \(version)"
+            $0.server = "fermata \(FermataRelease.version)"
             $0.instance = instance
             $0.protocolVersion = UInt32(Frame.currentVersion)
             $0.maxMessageBytes = UInt32(Frame.maximumMessageLength)

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Logging
 internal import NNG
+internal import Threads
 
 /// Restarts ipc listeners that take no connections any more: because their file was removed, or because something
 /// ended them, as nng before 1.6 did for peers that leave during the handshake (nng issue 1518; NNG stands before that).

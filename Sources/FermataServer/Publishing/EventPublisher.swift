@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import NNG
+internal import RunRows
 internal import SwiftProtobuf
 
 /// The `events` socket: events, status changes and ticks, in the order of the journal.

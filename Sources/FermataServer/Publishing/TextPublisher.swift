@@ -3,6 +3,7 @@ internal import Glibc
 internal import NNG
 internal import Synchronization
 internal import SwiftProtobuf
+internal import Threads
 
 /// The `text` socket: text as it streams, at most one message per stream in 20 ms.
 ///
@@ -27,7 +28,7 @@ final class TextPublisher: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wakeUps = Inbox<Bool>()
+    private let wakeUps = Mailbox<Bool>()
     private let socket: PublishSocket
     /// µs.
     private static let interval: UInt32 = 20_000

@@ -1,4 +1,5 @@
 internal import FermataProtocol
+internal import RunRows
 
 /// The runs in memory that nothing goes on of, in the order in which they were touched: the first leaves first.
 ///

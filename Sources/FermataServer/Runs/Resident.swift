@@ -1,6 +1,7 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 
 /// A run as it is after some event, for everyone who needs it: to copy a run is to count forty references, and to ask

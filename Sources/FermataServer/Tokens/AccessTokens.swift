@@ -2,6 +2,7 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import OpenSSL
+internal import RunRows
 internal import Synchronization
 
 /// The tokens by which clients say who they are, all of them in memory: to check one costs a digest.

@@ -1,4 +1,5 @@
 internal import FermataProtocol
+internal import RunRows
 
 /// Tokens that answer one ask each, for who knows nothing else of the run: made from the run and the ask's number, and
 /// good for as long as the ask is open. The ask of a fork has a token of its own, because the fork is another run; the

@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import Journal
 internal import OpenSSL
+internal import RunRows
 
 /// Tokens that lift one hold each: made from the run and the command that set the hold, so that a repeat of the command
 /// gets the same token. The journal has its SHA-256. `frt_`, then 16 bytes of run and 8 that name the command.

@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import Foundation
 internal import OpenSSL
+internal import RunRows
 
 /// Makes tokens out of what they stand for and a key of this server's: no place holds them, whoever may have one can
 /// be told it again, and nothing can be read from a copy of the store. A prefix, then base64url of what the token

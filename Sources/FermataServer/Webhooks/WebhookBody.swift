@@ -2,7 +2,9 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Glibc
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
+internal import Transfers
 
 /// A message as it is sent: made anew for each attempt, from what is in the journal.
 ///
@@ -31,7 +33,7 @@ struct WebhookBody {
         answerURL: (_ run: RunID, _ ask: UInt32) -> String?
     ) throws {
         let run = RunID(row.key.run)
-        guard let kind = WebhookMessages.Kind(rawValue: row.key.kind) else {
+        guard let kind = OutboxKind(rawValue: row.key.kind) else {
             throw Missing(description: "a message of kind \(row.key.kind)")
         }
         var (type, data): (String, [UInt8])

@@ -1,16 +1,11 @@
 internal import FermataCore
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 
 /// Which messages an input's events make, and for whom.
 struct WebhookMessages: Sendable {
-    /// Of one event the ask's message goes before the status's.
-    enum Kind: Int32 {
-        case ask = 1
-        case status = 2
-    }
-
     let endpoints: [WebhookEndpoint]
 
     /// The messages of one input's events, to be written with them. Events that were copied from another journal make
@@ -23,7 +18,7 @@ struct WebhookMessages: Sendable {
         guard !endpoints.isEmpty else { return [] }
         var rows: [OutboxRow] = []
         for endpoint in endpoints where endpoint.agents.isEmpty || endpoint.agents.contains(run.spec.agent) {
-            func add(_ seq: UInt64, _ kind: Kind, _ body: [UInt8]) {
+            func add(_ seq: UInt64, _ kind: OutboxKind, _ body: [UInt8]) {
                 let key = OutboxKey(endpoint: endpoint.name, run: run.id.journaled, seq: seq, kind: kind.rawValue)
                 rows.append(OutboxRow(key: key, at: now, body: body))
             }

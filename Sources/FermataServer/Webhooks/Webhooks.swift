@@ -3,7 +3,9 @@ internal import FermataCore
 internal import FermataProtocol
 internal import Journal
 internal import Logging
+internal import RunRows
 internal import Synchronization
+internal import Threads
 
 /// Delivers the messages of the outbox: at least once, those of one run to one endpoint in order.
 ///
@@ -39,11 +41,11 @@ final class Webhooks: @unchecked Sendable {
     private static let attemptsAtOnce = 8
     /// The machine may sleep, while threads' clock stands: times are looked at again after so long, in µs.
     private static let longestSleep: Int64 = 60 * 1_000_000
-    private static let userAgent = "fermata/\(Server.version)"
+    private static let userAgent = "fermata/\(FermataRelease.version)"
 
     let messages: WebhookMessages
     private let askTokens: AskTokens
-    private let inbox = Inbox<Item>()
+    private let inbox = Mailbox<Item>()
     private let logger: Logger
     /// Attempts that all endpoints may have at once, for want of descriptors.
     private let mostAttempts: Int

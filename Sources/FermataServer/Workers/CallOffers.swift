@@ -1,5 +1,6 @@
 internal import FermataProtocol
 internal import Journal
+internal import RunRows
 internal import SwiftProtobuf
 internal import Synchronization
 

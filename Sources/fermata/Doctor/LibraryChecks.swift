@@ -1,5 +1,5 @@
 internal import Curl
-internal import FermataServer
+internal import FermataProtocol
 internal import Foundation
 internal import NNG
 internal import SQLite
@@ -8,7 +8,7 @@ internal import SQLite
 enum LibraryChecks {
     static var findings: [Finding] {
         [
-            .ok("fermata", "\(Server.version), \(system)"),
+            .ok("fermata", "\(FermataRelease.version), \(system)"),
             library("nng", NNGLibrary.version, NNGLibrary.headerVersion, oldest: [1, 5, 2], package: "libnng1"),
             library(
                 "sqlite", Database.libraryVersion, Database.headerVersion, oldest: [3, 37, 0], package: "libsqlite3-0"),

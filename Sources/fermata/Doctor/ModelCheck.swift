@@ -1,7 +1,7 @@
 internal import Curl
 internal import FermataProtocol
 internal import Foundation
-internal import ModelClients
+internal import Models
 
 /// Whether the model's server can be reached, and takes the key.
 struct ModelCheck {

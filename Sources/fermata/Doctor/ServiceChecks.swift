@@ -55,9 +55,9 @@ struct ServiceChecks {
         let trip = trips.sorted()[5]
         let up = outcome.stats.map { ", up \(TimeArgument.text(period: $0.nowAt - $0.startedAt))" } ?? ""
         let text = "\(hello.server) at \(url), round trip \(Follow.milliseconds(trip)) ms\(up)"
-        if hello.server != "fermata \(Server.version)" {
+        if hello.server != "fermata \(FermataRelease.version)" {
             return .warning(
-                "control", "\(text); this is fermata \(Server.version)", do: "use the same version for both")
+                "control", "\(text); this is fermata \(FermataRelease.version)", do: "use the same version for both")
         }
         if abs(hello.nowAt - TimeArgument.now) > 5_000_000 {
             return .warning("control", "\(text); its clock is not this one's", do: "set the clocks by NTP")

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Journal
+internal import JournalSQLite
 
 /// The store, read beside whoever uses it.
 enum StoreChecks {

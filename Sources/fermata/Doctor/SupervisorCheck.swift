@@ -1,6 +1,6 @@
 internal import Foundation
 internal import Synchronization
-internal import Toolbox
+internal import Tools
 
 /// Runs a command as tools do, under the supervisor.
 enum SupervisorCheck {
@@ -16,7 +16,7 @@ enum SupervisorCheck {
         do {
             let processes = try ToolProcesses()
             defer { processes.close() }
-            let terminal = Toolbox.Terminal(
+            let terminal = Tools.Terminal(
                 processes: processes, environment: ProcessInfo.processInfo.environment)
             let result = await withCheckedContinuation { continuation in
                 _ = terminal.start(

@@ -3,7 +3,7 @@ internal import FermataProtocol
 internal import FermataServer
 internal import Foundation
 internal import Logging
-internal import ModelClients
+internal import Models
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -204,7 +204,7 @@ bench_replay *bench_replay_open(const char *path, int64_t first_event, int64_t f
     replay->first_event = first_event;
     replay->first_request = first_request;
     int result = open_file(path, SQLITE_OPEN_READWRITE, &replay->database);
-    /* As Sources/Journal/StoreConnection.swift sets its writer. */
+    /* As Sources/JournalSQLite/StoreConnection.swift sets its writer. */
     if (result == 0)
         result = run(
             replay->database,

@@ -1,5 +1,5 @@
 internal import CBench
-internal import ModelClients
+internal import Models
 
 /// What a model is shown after 10,000 steps, put into the form in which it is sent: all of it, as after a restart, and
 /// what one more step adds, as for every other model call.

@@ -1,0 +1,132 @@
+internal import Curl
+internal import EventStreams
+internal import Secrets
+
+/// One request's answer as it comes in: bytes to events, events to an answer, and one end.
+final class ChatExchange: @unchecked Sendable {
+    // Sendable: every method is called in callbacks of one transfer, which come one after the other on the session's
+    // thread; the session's mailbox orders them after `init`.
+    private let secrets: SecretTable
+    private let onPiece: @Sendable (ModelPiece) -> Void
+    private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+    private var response: CurlResponse?
+    private var isStream = false
+    private var stream = EventStreamReader(takesErrorField: true)
+    private var answer = ChatAnswer()
+    /// What is no stream: an error, or a whole answer.
+    private var body: [UInt8] = []
+    private var hasEnded = false
+    /// Bytes of an error's description that are kept.
+    private static let maximumErrorBytes = 64 << 10
+
+    init(
+        secrets: SecretTable, onPiece: @escaping @Sendable (ModelPiece) -> Void,
+        onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
+    ) {
+        self.secrets = secrets
+        self.onPiece = onPiece
+        self.onEnd = onEnd
+    }
+
+    func begin(_ response: CurlResponse) {
+        self.response = response
+        isStream = response.isSuccess && response.mediaType == "text/event-stream"
+    }
+
+    /// Takes some of the body. Ends the transfer when nothing good can come of it any more.
+    func take(_ bytes: UnsafeRawBufferPointer, of transfer: CurlTransfer) {
+        guard !hasEnded, let response else { return }
+        if !isStream, body.isEmpty, response.isSuccess, response.mediaType != "application/json" {
+            // Not every server names its stream as such: JSON begins with a brace or a bracket, an event never does.
+            let first = bytes.first { !isWhiteSpace($0) }
+            isStream = first.map { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "[") } ?? false
+        }
+        guard isStream else {
+            body += response.isSuccess ? bytes[...] : bytes.prefix(max(0, Self.maximumErrorBytes - body.count))
+            return
+        }
+        do {
+            try stream.append(bytes) { try take(event: $0.data) }
+        } catch {
+            let tooLarge = ModelFailure(
+                kind: .badResponse, message: "an event of the stream is too large", retryable: true)
+            end(.failure(error as? ModelFailure ?? tooLarge))
+            transfer.cancel()
+        }
+    }
+
+    private func take(event: [UInt8]) throws(ModelFailure) {
+        guard !hasEnded else { return }
+        if event.elementsEqual("[DONE]".utf8) {
+            answer.markComplete()
+            // Not a moment later: some servers keep the connection open after it. The transfer ends by itself.
+            end(Result { () throws(ModelFailure) in try answer.finish() })
+            return
+        }
+        let response = try ChatResponse(json: event)
+        if let error = response.error { throw .refused(status: nil, error, without: secrets) }
+        for piece in answer.add(response) { onPiece(piece) }
+    }
+
+    /// The transfer has ended.
+    func end(_ result: Result<CurlCompletion, CurlError>) {
+        guard !hasEnded else { return }
+        do throws(ModelFailure) {
+            if case .failure(let error) = result {
+                // The answer is there; that the connection did not end as it should changes nothing. But a caller who
+                // cancels has cut it short.
+                guard isStream, answer.isComplete, error.kind != .cancelled else { throw ModelFailure(error) }
+            }
+            guard let response else {
+                throw ModelFailure(kind: .badResponse, message: "no response came", retryable: true)
+            }
+            guard response.isSuccess else { throw .refused(response, body: body, without: secrets) }
+            if isStream {
+                try takeLastEvent()
+            } else {
+                try takeWholeAnswer()
+            }
+            // `[DONE]` was that event.
+            if hasEnded { return }
+            end(.success(try answer.finish()))
+        } catch {
+            end(.failure(error))
+        }
+    }
+
+    /// Some forget the empty line after the last event. What was cut off is none.
+    private func takeLastEvent() throws(ModelFailure) {
+        guard let event = stream.takeRest()?.data else { return }
+        if event.elementsEqual("[DONE]".utf8) || ChatResponse.node(event) != nil { try take(event: event) }
+    }
+
+    /// A server that does not stream sends one JSON document.
+    private func takeWholeAnswer() throws(ModelFailure) {
+        let whole = try ChatResponse(json: body)
+        if let error = whole.error { throw .refused(status: nil, error, without: secrets) }
+        guard whole.isWhole else {
+            throw ModelFailure(
+                kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
+        }
+        let pieces = answer.add(whole)
+        answer.markComplete()
+        for piece in pieces { onPiece(piece) }
+    }
+
+    private func end(_ result: Result<ModelAnswer, ModelFailure>) {
+        hasEnded = true
+        onEnd(result)
+    }
+}
+
+private func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 32 || 9...13 ~= byte }
+
+extension CurlResponse {
+    fileprivate var isSuccess: Bool { 200..<300 ~= status }
+
+    /// `Content-Type` without its parameters, in lower case; empty when there is none.
+    fileprivate var mediaType: String {
+        let value = header("Content-Type") ?? ""
+        return String(value.prefix { $0 != ";" && $0 != " " }).lowercased()
+    }
+}
