@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Threads
 
 /// Connections to ipc listeners of this process whose peers have not shaken hands: nng keeps each for ten seconds, with a
 /// descriptor, and tells nobody of them. A crowd of these takes all that the process may have, and nobody else connects.
@@ -17,16 +18,21 @@ public struct SilentConnections {
         let isUnread: Bool
     }
 
-    /// When each was first seen, by its cookie.
-    private var seen: [UInt64: ContinuousClock.Instant] = [:]
+    /// When each was first seen (ns, monotonic), by its cookie.
+    private var seen: [UInt64: Int64] = [:]
 
     /// Processes with a crowd, and when it was seen last: theirs are closed at the first look, for a second.
-    private var crowds: [Int32: ContinuousClock.Instant] = [:]
+    private var crowds: [Int32: Int64] = [:]
+    private var lastLook = MonotonicTime.now.nanoseconds
+    /// Listeners whose crowds are told to `SilentCrowds`.
+    private var told: Set<String> = []
 
     /// A process with no more than this many that are silent is given time: on a busy machine the handshake of a client
     /// that comes alone takes longer than a look at a crowd does.
     private static let few = 3
-    private static let patience = Duration.milliseconds(500)
+    private static let patience: Int64 = 500_000_000
+    /// ns. Who looks again only after more than this was stopped meanwhile, and does not judge others by that time.
+    private static let standstill: Int64 = 300_000_000
 
     public init() {}
 
@@ -52,8 +58,14 @@ public struct SilentConnections {
             else { continue }
             found[path, default: []].append(connection)
         }
-        let now = ContinuousClock.now
-        crowds = crowds.filter { now - $0.value < .seconds(1) }
+        let now = MonotonicTime.now.nanoseconds
+        if now - lastLook > Self.standstill {
+            let lost = now - lastLook
+            seen = seen.mapValues { $0 + lost }
+            crowds = crowds.mapValues { $0 + lost }
+        }
+        lastLook = now
+        crowds = crowds.filter { now - $0.value < 1_000_000_000 }
         var closed = 0
         for (path, connections) in listeners {
             for (process, all) in Dictionary(grouping: found[path] ?? [], by: \.process) {
@@ -62,7 +74,7 @@ public struct SilentConnections {
                 let old = all.filter { isCrowd || seen[$0.cookie] != nil }.sorted { $0.isUnread && !$1.isUnread }
                 let silent = max(0, old.count - (connections[process] ?? 0))
                 if silent > Self.few { crowds[process] = now }
-                let patience = isCrowd || silent > Self.few ? .zero : Self.patience
+                let patience = isCrowd || silent > Self.few ? 0 : Self.patience
                 for connection in old.prefix(silent)
                 where now - (seen[connection.cookie] ?? now) >= patience
                     && Self.path(of: connection.descriptor) == path
@@ -73,13 +85,21 @@ public struct SilentConnections {
         }
         seen = Dictionary(
             found.values.joined().map { ($0.cookie, seen[$0.cookie] ?? now) }, uniquingKeysWith: { first, _ in first })
+        let numbers = Set(crowds.keys)
+        for (path, _) in listeners where !numbers.isEmpty || told.contains(path) {
+            SilentCrowds.shared.set(numbers, path: path)
+            if numbers.isEmpty { told.remove(path) } else { told.insert(path) }
+        }
         return closed
     }
 
     /// Forgets what was seen: there are descriptors again.
     public mutating func forget() {
+        lastLook = MonotonicTime.now.nanoseconds
         seen = [:]
         crowds = [:]
+        for path in told { SilentCrowds.shared.set([], path: path) }
+        told = []
     }
 
     /// The path that a descriptor's socket is bound to; nil if it is none of a path.
@@ -105,13 +125,20 @@ public struct SilentConnections {
         var isListening: Int32 = 0
         guard option(SO_ACCEPTCONN, &isListening), isListening == 0 else { return nil }
         var cookie: UInt64 = 0
-        // Process, user and group: `struct ucred`.
-        var peer: (Int32, UInt32, UInt32) = (0, 0, 0)
-        guard option(57 /* SO_COOKIE */, &cookie), option(SO_PEERCRED, &peer) else { return nil }
-        var ends = pollfd(fd: descriptor, events: Int16(0x2000 /* POLLRDHUP */), revents: 0)
+        guard option(57 /* SO_COOKIE */, &cookie) else { return nil }
+        // One that has said something which nng has not read yet is not silent.
+        var ends = pollfd(fd: descriptor, events: Int16(POLLIN | 0x2000 /* POLLRDHUP */), revents: 0)
         guard poll(&ends, 1, 0) == 0 else { return nil }
         var unread: Int32 = 0
         let isUnread = ioctl(descriptor, UInt(TIOCOUTQ), &unread) == 0 && unread > 0
-        return Connection(descriptor: descriptor, cookie: cookie, process: peer.0, isUnread: isUnread)
+        return Connection(descriptor: descriptor, cookie: cookie, process: process(of: descriptor), isUnread: isUnread)
+    }
+
+    /// The process at the other end, as the kernel noted it when it connected; 0: it is not known here.
+    static func process(of descriptor: Int32) -> Int32 {
+        // Process, user and group: `struct ucred`.
+        var peer: (Int32, UInt32, UInt32) = (0, 0, 0)
+        var length = socklen_t(MemoryLayout.size(ofValue: peer))
+        return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.0 : 0
     }
 }
