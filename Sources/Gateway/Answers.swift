@@ -1,6 +1,7 @@
 internal import FermataClient
 internal import FermataProtocol
 internal import Foundation
+internal import JSON
 internal import SwiftProtobuf
 
 /// `POST /answers/<token>` and `POST /resume/<token>`: whoever has the URL answers one ask, or lifts one hold, and
@@ -18,14 +19,11 @@ enum Answers {
         }
         var answer = FermataAnswer()
         if isJSON {
-            guard let value = try? JSONSerialization.jsonObject(with: Data(body), options: .fragmentsAllowed) else {
-                throw Refusal(.badMessage, "the body is not JSON")
+            let document: JSONDocument
+            do { document = try JSONDocument(parsing: text) } catch {
+                throw Refusal(.badMessage, "the body is not JSON: \(error)")
             }
-            if let object = value as? [String: Any], let verdict = verdict(object) {
-                answer = try decided(object, verdict)
-            } else {
-                answer.text = text
-            }
+            if hasVerdict(document) { answer = try decided(document) } else { answer.text = text }
         } else {
             answer.text = text
         }
@@ -41,24 +39,31 @@ enum Answers {
         }
     }
 
-    private static func verdict(_ object: [String: Any]) -> FermataVerdict? {
-        guard let name = object["verdict"] as? String else { return nil }
-        return FermataVerdict.allCases.first { $0 != .unspecified && $0.protocolName == name }
+    private static func hasVerdict(_ document: JSONDocument) -> Bool {
+        guard let verdict = document.member("verdict", of: 0), document.kind(verdict) == .string else { return false }
+        let name = document.text(verdict)
+        return FermataVerdict.allCases.contains { $0 != .unspecified && $0.protocolName == name }
     }
 
-    private static func decided(_ object: [String: Any], _ verdict: FermataVerdict) throws -> FermataAnswer {
-        if let unknown = object.keys.filter({ !fields.contains($0) }).min() {
+    private static func decided(_ document: JSONDocument) throws -> FermataAnswer {
+        let members = document.members(0)
+        if let unknown = members.map(\.key).filter({ !fields.contains($0) }).min() {
             let field = String(unknown.prefix(100))
             throw Refusal(.unsupported, "an answer with a verdict has no field \(field)", details: ["field": field])
         }
-        var object = object
-        // A call's arguments are JSON in text; here they may be written as what they are.
-        if let arguments = object["arguments"], !(arguments is String) {
-            let bytes = try JSONSerialization.data(
-                withJSONObject: arguments, options: [.fragmentsAllowed, .sortedKeys])
-            object["arguments"] = String(decoding: bytes, as: UTF8.self)
+        var answer: [UInt8] = []
+        for (key, value) in members {
+            answer.append(answer.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+            answer.append(string: key)
+            answer.append(UInt8(ascii: ":"))
+            // A call's arguments are JSON in text; here they may be written as what they are, with their digits.
+            if key == "arguments", document.kind(value) != .string {
+                answer.append(string: document.source(value))
+            } else {
+                answer += document.source(value).utf8
+            }
         }
-        return try decode([UInt8](JSONSerialization.data(withJSONObject: object)))
+        return try decode(answer + [UInt8(ascii: "}")])
     }
 
     /// What is told of the run.
