@@ -67,10 +67,3 @@ extension FermataEvent {
         return event
     }
 }
-
-extension [UInt8] {
-    var hexadecimal: String {
-        let digits = Array<UInt8>("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-}

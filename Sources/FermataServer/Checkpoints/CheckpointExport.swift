@@ -246,12 +246,3 @@ struct ExportCursor {
         }
     }
 }
-
-extension [UInt8] {
-    /// Nil unless it is pairs of hexadecimal digits.
-    init?(hexadecimal text: some StringProtocol) {
-        let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
-        guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
-        self = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0]! << 4 | digits[$0 + 1]!) }
-    }
-}
