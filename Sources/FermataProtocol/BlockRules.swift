@@ -74,21 +74,7 @@ extension FermataBlob {
     public var digest: [UInt8]? { Self.digest(sha256) }
 
     public static func digest(_ text: String) -> [UInt8]? {
-        func value(_ byte: UInt8) -> UInt8? {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-            default: nil
-            }
-        }
-        let digits = Array(text.utf8)
-        guard digits.count == 64 else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: 64, by: 2) {
-            guard let high = value(digits[index]), let low = value(digits[index + 1]) else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
+        text.utf8.count == 64 ? [UInt8](hexadecimal: text) : nil
     }
 
     /// What is wrong with what a command says of it; nil if nothing is.

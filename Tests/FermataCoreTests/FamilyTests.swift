@@ -85,7 +85,7 @@ private struct Family {
         #expect(
             try family.launch(1, for: 0) == ["0 childLaunched", "1 launched", "1 messageQueued", "1 modelCalled"])
         #expect(family[0].lineage.children == [Family.id(1)] && family[0].status == .running)
-        #expect(family[1].lineage.parent == Family.root.description && family[1].lineage.depth == 1)
+        #expect(family[1].lineage.parent == Family.root && family[1].lineage.depth == 1)
         #expect(family[1].summary.parent == Family.root.description && family[0].summary.children == 1)
     }
 
@@ -238,7 +238,7 @@ private struct Family {
                 .fork(.with { $0.source = "\(copy.id)" }, ForkTerms(start: true)), Provenance(by: "ann")),
             Context(now: family.now)
         ).run
-        #expect(forked.lineage.children.isEmpty && forked.lineage.parent.isEmpty && forked.holds.isEmpty)
+        #expect(forked.lineage.children.isEmpty && forked.lineage.parent == nil && forked.holds.isEmpty)
         // One that comes home is what it was, and is not held with its parent any more.
         let moved = try copy.decide(
             .command(.import(.init(), start: false, nil), Provenance(by: "ann")), Context(now: family.now)

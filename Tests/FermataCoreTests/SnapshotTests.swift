@@ -115,7 +115,7 @@ import Testing
             $0.budget.repeats = number
             $0.lineage.createdAt = -Int64(number)
             $0.lineage.source = "source \(number)"
-            $0.lineage.parent = "parent \(number)"
+            $0.lineage.parent = RunID(high: id.low, low: id.high + UInt64(number)).description
             $0.lineage.depth = number
             $0.lineage.children = [RunID(high: id.high, low: id.low + UInt64(number)).description]
             $0.lineage.inherited.costNanoUsd = Int64(number)
@@ -224,6 +224,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try scenario.run.snapshotMessage.jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: 39aeb85a6804a1a9")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: d026beebcd8aa736")
     }
 }

@@ -24,12 +24,13 @@ import RunRows
 
     /// Runs a body with a server of its own, which then ends in order.
     private func serve<T>(
-        _ journal: MemoryJournal, _ directory: String, _ body: (Client) async throws -> T
+        _ journal: MemoryJournal, _ directory: String, environment: [String: String] = [:],
+        _ body: (Client) async throws -> T
     ) async throws -> T {
         let script = directory + "/script.json"
         try Self.script.write(toFile: script, atomically: true, encoding: .utf8)
         var configuration = Configuration(
-            directory: directory, environment: ["LLM_MODEL": "mock/\(script)"],
+            directory: directory, environment: environment.merging(["LLM_MODEL": "mock/\(script)"]) { $1 },
             prices: try Prices(json: Data("{}".utf8)))
         // No tool is executed here.
         configuration.supervisor = "/bin/true"
@@ -152,6 +153,38 @@ import RunRows
                 #expect(told.map(\.offset) == [last + 1])
                 let rows = try journal.openReader().events(afterOffset: last, maxBytes: .max, maxCount: .max)
                 #expect(try rows.map { try FermataEvent($0) } == told)
+            }
+        }
+    }
+
+    /// A command whose own checks refuse it now, for the server knows other models than before, was accepted once: its
+    /// repeat gets the reply that it had.
+    @Test func aRepeatIsNotJudgedByAnotherEnvironment() async throws {
+        try await withDirectory { directory in
+            let journal = MemoryJournal()
+            let resume = try await serve(journal, directory, environment: ["LLM_BASE_URL": "http://127.0.0.1:1"]) {
+                client in
+                let run = try await launch(client)
+                _ = try await client.wait(for: [.waiting], run: run)
+                _ = try await client.send(FermataPause.with { $0.run = run })
+                let resume = FermataResume.with {
+                    $0.requestID = UUID().uuidString.lowercased()
+                    $0.run = run
+                    $0.model = "openai/another"
+                }
+                return (resume, try await client.send(resume))
+            }
+            #expect(resume.1.run.model == "openai/another")
+            try await serve(journal, directory) { client in
+                #expect(try await client.send(resume.0) == resume.1)
+                var other = resume.0
+                other.requestID = UUID().uuidString.lowercased()
+                do {
+                    _ = try await client.send(other)
+                    Issue.record("it was not refused")
+                } catch ClientError.refused(let error) {
+                    #expect(error.code == ErrorCode.missingKey.name)
+                }
             }
         }
     }

@@ -217,7 +217,8 @@ extension OneServerAtATime {
                         #expect(response.status == 400 && response.code == code, "\(body) \(response)")
                     }
                     // With their digits: what a person has written is what runs.
-                    let edit = #"{"verdict": "EDIT", "arguments": {"timeout_seconds": 12.50, "command": "echo edited"}}"#
+                    let edit =
+                        #"{"verdict": "EDIT", "arguments": {"timeout_seconds": 12.50, "command": "echo edited"}}"#
                     let edited = try await answer(approval, "application/json", edit)
                     #expect(edited.status == 200, "\(edited)")
                     try await service.wait(run, .finished)
@@ -225,7 +226,8 @@ extension OneServerAtATime {
                     let answered = events.filter { $0.kindName == "askAnswered" }
                     #expect(answered.map(\.askAnswered.via) == [.viaToken, .viaToken])
                     #expect(answered.map(\.by) == ["network", "network"])
-                    #expect(answered.last?.askAnswered.arguments == #"{"timeout_seconds":12.50,"command":"echo edited"}"#)
+                    #expect(
+                        answered.last?.askAnswered.arguments == #"{"timeout_seconds":12.50,"command":"echo edited"}"#)
                     let ended = events.last { $0.kindName == "callEnded" }
                     #expect(ended?.callEnded.output.contains("edited") == true)
                 }

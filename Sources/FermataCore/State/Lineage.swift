@@ -15,8 +15,8 @@ extension Run {
         public private(set) var createdAt: Int64 = 0
         /// The run that it is a fork of; empty: none.
         public private(set) var source = ""
-        /// The run that launched it, or that it was launched for; empty: none.
-        public private(set) var parent = ""
+        /// The run that launched it, or that it was launched for.
+        public private(set) var parent: RunID?
         /// How many ancestors it has.
         public private(set) var depth: UInt32 = 0
         /// The runs that were launched for it and are to stand still and stop with it.
@@ -29,7 +29,7 @@ extension Run {
 
         mutating func launch(_ launched: FermataLaunched, at time: Int64) {
             createdAt = time
-            parent = launched.parent
+            parent = RunID(launched.parent)
             depth = launched.depth
         }
 
@@ -46,7 +46,7 @@ extension Run {
             self.source = source
             inherited = usage
             // It is a copy: its parent and its children are the original's.
-            parent = ""
+            parent = nil
             depth = 0
             children = []
         }
@@ -67,7 +67,8 @@ extension Run.Lineage {
         createdAt = snapshot.createdAt
         source = snapshot.source
         inherited = snapshot.inherited
-        parent = snapshot.parent
+        parent = RunID(snapshot.parent)
+        guard parent != nil || snapshot.parent.isEmpty else { return nil }
         depth = snapshot.depth
         children = snapshot.children.compactMap { RunID($0) }
         guard children.count == snapshot.children.count else { return nil }
@@ -84,7 +85,7 @@ extension Run.Lineage {
             $0.createdAt = createdAt
             $0.source = source
             $0.inherited = inherited
-            $0.parent = parent
+            $0.parent = parent?.description ?? ""
             $0.depth = depth
             $0.children = children.map(\.description)
             $0.life =

@@ -61,11 +61,7 @@ extension Run {
 
 extension String {
     /// SHA-256 of the text's UTF-8. frozen: approvals name arguments by it.
-    var sha256Hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: sha256(Array(utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    var sha256Hexadecimal: String { sha256(Array(utf8)).hexadecimal }
 
     /// The longest prefix of whole characters that has at most so many bytes of UTF-8.
     public func prefix(utf8Bytes limit: Int) -> String {

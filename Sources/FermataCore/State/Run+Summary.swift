@@ -27,7 +27,7 @@ extension Run {
             $0.labels = spec.labels
             if lineage.inherited != .init() { $0.inherited = lineage.inherited }
             $0.source = lineage.source
-            $0.parent = lineage.parent
+            $0.parent = lineage.parent?.description ?? ""
             $0.children = UInt32(lineage.children.count)
             if spec.holdAt == .selection { $0.holdAt = spec.holdAt }
             $0.handedOff = isHandedOff

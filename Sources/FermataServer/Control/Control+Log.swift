@@ -6,9 +6,8 @@ extension Control {
     /// What is said in the log of a frame's answer: mistakes of the server's as errors; commands at debug, with their
     /// run and request, accepted or refused. Nothing of what they carry: that is for the journal.
     func logged(_ frame: Frame, _ complete: @escaping Exchange.Completion) -> Exchange.Completion {
-        let logger = loop.logger
         let isTold = FrameKind.of(frame.type)?.effect == .command && logger.logLevel <= .debug
-        return { result in
+        return { [logger] result in
             if case .failure(let refusal) = result, refusal.code == .internalError {
                 logger.error(
                     "a request failed: \(refusal.message)", metadata: Control.metadata(of: frame, result))

@@ -31,6 +31,8 @@ final class Exchange: @unchecked Sendable {
         case .nobody, .refused: "network"
         }
     }
+    /// Who a command is said to be from.
+    func author(of command: some Command) -> String { command.by.isEmpty ? sender : command.by }
     var connection: UInt32 { request.peer.connection }
     /// Nobody gets the reply.
     var isGone: Bool { !request.isConnected }
@@ -38,6 +40,13 @@ final class Exchange: @unchecked Sendable {
     var isAlone: Bool { frames.count == 1 || (frames.count == 2 && beginsWithAuth) }
     /// The frame that is being decided is the first.
     var isAtBeginning: Bool { index == 0 }
+    /// - Parameter field: of the read, says that it waits.
+    func checkIsAlone(field: String) throws(Refusal) {
+        guard isAlone else {
+            throw Refusal(
+                .invalidArgument, "a read that waits has to be alone in its message", details: ["field": field])
+        }
+    }
     private var beginsWithAuth: Bool { frames[0].type == UInt16(FermataFrameType.auth.rawValue) }
 
     init(_ request: Request, _ frames: [Frame], _ desk: ControlDesk) {

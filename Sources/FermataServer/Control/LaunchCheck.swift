@@ -106,4 +106,13 @@ struct LaunchCheck: Sendable {
                 .invalidArgument, "workspace cannot be written by the server", details: ["field": "workspace"])
         }
     }
+
+    /// - Throws: NO_WORKSPACE unless the server can write the directory in which a run has worked elsewhere or before.
+    func checkOldWorkspace(_ path: String) throws(Refusal) {
+        do {
+            try checkWorkspace(path)
+        } catch {
+            throw Refusal(.noWorkspace, "the run has worked in a directory that is not here, or cannot be written")
+        }
+    }
 }

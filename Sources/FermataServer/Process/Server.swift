@@ -114,13 +114,13 @@ public final class Server {
         let answers = WorkThread("fermata-answer")
         let shortage = ShortageLog(plan, logger)
         let handler = Control(
-            loop: loop, readers: readers, published: published, waiters: waiters, offers: offers,
+            inbox: loop.inbox, readers: readers, published: published, waiters: waiters, offers: offers,
             launches: LaunchCheck(
                 defaultModel: configuration.models.defaultModel, catalogue: catalogue, prices: configuration.prices,
                 tools: tools, workspaces: configuration.directory + "/workspaces"),
-            seal: seal, accessTokens: accessTokens, secrets: secrets,
+            effects: loop.effects, seal: seal, accessTokens: accessTokens, secrets: secrets,
             hello: Self.hello(configuration, plan, instance: instance), counters: counters, answers: answers,
-            journal: journal, directory: configuration.directory)
+            journal: journal, directory: configuration.directory, logger: logger)
         let desk = ControlDesk(counters: counters, answers: answers) { handler.decide($0, $1, handler.logged($0, $2)) }
         control = try ReplySocket(
             contexts: Configuration.contexts, maximumMessageSize: Frame.maximumMessageLength,

@@ -30,7 +30,7 @@ final class SharedRun: Sendable {
         wanted = run.wanted
         ready = run.ready
         agent = run.spec.agent
-        parent = run.lineage.parent.isEmpty ? nil : RunID(run.lineage.parent)?.journaled
+        parent = run.lineage.parent?.journaled
         createdAt = run.lineage.createdAt
         updatedAt = run.updatedAt
     }

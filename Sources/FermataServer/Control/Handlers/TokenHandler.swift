@@ -6,9 +6,16 @@ internal import SwiftProtobuf
 internal import Threads
 
 /// Who a message is from, and the tokens that say so.
-extension Control {
+struct TokenHandler: FrameHandler {
+    let entry: CommandEntry
+    let tokens: AccessTokens
+
+    var routes: [Route] {
+        [.read(authenticate), .command(entry, createToken), .command(entry, revokeToken), .read(listTokens)]
+    }
+
     /// Decides what the rest of the message may do.
-    func authenticate(
+    private func authenticate(
         _ auth: FermataAuth, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         guard exchange.isAtBeginning else {
@@ -18,7 +25,7 @@ extension Control {
             exchange.access = .nobody
             return complete(.success([]))
         }
-        guard let grant = accessTokens.grant(auth.token) else {
+        guard let grant = tokens.grant(auth.token) else {
             exchange.access = .refused
             throw Refusal.unauthenticated
         }
@@ -32,13 +39,7 @@ extension Control {
             })
     }
 
-    /// What the message may do now: its token may have been revoked by one of its own frames.
-    func access(of exchange: Exchange) -> Access {
-        guard case .token(let grant) = exchange.access else { return exchange.access }
-        return accessTokens.renewed(grant).map { .token($0) } ?? .refused
-    }
-
-    func createToken(
+    private func createToken(
         _ create: FermataCreateToken, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         let now = Clock.now
@@ -46,40 +47,42 @@ extension Control {
             Refusal(.invalidArgument, "\(field) \(problem)", details: ["field": field])
         }
         guard FermataAgent.isName(create.name) else {
-            return refuse(create, refusal("name", "must be 1 to 64 letters, digits, '-', '_' and '.'"), complete)
+            throw refusal("name", "must be 1 to 64 letters, digits, '-', '_' and '.'")
         }
         guard create.scope >= .read else {
-            return refuse(create, refusal("scope", "is READ, OPERATE or ADMIN"), complete)
+            throw refusal("scope", "is READ, OPERATE or ADMIN")
         }
         guard create.expiresAt == 0 || create.expiresAt > now else {
-            return refuse(create, refusal("expires_at", "is not in the future"), complete)
+            throw refusal("expires_at", "is not in the future")
         }
         guard create.expiresAt <= Run.latestTime else {
-            return refuse(create, refusal("expires_at", "is later than the year 2255; 0 is never"), complete)
+            throw refusal("expires_at", "is later than the year 2255; 0 is never")
         }
         let id = RunID(microseconds: now, random: UInt64.random(in: 0...UInt64.max))
         let row = TokenRow(
             id: id.description, name: create.name, scope: Int32(create.scope.rawValue),
-            sha256: AccessTokens.digest(of: accessTokens.secret(of: id)), createdAt: now,
+            sha256: AccessTokens.digest(of: tokens.secret(of: id)), createdAt: now,
             expiresAt: create.expiresAt == 0 ? nil : create.expiresAt, revokedAt: nil,
-            by: create.by.isEmpty ? exchange.sender : create.by)
-        let identity = try identity(of: create) { [accessTokens] result in
-            complete(result.map { accessTokens.adding(secretTo: $0) })
+            by: exchange.author(of: create))
+        let identity = try entry.identity(of: create) { [tokens] result in
+            complete(result.map { tokens.adding(secretTo: $0) })
         }
-        loop.inbox.put(.token(TokenCommand(change: .create(row), identity: identity)))
+        entry.inbox.put(.token(TokenCommand(change: .create(row), identity: identity)))
     }
 
-    func revokeToken(
+    private func revokeToken(
         _ revoke: FermataRevokeToken, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
-        loop.inbox.put(
-            .token(TokenCommand(change: .revoke(id: revoke.id), identity: try identity(of: revoke, complete))))
+        entry.inbox.put(
+            .token(TokenCommand(change: .revoke(id: revoke.id), identity: try entry.identity(of: revoke, complete))))
     }
 
-    func listTokens(_ list: FermataListTokens, _ complete: @escaping Exchange.Completion) throws {
-        let limit = Control.rows(list.limit)
+    private func listTokens(
+        _ list: FermataListTokens, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        let limit = Page.rows(list.limit)
         guard list.after.isEmpty || RunID(list.after) != nil else { throw Refusal.badCursor }
-        let page = accessTokens.page(after: list.after, limit: limit)
+        let page = tokens.page(after: list.after, limit: limit)
         complete(
             Result {
                 try FermataListTokensReply.with {

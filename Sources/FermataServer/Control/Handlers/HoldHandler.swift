@@ -15,12 +15,19 @@ extension FermataPause: HoldCommand {}
 extension FermataInterrupt: HoldCommand {}
 
 /// Holds with a time or a token, and what lifts them.
-extension Control {
-    func pause(_ pause: FermataPause, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
+struct HoldHandler: FrameHandler {
+    let entry: CommandEntry
+    let tokens: ResumeTokens
+    /// Knows the models that a run can go on with.
+    let catalogue: ModelCatalogue
+
+    var routes: [Route] { [.command(entry, pause), .command(entry, interrupt), .command(entry, resume)] }
+
+    private func pause(_ pause: FermataPause, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
         try hold(pause, { .pause($0) }, exchange, complete)
     }
 
-    func interrupt(
+    private func interrupt(
         _ interrupt: FermataInterrupt, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         try hold(interrupt, { .interrupt($0) }, exchange, complete)
@@ -42,9 +49,9 @@ extension Control {
             resumeAt: command.resumeAt == 0 ? nil : command.resumeAt,
             resumeAfter: command.resumeAfterMs == 0 ? nil : Int64(command.resumeAfterMs) * 1000)
         guard command.resumeToken, let requestID = RequestID(command.requestID) else {
-            return try onRun(command, request(terms), exchange, complete)
+            return try entry.onRun(command, request(terms), exchange, complete)
         }
-        try onRun(
+        try entry.onRun(
             command,
             { [tokens, terms] run in
                 var terms = terms
@@ -56,16 +63,18 @@ extension Control {
 
     private static let longestHoldMs: UInt64 = 100 * 366 * 24 * 3_600_000
 
-    func resume(_ resume: FermataResume, _ exchange: Exchange, _ complete: @escaping Exchange.Completion) throws {
-        if !resume.text.isEmpty { try check(text: resume.text, field: "text") }
+    private func resume(
+        _ resume: FermataResume, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
+    ) throws {
+        if !resume.text.isEmpty { try TextCheck.text(resume.text, field: "text") }
         var terms = ResumeTerms(text: resume.text, holdAt: resume.holdAt, model: try model(of: resume))
-        guard !resume.token.isEmpty else { return try onRun(resume, .resume(terms), exchange, complete) }
+        guard !resume.token.isEmpty else { return try entry.onRun(resume, .resume(terms), exchange, complete) }
         let claim = try tokens.claim(resume.token)
         var command = resume
         if command.run.isEmpty { command.run = claim.run.description }
         terms.tokenDigest = claim.digest
         let resumption = RunRequest.resume(terms)
-        try onRun(
+        try entry.onRun(
             command,
             { run in
                 guard run == claim.run else { throw Refusal.invalidToken }
@@ -79,9 +88,7 @@ extension Control {
                 })
         }
     }
-}
 
-extension Control {
     /// The model that a run is to go on with; nil: the one that it has.
     private func model(of resume: FermataResume) throws(Refusal) -> FermataModelSet? {
         guard !resume.model.isEmpty else {
@@ -99,7 +106,7 @@ extension Control {
                 "base_url has a user or a password, which would stay in the journal: LLM_BASE_URL can have them",
                 details: ["field": "base_url"])
         }
-        try launches.catalogue.check(resume.model, at: resume.baseURL)
+        try catalogue.check(resume.model, at: resume.baseURL)
         return .with {
             $0.model = resume.model
             $0.baseURL = resume.baseURL
