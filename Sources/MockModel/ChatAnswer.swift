@@ -6,7 +6,7 @@ internal import NIOCore
 /// Plays one turn to one client.
 struct ChatAnswer {
     let number: Int
-    let stream: ChatStream
+    let stream: any AnswerStream
     let isStream: Bool
     let log: MockModelLog
     let gates: ScriptGates
@@ -131,7 +131,7 @@ struct ChatAnswer {
         let error = ChatError(
             status: status, message: "scripted fault in turn \(stream.plan.index)",
             type: status == 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error")
-        let bytes = text.map { Array($0.utf8) } ?? error.body
+        let bytes = text.map { Array($0.utf8) } ?? stream.error(error)
         var fields: HTTPFields = [.contentType: "application/json", .contentLength: "\(bytes.count)"]
         if let retryAfter { fields[.retryAfter] = "\(retryAfter)" }
         log.update(number) { $0.status = status }

@@ -35,7 +35,9 @@ struct ChatRequest: Sendable {
     }
 
     /// The conversation when no header names it.
-    var conversation: String { user ?? "derived-\(hash)" }
+    var conversation: String { user ?? Self.conversation(of: messages) }
+
+    static func conversation(of messages: [ScriptMessage]) -> String { "derived-\(hash(messages))" }
 
     private static func flag(_ object: JSONNode, _ key: String) throws(ChatError) -> Bool {
         switch object[key] {
@@ -65,7 +67,7 @@ struct ChatRequest: Sendable {
     }
 
     /// FNV-1a over the first system and the first user message.
-    private var hash: String {
+    private static func hash(_ messages: [ScriptMessage]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for role in ["system", "user"] {
             let content = messages.first { $0.role == role }?.content ?? ""

@@ -2,7 +2,7 @@ internal import ModelScript
 
 /// The bytes of one answer, as OpenAI's API sends them: server-sent events, or one object.
 /// <https://platform.openai.com/docs/api-reference/chat/streaming>
-struct ChatStream: Sendable {
+struct ChatStream: AnswerStream {
     let plan: ScriptPlan
     let includesUsage: Bool
     private let number: Int
@@ -65,6 +65,8 @@ struct ChatStream: Sendable {
         bytes.append(contentsOf: "data: [DONE]\n\n".utf8)
         return bytes
     }
+
+    func error(_ error: ChatError) -> [UInt8] { error.body }
 
     /// A chunk that is cut off in its middle, and the end of the stream.
     func malformed() -> [UInt8] {

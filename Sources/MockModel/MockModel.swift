@@ -11,9 +11,11 @@ public import ModelScript
 internal import NIOCore
 internal import NIOPosix
 
-/// A scripted model behind OpenAI's chat API over real HTTP: for tests, and for `fermata mock-model`.
+/// A scripted model behind OpenAI's chat API and Anthropic's over real HTTP: for tests, and for `fermata mock-model`.
 ///
 /// - `POST /v1/chat/completions` (or `/chat/completions`): the script's next turn, streaming or not.
+/// - `POST /v1/messages` (or `/messages`): the same over Anthropic's API. What that refuses is refused: results that are
+///   missing or of no call, blank text, reasoning that was changed or is bound to another conversation.
 /// - `GET /v1/models`: one model, named as the script.
 /// - `GET /log`: the chat requests: when they came, how they ended, when their connection was seen closed. With
 ///   `?after=N` those after number N, with `?bodies=1` what was sent.
@@ -21,7 +23,7 @@ internal import NIOPosix
 ///   `first_token`, `tokens:K`, `ended` or `closed`. Status 408 after T, which is 25,000 if absent.
 /// - `GET /gates`, `POST /gates/NAME`, `DELETE /gates/NAME`: list, open, close gates.
 ///
-/// Mistakes are answered in OpenAI's error layout.
+/// Mistakes are answered in the error layout of their API.
 ///
 /// Threads: one event loop thread of its own, and the cooperative pool, which it never blocks. Ends with `stop`.
 public final class MockModel: Sendable {

@@ -24,7 +24,9 @@ final class MockModelRoutes: Sendable {
         let path = request.uri.path
         switch (request.method, path) {
         case (.post, "/v1/chat/completions"), (.post, "/chat/completions"):
-            try await chat(request, writer, connection)
+            try await answer(request, .chat, writer, connection)
+        case (.post, "/v1/messages"), (.post, "/messages"):
+            try await answer(request, .messages, writer, connection)
         case (.get, "/v1/models"), (.get, "/models"):
             let refusal: ChatError?
             do throws(ChatError) {
@@ -49,32 +51,48 @@ final class MockModelRoutes: Sendable {
         }
     }
 
-    private func chat(
-        _ request: Request, _ writer: consuming ResponseWriter, _ connection: ClientConnection
+    /// Of which API a request is.
+    private enum API { case chat, messages }
+
+    private func answer(
+        _ request: Request, _ api: API, _ writer: consuming ResponseWriter, _ connection: ClientConnection
     ) async throws {
         let body: [UInt8]
         do {
             body = try await receive(request, writer)
         } catch let error as ChatError {
             let number = log.add(body: [], received: Moment.now)
-            return try await refuse(writer, error, number, connection)
+            return try await refuse(writer, error, api, number, connection)
         }
         let received = Moment.now
         // What is left of a body whose client has gone is not a request.
         if connection.isClosed { throw ChatAnswer.Abandoned() }
         let number = log.add(body: body, received: received)
 
-        let stream: ChatStream
+        let stream: any AnswerStream
         let isStream: Bool
         do throws(ChatError) {
             try checkKey(request)
-            let chat = try ChatRequest(body)
-            isStream = chat.isStream
-            stream = ChatStream(
-                plan: try plan(chat, request.headers[.conversation], number), request: chat, number: number,
-                created: received.unixMicroseconds / 1_000_000)
+            switch api {
+            case .chat:
+                let chat = try ChatRequest(body)
+                isStream = chat.isStream
+                let conversation = request.headers[.conversation] ?? chat.conversation
+                stream = ChatStream(
+                    plan: try plan(chat.messages, conversation, number), request: chat, number: number,
+                    created: received.unixMicroseconds / 1_000_000)
+            case .messages:
+                guard request.headers[.anthropicVersion] != nil else {
+                    throw .invalid("anthropic-version: header is required", parameter: nil)
+                }
+                let asked = try MessagesRequest(body)
+                isStream = asked.isStream
+                let conversation = request.headers[.conversation] ?? ChatRequest.conversation(of: asked.messages)
+                stream = MessagesStream(
+                    plan: try plan(asked.messages, conversation, number), request: asked, number: number)
+            }
         } catch {
-            return try await refuse(writer, error, number, connection)
+            return try await refuse(writer, error, api, number, connection)
         }
         noteClose(of: connection, number)
         let answer = ChatAnswer(
@@ -87,17 +105,18 @@ final class MockModelRoutes: Sendable {
         }
     }
 
-    private func plan(_ chat: ChatRequest, _ header: String?, _ number: Int) throws(ChatError) -> ScriptPlan {
-        let conversation = header ?? chat.conversation
+    private func plan(
+        _ messages: [ScriptMessage], _ conversation: String, _ number: Int
+    ) throws(ChatError) -> ScriptPlan {
         log.update(number) { entry in
             entry.conversation = conversation
-            entry.messageCount = chat.messages.count
-            entry.lastRole = chat.messages.last?.role
-            entry.lastContent = chat.messages.last.map { String($0.content.unicodeScalars.prefix(4096)) }
+            entry.messageCount = messages.count
+            entry.lastRole = messages.last?.role
+            entry.lastContent = messages.last.map { String($0.content.unicodeScalars.prefix(4096)) }
         }
         let plan = player.withLock { player in
             Result { () throws(ScriptError) in
-                try player.next(conversation: conversation, count: chat.messages.count) { chat.messages[$0] }
+                try player.next(conversation: conversation, count: messages.count) { messages[$0] }
             }
         }
         switch plan {
@@ -110,7 +129,9 @@ final class MockModelRoutes: Sendable {
     }
 
     private func checkKey(_ request: Request) throws(ChatError) {
-        guard let requiredKey, request.headers[.authorization] != "Bearer \(requiredKey)" else { return }
+        guard let requiredKey, request.headers[.authorization] != "Bearer \(requiredKey)",
+            request.headers[.apiKey] != requiredKey
+        else { return }
         throw ChatError(status: 401, message: "Incorrect API key provided.", code: "invalid_api_key")
     }
 
@@ -146,7 +167,8 @@ final class MockModelRoutes: Sendable {
     }
 
     private func refuse(
-        _ writer: consuming ResponseWriter, _ error: ChatError, _ number: Int, _ connection: ClientConnection
+        _ writer: consuming ResponseWriter, _ error: ChatError, _ api: API, _ number: Int,
+        _ connection: ClientConnection
     ) async throws {
         noteClose(of: connection, number)
         let now = Moment.now
@@ -155,7 +177,7 @@ final class MockModelRoutes: Sendable {
             entry.ended = now
             entry.status = error.status
         }
-        try await refuse(writer, error)
+        try await reply(writer, error.status, api == .messages ? error.messagesBody : error.body)
         // What is left of an oversized body is not read for ever.
         if error.status == 413 { throw ChatAnswer.Abandoned() }
     }
@@ -244,6 +266,8 @@ extension MockModelLog.Milestone {
 }
 
 extension HTTPField.Name {
+    fileprivate static let anthropicVersion = HTTPField.Name("anthropic-version")!
+    fileprivate static let apiKey = HTTPField.Name("x-api-key")!
     fileprivate static let conversation = HTTPField.Name("X-Conversation")!
     fileprivate static let expect = HTTPField.Name("Expect")!
 }

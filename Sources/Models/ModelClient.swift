@@ -41,7 +41,7 @@ public protocol ModelCall: Sendable {
 public struct ModelRequest: Sendable {
     /// The model as the provider knows it: what follows `provider/` in the user's name for it.
     public var model: String
-    /// In the client's own form: `chat` of those over HTTP, `messages` of those in this process.
+    /// In the client's own form.
     public var history: ModelHistory
     public var tools: [ModelTool]
     public var options: ModelOptions
@@ -81,7 +81,8 @@ public struct ModelOptions: Sendable, Equatable {
 public enum ModelMessage: Sendable, Equatable {
     case system(String)
     case user(ModelContent)
-    case assistant(text: String, calls: [ModelToolCall])
+    /// - Parameter blocks: what the answer was made of, in order; none: its text, then its calls.
+    case assistant(text: String, calls: [ModelToolCall], blocks: [ModelBlock] = [])
     /// The result of the call with this id.
     case tool(callID: String, content: ModelContent)
 }
@@ -160,14 +161,17 @@ public struct ModelToolCall: Sendable, Equatable {
 public enum ModelBlock: Sendable, Equatable {
     /// The next so many bytes of the answer's text.
     case text(Int)
-    case reasoning(String)
+    /// - Parameter json: what its provider wants back: its own JSON of the block. Empty: nothing.
+    case reasoning(String, json: String = "")
     /// A call, by its place in the answer's calls.
     case call(Int)
+    /// Something else: the provider's word for it, and its JSON.
+    case opaque(String, json: String)
 }
 
 /// Who made an answer. What is a provider's own goes back to the same one only.
 public struct ModelOrigin: Sendable, Hashable {
-    /// `chat`.
+    /// The name of a ``ModelAPI``, or `script`.
     public var api: String
     /// As in the model's name; with another address than the provider's own, that address.
     public var provider: String

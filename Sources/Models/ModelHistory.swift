@@ -7,14 +7,14 @@ public struct ModelHistory: Sendable {
     /// How messages are kept.
     public enum Form: Sendable, Hashable {
         /// As they are, for models in this process.
-        case messages(ModelOrigin)
-        /// As the JSON of the list `messages` of an OpenAI-style request.
-        case chat(ModelOrigin)
+        case plain(ModelOrigin)
+        /// As the JSON of the list of messages of a request to such a server.
+        case json(ModelProfile, ModelOrigin)
 
         /// For whom.
         public var origin: ModelOrigin {
             switch self {
-            case .messages(let origin), .chat(let origin): origin
+            case .plain(let origin), .json(_, let origin): origin
             }
         }
     }
@@ -30,6 +30,7 @@ public struct ModelHistory: Sendable {
     private var newMessages: [ModelMessage] = []
     private var json: [[UInt8]] = []
     private var newJSON: [UInt8] = []
+    private var encoder: (any HistoryEncoder)?
 
     /// Long enough that lists of segments stay short, short enough that copying what grows costs nothing: bytes of
     /// JSON, and messages. Of 16, 64 and 256 KiB the encoding of 10,000 steps took the same time.
@@ -38,56 +39,75 @@ public struct ModelHistory: Sendable {
 
     public init(_ form: Form) {
         self.form = form
+        guard case .json(let profile, _) = form else { return }
+        encoder =
+            switch profile.api {
+            case .chat: ChatEncoder()
+            case .messages: MessagesEncoder(profile)
+            }
     }
 
     /// Appends messages that belong together, as the results of a step do.
     public mutating func append(_ batch: [ModelMessage]) {
-        switch form {
-        case .messages: for message in batch { add(message) }
-        case .chat: for message in ChatRequestBody.messages(batch) { add(message) }
-        }
+        for message in batch { note(message) }
+        if encoder != nil { encode(batch) } else { for message in batch { keep(message) } }
+        count += batch.count
     }
 
     public mutating func append(_ message: ModelMessage) { append([message]) }
 
-    private mutating func add(_ message: ModelMessage) {
-        if let content = message.content(in: form), !content.parts.isEmpty {
-            media.add(content, inBase64: form.isJSON)
-        }
-        switch form {
-        case .messages:
-            newMessages.append(message)
-            byteCount += message.textBytes
-            if newMessages.count == Self.segmentMessages {
-                messages.append(newMessages)
-                newMessages = []
-            }
-        case .chat:
-            let before = newJSON.count
-            if count > 0 { newJSON.append(UInt8(ascii: ",")) }
-            ChatRequestBody.append(message, to: &newJSON)
-            byteCount += newJSON.count - before
-            if newJSON.count >= Self.segmentBytes {
-                json.append(newJSON)
-                newJSON = []
-                newJSON.reserveCapacity(Self.segmentBytes + Self.segmentBytes / 8)
-            }
-        }
-        count += 1
+    private mutating func note(_ message: ModelMessage) {
+        guard let content = message.content, !content.parts.isEmpty else { return }
+        media.add(content, inBase64: encoder != nil)
     }
 
-    /// A message at a place below `count`; only in the form of messages.
+    private mutating func keep(_ message: ModelMessage) {
+        newMessages.append(message)
+        byteCount += message.textBytes
+        if newMessages.count == Self.segmentMessages {
+            messages.append(newMessages)
+            newMessages = []
+        }
+    }
+
+    private mutating func encode(_ batch: [ModelMessage]) {
+        let before = newJSON.count
+        encoder!.append(batch, to: &newJSON)
+        byteCount += newJSON.count - before
+        if newJSON.count >= Self.segmentBytes {
+            json.append(newJSON)
+            newJSON = []
+            newJSON.reserveCapacity(Self.segmentBytes + Self.segmentBytes / 8)
+        }
+    }
+
+    /// A message at a place below `count`; only in the plain form.
     public subscript(index: Int) -> ModelMessage {
-        guard case .messages = form else { preconditionFailure("a history of JSON has no messages") }
+        guard case .plain = form else { preconditionFailure("a history of JSON has no messages") }
         let (segment, place) = index.quotientAndRemainder(dividingBy: Self.segmentMessages)
         return segment < messages.count ? messages[segment][place] : newMessages[place]
     }
 
-    /// The elements of the JSON list, with commas between them, in pieces; only in the form of chat JSON.
-    var chatPieces: [[UInt8]] {
-        guard case .chat = form else { preconditionFailure("a history of messages has no JSON") }
-        return newJSON.isEmpty ? json : json + [newJSON]
+    /// The elements of the JSON list, with commas between them, in pieces.
+    var jsonPieces: [[UInt8]] {
+        guard let encoder else { preconditionFailure("a plain history has no JSON") }
+        return json + [newJSON, encoder.closing].filter { !$0.isEmpty }
     }
+
+    /// What stands before the messages where the list itself has no place for it.
+    var systemPrompt: String { encoder?.systemPrompt ?? "" }
+}
+
+/// Puts messages into the JSON of one API, each once and for good.
+///
+/// Rule: what was appended is never changed. The list of one request begins with that of the request before, but for what
+/// closes it.
+protocol HistoryEncoder: Sendable {
+    /// Appends messages that belong together. Pure: the same messages give the same bytes for ever.
+    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8])
+    /// What is missing after what was appended, to make it whole elements of a list.
+    var closing: [UInt8] { get }
+    var systemPrompt: String { get }
 }
 
 extension ModelHistory {
@@ -119,16 +139,11 @@ extension ModelHistory {
     }
 }
 
-extension ModelHistory.Form {
-    fileprivate var isJSON: Bool { if case .chat = self { true } else { false } }
-}
-
 extension ModelMessage {
-    /// What may have images and files. Over chat completions those of a result follow in a user's message.
-    fileprivate func content(in form: ModelHistory.Form) -> ModelContent? {
+    /// What may have images and files.
+    fileprivate var content: ModelContent? {
         switch self {
-        case .user(let content): content
-        case .tool(_, let content): form.isJSON ? nil : content
+        case .user(let content), .tool(_, let content): content
         case .system, .assistant: nil
         }
     }
@@ -138,11 +153,23 @@ extension ModelMessage {
         switch self {
         case .system(let text): text.utf8.count
         case .user(let content): content.byteCount
-        case .assistant(let text, let calls):
-            calls.reduce(text.utf8.count) {
-                $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
-            }
+        case .assistant(let text, let calls, let blocks):
+            blocks.reduce(
+                calls.reduce(text.utf8.count) {
+                    $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
+                }
+            ) { $0 + $1.textBytes }
         case .tool(let id, let content): id.utf8.count + content.byteCount
+        }
+    }
+}
+
+extension ModelBlock {
+    fileprivate var textBytes: Int {
+        switch self {
+        case .text, .call: 0
+        case .reasoning(let text, let json): text.utf8.count + json.utf8.count
+        case .opaque(_, let json): json.utf8.count
         }
     }
 }

@@ -4,8 +4,8 @@ internal import FoundationEssentials
 public enum ModelTarget: Sendable, Equatable {
     /// A script in a file, played in process: `mock/FILE`.
     case scripted(file: String)
-    /// An OpenAI-style server.
-    case chat(Endpoint)
+    /// A server over HTTP.
+    case http(Endpoint)
 
     public struct Endpoint: Sendable, Hashable {
         public var baseURL: String
@@ -15,19 +15,30 @@ public enum ModelTarget: Sendable, Equatable {
         public var model: String
         /// As in the name: `openai`.
         public var provider: String
+        public var profile: ModelProfile
 
-        public init(baseURL: String, key: String, model: String, provider: String = "") {
+        public init(
+            baseURL: String, key: String, model: String, provider: String = "", profile: ModelProfile = ModelProfile()
+        ) {
             self.baseURL = baseURL
             self.key = key
             self.model = model
             self.provider = provider
+            self.profile = profile
         }
+
+        /// What each request says beside what it is about, with the key.
+        public var headers: [(name: String, value: String)] { profile.headers(key: key) }
+
+        /// Where the list of its models is.
+        public var listURL: String { profile.api.url(at: baseURL, for: "models") }
 
         /// Whoever made what it answers: the provider, or whatever server stands in its place.
         public var origin: ModelOrigin {
             let isOwn = ModelProvider.named(provider)?.baseURL == baseURL
             return ModelOrigin(
-                api: "chat", provider: isOwn ? provider : ModelTarget.withoutCredentials(baseURL), model: model)
+                api: profile.api.rawValue, provider: isOwn ? provider : ModelTarget.withoutCredentials(baseURL),
+                model: model)
         }
     }
 
@@ -131,10 +142,15 @@ public struct ModelEnvironment: Sendable {
         let provider = ModelProvider.named(prefix)
         let named = baseURL.isEmpty ? variables["LLM_BASE_URL"].map { ($0, "LLM_BASE_URL") } : (baseURL, "base_url")
         if let (base, origin) = named {
-            return .chat(
+            let base = try checked(base, from: origin)
+            // Servers of many makes have models that they call `anthropic/…`, over chat completions: what is asked over
+            // Anthropic's own API is at Anthropic's address, or at one that is given for it.
+            let isAsked = provider?.profile.api != .messages || base.contains("://api.anthropic.com")
+            let known = isAsked ? provider : nil
+            return .http(
                 .init(
-                    baseURL: try checked(base, from: origin), key: key(for: provider) ?? "",
-                    model: provider == nil ? name : model, provider: prefix))
+                    baseURL: base, key: key(for: provider) ?? "", model: known == nil ? name : model, provider: prefix,
+                    profile: known?.profile ?? ModelProfile()))
         }
         guard let provider else {
             let known = ModelProvider.all.map(\.name).joined(separator: ", ")
@@ -142,7 +158,10 @@ public struct ModelEnvironment: Sendable {
                 kind: .unknownProvider,
                 description: "no provider '\(prefix.prefix(100))'; known are mock, \(known), any with LLM_BASE_URL")
         }
-        return .chat(.init(baseURL: try base(of: provider), key: try key(of: provider), model: model, provider: prefix))
+        return .http(
+            .init(
+                baseURL: try base(of: provider), key: try key(of: provider), model: model, provider: prefix,
+                profile: provider.profile))
     }
 
     private func base(of provider: ModelProvider) throws(ModelNameError) -> String {

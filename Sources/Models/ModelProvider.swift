@@ -1,4 +1,4 @@
-/// A provider whose API is OpenAI's; names and variables as LiteLLM documents them.
+/// A provider; names and variables as LiteLLM documents them.
 struct ModelProvider: Sendable {
     let name: String
     /// Nil: wherever its user runs it.
@@ -9,6 +9,7 @@ struct ModelProvider: Sendable {
     let needsKey: Bool
     /// What the address in `baseVariables` lacks, if it does: Ollama's own API has no `/v1`, its OpenAI one has.
     let path: String
+    let profile: ModelProfile
 
     static func named(_ name: String) -> ModelProvider? { all.first { $0.name == name } }
 
@@ -16,6 +17,9 @@ struct ModelProvider: Sendable {
         ModelProvider(
             "openai", "https://api.openai.com/v1", keys: ["OPENAI_API_KEY"],
             bases: ["OPENAI_BASE_URL", "OPENAI_API_BASE"]),
+        ModelProvider(
+            "anthropic", "https://api.anthropic.com", keys: ["ANTHROPIC_API_KEY"],
+            bases: ["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"], profile: .anthropic),
         ModelProvider("deepseek", "https://api.deepseek.com/v1", keys: ["DEEPSEEK_API_KEY"]),
         ModelProvider(
             "fireworks_ai", "https://api.fireworks.ai/inference/v1",
@@ -36,7 +40,7 @@ struct ModelProvider: Sendable {
 
     private init(
         _ name: String, _ baseURL: String?, keys: [String], bases: [String] = [], needsKey: Bool = true,
-        path: String = ""
+        path: String = "", profile: ModelProfile = ModelProfile()
     ) {
         self.name = name
         self.baseURL = baseURL
@@ -44,11 +48,22 @@ struct ModelProvider: Sendable {
         baseVariables = bases
         self.needsKey = needsKey
         self.path = path
+        self.profile = profile
     }
 
     func complete(_ base: String) -> String {
         var base = base
         while base.hasSuffix("/") { base.removeLast() }
         return base.hasSuffix(path) ? base : base + path
+    }
+}
+
+extension ModelProfile {
+    /// Anthropic's own servers.
+    static var anthropic: ModelProfile {
+        var profile = ModelProfile(.messages)
+        profile.signsReasoning = true
+        profile.marksCache = true
+        return profile
     }
 }

@@ -22,9 +22,10 @@ public func acceptIfThereIsRoom(
         return original(listener, address, length)
     }
     // nng's other connections wait meanwhile: not for longer than a queue of the usual length takes.
-    for _ in 0..<128 {
+    for place in 0..<128 {
         let connection = original(listener, nil, nil)
-        guard connection >= 0, crowd.turnsAway(connection) else { return connection }
+        // The first may have come just now; who stood behind it has waited for a while.
+        guard connection >= 0, crowd.turnsAway(connection, patience: place == 0 ? 5 : 1) else { return connection }
         close(connection)
     }
     // It is asked again as soon as it waits, since there is somebody.
@@ -76,14 +77,14 @@ final class SilentCrowds: Sendable {
     struct Processes {
         let numbers: Set<Int32>
 
-        /// Whether the descriptors are short, and the connection is of one of these and has said nothing. It is given a
-        /// millisecond: a client of the same process sends its half of the handshake right after it has connected.
-        fileprivate func turnsAway(_ connection: Int32) -> Bool {
+        /// Whether the descriptors are short, and the connection is of one of these and has said nothing. It is given some
+        /// milliseconds: a client of the same process sends its half of the handshake right after it has connected.
+        fileprivate func turnsAway(_ connection: Int32, patience: Int32) -> Bool {
             guard numbers.contains(SilentConnections.process(of: connection)),
                 SilentConnections.areDescriptorsShort(limit: FreeDescriptors.limit)
             else { return false }
             var says = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
-            return poll(&says, 1, 1) == 0
+            return poll(&says, 1, patience) == 0
         }
     }
 

@@ -14,13 +14,15 @@ enum Requests {
     ///
     /// - Returns: how many there are, and the first that is wrong: its event, and why.
     static func audit(_ journal: [FermataEvent]) throws -> (count: Int, problem: String?) {
-        var (transcript, history, before, count) = (Transcript(), ModelHistory(.chat(reader)), [UInt8](), 0)
+        var (transcript, history, before, count) = (
+            Transcript(), ModelHistory(.json(ModelProfile(), reader)), [UInt8](), 0
+        )
         for event in journal {
             transcript.append(event)
             let items = transcript.takeItems()
             history.append(items.map { ModelMessage($0, for: reader) { Array($0.sha256.utf8) } })
             guard case .modelCalled = event.kind else { continue }
-            let messages = history.chatPieces.flatMap(\.self)
+            let messages = history.jsonPieces.flatMap(\.self)
             guard messages.starts(with: before) else { return (count, "event \(event.seq): the past is another") }
             before = messages
             count += 1

@@ -9,7 +9,7 @@ import Testing
     @Test func anImageIsNotCountedByItsBytes() {
         let data = [UInt8](repeating: 1, count: 3_000_000)
         func tokens(_ parts: [ModelContent.Part]) -> UInt64 {
-            var history = ModelHistory(.chat(ModelOrigin()))
+            var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
             history.append(.user(ModelContent(parts: parts)))
             return UsageEstimate(history, toolBytes: 300, model: "mock/x", Prices.builtIn).usage(answerBytes: 30)
                 .inputTokens

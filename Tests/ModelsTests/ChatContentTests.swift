@@ -9,9 +9,9 @@ import Testing
     private static let notes = ModelMedia(type: "text/plain", name: "notes.txt", data: Array("two\nlines".utf8))
 
     private func encoded(_ batch: [ModelMessage]) -> String {
-        var history = ModelHistory(.chat(ModelOrigin()))
+        var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
         history.append(batch)
-        return String(decoding: history.chatPieces.joined(), as: UTF8.self)
+        return String(decoding: history.jsonPieces.joined(), as: UTF8.self)
     }
 
     @Test func textAloneStaysText() {
@@ -53,18 +53,18 @@ import Testing
     }
 
     /// A provider counts an image otherwise than its bytes, in either form, of a message or a result.
-    @Test(arguments: [ModelHistory.Form.chat(ModelOrigin()), .messages(ModelOrigin())])
+    @Test(arguments: [ModelHistory.Form.json(ModelProfile(), ModelOrigin()), .plain(ModelOrigin())])
     func whatIsNoTextIsCountedApart(_ form: ModelHistory.Form) {
         var history = ModelHistory(form)
         history.append(.user(ModelContent(parts: [.text("ab"), .image(Self.png), .file(Self.pdf), .file(Self.notes)])))
         history.append([.tool(callID: "c", content: ModelContent(parts: [.image(Self.png)])), .user("next")])
         #expect(history.media.images == 2 && history.media.fileBytes == 2)
-        let isJSON = if case .chat = form { true } else { false }
+        let isJSON = if case .json = form { true } else { false }
         #expect(history.media.keptBytes == (isJSON ? 8 + 4 + 8 : 4 + 2 + 4))
     }
 
     @Test func theyCountAsWhatIsKept() {
-        var history = ModelHistory(.messages(ModelOrigin()))
+        var history = ModelHistory(.plain(ModelOrigin()))
         history.append(.user(ModelContent(parts: [.text("ab"), .image(Self.png)])))
         #expect(history.byteCount == 6)
     }

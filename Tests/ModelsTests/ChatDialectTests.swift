@@ -151,7 +151,7 @@ struct ChatDialectTests {
             connection.send(bytes)
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.answer?.text == "a\u{FFFD}b")
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 struct ModelNameTests {
     private func endpoint(_ name: String, _ variables: [String: String]) throws -> ModelTarget.Endpoint {
-        guard case .chat(let endpoint) = try ModelEnvironment(variables).resolve(name) else {
+        guard case .http(let endpoint) = try ModelEnvironment(variables).resolve(name) else {
             throw ModelNameTestsError.noEndpoint
         }
         return endpoint
@@ -27,6 +27,25 @@ struct ModelNameTests {
         let endpoint = try endpoint(name, ["LLM_API_KEY": "k"])
         #expect(endpoint == .init(baseURL: base, key: "k", model: model, provider: provider))
         #expect(endpoint.origin == ModelOrigin(api: "chat", provider: provider, model: model))
+    }
+
+    /// Over Anthropic's own API at its address, or at one that is given for it. Elsewhere a name that begins so is a model
+    /// of that server's, over chat completions.
+    @Test func anthropic() throws {
+        let own = try endpoint("anthropic/claude-x", ["ANTHROPIC_API_KEY": "a"])
+        #expect(own.profile == .anthropic && own.model == "claude-x" && own.key == "a")
+        #expect(own.origin == ModelOrigin(api: "messages", provider: "anthropic", model: "claude-x"))
+        #expect(own.listURL == "https://api.anthropic.com/v1/models")
+        #expect(
+            own.headers.map { "\($0.name): \($0.value)" } == ["anthropic-version: 2023-06-01", "x-api-key: a"])
+        for base in ["http://box", "http://box/", "http://box/v1"] {
+            let proxy = try endpoint("anthropic/claude-x", ["ANTHROPIC_API_KEY": "a", "ANTHROPIC_API_BASE": base])
+            #expect(proxy.profile.api == .messages && proxy.listURL == "http://box/v1/models")
+        }
+        let router = try endpoint(
+            "anthropic/claude-x", ["LLM_BASE_URL": "https://openrouter.ai/api/v1", "LLM_API_KEY": "k"])
+        #expect(router.profile.api == .chat && router.model == "anthropic/claude-x")
+        #expect(router.listURL == "https://openrouter.ai/api/v1/models")
     }
 
     @Test func variablesOfProviders() throws {

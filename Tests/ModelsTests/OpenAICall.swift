@@ -10,12 +10,13 @@ final class OpenAICall: Sendable {
     private let call = Latch<any ModelCall>()
 
     init(
-        _ chat: OpenAIChat, messages: [ModelMessage] = [.user("hi")], tools: [ModelTool] = [], model: String = "m"
+        _ chat: HTTPModel, messages: [ModelMessage] = [.user("hi")], tools: [ModelTool] = [], model: String = "m"
     ) {
         call.open(
             chat.start(
                 ModelRequest(
-                    model: model, history: ModelHistory(.chat(ModelOrigin()), messages), tools: tools, conversation: "c"
+                    model: model, history: ModelHistory(.json(ModelProfile(), ModelOrigin()), messages), tools: tools,
+                    conversation: "c"
                 ),
                 onPiece: { [self] piece in
                     told.withLock { told in
@@ -76,7 +77,7 @@ func call(answeredBy bytes: String, key: String = "", silence: Duration = .secon
         connection.send(bytes)
     }
     defer { server.stop() }
-    let call = OpenAICall(try OpenAIChat(baseURL: server.url + "/v1", key: key, silence: silence))
+    let call = OpenAICall(try HTTPModel(baseURL: server.url + "/v1", key: key, silence: silence))
     _ = await call.end.value
     #expect(call.ends == 1)
     return call

@@ -18,7 +18,7 @@ struct OpenAICancelTests {
                 closed.open(connection.waitForClose())
             }
             defer { server.stop() }
-            let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+            let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
             await waiting.value
             if streaming { await call.firstText.value }
             let begin = monotonicNanoseconds()
@@ -41,7 +41,7 @@ struct OpenAICancelTests {
             }
         }
         defer { server.stop() }
-        let chat = try OpenAIChat(baseURL: server.url, key: "")
+        let chat = try HTTPModel(baseURL: server.url, key: "")
         for round in 0..<100 {
             let call = OpenAICall(chat)
             if round % 2 == 0 { _ = await call.end.value }

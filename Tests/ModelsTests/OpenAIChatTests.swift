@@ -33,7 +33,7 @@ struct OpenAIChatTests {
         }
         defer { server.stop() }
         let call = OpenAICall(
-            try OpenAIChat(baseURL: server.url + "/v1/", key: "sk-1"), messages: [.system("s"), .user("ü")],
+            try HTTPModel(baseURL: server.url + "/v1/", key: "sk-1"), messages: [.system("s"), .user("ü")],
             model: "gpt-x")
         #expect(await call.answer == Self.usualAnswer)
         #expect(call.texts == ["Grüß", " dich 😀"])
@@ -59,7 +59,7 @@ struct OpenAIChatTests {
             connection.send(lastChunk)
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.answer == Self.usualAnswer)
     }
 
@@ -70,7 +70,7 @@ struct OpenAIChatTests {
             connection.send(streamHead + chunk(done) + lastChunk)
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.answer?.text == "")
         #expect(await seen.value?.header("Authorization") == nil)
     }
@@ -152,7 +152,7 @@ struct OpenAIChatTests {
             release.waitBlocking()
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.answer?.text == "a")
         release.open()
         call.cancel()
@@ -169,7 +169,7 @@ struct OpenAIChatTests {
             connection.send(chunk(finish("stop") + done) + lastChunk)
         }
         defer { server.stop() }
-        let chat = try OpenAIChat(baseURL: server.url, key: "")
+        let chat = try HTTPModel(baseURL: server.url, key: "")
         let calls = (0..<100).map { _ in OpenAICall(chat) }
         for call in calls { await call.firstText.value }
         gate.open()

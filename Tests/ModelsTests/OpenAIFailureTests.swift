@@ -148,7 +148,7 @@ struct OpenAIFailureTests {
             closed.open(connection.waitForClose())
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.failure?.kind == .badResponse)
         _ = await closed.value
         #expect(call.texts == ["a"])
@@ -163,7 +163,7 @@ struct OpenAIFailureTests {
             while connection.send(comment) {}
         }
         defer { server.stop() }
-        let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: ""))
+        let call = OpenAICall(try HTTPModel(baseURL: server.url, key: ""))
         #expect(await call.failure?.kind == .badResponse)
     }
 
@@ -176,7 +176,7 @@ struct OpenAIFailureTests {
                 closed.open(connection.waitForClose())
             }
             defer { server.stop() }
-            let call = OpenAICall(try OpenAIChat(baseURL: server.url, key: "", silence: .milliseconds(60)))
+            let call = OpenAICall(try HTTPModel(baseURL: server.url, key: "", silence: .milliseconds(60)))
             let failure = try #require(await call.failure)
             #expect(failure.kind == .silence)
             #expect(failure.retryable)
@@ -188,10 +188,10 @@ struct OpenAIFailureTests {
         let server = RawServer { _, _ in }
         let url = server.url
         server.stop()
-        let failure = try #require(await OpenAICall(try OpenAIChat(baseURL: url, key: "k")).failure)
+        let failure = try #require(await OpenAICall(try HTTPModel(baseURL: url, key: "k")).failure)
         #expect(failure.kind == .connect)
         #expect(failure.retryable)
-        let bad = try #require(await OpenAICall(try OpenAIChat(baseURL: "ftp://127.0.0.1", key: "k")).failure)
+        let bad = try #require(await OpenAICall(try HTTPModel(baseURL: "ftp://127.0.0.1", key: "k")).failure)
         #expect(bad.kind == .connect)
         #expect(!bad.retryable)
     }
@@ -211,14 +211,14 @@ struct OpenAIFailureTests {
                 #expect(!text.contains(key.prefix(12)), "\(bytes.prefix(80))")
             }
         }
-        let chat = try OpenAIChat(baseURL: "http://user:\(key)@127.0.0.1:1/v1", key: key)
+        let chat = try HTTPModel(baseURL: "http://user:\(key)@127.0.0.1:1/v1", key: key)
         var dumped = ""
         dump(chat, to: &dumped)
         for text in ["\(chat)", String(reflecting: chat), dumped] { #expect(!text.contains(key)) }
     }
 
     @Test func aKeyThatIsNoHeader() async throws {
-        let chat = try OpenAIChat(baseURL: "http://127.0.0.1:1", key: "secret-secret\r\nX-Other: 1")
+        let chat = try HTTPModel(baseURL: "http://127.0.0.1:1", key: "secret-secret\r\nX-Other: 1")
         let failure = try #require(await OpenAICall(chat).failure)
         #expect(failure.kind == .connect)
         #expect(!failure.retryable)
@@ -237,7 +237,7 @@ struct OpenAIFailureTests {
             }
         }
         defer { server.stop() }
-        let chat = try OpenAIChat(baseURL: server.url + "/v1", key: "")
+        let chat = try HTTPModel(baseURL: server.url + "/v1", key: "")
         #expect(await OpenAICall(chat).answer?.text == "a")
         let failure = try #require(await OpenAICall(chat).failure)
         #expect(failure.kind == .brokenStream)

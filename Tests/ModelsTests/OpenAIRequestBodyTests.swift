@@ -42,7 +42,9 @@ struct OpenAIRequestBodyTests {
         let call = ModelToolCall(
             id: "c", name: "f", arguments: "{}", extra: #"{"google":{"thought_signature":"A/b="}}"#)
         let request = ModelRequest(
-            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [],
+            model: "m",
+            history: ModelHistory(.json(ModelProfile(), ModelOrigin()), [.assistant(text: "", calls: [call])]),
+            tools: [],
             conversation: "c")
         let body = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
         #expect(
@@ -57,7 +59,7 @@ struct OpenAIRequestBodyTests {
         let request = ModelRequest(
             model: "vendor/model \"x\"",
             history: ModelHistory(
-                .chat(ModelOrigin()),
+                .json(ModelProfile(), ModelOrigin()),
                 [
                     .system("be brief"), .user("hi\n\tthere"), .assistant(text: "", calls: [call, call]),
                     .tool(callID: "c1", content: "hi\r\n"), .assistant(text: "both", calls: [call]),
@@ -89,7 +91,9 @@ struct OpenAIRequestBodyTests {
     @Test func noToolsNoKeyAndNullContent() {
         let call = ModelToolCall(id: "1", name: "t", arguments: "")
         let request = ModelRequest(
-            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.assistant(text: "", calls: [call])]), tools: [],
+            model: "m",
+            history: ModelHistory(.json(ModelProfile(), ModelOrigin()), [.assistant(text: "", calls: [call])]),
+            tools: [],
             conversation: "c")
         let text = String(decoding: ChatRequestBody.encode(request).joined(), as: UTF8.self)
         #expect(!text.contains("tools\""))
@@ -115,7 +119,7 @@ struct OpenAIRequestBodyTests {
 
     /// What was encoded once is in the next request the very same bytes, in the same pieces.
     @Test func onlyWhatIsNewIsEncoded() throws {
-        var history = ModelHistory(.chat(ModelOrigin()))
+        var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
         let rest = String(repeating: "x", count: 100)
         for number in 0..<3000 { history.append(.user("message \(number) \(rest)")) }
         let before = history
@@ -141,9 +145,12 @@ struct OpenAIRequestBodyTests {
 
     @Test func optionsAreSentIfTheyAreSet() throws {
         var request = ModelRequest(
-            model: "m", history: ModelHistory(.chat(ModelOrigin()), [.user("hi")]), tools: [], conversation: "c")
-        func object(_ limit: ChatRequestBody.OutputLimitName = .maxTokens) throws -> [String: Any] {
-            let data = Data(ChatRequestBody.encode(request, outputLimit: limit).joined())
+            model: "m", history: ModelHistory(.json(ModelProfile(), ModelOrigin()), [.user("hi")]), tools: [],
+            conversation: "c")
+        func object(_ limit: ModelProfile.OutputLimitName = .maxTokens) throws -> [String: Any] {
+            var profile = ModelProfile()
+            profile.outputLimitName = limit
+            let data = Data(ChatRequestBody.encode(request, profile).joined())
             return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         }
         #expect(Set(try object().keys) == ["model", "stream", "stream_options", "messages"])

@@ -63,7 +63,7 @@ extension ScriptedModel {
     {
         let witness = Witness()
         let request = ModelRequest(
-            model: model, history: ModelHistory(.messages(ModelOrigin()), messages), tools: [],
+            model: model, history: ModelHistory(.plain(ModelOrigin()), messages), tools: [],
             conversation: conversation)
         return (start(request, onPiece: witness.onPiece, onEnd: witness.onEnd), witness)
     }

@@ -1072,7 +1072,7 @@ public nonisolated enum FermataCallOutcome: SwiftProtobuf.Enum, Swift.CaseIterab
   /// an interrupt, a stop or the service's shutdown killed it
   case callInterrupted // = 4
 
-  /// the service died while it executed: its effects may or may not have happened
+  /// the service, or the process that executed it, died meanwhile: its effects may or may not have happened
   case callUnknown // = 5
 
   /// not executed: a message came first
@@ -4835,7 +4835,7 @@ public nonisolated struct FermataOrigin: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// chat
+  /// chat, messages (Anthropic's)
   public var api: String = String()
 
   /// as in the model's name; with another address than the provider's, that address

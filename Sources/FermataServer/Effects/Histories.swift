@@ -166,20 +166,29 @@ extension ModelMessage {
         switch item {
         case .user(let content): self = .user(try ModelContent(content, blobs))
         case .assistant(let answer):
-            var extra: [UInt32: String] = [:]
             let isOwn =
                 answer.origin.api == reader.api && answer.origin.provider == reader.provider
                 && answer.origin.model == reader.model
-            if isOwn {
-                for block in answer.blocks where !block.json.isEmpty {
-                    if case .call(let number)? = block.kind { extra[number] = block.json }
-                }
+            // Nobody else has a use for it, or could tell what it is.
+            let own = isOwn ? answer.blocks : []
+            var extra: [UInt32: String] = [:]
+            for block in own where !block.json.isEmpty {
+                if case .call(let number)? = block.kind { extra[number] = block.json }
             }
             self = .assistant(
                 text: answer.text,
                 calls: answer.calls.map {
                     ModelToolCall(
                         id: $0.modelID, name: $0.tool, arguments: $0.arguments, extra: extra[$0.number] ?? "")
+                },
+                blocks: own.compactMap { block in
+                    switch block.kind {
+                    case .text(let length): .text(Int(length))
+                    case .reasoning(let text): .reasoning(text, json: block.json)
+                    case .call(let number): answer.calls.firstIndex { $0.number == number }.map(ModelBlock.call)
+                    case .opaque(let word): .opaque(word, json: block.json)
+                    case .image, .file, nil: nil
+                    }
                 })
         case .result(let call, let content):
             self = .tool(callID: call.modelID, content: try ModelContent(content, blobs))

@@ -9,7 +9,7 @@ final class ModelCatalogue: Sendable {
     private let silence: Duration
     private let secrets: SecretTable
     private let scripted: ScriptedModel
-    private let chats = Mutex<[ModelTarget.Endpoint: OpenAIChat]>([:])
+    private let clients = Mutex<[ModelTarget.Endpoint: HTTPModel]>([:])
 
     init(_ environment: ModelEnvironment, silence: Duration, secrets: SecretTable) {
         self.environment = environment
@@ -43,10 +43,10 @@ final class ModelCatalogue: Sendable {
     /// How a model's history is to be kept.
     func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
         switch try? environment.resolve(name, at: baseURL) {
-        case .scripted(let file)?: .messages(ModelOrigin(api: "script", provider: "mock", model: file))
-        case .chat(let endpoint)?: .chat(endpoint.origin)
+        case .scripted(let file)?: .plain(ModelOrigin(api: "script", provider: "mock", model: file))
+        case .http(let endpoint)?: .json(endpoint.profile, endpoint.origin)
         // It is asked all the same, and says what is wrong.
-        case nil: .chat(ModelOrigin(api: "chat", provider: "", model: name))
+        case nil: .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
         }
     }
 
@@ -67,18 +67,20 @@ final class ModelCatalogue: Sendable {
         case .scripted(let file):
             request.model = file
             return scripted.start(request, onPiece: onPiece, onEnd: onEnd)
-        case .chat(let endpoint):
+        case .http(let endpoint):
             request.model = endpoint.model
-            return try chat(endpoint).start(request, onPiece: onPiece, onEnd: onEnd)
+            return try client(of: endpoint).start(request, onPiece: onPiece, onEnd: onEnd)
         }
     }
 
-    private func chat(_ endpoint: ModelTarget.Endpoint) throws(ModelFailure) -> OpenAIChat {
-        try chats.withLock { (chats) throws(ModelFailure) in
-            if let chat = chats[endpoint] { return chat }
-            let chat = try OpenAIChat(baseURL: endpoint.baseURL, key: endpoint.key, silence: silence, secrets: secrets)
-            chats[endpoint] = chat
-            return chat
+    private func client(of endpoint: ModelTarget.Endpoint) throws(ModelFailure) -> HTTPModel {
+        try clients.withLock { (clients) throws(ModelFailure) in
+            if let client = clients[endpoint] { return client }
+            let client = try HTTPModel(
+                baseURL: endpoint.baseURL, key: endpoint.key, profile: endpoint.profile, silence: silence,
+                secrets: secrets)
+            clients[endpoint] = client
+            return client
         }
     }
 }

@@ -133,7 +133,10 @@ final class ModelRunner: Sendable {
     private func input(
         for result: Result<ModelAnswer, ModelFailure>, of run: Run, step: UInt32, attempt: UInt32, soFar: AnswerSoFar
     ) -> Input {
-        switch result.map({ $0.masked(by: secrets) }) {
+        let masked = result.map { $0.masked(by: secrets) }
+        // Lengths of the text's pieces are those of what was published, where that is another text.
+        let isRewritten = (try? result.get().text) != (try? masked.get().text)
+        switch masked {
         case .success(let answer) where answer.size > Configuration.maximumAnswerBytes:
             return .modelFailed(
                 step: step, attempt: attempt,
@@ -149,7 +152,8 @@ final class ModelRunner: Sendable {
                     calls: answer.calls.map { .init(modelID: $0.id, tool: $0.name, arguments: $0.arguments) },
                     finishReason: answer.finishReason, ending: FermataEnding(answer.ending),
                     usage: usage(answer.usage, of: run.spec.model),
-                    blocks: answer.blocks.isEmpty ? [] : soFar.blocks + answer.callBlocks,
+                    blocks: answer.blocks.isEmpty
+                        ? [] : isRewritten ? soFar.blocks + answer.callBlocks : answer.journaledBlocks,
                     origin: answer.blocks.isEmpty
                         ? .init()
                         : FermataOrigin(catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL).origin)))
@@ -213,14 +217,42 @@ extension ModelAnswer {
         var answer = self
         answer.text = secrets.masked(text)
         answer.finishReason = secrets.masked(finishReason)
+        // It would be of no use to its provider without a part of it.
+        func whole(_ json: String) -> String { secrets.masked(arguments: secrets.masked(json)) == json ? json : "" }
         answer.calls = calls.map { call in
             ModelToolCall(
                 id: secrets.masked(call.id), name: secrets.masked(call.name),
-                arguments: secrets.masked(arguments: secrets.masked(call.arguments)),
-                // It would be of no use to its provider without a part of it.
-                extra: secrets.masked(arguments: secrets.masked(call.extra)) == call.extra ? call.extra : "")
+                arguments: secrets.masked(arguments: secrets.masked(call.arguments)), extra: whole(call.extra))
+        }
+        answer.blocks = blocks.map { block in
+            switch block {
+            case .text, .call: block
+            case .reasoning(let text, let json): .reasoning(secrets.masked(text), json: whole(json))
+            case .opaque(let word, let json): .opaque(secrets.masked(word), json: whole(json))
+            }
         }
         return answer
+    }
+
+    /// What it is made of, in the journal's form.
+    fileprivate var journaledBlocks: [FermataBlock] {
+        let calls = callBlocks
+        return blocks.compactMap { block in
+            switch block {
+            case .text(let length): .with { $0.text = UInt64(length) }
+            case .call(let index): calls[index]
+            case .reasoning(let text, let json):
+                .with {
+                    $0.reasoning = text
+                    $0.json = json
+                }
+            case .opaque(let word, let json):
+                .with {
+                    $0.opaque = word
+                    $0.json = json
+                }
+            }
+        }
     }
 
     /// Its calls, in the journal's form.
@@ -236,7 +268,11 @@ extension ModelAnswer {
     /// Bytes of everything that the model wrote.
     fileprivate var size: Int {
         let size = blocks.reduce(text.utf8.count) { size, block in
-            if case .reasoning(let text) = block { size + text.utf8.count } else { size }
+            switch block {
+            case .text, .call: size
+            case .reasoning(let text, let json): size + text.utf8.count + json.utf8.count
+            case .opaque(let word, let json): size + word.utf8.count + json.utf8.count
+            }
         }
         return calls.reduce(size) {
             $0 + $1.id.utf8.count + $1.name.utf8.count + $1.arguments.utf8.count + $1.extra.utf8.count
@@ -379,8 +415,9 @@ private final class ModelCallInFlight: EffectInFlight {
                     .with {
                         switch block {
                         case .text(let length): $0.text = UInt64(length)
-                        case .reasoning(let reasoning): $0.reasoning = reasoning
+                        case .reasoning(let reasoning, _): $0.reasoning = reasoning
                         case .call(let index): $0.call = UInt32(index + 1)
+                        case .opaque(let word, _): $0.opaque = word
                         }
                     }
                 }, usage: estimate?.usage(answerBytes: size) ?? .with { $0.modelCalls = 1 })

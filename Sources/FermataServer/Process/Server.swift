@@ -46,7 +46,7 @@ public final class Server {
             limit: FreeDescriptors.limit, hasWebhooks: !configuration.webhooks.isEmpty,
             longLivedProcesses: tools.longLivedProcesses)
         processes.limitLongLivedProcesses(to: plan.longLivedProcesses)
-        OpenAIChat.limitIdleConnections(to: plan.idle)
+        HTTPModel.limitIdleConnections(to: plan.idle)
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal

@@ -1,5 +1,8 @@
+internal import EventStreams
+internal import Secrets
+
 /// An answer that is put together from the pieces of a stream.
-struct ChatAnswer {
+struct ChatAnswer: AnswerAssembler {
     /// Calls come after all of it.
     private var parts = ModelAnswerParts()
     /// In the order in which they began.
@@ -50,11 +53,36 @@ struct ChatAnswer {
         }
     }
 
-    /// Why it ends has been said, or the stream's explicit end has come. Its usage may still follow.
+    /// Its usage may still follow what says why it ends.
     var isComplete: Bool { isMarkedComplete || !finishReason.isEmpty }
-
     /// `[DONE]` has come.
-    mutating func markComplete() { isMarkedComplete = true }
+    var isOver: Bool { isMarkedComplete }
+
+    mutating func add(_ event: StreamEvent, without secrets: SecretTable) throws(ModelFailure) -> [ModelPiece] {
+        if event.data.elementsEqual("[DONE]".utf8) {
+            isMarkedComplete = true
+            return []
+        }
+        let response = try ChatResponse(json: event.data)
+        if let error = response.error { throw .refused(status: nil, error, without: secrets) }
+        return add(response)
+    }
+
+    mutating func add(whole document: [UInt8], without secrets: SecretTable) throws(ModelFailure) -> [ModelPiece] {
+        let whole = try ChatResponse(json: document)
+        if let error = whole.error { throw .refused(status: nil, error, without: secrets) }
+        guard whole.isWhole else {
+            throw ModelFailure(
+                kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
+        }
+        let pieces = add(whole)
+        isMarkedComplete = true
+        return pieces
+    }
+
+    func isWhole(_ event: StreamEvent) -> Bool {
+        event.data.elementsEqual("[DONE]".utf8) || ChatResponse.node(event.data) != nil
+    }
 
     /// Adds what one chunk brings.
     ///
@@ -131,7 +159,7 @@ struct ChatAnswer {
 extension ModelAnswer {
     /// None where its text and its calls say all.
     static func blocks(_ blocks: [ModelBlock], calls: [ModelToolCall]) -> [ModelBlock] {
-        let isPlain = blocks.allSatisfy { if case .reasoning = $0 { false } else { true } }
+        let isPlain = blocks.allSatisfy { if case .text = $0 { true } else { false } }
         if isPlain, calls.allSatisfy(\.extra.isEmpty) { return [] }
         return blocks + calls.indices.map(ModelBlock.call)
     }

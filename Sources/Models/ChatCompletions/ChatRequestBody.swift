@@ -4,27 +4,19 @@ internal import JSON
 /// so that a conversation's bytes can be kept and only what is new is encoded again.
 enum ChatRequestBody {
     /// The whole body, in pieces that are sent one after the other: those of the history are not copied.
-    static func encode(_ request: ModelRequest, outputLimit: OutputLimitName = .maxTokens) -> [[UInt8]] {
+    static func encode(_ request: ModelRequest, _ profile: ModelProfile = ModelProfile()) -> [[UInt8]] {
         // Tools before messages: the part that never changes comes first, as providers' prompt caches want it.
-        [head(request, outputLimit)] + request.history.chatPieces + [end]
-    }
-
-    /// What a server calls the limit on an answer's length.
-    enum OutputLimitName: String {
-        /// The older name, which servers of all makes know.
-        case maxTokens = "max_tokens"
-        /// OpenAI's, whose reasoning models refuse the older one.
-        case maxCompletionTokens = "max_completion_tokens"
+        [head(request, profile)] + request.history.jsonPieces + [end]
     }
 
     private static let comma = Array(",".utf8)
     private static let end = Array("]}".utf8)
 
-    private static func head(_ request: ModelRequest, _ outputLimit: OutputLimitName) -> [UInt8] {
+    private static func head(_ request: ModelRequest, _ profile: ModelProfile) -> [UInt8] {
         var json: [UInt8] = Array(#"{"model":"#.utf8)
         json.append(string: request.model)
         json += #","stream":true,"stream_options":{"include_usage":true}"#.utf8
-        append(request.options, outputLimit, to: &json)
+        append(request.options, profile.outputLimitName, to: &json)
         let tools = request.tools
         // An empty list is refused by some.
         if !tools.isEmpty {
@@ -39,7 +31,7 @@ enum ChatRequestBody {
         return json
     }
 
-    private static func append(_ options: ModelOptions, _ limit: OutputLimitName, to json: inout [UInt8]) {
+    private static func append(_ options: ModelOptions, _ limit: ModelProfile.OutputLimitName, to json: inout [UInt8]) {
         func add(_ name: String, _ value: (some CustomStringConvertible)?) {
             if let value { json += ",\"\(name)\":\(value)".utf8 }
         }
@@ -98,7 +90,7 @@ enum ChatRequestBody {
         case .user(let content):
             json += #"{"role":"user","content":"#.utf8
             ChatContent.append(content, to: &json)
-        case .assistant(let text, let calls):
+        case .assistant(let text, let calls, _):
             json += #"{"role":"assistant","content":"#.utf8
             if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
             append(calls, to: &json)
@@ -127,5 +119,20 @@ enum ChatRequestBody {
             json += "}".utf8
         }
         json += "]".utf8
+    }
+}
+
+/// Elements of the list `messages` of chat completions.
+struct ChatEncoder: HistoryEncoder {
+    private var isEmpty = true
+    let closing: [UInt8] = []
+    let systemPrompt = ""
+
+    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8]) {
+        for message in ChatRequestBody.messages(batch) {
+            if !isEmpty { json.append(UInt8(ascii: ",")) }
+            isEmpty = false
+            ChatRequestBody.append(message, to: &json)
+        }
     }
 }

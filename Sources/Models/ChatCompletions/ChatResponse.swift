@@ -105,22 +105,24 @@ extension ChatResponse.Call {
 extension ModelUsage {
     /// Nil where a count is missing, or nothing was counted: then it is not known what the answer cost.
     fileprivate init?(_ node: JSONNode?) {
-        guard let node, let input = node["prompt_tokens"]?.count, let output = node["completion_tokens"]?.count,
+        guard let node, let input = node["prompt_tokens"]?.tokenCount,
+            let output = node["completion_tokens"]?.tokenCount,
             input > 0 || output > 0
         else { return nil }
         let details = node["prompt_tokens_details"]
         self.init(
             inputTokens: input,
             // DeepSeek's name for it.
-            cachedInputTokens: details?["cached_tokens"]?.count ?? node["prompt_cache_hit_tokens"]?.count ?? 0,
-            cacheWriteTokens: details?["cache_write_tokens"]?.count ?? 0, outputTokens: output,
-            reasoningTokens: node["completion_tokens_details"]?["reasoning_tokens"]?.count ?? 0)
+            cachedInputTokens: details?["cached_tokens"]?.tokenCount ?? node["prompt_cache_hit_tokens"]?.tokenCount
+                ?? 0,
+            cacheWriteTokens: details?["cache_write_tokens"]?.tokenCount ?? 0, outputTokens: output,
+            reasoningTokens: node["completion_tokens_details"]?["reasoning_tokens"]?.tokenCount ?? 0)
     }
 }
 
 extension JSONNode {
     /// A whole number that is not negative, in whatever way its digits are written.
-    fileprivate var count: UInt64? {
+    var tokenCount: UInt64? {
         guard case .number(let digits) = self else { return nil }
         return UInt64(digits) ?? Double(digits).flatMap { UInt64(exactly: $0) }
     }

@@ -64,7 +64,7 @@ extension ScriptMessage {
         switch message {
         case .system(let text): self.init(role: "system", content: text)
         case .user(let content): self.init(role: "user", content: content.asScriptText)
-        case .assistant(let text, let calls):
+        case .assistant(let text, let calls, _):
             self.init(
                 role: "assistant", content: text,
                 calls: calls.map { Call(name: $0.name, arguments: $0.arguments) })

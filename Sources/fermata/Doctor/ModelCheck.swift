@@ -26,7 +26,7 @@ struct ModelCheck {
                 return access(file, R_OK) == 0
                     ? .ok("model", "\(model), a script")
                     : .problem("model", "\(model): the script cannot be read", do: "check the file's path")
-            case .chat(let endpoint): return await ask(endpoint)
+            case .http(let endpoint): return await ask(endpoint)
             }
         } catch {
             return error.kind == .missingKey
@@ -37,11 +37,8 @@ struct ModelCheck {
 
     /// Asks for the list of models: it needs the key and costs nothing.
     private func ask(_ endpoint: ModelTarget.Endpoint) async -> Finding {
-        var base = endpoint.baseURL
-        while base.hasSuffix("/") { base.removeLast() }
-        let headers = endpoint.key.isEmpty ? [] : [(name: "Authorization", value: "Bearer \(endpoint.key)")]
         let request = CurlRequest(
-            url: base + "/models", headers: headers,
+            url: endpoint.listURL, headers: endpoint.headers,
             timeouts: CurlTimeouts(
                 connect: .seconds(10), firstByte: .seconds(10), silence: .seconds(10), total: .seconds(20)),
             maximumBodyBytes: 16 << 20)

@@ -16,7 +16,7 @@ func requestBody(_ setting: Setting) throws -> [Line] {
     }
     var (rates, times, added) = ([Double](), [Double](), Times())
     for _ in 0..<setting.count(15, quick: 5) {
-        var history = ModelHistory(.chat(ModelOrigin()))
+        var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
         let begun = bench_now()
         for message in messages { history.append(message) }
         let microseconds = Double(bench_now() - begun) / 1000

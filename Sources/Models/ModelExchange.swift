@@ -3,7 +3,7 @@ internal import EventStreams
 internal import Secrets
 
 /// One request's answer as it comes in: bytes to events, events to an answer, and one end.
-final class ChatExchange: @unchecked Sendable {
+final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     // Sendable: every method is called in callbacks of one transfer, which come one after the other on the session's
     // thread; the session's mailbox orders them after `init`.
     private let secrets: SecretTable
@@ -12,12 +12,12 @@ final class ChatExchange: @unchecked Sendable {
     private var response: CurlResponse?
     private var isStream = false
     private var stream = EventStreamReader(takesErrorField: true)
-    private var answer = ChatAnswer()
+    private var answer = Answer()
     /// What is no stream: an error, or a whole answer.
     private var body: [UInt8] = []
     private var hasEnded = false
     /// Bytes of an error's description that are kept.
-    private static let maximumErrorBytes = 64 << 10
+    private let maximumErrorBytes = 64 << 10
 
     init(
         secrets: SecretTable, onPiece: @escaping @Sendable (ModelPiece) -> Void,
@@ -42,11 +42,11 @@ final class ChatExchange: @unchecked Sendable {
             isStream = first.map { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "[") } ?? false
         }
         guard isStream else {
-            body += response.isSuccess ? bytes[...] : bytes.prefix(max(0, Self.maximumErrorBytes - body.count))
+            body += response.isSuccess ? bytes[...] : bytes.prefix(max(0, maximumErrorBytes - body.count))
             return
         }
         do {
-            try stream.append(bytes) { try take(event: $0.data) }
+            try stream.append(bytes) { try take($0) }
         } catch {
             let tooLarge = ModelFailure(
                 kind: .badResponse, message: "an event of the stream is too large", retryable: true)
@@ -55,17 +55,11 @@ final class ChatExchange: @unchecked Sendable {
         }
     }
 
-    private func take(event: [UInt8]) throws(ModelFailure) {
+    private func take(_ event: StreamEvent) throws(ModelFailure) {
         guard !hasEnded else { return }
-        if event.elementsEqual("[DONE]".utf8) {
-            answer.markComplete()
-            // Not a moment later: some servers keep the connection open after it. The transfer ends by itself.
-            end(Result { () throws(ModelFailure) in try answer.finish() })
-            return
-        }
-        let response = try ChatResponse(json: event)
-        if let error = response.error { throw .refused(status: nil, error, without: secrets) }
-        for piece in answer.add(response) { onPiece(piece) }
+        for piece in try answer.add(event, without: secrets) { onPiece(piece) }
+        // Not a moment later: some servers keep the connection open after it. The transfer ends by itself.
+        if answer.isOver { end(Result { () throws(ModelFailure) in try answer.finish() }) }
     }
 
     /// The transfer has ended.
@@ -86,7 +80,7 @@ final class ChatExchange: @unchecked Sendable {
             } else {
                 try takeWholeAnswer()
             }
-            // `[DONE]` was that event.
+            // That event was the end.
             if hasEnded { return }
             end(.success(try answer.finish()))
         } catch {
@@ -96,21 +90,12 @@ final class ChatExchange: @unchecked Sendable {
 
     /// Some forget the empty line after the last event. What was cut off is none.
     private func takeLastEvent() throws(ModelFailure) {
-        guard let event = stream.takeRest()?.data else { return }
-        if event.elementsEqual("[DONE]".utf8) || ChatResponse.node(event) != nil { try take(event: event) }
+        if let event = stream.takeRest(), answer.isWhole(event) { try take(event) }
     }
 
     /// A server that does not stream sends one JSON document.
     private func takeWholeAnswer() throws(ModelFailure) {
-        let whole = try ChatResponse(json: body)
-        if let error = whole.error { throw .refused(status: nil, error, without: secrets) }
-        guard whole.isWhole else {
-            throw ModelFailure(
-                kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
-        }
-        let pieces = answer.add(whole)
-        answer.markComplete()
-        for piece in pieces { onPiece(piece) }
+        for piece in try answer.add(whole: body, without: secrets) { onPiece(piece) }
     }
 
     private func end(_ result: Result<ModelAnswer, ModelFailure>) {

@@ -2,42 +2,47 @@ internal import Curl
 public import Secrets
 internal import Synchronization
 
-/// A server of OpenAI-style chat completions, over HTTP, streaming
-/// ([reference](https://platform.openai.com/docs/api-reference/chat)).
+/// A model's server over HTTP, streaming, by one of the APIs.
 ///
 /// Every call has a TCP connection of its own while it is in flight; `cancel` closes it at once. A call ends as soon as
 /// the stream says that it is complete, whatever the server does with the connection afterwards.
 ///
 /// Threads: callbacks come on one thread that all instances share; `start` only posts to it. The key is in requests'
 /// headers and nowhere else: no description, mirror or failure shows it.
-public final class OpenAIChat: ModelClient {
+public final class HTTPModel: ModelClient {
     private let session: CurlSession
     private let url: String
     private let key: String
     private let secrets: SecretTable
     private let timeouts: CurlTimeouts
-    private let outputLimit: ChatRequestBody.OutputLimitName
+    private let profile: ModelProfile
     /// Bytes of one answer that are accepted, its framing included.
     static let maximumAnswerBytes = 32 << 20
 
     /// - Parameters:
-    ///   - baseURL: without `/chat/completions`.
+    ///   - baseURL: without the path of the API: `/chat/completions`, or `/v1/messages` or `/messages`.
     ///   - key: empty: none is sent.
+    ///   - profile: how it is spoken to; nil: as a server of chat completions of which nothing else is known.
     ///   - silence: how long nothing may come, before the first byte and between two.
     ///   - secrets: what failures do not show; nil: the key.
     /// - Throws: `ModelFailure` of kind `connect` when libcurl cannot be used.
-    public init(baseURL: String, key: String, silence: Duration = .seconds(120), secrets: SecretTable? = nil)
-        throws(ModelFailure)
-    {
+    public init(
+        baseURL: String, key: String, profile: ModelProfile? = nil, silence: Duration = .seconds(120),
+        secrets: SecretTable? = nil
+    ) throws(ModelFailure) {
         do throws(CurlError) {
-            session = try OpenAIChat.sharedSession()
+            session = try HTTPModel.sharedSession()
         } catch {
             throw ModelFailure(error)
         }
-        url = baseURL + (baseURL.hasSuffix("/") ? "" : "/") + "chat/completions"
+        var profile = profile ?? ModelProfile()
+        if profile.api == .chat, baseURL.contains("://api.openai.com/") {
+            profile.outputLimitName = .maxCompletionTokens
+        }
+        self.profile = profile
+        url = profile.api.url(at: baseURL)
         self.key = key
         self.secrets = secrets ?? SecretTable([key])
-        outputLimit = baseURL.contains("://api.openai.com/") ? .maxCompletionTokens : .maxTokens
         timeouts = CurlTimeouts(connect: .seconds(30), firstByte: silence, silence: silence)
     }
 
@@ -68,14 +73,28 @@ public final class OpenAIChat: ModelClient {
             // Providers pass over it; a proxy, and the scripted model, can tell conversations apart by it.
             (name: "X-Conversation", value: request.conversation),
         ]
-        if !key.isEmpty { headers.append((name: "Authorization", value: "Bearer \(key)")) }
-        let exchange = ChatExchange(secrets: secrets, onPiece: onPiece, onEnd: onEnd)
+        headers += profile.headers(key: key)
+        switch profile.api {
+        case .chat:
+            return start(
+                request, headers, ChatRequestBody.encode(request, profile),
+                ModelExchange<ChatAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+        case .messages:
+            return start(
+                request, headers, MessagesRequestBody.encode(request, profile),
+                ModelExchange<MessagesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+        }
+    }
+
+    private func start<Answer>(
+        _ request: ModelRequest, _ headers: [(name: String, value: String)], _ body: [[UInt8]],
+        _ exchange: ModelExchange<Answer>
+    ) -> any ModelCall {
         let transfer = session.start(
             CurlRequest(
                 url: url, method: "POST", headers: headers,
-                body: ChatRequestBody.encode(request, outputLimit: outputLimit),
-                timeouts: timeouts,
-                maximumBodyBytes: OpenAIChat.maximumAnswerBytes),
+                body: body, timeouts: timeouts,
+                maximumBodyBytes: HTTPModel.maximumAnswerBytes),
             onConnected: request.onConnected,
             onResponse: { response, _ in exchange.begin(response) },
             onData: { bytes, transfer in exchange.take(bytes, of: transfer) },
@@ -89,8 +108,8 @@ public final class OpenAIChat: ModelClient {
     }
 }
 
-extension OpenAIChat: CustomStringConvertible, CustomReflectable {
-    public var description: String { "OpenAIChat(\(ModelTarget.withoutCredentials(url)))" }
+extension HTTPModel: CustomStringConvertible, CustomReflectable {
+    public var description: String { "HTTPModel(\(ModelTarget.withoutCredentials(url)))" }
 
     public var customMirror: Mirror { Mirror(self, children: ["url": ModelTarget.withoutCredentials(url)]) }
 }

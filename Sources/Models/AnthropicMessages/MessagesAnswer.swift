@@ -1,0 +1,291 @@
+internal import EventStreams
+internal import ModelScript
+internal import Secrets
+
+/// An answer of Anthropic's API, put together from the events of a stream.
+///
+/// Blocks, deltas and events of unknown types are kept as they are or passed over: there are more with each model. A
+/// member that is not understood counts as absent.
+struct MessagesAnswer: AnswerAssembler {
+    fileprivate struct Block {
+        /// As it began.
+        var start: JSONNode
+        var type = ""
+        var text = ""
+        var signature = ""
+        /// Of a call.
+        var input = ""
+        var isWhole = false
+    }
+
+    private var blocks: [Int: Block] = [:]
+    private var usage = Usage()
+    private var stopReason = ""
+    private var hasBegun = false
+    private var hasStopped = false
+    /// Something of it has been read by somebody.
+    private var isShown = false
+
+    var isComplete: Bool { hasStopped || !stopReason.isEmpty }
+    /// The explicit end has come.
+    var isOver: Bool { hasStopped }
+
+    mutating func add(_ event: StreamEvent, without secrets: SecretTable) throws(ModelFailure) -> [ModelPiece] {
+        guard let node = ChatResponse.node(event.data), case .object = node else {
+            throw ModelFailure(
+                kind: .badResponse, message: "the model's server sent what is no event of a message", retryable: true)
+        }
+        // Some send an error without saying so in the event's name.
+        if let error = ChatError(node["error"]) { throw .refused(status: nil, error, without: secrets) }
+        switch node["type"]?.text {
+        case "message_start": try begin(node)
+        case "content_block_start": return start(node)
+        case "content_block_delta": return add(delta: node)
+        case "content_block_stop": if let index = index(of: node) { blocks[index]?.isWhole = true }
+        case "message_delta":
+            usage.assign(node["usage"])
+            // The first that says something.
+            if stopReason.isEmpty { stopReason = node["delta"]?["stop_reason"]?.text ?? "" }
+        case "message_stop": hasStopped = true
+        default: break
+        }
+        return []
+    }
+
+    mutating func add(whole document: [UInt8], without secrets: SecretTable) throws(ModelFailure) -> [ModelPiece] {
+        let node = ChatResponse.node(document)
+        if let error = ChatError(node?["error"]) { throw .refused(status: nil, error, without: secrets) }
+        guard let node, let content = node["content"]?.elements, node["stop_reason"] != nil else {
+            throw ModelFailure(
+                kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
+        }
+        usage.assign(node["usage"])
+        stopReason = node["stop_reason"]?.text ?? ""
+        hasStopped = true
+        var pieces: [ModelPiece] = []
+        for (index, element) in content.enumerated() {
+            var block = Block(start: element, type: element["type"]?.text ?? "")
+            pieces += block.takeStart()
+            block.isWhole = true
+            blocks[index] = block
+        }
+        return pieces.filter { !$0.content.isEmpty }
+    }
+
+    func isWhole(_ event: StreamEvent) -> Bool { ChatResponse.node(event.data) != nil }
+
+    private func index(of node: JSONNode) -> Int? { node["index"]?.integer.flatMap { Int(exactly: $0) } }
+
+    private mutating func begin(_ node: JSONNode) throws(ModelFailure) {
+        // Gateways that try again themselves put a second answer behind the beginning of a first.
+        if hasBegun {
+            guard !isShown else {
+                throw ModelFailure(
+                    kind: .brokenStream, message: "the model's server began its answer a second time", retryable: true)
+            }
+            self = MessagesAnswer()
+        }
+        hasBegun = true
+        usage.assign(node["message"]?["usage"])
+    }
+
+    private mutating func start(_ node: JSONNode) -> [ModelPiece] {
+        guard let index = index(of: node), let start = node["content_block"] else { return [] }
+        var block = Block(start: start, type: start["type"]?.text ?? "")
+        let pieces = shown(block.takeStart())
+        blocks[index] = block
+        return pieces
+    }
+
+    private mutating func add(delta node: JSONNode) -> [ModelPiece] {
+        guard let index = index(of: node), let delta = node["delta"] else { return [] }
+        if blocks[index] == nil { blocks[index] = Block(start: .object([]), type: Block.type(ofDelta: delta)) }
+        return shown(blocks[index]!.add(delta))
+    }
+
+    private mutating func shown(_ pieces: [ModelPiece]) -> [ModelPiece] {
+        let pieces = pieces.filter { !$0.content.isEmpty }
+        if !pieces.isEmpty { isShown = true }
+        return pieces
+    }
+
+    /// - Throws: `ModelFailure` of kind `brokenStream` where the end has not come.
+    func finish() throws(ModelFailure) -> ModelAnswer {
+        guard isComplete else {
+            throw ModelFailure(
+                kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
+        }
+        let ending = ModelEnding(stopReason: stopReason)
+        var (text, calls, made) = ("", [ModelToolCall](), [ModelBlock]())
+        for (_, block) in blocks.sorted(by: { $0.key < $1.key }) {
+            switch block.type {
+            case "text":
+                guard !block.text.isEmpty else { continue }
+                text += block.text
+                made.append(.text(block.text.utf8.count))
+            case "thinking": made.append(.reasoning(block.text, json: block.isWhole ? block.thinkingJSON : ""))
+            case "tool_use":
+                // Half a call is none: the answer was cut in it.
+                guard block.isWhole || ending == .complete else { continue }
+                calls.append(block.call(number: calls.count))
+                made.append(.call(calls.count - 1))
+            default: if block.isWhole { made.append(.opaque(block.type, json: block.opaqueJSON)) }
+            }
+        }
+        var answer = ModelAnswer(text: text, calls: calls, finishReason: stopReason, usage: usage.counted)
+        answer.ending = ending
+        let isPlain = made.allSatisfy {
+            switch $0 {
+            case .text: true
+            case .call(let index): calls[index].extra.isEmpty
+            case .reasoning, .opaque: false
+            }
+        }
+        // Text, then calls, says nothing that the answer does not say by itself.
+        let isInOrder =
+            made.firstIndex { if case .call = $0 { true } else { false } }
+            .map { first in made[first...].allSatisfy { if case .call = $0 { true } else { false } } } ?? true
+        answer.blocks = isPlain && isInOrder ? [] : made
+        return answer
+    }
+}
+
+extension MessagesAnswer.Block {
+    fileprivate static func type(ofDelta delta: JSONNode) -> String {
+        switch delta["type"]?.text {
+        case "text_delta": "text"
+        case "input_json_delta": "tool_use"
+        case "thinking_delta", "signature_delta": "thinking"
+        default: ""
+        }
+    }
+
+    /// What the block has from its beginning: all of it, from some servers.
+    fileprivate mutating func takeStart() -> [ModelPiece] {
+        switch type {
+        case "text":
+            text = start["text"]?.text ?? ""
+            return [.text(text)]
+        case "thinking":
+            text = start["thinking"]?.text ?? ""
+            signature = start["signature"]?.text ?? ""
+            return [.reasoning(text)]
+        case "tool_use":
+            // The empty object stands for what is still to come.
+            if let input = start["input"], input != .object([]), input != .null { self.input = input.json }
+            return []
+        default: return []
+        }
+    }
+
+    fileprivate mutating func add(_ delta: JSONNode) -> [ModelPiece] {
+        switch delta["type"]?.text {
+        case "text_delta":
+            let piece = delta["text"]?.text ?? ""
+            text += piece
+            return [.text(piece)]
+        case "thinking_delta":
+            let piece = delta["thinking"]?.text ?? ""
+            text += piece
+            return [.reasoning(piece)]
+        // One for each block; the last counts.
+        case "signature_delta": signature = delta["signature"]?.text ?? signature
+        case "input_json_delta": input += delta["partial_json"]?.text ?? ""
+        default: break
+        }
+        return []
+    }
+
+    fileprivate var thinkingJSON: String {
+        start.replacing(["type": .string("thinking"), "thinking": .string(text), "signature": .string(signature)]).json
+    }
+
+    fileprivate var opaqueJSON: String {
+        guard !input.isEmpty, let input = try? JSONNode.read(Array(input.utf8)) else { return start.json }
+        return start.replacing(["input": input]).json
+    }
+
+    fileprivate func call(number: Int) -> ModelToolCall {
+        let id = start["id"]?.text ?? ""
+        let others: [JSONNode.Member] =
+            switch start {
+            case .object(let members): members.filter { !["type", "id", "name", "input"].contains($0.key) }
+            default: []
+            }
+        return ModelToolCall(
+            id: id.isEmpty ? "call_\(number)" : id, name: start["name"]?.text ?? "",
+            arguments: input.isEmpty ? "{}" : input,
+            extra: others.isEmpty ? "" : JSONNode.object(others).json)
+    }
+}
+
+extension JSONNode {
+    /// The object with these members in place of its own, each where it stood, else at its end in the order of names.
+    fileprivate func replacing(_ values: [String: JSONNode]) -> JSONNode {
+        var members: [Member] = if case .object(let members) = self { members } else { [] }
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+            if let index = members.firstIndex(where: { $0.key == key }) {
+                members[index] = Member(key, value)
+            } else {
+                members.append(Member(key, value))
+            }
+        }
+        return .object(members)
+    }
+}
+
+/// Tokens as Anthropic counts them. Every report is of all so far, and its numbers replace those before; they are never
+/// added up, nor is the larger one right: with a summary on the way they fall.
+private struct Usage {
+    private var counts: [String: UInt64] = [:]
+    private var iterations: ModelUsage?
+
+    mutating func assign(_ node: JSONNode?) {
+        guard let node else { return }
+        for name in ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"] {
+            if let count = node[name]?.tokenCount { counts[name] = count }
+        }
+        if let count = node["output_tokens_details"]?["thinking_tokens"]?.tokenCount { counts["thinking"] = count }
+        // What the numbers above leave out is told call by call.
+        let parts = (node["iterations"]?.elements ?? []).map { part in
+            var usage = Usage()
+            usage.assign(part)
+            return usage.counted
+        }
+        if !parts.isEmpty, !parts.contains(nil) {
+            iterations = parts.reduce(ModelUsage(inputTokens: 0, cachedInputTokens: 0, outputTokens: 0)) { sum, part in
+                ModelUsage(
+                    inputTokens: sum.inputTokens + part!.inputTokens,
+                    cachedInputTokens: sum.cachedInputTokens + part!.cachedInputTokens,
+                    cacheWriteTokens: sum.cacheWriteTokens + part!.cacheWriteTokens,
+                    outputTokens: sum.outputTokens + part!.outputTokens,
+                    reasoningTokens: sum.reasoningTokens + part!.reasoningTokens)
+            }
+        }
+    }
+
+    /// Nil where nothing was counted.
+    var counted: ModelUsage? {
+        if let iterations { return iterations }
+        guard let input = counts["input_tokens"], let output = counts["output_tokens"], input + output > 0 else {
+            return nil
+        }
+        let (read, written) = (counts["cache_read_input_tokens"] ?? 0, counts["cache_creation_input_tokens"] ?? 0)
+        return ModelUsage(
+            // Here those of the cache are no part of the input.
+            inputTokens: input + read + written, cachedInputTokens: read, cacheWriteTokens: written,
+            outputTokens: output,
+            reasoningTokens: counts["thinking"] ?? 0)
+    }
+}
+
+extension ModelEnding {
+    /// What Anthropic's `stop_reason` means. What is not known is taken for an end, as the calls are what counts.
+    init(stopReason reason: String) {
+        switch reason {
+        case "max_tokens", "model_context_window_exceeded", "pause_turn": self = .truncated
+        case "refusal": self = .refused
+        default: self = .complete
+        }
+    }
+}

@@ -1,0 +1,66 @@
+internal import JSON
+
+/// The body of a request to Anthropic's API, in pieces: those of the history are not copied.
+enum MessagesRequestBody {
+    /// What an answer may have at most where neither the run nor the table of models says it. The API needs a number; one
+    /// that is larger than the model's own limit is refused.
+    static let usualOutputTokens: UInt32 = 8192
+
+    static func encode(_ request: ModelRequest, _ profile: ModelProfile) -> [[UInt8]] {
+        [head(request, profile)] + request.history.jsonPieces + [Array("]}".utf8)]
+    }
+
+    private static func head(_ request: ModelRequest, _ profile: ModelProfile) -> [UInt8] {
+        var json: [UInt8] = Array(#"{"model":"#.utf8)
+        json.append(string: request.model)
+        let limit = request.options.maximumOutputTokens ?? usualOutputTokens
+        json += #","max_tokens":\#(limit),"stream":true"#.utf8
+        append(request.options, limit, to: &json)
+        // The provider finds by itself how much of the request is as it was.
+        if profile.marksCache { json += #","cache_control":{"type":"ephemeral"}"#.utf8 }
+        let system = request.history.systemPrompt
+        if !system.isBlank {
+            json += #","system":"#.utf8
+            json.append(string: system)
+        }
+        if !request.tools.isEmpty {
+            json += #","tools":["#.utf8
+            for (index, tool) in request.tools.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                append(tool, to: &json)
+            }
+            json.append(UInt8(ascii: "]"))
+        }
+        json += #","messages":["#.utf8
+        return json
+    }
+
+    private static func append(_ options: ModelOptions, _ limit: UInt32, to json: inout [UInt8]) {
+        if let temperature = options.temperature { json += ",\"temperature\":\(temperature)".utf8 }
+        if let topP = options.topP { json += ",\"top_p\":\(topP)".utf8 }
+        if !options.reasoningEffort.isEmpty {
+            json += #","thinking":{"type":"adaptive"},"output_config":{"effort":"#.utf8
+            json.append(string: options.reasoningEffort)
+            json.append(UInt8(ascii: "}"))
+        }
+        guard !options.stop.isEmpty else { return }
+        json += #","stop_sequences":["#.utf8
+        for (index, text) in options.stop.enumerated() {
+            if index > 0 { json.append(UInt8(ascii: ",")) }
+            json.append(string: text)
+        }
+        json.append(UInt8(ascii: "]"))
+    }
+
+    private static func append(_ tool: ModelTool, to json: inout [UInt8]) {
+        json += #"{"name":"#.utf8
+        json.append(string: tool.name)
+        json += #","description":"#.utf8
+        json.append(string: tool.description)
+        json += #","input_schema":"#.utf8
+        json +=
+            tool.parametersJSON.isEmpty
+            ? Array(#"{"type":"object","properties":{}}"#.utf8) : ToolParameters.objectSchema(tool.parametersJSON)
+        json.append(UInt8(ascii: "}"))
+    }
+}
