@@ -45,6 +45,8 @@ public struct ModelRequest: Sendable {
     public var history: ModelHistory
     public var tools: [ModelTool]
     public var options: ModelOptions
+    /// What is known of the model; nil: nothing.
+    public var info: ModelInfo?
     /// Names the conversation: scripted models serve their turns in order per conversation.
     public var conversation: String
     /// Called at most once, when the connection that the call needs is ready; on a thread of the client's, before any

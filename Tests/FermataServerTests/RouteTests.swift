@@ -23,7 +23,9 @@ import Threads
         let waiters = Waiters(limit: 1)
         let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
         let tools = ToolSources([], logger: logger)
-        let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
+        let catalogue = ModelCatalogue(
+            configuration.models, silence: configuration.modelSilence, secrets: secrets,
+            prices: configuration.prices)
         let text = TextPublisher(socket: try PublishSocket())
         let effects = EffectRunner(
             models: ModelRunner(

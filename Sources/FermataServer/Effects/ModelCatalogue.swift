@@ -8,13 +8,15 @@ final class ModelCatalogue: Sendable {
     private let environment: ModelEnvironment
     private let silence: Duration
     private let secrets: SecretTable
+    private let prices: Prices
     private let scripted: ScriptedModel
     private let clients = Mutex<[ModelTarget.Endpoint: HTTPModel]>([:])
 
-    init(_ environment: ModelEnvironment, silence: Duration, secrets: SecretTable) {
+    init(_ environment: ModelEnvironment, silence: Duration, secrets: SecretTable, prices: Prices) {
         self.environment = environment
         self.silence = silence
         self.secrets = secrets
+        self.prices = prices
         scripted = ScriptedModel(silenceLimit: silence)
     }
 
@@ -69,6 +71,7 @@ final class ModelCatalogue: Sendable {
             return scripted.start(request, onPiece: onPiece, onEnd: onEnd)
         case .http(let endpoint):
             request.model = endpoint.model
+            request.info = prices.info(of: name)
             return try client(of: endpoint).start(request, onPiece: onPiece, onEnd: onEnd)
         }
     }

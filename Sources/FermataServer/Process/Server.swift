@@ -89,7 +89,9 @@ public final class Server {
         events = try PublishSocket()
         text = try PublishSocket()
         let textPublisher = TextPublisher(socket: text)
-        let catalogue = ModelCatalogue(configuration.models, silence: configuration.modelSilence, secrets: secrets)
+        let catalogue = ModelCatalogue(
+            configuration.models, silence: configuration.modelSilence, secrets: secrets,
+            prices: configuration.prices)
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")

@@ -71,7 +71,7 @@ struct Serve: ParsableCommand {
             "How long a model's server may send nothing before the call has failed; 120.", valueName: "seconds"))
     var modelSilence: String?
     @Option(
-        help: ArgumentHelp("Prices of models, as JSON; the built-in ones without it.", valueName: "file"),
+        help: ArgumentHelp("Prices of models, as JSON: before those in the built-in table.", valueName: "file"),
         completion: .file(extensions: ["json"]))
     var prices: String?
     @Option(
