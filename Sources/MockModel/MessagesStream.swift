@@ -15,19 +15,7 @@ struct MessagesStream: AnswerStream {
         self.number = number
         model = request.model
         prefix = request.prefix
-        var places: [Int] = []
-        var last = -1
-        for (index, piece) in plan.turn.pieces.enumerated() {
-            let begins: Bool
-            switch (piece, index > 0 ? plan.turn.pieces[index - 1] : nil) {
-            case (.call, _), (_, nil): begins = true
-            case (.reasoning, .reasoning), (.text, .text), (.arguments, _): begins = false
-            default: begins = true
-            }
-            if begins { last += 1 }
-            places.append(last)
-        }
-        self.places = places
+        (places, _) = ScriptPiece.groups(plan.turn.pieces)
     }
 
     func begin() -> [UInt8] {

@@ -11,11 +11,12 @@ public import ModelScript
 internal import NIOCore
 internal import NIOPosix
 
-/// A scripted model behind OpenAI's chat API and Anthropic's over real HTTP: for tests, and for `fermata mock-model`.
+/// A scripted model behind OpenAI's two APIs and Anthropic's over real HTTP: for tests, and for `fermata mock-model`.
 ///
 /// - `POST /v1/chat/completions` (or `/chat/completions`): the script's next turn, streaming or not.
 /// - `POST /v1/messages` (or `/messages`): the same over Anthropic's API. What that refuses is refused: results that are
 ///   missing or of no call, blank text, reasoning that was changed or is bound to another conversation.
+/// - `POST /v1/responses` (or `/responses`): the same over OpenAI's Responses, which keep nothing.
 /// - `GET /v1/models`: one model, named as the script.
 /// - `GET /log`: the chat requests: when they came, how they ended, when their connection was seen closed. With
 ///   `?after=N` those after number N, with `?bodies=1` what was sent.

@@ -27,6 +27,8 @@ final class MockModelRoutes: Sendable {
             try await answer(request, .chat, writer, connection)
         case (.post, "/v1/messages"), (.post, "/messages"):
             try await answer(request, .messages, writer, connection)
+        case (.post, "/v1/responses"), (.post, "/responses"):
+            try await answer(request, .responses, writer, connection)
         case (.get, "/v1/models"), (.get, "/models"):
             let refusal: ChatError?
             do throws(ChatError) {
@@ -52,7 +54,7 @@ final class MockModelRoutes: Sendable {
     }
 
     /// Of which API a request is.
-    private enum API { case chat, messages }
+    private enum API { case chat, messages, responses }
 
     private func answer(
         _ request: Request, _ api: API, _ writer: consuming ResponseWriter, _ connection: ClientConnection
@@ -90,6 +92,13 @@ final class MockModelRoutes: Sendable {
                 let conversation = request.headers[.conversation] ?? ChatRequest.conversation(of: asked.messages)
                 stream = MessagesStream(
                     plan: try plan(asked.messages, conversation, number), request: asked, number: number)
+            case .responses:
+                let asked = try ResponsesRequest(body)
+                isStream = asked.isStream
+                let conversation = request.headers[.conversation] ?? ChatRequest.conversation(of: asked.messages)
+                stream = ResponsesStream(
+                    plan: try plan(asked.messages, conversation, number), request: asked, number: number,
+                    created: received.unixMicroseconds / 1_000_000)
             }
         } catch {
             return try await refuse(writer, error, api, number, connection)

@@ -20,7 +20,7 @@ public final class HTTPModel: ModelClient {
     static let maximumAnswerBytes = 32 << 20
 
     /// - Parameters:
-    ///   - baseURL: without the path of the API: `/chat/completions`, or `/v1/messages` or `/messages`.
+    ///   - baseURL: without the path of the API: `/chat/completions`, `/messages` (and `/v1`, where it has none) or `/responses`.
     ///   - key: empty: none is sent.
     ///   - profile: how it is spoken to; nil: as a server of chat completions of which nothing else is known.
     ///   - silence: how long nothing may come, before the first byte and between two.
@@ -83,6 +83,10 @@ public final class HTTPModel: ModelClient {
             return start(
                 request, headers, MessagesRequestBody.encode(request, profile),
                 ModelExchange<MessagesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+        case .responses:
+            return start(
+                request, headers, ResponsesRequestBody.encode(request, profile),
+                ModelExchange<ResponsesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
         }
     }
 

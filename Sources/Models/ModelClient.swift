@@ -162,7 +162,9 @@ public struct ModelToolCall: Sendable, Equatable {
 /// A piece of what an answer is made of.
 public enum ModelBlock: Sendable, Equatable {
     /// The next so many bytes of the answer's text.
-    case text(Int)
+    ///
+    /// - Parameter json: what its provider wants back beside it: members of an object. Empty: nothing.
+    case text(Int, json: String = "")
     /// - Parameter json: what its provider wants back: its own JSON of the block. Empty: nothing.
     case reasoning(String, json: String = "")
     /// A call, by its place in the answer's calls.

@@ -42,8 +42,9 @@ public struct ModelHistory: Sendable {
         guard case .json(let profile, _) = form else { return }
         encoder =
             switch profile.api {
-            case .chat: ChatEncoder()
+            case .chat: ChatEncoder(profile)
             case .messages: MessagesEncoder(profile)
+            case .responses: ResponsesEncoder()
             }
     }
 
@@ -167,7 +168,8 @@ extension ModelMessage {
 extension ModelBlock {
     fileprivate var textBytes: Int {
         switch self {
-        case .text, .call: 0
+        case .call: 0
+        case .text(_, let json): json.utf8.count
         case .reasoning(let text, let json): text.utf8.count + json.utf8.count
         case .opaque(_, let json): json.utf8.count
         }

@@ -108,10 +108,10 @@ public struct ModelNameError: Error, Sendable, Equatable, CustomStringConvertibl
 public struct ModelEnvironment: Sendable {
     private let variables: [String: String]
 
-    /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API_KEY and the providers' own; others are not kept.
+    /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API, LLM_API_KEY and the providers' own; others are not kept.
     public init(_ variables: [String: String]) {
         let known = ModelProvider.all.flatMap { $0.keyVariables + $0.baseVariables }
-        let names = Set(["LLM_MODEL", "LLM_BASE_URL", "LLM_API_KEY"] + known)
+        let names = Set(["LLM_MODEL", "LLM_BASE_URL", "LLM_API", "LLM_API_KEY"] + known)
         // A key out of a file often ends with a line break. Empty is as good as not set.
         self.variables = variables.filter { names.contains($0.key) }.mapValues(\.trimmed).filter { !$0.value.isEmpty }
     }
@@ -143,6 +143,12 @@ public struct ModelEnvironment: Sendable {
         let named = baseURL.isEmpty ? variables["LLM_BASE_URL"].map { ($0, "LLM_BASE_URL") } : (baseURL, "base_url")
         if let (base, origin) = named {
             let base = try checked(base, from: origin)
+            if let profile = try profileOfTheirOwn() {
+                return .http(
+                    .init(
+                        baseURL: base, key: key(for: provider) ?? "", model: provider == nil ? name : model,
+                        provider: prefix, profile: profile))
+            }
             // Servers of many makes have models that they call `anthropic/…`, over chat completions: what is asked over
             // Anthropic's own API is at Anthropic's address, or at one that is given for it.
             let isAsked = provider?.profile.api != .messages || base.contains("://api.anthropic.com")
@@ -158,10 +164,21 @@ public struct ModelEnvironment: Sendable {
                 kind: .unknownProvider,
                 description: "no provider '\(prefix.prefix(100))'; known are mock, \(known), any with LLM_BASE_URL")
         }
+        let base = try base(of: provider)
         return .http(
             .init(
-                baseURL: try base(of: provider), key: try key(of: provider), model: model, provider: prefix,
-                profile: provider.profile))
+                baseURL: base, key: try key(of: provider), model: model, provider: prefix,
+                profile: provider.profile(of: model, at: base)))
+    }
+
+    /// What LLM_API says of the server at LLM_BASE_URL; nil: nothing.
+    private func profileOfTheirOwn() throws(ModelNameError) -> ModelProfile? {
+        guard let name = variables["LLM_API"] else { return nil }
+        guard let api = ModelAPI(rawValue: name) else {
+            let known = ModelAPI.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ModelNameError(kind: .badBaseURL, description: "LLM_API is none of \(known)")
+        }
+        return ModelProfile(api)
     }
 
     private func base(of provider: ModelProvider) throws(ModelNameError) -> String {

@@ -4,6 +4,8 @@ public enum ModelAPI: String, Sendable, Hashable, CaseIterable {
     case chat
     /// Anthropic's: <https://docs.claude.com/en/api/messages>
     case messages
+    /// OpenAI's own: <https://platform.openai.com/docs/api-reference/responses>
+    case responses
 }
 
 /// What a server takes and sends, where servers of one API differ: data, a row for each make. What is not known of a
@@ -28,11 +30,15 @@ public struct ModelProfile: Sendable, Hashable {
     public var api = ModelAPI.chat
     public var authorization = Authorization.bearer
     public var outputLimitName = OutputLimitName.maxTokens
+    /// `chat`: the member of an answer's message in which its maker wants its reasoning back; nil: it does not.
+    public var reasoningField: String?
+    /// `chat`: ids of calls are nine letters and digits, and between results and what people say an answer is wanted.
+    public var isMistral = false
     /// Value of `anthropic-version`.
     public var version = "2023-06-01"
     /// `messages`: reasoning without a signature is not taken back.
     public var signsReasoning = false
-    /// `messages`: what is stable of a request is marked for the provider's cache.
+    /// `messages`, `responses`: what is stable of a request is marked for the provider's cache.
     public var marksCache = false
 
     public init() {}
@@ -64,6 +70,7 @@ extension ModelAPI {
         switch self {
         case .chat: url(at: base, for: "chat/completions")
         case .messages: url(at: base, for: "messages")
+        case .responses: url(at: base, for: "responses")
         }
     }
 

@@ -20,18 +20,35 @@ struct ModelProvider: Sendable {
         ModelProvider(
             "anthropic", "https://api.anthropic.com", keys: ["ANTHROPIC_API_KEY"],
             bases: ["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"], profile: .anthropic),
-        ModelProvider("deepseek", "https://api.deepseek.com/v1", keys: ["DEEPSEEK_API_KEY"]),
+        ModelProvider(
+            "azure", nil, keys: ["AZURE_API_KEY"], bases: ["AZURE_API_BASE"], path: "/openai/v1", profile: .azure),
+        ModelProvider("cerebras", "https://api.cerebras.ai/v1", keys: ["CEREBRAS_API_KEY"]),
+        ModelProvider(
+            "deepseek", "https://api.deepseek.com/v1", keys: ["DEEPSEEK_API_KEY"],
+            profile: .wantsReasoning(in: "reasoning_content")),
         ModelProvider(
             "fireworks_ai", "https://api.fireworks.ai/inference/v1",
             keys: ["FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY"]),
+        ModelProvider(
+            "gemini", "https://generativelanguage.googleapis.com/v1beta/openai",
+            keys: ["GEMINI_API_KEY", "GOOGLE_API_KEY"]),
         ModelProvider("groq", "https://api.groq.com/openai/v1", keys: ["GROQ_API_KEY"]),
-        ModelProvider("mistral", "https://api.mistral.ai/v1", keys: ["MISTRAL_API_KEY"]),
+        ModelProvider("mistral", "https://api.mistral.ai/v1", keys: ["MISTRAL_API_KEY"], profile: .mistral),
+        ModelProvider(
+            "moonshot", "https://api.moonshot.ai/v1", keys: ["MOONSHOT_API_KEY"], bases: ["MOONSHOT_API_BASE"],
+            profile: .wantsReasoning(in: "reasoning_content")),
         ModelProvider("openrouter", "https://openrouter.ai/api/v1", keys: ["OPENROUTER_API_KEY"]),
         ModelProvider("together_ai", "https://api.together.xyz/v1", keys: ["TOGETHERAI_API_KEY", "TOGETHER_API_KEY"]),
         ModelProvider("xai", "https://api.x.ai/v1", keys: ["XAI_API_KEY"]),
         ModelProvider(
             "ollama", "http://127.0.0.1:11434/v1", keys: ["OLLAMA_API_KEY"], bases: ["OLLAMA_API_BASE"],
             needsKey: false, path: "/v1"),
+        ModelProvider(
+            "lm_studio", "http://127.0.0.1:1234/v1", keys: ["LM_STUDIO_API_KEY"], bases: ["LM_STUDIO_API_BASE"],
+            needsKey: false),
+        ModelProvider(
+            "llamafile", "http://127.0.0.1:8080/v1", keys: ["LLAMAFILE_API_KEY"], bases: ["LLAMAFILE_API_BASE"],
+            needsKey: false),
         ModelProvider(
             "hosted_vllm", nil, keys: ["HOSTED_VLLM_API_KEY"], bases: ["HOSTED_VLLM_API_BASE"], needsKey: false),
         ModelProvider(
@@ -51,6 +68,17 @@ struct ModelProvider: Sendable {
         self.profile = profile
     }
 
+    /// OpenAI's own models that reason take no tools over chat completions: they are asked over Responses, and so are those
+    /// that are not known yet.
+    func profile(of model: String, at base: String) -> ModelProfile {
+        guard name == "openai", base == baseURL else { return profile }
+        let info = ModelTable.info(of: "openai/\(model)")
+        guard info.map({ $0.reasons || $0.isForResponsesOnly }) ?? true else { return profile }
+        var responses = ModelProfile(.responses)
+        responses.marksCache = true
+        return responses
+    }
+
     func complete(_ base: String) -> String {
         var base = base
         while base.hasSuffix("/") { base.removeLast() }
@@ -64,6 +92,26 @@ extension ModelProfile {
         var profile = ModelProfile(.messages)
         profile.signsReasoning = true
         profile.marksCache = true
+        return profile
+    }
+
+    /// DeepSeek and Kimi: turns with calls are refused without their reasoning.
+    static func wantsReasoning(in field: String) -> ModelProfile {
+        var profile = ModelProfile()
+        profile.reasoningField = field
+        return profile
+    }
+
+    static var mistral: ModelProfile {
+        var profile = ModelProfile()
+        profile.isMistral = true
+        return profile
+    }
+
+    static var azure: ModelProfile {
+        var profile = ModelProfile()
+        profile.authorization = .header("api-key")
+        profile.outputLimitName = .maxCompletionTokens
         return profile
     }
 }

@@ -25,7 +25,8 @@ struct ModelNameTests {
     func providersOfTheirOwn(name: String, model: String, base: String) throws {
         let provider = name.contains("/") ? String(name.prefix { $0 != "/" }) : "openai"
         let endpoint = try endpoint(name, ["LLM_API_KEY": "k"])
-        #expect(endpoint == .init(baseURL: base, key: "k", model: model, provider: provider))
+        let profile = try #require(ModelProvider.named(provider)).profile
+        #expect(endpoint == .init(baseURL: base, key: "k", model: model, provider: provider, profile: profile))
         #expect(endpoint.origin == ModelOrigin(api: "chat", provider: provider, model: model))
     }
 

@@ -4835,7 +4835,7 @@ public nonisolated struct FermataOrigin: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// chat, messages (Anthropic's)
+  /// chat, messages (Anthropic's), responses (OpenAI's)
   public var api: String = String()
 
   /// as in the model's name; with another address than the provider's, that address

@@ -183,7 +183,7 @@ extension ModelMessage {
                 },
                 blocks: own.compactMap { block in
                     switch block.kind {
-                    case .text(let length): .text(Int(length))
+                    case .text(let length): .text(Int(length), json: block.json)
                     case .reasoning(let text): .reasoning(text, json: block.json)
                     case .call(let number): answer.calls.firstIndex { $0.number == number }.map(ModelBlock.call)
                     case .opaque(let word): .opaque(word, json: block.json)

@@ -226,7 +226,8 @@ extension ModelAnswer {
         }
         answer.blocks = blocks.map { block in
             switch block {
-            case .text, .call: block
+            case .call: block
+            case .text(let length, let json): .text(length, json: whole(json))
             case .reasoning(let text, let json): .reasoning(secrets.masked(text), json: whole(json))
             case .opaque(let word, let json): .opaque(secrets.masked(word), json: whole(json))
             }
@@ -239,7 +240,11 @@ extension ModelAnswer {
         let calls = callBlocks
         return blocks.compactMap { block in
             switch block {
-            case .text(let length): .with { $0.text = UInt64(length) }
+            case .text(let length, let json):
+                .with {
+                    $0.text = UInt64(length)
+                    $0.json = json
+                }
             case .call(let index): calls[index]
             case .reasoning(let text, let json):
                 .with {
@@ -269,7 +274,8 @@ extension ModelAnswer {
     fileprivate var size: Int {
         let size = blocks.reduce(text.utf8.count) { size, block in
             switch block {
-            case .text, .call: size
+            case .call: size
+            case .text(_, let json): size + json.utf8.count
             case .reasoning(let text, let json): size + text.utf8.count + json.utf8.count
             case .opaque(let word, let json): size + word.utf8.count + json.utf8.count
             }
@@ -414,7 +420,7 @@ private final class ModelCallInFlight: EffectInFlight {
                 blocks: parts.blocks.map { block in
                     .with {
                         switch block {
-                        case .text(let length): $0.text = UInt64(length)
+                        case .text(let length, _): $0.text = UInt64(length)
                         case .reasoning(let reasoning, _): $0.reasoning = reasoning
                         case .call(let index): $0.call = UInt32(index + 1)
                         case .opaque(let word, _): $0.opaque = word

@@ -134,18 +134,7 @@ struct MessagesAnswer: AnswerAssembler {
         }
         var answer = ModelAnswer(text: text, calls: calls, finishReason: stopReason, usage: usage.counted)
         answer.ending = ending
-        let isPlain = made.allSatisfy {
-            switch $0 {
-            case .text: true
-            case .call(let index): calls[index].extra.isEmpty
-            case .reasoning, .opaque: false
-            }
-        }
-        // Text, then calls, says nothing that the answer does not say by itself.
-        let isInOrder =
-            made.firstIndex { if case .call = $0 { true } else { false } }
-            .map { first in made[first...].allSatisfy { if case .call = $0 { true } else { false } } } ?? true
-        answer.blocks = isPlain && isInOrder ? [] : made
+        answer.blocks = made.saysMore(than: calls) ? made : []
         return answer
     }
 }
@@ -207,15 +196,10 @@ extension MessagesAnswer.Block {
 
     fileprivate func call(number: Int) -> ModelToolCall {
         let id = start["id"]?.text ?? ""
-        let others: [JSONNode.Member] =
-            switch start {
-            case .object(let members): members.filter { !["type", "id", "name", "input"].contains($0.key) }
-            default: []
-            }
         return ModelToolCall(
             id: id.isEmpty ? "call_\(number)" : id, name: start["name"]?.text ?? "",
             arguments: input.isEmpty ? "{}" : input,
-            extra: others.isEmpty ? "" : JSONNode.object(others).json)
+            extra: start.others(than: ["type", "id", "name", "input"]))
     }
 }
 

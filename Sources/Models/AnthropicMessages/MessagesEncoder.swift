@@ -140,7 +140,7 @@ struct MessagesEncoder: HistoryEncoder {
         let isLast = { (index: Int) in calls.isEmpty && index == blocks.lastIndex(where: \.isText) }
         for (index, block) in blocks.enumerated() {
             switch block {
-            case .text(let length):
+            case .text(let length, _):
                 var piece = String(decoding: rest.prefix(length), as: UTF8.self)
                 rest = rest.dropFirst(length)
                 // An answer may not end in white space, and no text may be blank.
@@ -174,10 +174,7 @@ struct MessagesEncoder: HistoryEncoder {
         json.append(string: call.name)
         json += #","input":"#.utf8
         json += call.arguments.utf8
-        if !call.extra.isEmpty, call.extra.utf8.first == UInt8(ascii: "{"), call.extra != "{}" {
-            json.append(UInt8(ascii: ","))
-            json += call.extra.utf8.dropFirst().dropLast()
-        }
+        json.append(membersOf: call.extra)
         json.append(UInt8(ascii: "}"))
     }
 

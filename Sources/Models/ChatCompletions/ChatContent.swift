@@ -72,7 +72,7 @@ extension ModelMedia {
 
 extension [UInt8] {
     /// A JSON string: RFC 2397, with the bytes in base64 (RFC 4648), which JSON escapes nothing of.
-    fileprivate mutating func append(dataURL media: ModelMedia) {
+    mutating func append(dataURL media: ModelMedia) {
         self += "\"data:\(media.type);base64,".utf8
         self += Data(media.data).base64EncodedData()
         append(UInt8(ascii: "\""))

@@ -82,7 +82,7 @@ enum ChatRequestBody {
     }
 
     /// Appends one message of the list `messages`. Pure: the same message gives the same bytes for ever.
-    static func append(_ message: ModelMessage, to json: inout [UInt8]) {
+    static func append(_ message: ModelMessage, _ profile: ModelProfile = ModelProfile(), to json: inout [UInt8]) {
         switch message {
         case .system(let text):
             json += #"{"role":"system","content":"#.utf8
@@ -90,26 +90,47 @@ enum ChatRequestBody {
         case .user(let content):
             json += #"{"role":"user","content":"#.utf8
             ChatContent.append(content, to: &json)
-        case .assistant(let text, let calls, _):
+        case .assistant(let text, let calls, let blocks):
             json += #"{"role":"assistant","content":"#.utf8
             if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
-            append(calls, to: &json)
+            append(reasoningIn: blocks, hasCalls: !calls.isEmpty, profile, to: &json)
+            append(calls, profile, to: &json)
         case .tool(let callID, let content):
             json += #"{"role":"tool","tool_call_id":"#.utf8
-            json.append(string: callID)
+            json.append(string: Self.callID(callID, profile))
             json += #","content":"#.utf8
             json.append(string: ChatContent.text(ofResult: content))
         }
         json += "}".utf8
     }
 
-    private static func append(_ calls: [ModelToolCall], to json: inout [UInt8]) {
+    /// Some refuse a turn with calls whose reasoning is missing; of an answer that had none it is empty.
+    private static func append(
+        reasoningIn blocks: [ModelBlock], hasCalls: Bool, _ profile: ModelProfile, to json: inout [UInt8]
+    ) {
+        guard let field = profile.reasoningField else { return }
+        let reasoning = blocks.reduce(into: "") { if case .reasoning(let text, _) = $1 { $0 += text } }
+        guard hasCalls || !reasoning.isEmpty else { return }
+        json += ",\"\(field)\":".utf8
+        json.append(string: reasoning)
+    }
+
+    /// frozen: FNV-1a, to the base of 36. What a model was shown is never written anew.
+    static func callID(_ id: String, _ profile: ModelProfile) -> String {
+        guard profile.isMistral else { return id }
+        let isPlain = id.utf8.allSatisfy { 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 }
+        if isPlain, id.utf8.count == 9 { return id }
+        let hash = id.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return String(String(repeating: "0", count: 9) + String(hash, radix: 36)).suffix(9).description
+    }
+
+    private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout [UInt8]) {
         guard !calls.isEmpty else { return }
         json += #","tool_calls":["#.utf8
         for (index, call) in calls.enumerated() {
             if index > 0 { json += comma }
             json += #"{"type":"function","id":"#.utf8
-            json.append(string: call.id)
+            json.append(string: callID(call.id, profile))
             json += #","function":{"name":"#.utf8
             json.append(string: call.name)
             json += #","arguments":"#.utf8
@@ -124,15 +145,28 @@ enum ChatRequestBody {
 
 /// Elements of the list `messages` of chat completions.
 struct ChatEncoder: HistoryEncoder {
+    private let profile: ModelProfile
     private var isEmpty = true
+    private var endsWithResult = false
     let closing: [UInt8] = []
     let systemPrompt = ""
 
+    init(_ profile: ModelProfile) { self.profile = profile }
+
     mutating func append(_ batch: [ModelMessage], to json: inout [UInt8]) {
         for message in ChatRequestBody.messages(batch) {
-            if !isEmpty { json.append(UInt8(ascii: ",")) }
-            isEmpty = false
-            ChatRequestBody.append(message, to: &json)
+            // Mistral takes nothing of people directly after a result.
+            if profile.isMistral, endsWithResult, case .user = message {
+                add(.assistant(text: "Go on.", calls: []), to: &json)
+            }
+            if case .tool = message { endsWithResult = true } else { endsWithResult = false }
+            add(message, to: &json)
         }
+    }
+
+    private mutating func add(_ message: ModelMessage, to json: inout [UInt8]) {
+        if !isEmpty { json.append(UInt8(ascii: ",")) }
+        isEmpty = false
+        ChatRequestBody.append(message, profile, to: &json)
     }
 }

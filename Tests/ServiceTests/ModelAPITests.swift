@@ -5,9 +5,10 @@ import MockModel
 import Testing
 
 extension OneServerAtATime {
-    /// Runs with models over Anthropic's API. The scripted model refuses what the real one refuses, so a run that ends well
-    /// has sent nothing that is wrong.
-    @Suite(.timeLimit(.minutes(3))) struct MessagesTests {
+    /// Runs with models over Anthropic's API and over OpenAI's Responses. The scripted model refuses what the real ones
+    /// refuse, so a run that ends well has sent nothing that is wrong.
+    @Suite(.timeLimit(.minutes(3))) struct ModelAPITests {
+        private static let apis = ["messages", "responses"]
         private static let long = (1...4000).map { "word\($0)" }.joined(separator: " ")
         private static let script = #"""
             [
@@ -26,17 +27,30 @@ extension OneServerAtATime {
               {"match": "user: call-cut", "finish_reason": "length",
                 "tool_calls": [{"name": "terminal", "arguments": "{\"command\": \"echo "}]},
               {"match": "user: broken", "tool_calls": [{"name": "terminal", "arguments": "{\"command\": "}]},
-              {"match": "user: refuse", "text": "I would rather", "finish_reason": "refusal"},
+              {"match": "user: refuse", "text": "I would rather", "finish_reason": "content_filter"},
               {"match": "user: busy", "fault": {"status": 529}, "times": 1},
               {"match": "", "text": "Done."}
             ]
             """#
 
-        /// The blocks of the messages of a request: `role type`, with what is in them.
+        /// What a request shows the model: `role type`, with what is in it.
         private func shown(_ model: MockModel, _ number: Int) throws -> [String] {
             let body = try #require(model.log.entry(number)?.body)
             let object = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
-            let messages = try #require(object["messages"] as? [[String: Any]])
+            guard let messages = object["messages"] as? [[String: Any]] else {
+                return (object["input"] as? [[String: Any]] ?? []).map { item in
+                    let parts = (item["content"] ?? item["summary"]) as? [[String: Any]] ?? []
+                    let text = parts.compactMap { $0["text"] as? String }.joined()
+                    let other = (item["output"] ?? item["name"]) as? String ?? ""
+                    switch item["type"] as? String {
+                    case "message": return "\(item["role"] ?? "") text: \(text)"
+                    case "reasoning": return "assistant thinking: \(text)"
+                    case "function_call": return "assistant tool_use: \(other)"
+                    case "function_call_output": return "user tool_result: \(other)"
+                    default: return "\(item)"
+                    }
+                }
+            }
             return messages.flatMap { message -> [String] in
                 (message["content"] as? [[String: Any]] ?? []).map { block in
                     let content = ["text", "thinking", "content", "name"].compactMap { block[$0] as? String }.joined()
@@ -45,8 +59,8 @@ extension OneServerAtATime {
             }
         }
 
-        @Test func reasoningGoesBackToWhoeverMadeIt() async throws {
-            try await Service.runWithProviders(script: Self.script) { service, model in
+        @Test(arguments: apis) func reasoningGoesBackToWhoeverMadeIt(_ api: String) async throws {
+            try await Service.run(over: api, script: Self.script) { service, model in
                 let run = try await service.launch("look")
                 let summary = try await service.wait(run, .finished)
                 #expect(summary.lastMessage == "Done.")
@@ -60,10 +74,13 @@ extension OneServerAtATime {
                 let first = try await service.event(run) {
                     if case .modelAnswered(let answer) = $0 { !answer.calls.isEmpty } else { false }
                 }.modelAnswered
-                #expect(first.origin.api == "messages" && first.origin.provider.hasPrefix("http://127.0.0.1:"))
-                #expect(first.blocks.count == 4 && first.blocks[0].json.contains(#""signature":"sig-"#))
+                #expect(first.origin.api == api && first.origin.provider.hasPrefix("http://127.0.0.1:"))
+                let kept = api == "messages" ? #""signature":"sig-"# : #""encrypted_content":"enc-"#
+                #expect(first.blocks.count == 4 && first.blocks[0].json.contains(kept))
+                if api == "responses" { #expect(first.blocks[1].json.contains(#""phase":"commentary""#)) }
                 #expect(first.usage.inputTokens == 100 && first.usage.cachedInputTokens == 60)
-                #expect(first.usage.outputTokens == 20 && first.finishReason == "tool_use")
+                #expect(first.usage.outputTokens == 20)
+                #expect(first.finishReason == (api == "messages" ? "tool_use" : "completed"))
                 // The same over a restart: it is read from the journal.
                 service.kill()
                 try await service.start()
@@ -75,8 +92,8 @@ extension OneServerAtATime {
         }
 
         /// In each phase of an answer: the next request is one that the API takes.
-        @Test(arguments: ["ponder", "talk", "write"]) func itIsCut(_ task: String) async throws {
-            try await Service.runWithProviders(script: Self.script) { service, model in
+        @Test(arguments: apis, ["ponder", "talk", "write"]) func itIsCut(_ api: String, _ task: String) async throws {
+            try await Service.run(over: api, script: Self.script) { service, model in
                 let run = try await service.launch(task)
                 let tokens = task == "write" ? 50 : 20
                 _ = await model.log.entry(1, reaches: .tokens(tokens))
@@ -90,8 +107,8 @@ extension OneServerAtATime {
             }
         }
 
-        @Test func aToolIsKilled() async throws {
-            try await Service.runWithProviders(script: Self.script) { service, model in
+        @Test(arguments: apis) func aToolIsKilled(_ api: String) async throws {
+            try await Service.run(over: api, script: Self.script) { service, model in
                 for way in ["interrupt", "kill", "message"] {
                     let run = try await service.launch("wait")
                     _ = try await service.event(run) { if case .callStarted = $0 { true } else { false } }
@@ -115,7 +132,7 @@ extension OneServerAtATime {
 
         /// Its reasoning is of no use to another, and its ids may not be; and back.
         @Test func aRunGoesOnWithAnotherProvider() async throws {
-            try await Service.runWithProviders(script: Self.script) { service, model in
+            try await Service.run(over: "messages", script: Self.script) { service, model in
                 let run = try await service.launch("look")
                 try await service.wait(run, .finished)
                 for (number, name) in [(3, "openai/mock"), (4, "anthropic/mock")] {
@@ -132,9 +149,9 @@ extension OneServerAtATime {
             }
         }
 
-        @Test(arguments: ["call-cut", "broken", "busy", "cut"]) func anAnswerEndsOtherwise(_ task: String) async throws
-        {
-            try await Service.runWithProviders(script: Self.script) { service, _ in
+        @Test(arguments: apis, ["call-cut", "broken", "busy", "cut"])
+        func anAnswerEndsOtherwise(_ api: String, _ task: String) async throws {
+            try await Service.run(over: api, script: Self.script) { service, _ in
                 let run = try await service.launch(task) { $0.modelAttempts = 2 }
                 let summary = try await service.wait(run, .finished, .failed)
                 // What was cut by its length goes on in the answer after it.
@@ -142,8 +159,8 @@ extension OneServerAtATime {
             }
         }
 
-        @Test func whatIsRefusedIsNotShownAgain() async throws {
-            try await Service.runWithProviders(script: Self.script) { service, model in
+        @Test(arguments: apis) func whatIsRefusedIsNotShownAgain(_ api: String) async throws {
+            try await Service.run(over: api, script: Self.script) { service, model in
                 let run = try await service.launch("refuse")
                 #expect(try await service.wait(run, .failed, .finished).failure.kind == "REFUSED")
                 try await service.resume(run, "Something else.")
