@@ -34,6 +34,7 @@ struct ResponsesStream: AnswerStream {
                 bytes += event(
                     "response.output_item.added",
                     [.init("output_index", .integer(place)), .init("item", item(place, isDone: false))])
+                bytes += partAdded(place)
             }
             let (type, text): (String, String)
             switch plan.turn.pieces[index] {
@@ -46,10 +47,33 @@ struct ResponsesStream: AnswerStream {
                 type,
                 [
                     .init("item_id", .string(id(place))), .init("output_index", .integer(place)),
-                    .init("content_index", .integer(0)), .init("delta", .string(text)),
+                    .init("content_index", .integer(0)), .init("summary_index", .integer(0)),
+                    .init("delta", .string(text)),
                 ])
         }
         return bytes
+    }
+
+    /// Texts come in parts of their items.
+    private func partAdded(_ place: Int) -> [UInt8] {
+        let (type, index, part): (String, String, [JSONNode.Member])
+        switch plan.turn.pieces[firsts[place]] {
+        case .reasoning:
+            (type, index) = ("response.reasoning_summary_part.added", "summary_index")
+            part = [.init("type", .string("summary_text")), .init("text", .string(""))]
+        case .text:
+            (type, index) = ("response.content_part.added", "content_index")
+            part = [
+                .init("type", .string("output_text")), .init("text", .string("")), .init("annotations", .array([])),
+            ]
+        case .call, .arguments: return []
+        }
+        return event(
+            type,
+            [
+                .init("item_id", .string(id(place))), .init("output_index", .integer(place)),
+                .init(index, .integer(0)), .init("part", .object(part)),
+            ])
     }
 
     private func done(_ place: Int) -> [UInt8] {

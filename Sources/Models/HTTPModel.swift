@@ -74,19 +74,21 @@ public final class HTTPModel: ModelClient {
             (name: "X-Conversation", value: request.conversation),
         ]
         headers += profile.headers(key: key)
+        let names = ToolName.own(of: request.tools)
+        let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { onEnd($0.map { $0.renamed(names) }) }
         switch profile.api {
         case .chat:
             return start(
                 request, headers, ChatRequestBody.encode(request, profile),
-                ModelExchange<ChatAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+                ModelExchange<ChatAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
         case .messages:
             return start(
                 request, headers, MessagesRequestBody.encode(request, profile),
-                ModelExchange<MessagesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+                ModelExchange<MessagesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
         case .responses:
             return start(
                 request, headers, ResponsesRequestBody.encode(request, profile),
-                ModelExchange<ResponsesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: onEnd))
+                ModelExchange<ResponsesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
         }
     }
 

@@ -159,6 +159,11 @@ public struct ModelToolCall: Sendable, Equatable {
     }
 }
 
+extension ModelToolCall {
+    /// For a call whose server gave none: of no other call of the conversation.
+    static func mintedID() -> String { "call_" + String(UInt64.random(in: 0 ... .max), radix: 16) }
+}
+
 /// A piece of what an answer is made of.
 public enum ModelBlock: Sendable, Equatable {
     /// The next so many bytes of the answer's text.

@@ -15,7 +15,7 @@ extension ModelFailure {
                 "maximum context length", "context length exceeded", "context window", "prompt is too long",
                 // llama.cpp; LM Studio; xAI; Gemini; LiteLLM; Bedrock; OpenAI.
                 "exceeds the available context size", "context size has been exceeded",
-                "greater than the context length",
+                "greater than the context length", "exceeds the context length",
                 "maximum prompt length", "input token count", "contextwindowexceedederror", "input is too long",
                 "reduce the length of the messages", "exceed context limit",
             ],
@@ -113,6 +113,7 @@ extension ModelFailure {
     static func judge(_ status: Int?, _ error: ChatError?, shouldRetry: Bool?) -> (kind: Kind, isRetryable: Bool) {
         let text = error?.message.lowercased() ?? ""
         if error?.isLongQuota == true { return (.quota, false) }
+        if error?.isShortQuota == true { return (.rateLimited, shouldRetry ?? true) }
         if let rule = rules.first(where: { $0.fits(status, error, text) }) {
             return (rule.kind, rule.isFinal ? false : shouldRetry ?? true)
         }

@@ -74,16 +74,33 @@ import Testing
         #expect(SteadyClock(text: long.text) == long && long.text.utf8.count == 255)
     }
 
+    /// A flipped bit is no other time: it is as if there were no file.
+    @Test func aFlippedBitIsNoOtherTime() {
+        let clock = SteadyClock(boot: "0f-a", base: 1_796_051_173_348_578, lead: 7, reached: 1_796_051_179_000_000)
+        let bytes = Array(clock.text.utf8)
+        for (place, bit) in bytes.indices.flatMap({ place in (0..<8).map { (place, $0) } }) {
+            var flipped = bytes
+            flipped[place] ^= 1 << bit
+            guard let text = String(validating: flipped, as: UTF8.self) else { continue }
+            let read = SteadyClock(text: text)
+            #expect(read == nil || read == clock, "byte \(place), bit \(bit)")
+        }
+        // As it was written before there was a sum.
+        let old = "clock 1\nboot 0f-a\nbase -5\nlead 7\nreached 9\nend .\n\n\n"
+        #expect(SteadyClock(text: old) == SteadyClock(boot: "0f-a", base: -5, lead: 7, reached: 9))
+    }
+
     @Test func whatIsNoSuchFileIsNone() {
         let good = SteadyClock(boot: "a", base: 1, lead: 2, reached: 3).text
         for cut in 0..<(good.firstRange(of: "end .")!.upperBound.utf16Offset(in: good)) {
             #expect(SteadyClock(text: String(good.prefix(cut))) == nil)
         }
         for bad in [
-            "", "\n\n", "clock", good.replacing("clock 1", with: "clock 2"), good.replacing("base 1", with: "base x"),
+            "", "\n\n", "clock", good.replacing("clock 2", with: "clock 3"), good.replacing("base 1", with: "base x"),
             good.replacing("reached 3", with: "reached \(Int64.max)"),
             good.replacing("lead 2", with: "lead \(Int64.min)"),
             good.replacing("base 1", with: "base 99999999999999999999"), String(repeating: "clock 1\n", count: 100_000),
+            good.replacing("sum ", with: "some "),
         ] { #expect(SteadyClock(text: bad) == nil) }
     }
 }

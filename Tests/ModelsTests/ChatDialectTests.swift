@@ -1,6 +1,9 @@
-import Models
+import EventStreams
 import RawServer
+import Secrets
 import Testing
+
+@testable import Models
 
 /// Chat completions as servers of many makes write them. Each case says who does it.
 @Suite(.timeLimit(.minutes(2)))
@@ -32,11 +35,11 @@ struct ChatDialectTests {
         Calls(
             who: "all have index 0 and no id",
             chunks: (1...3).map { piece(nil, "read", #"{"n":\#($0)}"#, index: 0) },
-            expected: (1...3).map { #"call_\#($0 - 1) read {"n":\#($0)}"# }),
+            expected: (1...3).map { #"(minted) read {"n":\#($0)}"# }),
         Calls(
             who: "neither index nor id",
             chunks: (1...3).map { piece(nil, "read", #"{"n":\#($0)}"#) },
-            expected: (1...3).map { #"call_\#($0 - 1) read {"n":\#($0)}"# }),
+            expected: (1...3).map { #"(minted) read {"n":\#($0)}"# }),
         Calls(
             who: "index 0, ids, and no arguments at all",
             chunks: [piece("a", "list", "", index: 0), piece("b", "list", nil, index: 0)],
@@ -74,7 +77,7 @@ struct ChatDialectTests {
             chunks: [
                 piece(nil, "read", "", index: 0), piece(nil, "read", "{", index: 0), piece(nil, "read", "}", index: 0),
             ],
-            expected: ["call_0 read {}"]),
+            expected: ["(minted) read {}"]),
         Calls(
             who: "braces in strings are none",
             chunks: [
@@ -91,13 +94,13 @@ struct ChatDialectTests {
         Calls(
             who: "odd members beside a good call",
             chunks: [#"[null,7,{"index":"0","id":5,"function":{"name":"list","arguments":"{}"}}]"#],
-            expected: ["call_0 list {}"]),
+            expected: ["(minted) list {}"]),
     ]
 
     @Test(arguments: calls) func callsInPieces(_ calls: Calls) async throws {
         let stream = calls.chunks.map { delta(#"{"tool_calls":\#($0)}"#) }.joined() + finish("tool_calls") + done
         let call = try await call(answeredBy: streamHead + chunk(stream) + lastChunk)
-        #expect(await call.answer?.calls.map { "\($0.id) \($0.name) \($0.arguments)" } == calls.expected)
+        #expect(await call.answer?.calls.map { "\($0.shownID) \($0.name) \($0.arguments)" } == calls.expected)
     }
 
     @Test(arguments: [
@@ -171,6 +174,7 @@ struct ChatDialectTests {
     @Test(arguments: [
         ("stop", ModelEnding.complete), ("tool_calls", .complete), ("eos", .complete), ("length", .truncated),
         ("max_tokens", .truncated), ("model_length", .truncated), ("content_filter", .refused), ("sensitive", .refused),
+        ("content_filter: RECITATION", .refused), ("IMAGE_SAFETY", .refused),
     ])
     func endings(_ reason: String, _ ending: ModelEnding) async throws {
         let call = try await call(answeredBy: streamHead + chunk(textDelta("a") + finish(reason)) + lastChunk)
@@ -178,7 +182,10 @@ struct ChatDialectTests {
         #expect(await call.answer?.finishReason == reason)
     }
 
-    @Test(arguments: ["error", "network_error", "insufficient_system_resource", "abort"])
+    @Test(arguments: [
+        "error", "network_error", "function_call_filter: MALFORMED_FUNCTION_CALL", "insufficient_system_resource",
+        "abort",
+    ])
     func reasonsThatMeanAnError(_ reason: String) async throws {
         let call = try await call(answeredBy: streamHead + chunk(textDelta("a") + finish(reason) + done) + lastChunk)
         let failure = await call.failure
@@ -213,5 +220,37 @@ struct ChatDialectTests {
             await call.answer?.usage
                 == ModelUsage(
                     inputTokens: 5, cachedInputTokens: 3, cacheWriteTokens: 1, outputTokens: 2, reasoningTokens: 1))
+    }
+}
+
+extension ModelToolCall {
+    /// One that was made here is random.
+    var shownID: String { id.wholeMatch(of: /call_[0-9a-f]{8,16}/) != nil ? "(minted)" : id }
+}
+
+extension ChatDialectTests {
+    /// An error that is the object itself, or in the choice; and what keeps a connection alive.
+    @Test func errorsAndNothings() throws {
+        func answer(_ events: String...) throws -> ModelAnswer {
+            var answer = ChatAnswer()
+            for event in events { _ = try answer.add(StreamEvent(data: Array(event.utf8)), without: SecretTable([])) }
+            return try answer.finish()
+        }
+        for event in [
+            #"{"object":"error","message":"too long: prompt is too long","code":400}"#,
+            #"{"message":"prompt is too long","type":"invalid_request_error"}"#,
+            #"{"choices":[{"index":0,"error":{"code":400,"message":"prompt is too long"}}]}"#,
+        ] {
+            do {
+                _ = try answer(event)
+                Issue.record("an answer: \(event)")
+            } catch let failure as ModelFailure {
+                #expect(failure.kind == .contextTooLong && !failure.retryable, "\(event): \(failure)")
+            }
+        }
+        let whole = try answer(
+            "", " ", "null", "[]", #""ping""#, "7", #"{"choices":[{"delta":{"content":"Hi"}}]}"#, "",
+            #"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, "[DONE]")
+        #expect(whole.text == "Hi" && whole.ending == .complete)
     }
 }

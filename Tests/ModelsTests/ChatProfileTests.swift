@@ -27,6 +27,31 @@ import Testing
         #expect(try messages(ModelProfile(), batches).allSatisfy { $0["reasoning_content"] == nil })
     }
 
+    /// Servers take letters, digits, `_` and `-`: also of a name that a model made up, which goes back ever after.
+    @Test func namesOfToolsAreWrittenSoThatTheyAreTaken() throws {
+        let names = [
+            "read", "a.b", "a_b", "functions.read", "", "\n", "ünï", "read<|channel|>commentary",
+            String(repeating: "x", count: 300), String(repeating: "x", count: 64),
+        ]
+        let wire = names.map(ToolName.onTheWire)
+        #expect(wire.allSatisfy { $0.wholeMatch(of: /[a-zA-Z0-9_-]{1,64}/) != nil }, "\(wire)")
+        #expect(Set(wire).count == names.count && wire[0] == "read" && wire[9] == names[9])
+        // frozen: what a model was shown is never written anew.
+        #expect(wire[1] == "a_b_e71fa6190541574b" || wire[1].hasPrefix("a_b_"), "\(wire[1])")
+        let tools = names.prefix(4).map { ModelTool(name: $0, description: "", parametersJSON: "") }
+        let answer = ModelAnswer(
+            text: "", calls: wire.prefix(4).map { ModelToolCall(id: $0, name: $0, arguments: "{}") }, finishReason: "",
+            usage: nil)
+        #expect(answer.renamed(ToolName.own(of: tools)).calls.map(\.name) == Array(names.prefix(4)))
+        for profile in [ModelProfile(), .anthropic, ModelProfile(.responses)] {
+            var history = ModelHistory(.json(profile, ModelOrigin()))
+            history.append([.user("go")])
+            history.append([.assistant(text: "", calls: [ModelToolCall(id: "a", name: "a.b", arguments: "{}")])])
+            let sent = String(decoding: history.jsonPieces.joined(), as: UTF8.self)
+            #expect(sent.contains(wire[1]) && !sent.contains("a.b"), "\(sent)")
+        }
+    }
+
     @Test func mistral() throws {
         let sent = try messages(
             .mistral,

@@ -45,6 +45,14 @@ struct FailureRuleTests {
         Words(
             who: "DeepSeek", status: "402 Payment Required", error: #"{"message":"x"}"#, kind: .quota, retryable: false),
         Words(
+            who: "Gemini, a limit of a minute", status: "429 Too Many",
+            error:
+                #"{"code":429,"message":"You exceeded your current quota","details":[{"violations":[{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel"}]}]}"#,
+            kind: .rateLimited, retryable: true),
+        Words(
+            who: "Ollama", status: "400 Bad", error: #""the input length exceeds the context length""#,
+            kind: .contextTooLong, retryable: false),
+        Words(
             who: "Gemini, a limit of a day", status: "429 Too Many",
             error:
                 #"{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]}]}"#,

@@ -122,7 +122,7 @@ struct OpenAIFailureTests {
     }
 
     @Test(arguments: [
-        streamHead + chunk(event("{nonsense")) + lastChunk, streamHead + chunk(event("[1]")) + lastChunk,
+        streamHead + chunk(event("{nonsense")) + lastChunk, streamHead + chunk(event("[1")) + lastChunk,
         streamHead + chunk(event(String(repeating: "[", count: 100_000))) + lastChunk,
         response("200 OK", "{}"), response("200 OK", ""), response("200 OK", "nonsense"),
         response("200 OK", #"{"choices":[]}"#), "garbage\r\n\r\n",

@@ -49,7 +49,10 @@ struct SteadyClock: Equatable {
         let lines = text.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1) }
         var values: [Substring: Substring] = [:]
         for line in lines where line.count == 2 { values[line[0]] = line[1] }
-        guard values["clock"] == "1", let base = values["base"].flatMap({ Int64($0) }),
+        // From before there was a sum: 1.
+        let isWhole =
+            values["clock"] == "1" || values["clock"] == "2" && values["sum"].map(String.init) == Self.sum(text)
+        guard isWhole, let base = values["base"].flatMap({ Int64($0) }),
             let lead = values["lead"].flatMap({ Int64($0) }), let reached = values["reached"].flatMap({ Int64($0) }),
             values["end"] == ".", SteadyClock.isTime(reached), SteadyClock.isTime(lead), SteadyClock.isTime(base)
         else { return nil }
@@ -58,8 +61,17 @@ struct SteadyClock: Equatable {
 
     /// Of one length, so that it is written over in one piece.
     var text: String {
-        let line = "clock 1\nboot \(boot)\nbase \(base)\nlead \(lead)\nreached \(reached)\nend .\n"
+        let said = "clock 2\nboot \(boot)\nbase \(base)\nlead \(lead)\nreached \(reached)\n"
+        let line = said + "sum \(Self.sum(said))\nend .\n"
         return line + String(repeating: "\n", count: max(0, 255 - line.utf8.count))
+    }
+
+    /// Of all lines before the sum's own. A flipped digit would be another time: waits would end at once, and what is
+    /// remembered for a day be forgotten. FNV-1a.
+    private static func sum(_ text: String) -> String {
+        let said = text.prefix(upTo: text.firstRange(of: "sum ")?.lowerBound ?? text.endIndex)
+        let hash = said.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
     }
 
     /// Within some centuries: sums of such times are far from where numbers end.

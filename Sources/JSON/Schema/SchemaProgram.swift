@@ -49,6 +49,8 @@ final class SchemaProgram: Sendable {
         /// An index of `dynamics`.
         case dynamicReference(Int)
         case unevaluatedItems(Int), unevaluatedProperties(Int)
+        /// Something is not checked: of values of these types nobody knows whether they fit, nor what was evaluated.
+        case unknown(TypeMask)
     }
 
     /// What there is to know of one member's name.
@@ -114,6 +116,8 @@ final class SchemaProgram: Sendable {
     /// Numbers and values that instances are compared with: `[…]` of all of them.
     let constants: JSONDocument
     let root: Int
+    /// Something of it is not checked.
+    let hasUnknown: Bool
 
     init(_ parts: SchemaParts, root: Int) {
         nodes = parts.nodes
@@ -127,6 +131,9 @@ final class SchemaProgram: Sendable {
         groups = parts.groups
         dynamics = parts.dynamics
         constants = parts.constants.document
+        hasUnknown =
+            parts.objects.contains(where: \.hasUncheckedPatterns)
+            || parts.checks.contains { if case .unknown = $0 { true } else { false } }
         self.root = root
     }
 }

@@ -197,6 +197,8 @@ struct SchemaReading {
                 compiler.fail(at(value), "must be a text")
             } else if let pattern = compiler.pattern(document.text(value), at: at(value)) {
                 checks.append(.pattern(pattern))
+            } else {
+                checks.append(.unknown(.string))
             }
         }
         if let value = value("format") {
@@ -240,7 +242,7 @@ struct SchemaReading {
         }
         table.names = names.values.sorted { SchemaProgram.comesBefore($0.bytes, $1.bytes) }
         table.requiredCount = table.names.count { $0.isRequired }
-        if !table.names.isEmpty || !table.patterns.isEmpty || table.additional != nil {
+        if !table.names.isEmpty || !table.patterns.isEmpty || table.additional != nil || table.hasUncheckedPatterns {
             compiler.parts.objects.append(table)
             checks.append(.object(compiler.parts.objects.count - 1))
         }
@@ -306,6 +308,8 @@ struct SchemaReading {
                 compiler.fail(at(value), "must be a text")
             } else if let target = compiler.reference(document.text(value), at: at(value), in: location) {
                 checks.append(.reference(compiler.index(of: target)))
+            } else {
+                checks.append(.unknown(.all))
             }
         }
         if let value = value("$dynamicRef") {
@@ -313,9 +317,14 @@ struct SchemaReading {
                 compiler.fail(at(value), "must be a text")
             } else if let target = compiler.reference(document.text(value), at: at(value), in: location) {
                 readDynamic(document.text(value), target, &compiler)
+            } else {
+                checks.append(.unknown(.all))
             }
         }
-        if let value = value("$recursiveRef") { compiler.note(at(value), "a keyword of 2019-09 that is not checked") }
+        if let value = value("$recursiveRef") {
+            compiler.note(at(value), "a keyword of 2019-09 that is not checked")
+            checks.append(.unknown(.all))
+        }
     }
 
     private mutating func readDynamic(_ text: String, _ target: SchemaLocation, _ compiler: inout SchemaCompiler) {

@@ -12,11 +12,16 @@ extension SchemaValidator {
     }
 
     mutating func fitsOne(_ group: [Int], _ index: Int, _ tracks: Bool) -> Bool {
-        var count = 0
+        // For certain, and at most.
+        var (count, most) = (0, 0)
         for schema in group where count < 2 {
-            if quietly({ $0.fits(schema, index, tracks: tracks) }) { count += 1 }
+            let (possible, certain) = judge(schema, index, tracks: tracks)
+            if possible { most += 1 }
+            if certain { count += 1 }
             guard steps >= 0 else { return false }
         }
+        // Of some it is not known.
+        if most > count, count < 2 || !isLenient { return isLenient }
         if count == 0, isCollecting {
             addNearest(group, index, "oneOf", "fit exactly one of the \(group.count) alternatives")
         }
@@ -30,10 +35,11 @@ extension SchemaValidator {
 
     /// `if`, `then`, `else`.
     mutating func fitsCondition(_ group: [Int], _ index: Int, _ tracks: Bool) -> Bool {
-        let holds = quietly { $0.fits(group[0], index, tracks: tracks) }
+        let (possible, certain) = judge(group[0], index, tracks: tracks)
         guard steps >= 0 else { return false }
-        let next = holds ? group[1] : group[2]
-        return next < 0 || fits(next, index, tracks: tracks)
+        func branch(_ place: Int) -> Bool { group[place] < 0 || fits(group[place], index, tracks: tracks) }
+        if possible == certain { return branch(certain ? 1 : 2) }
+        return isLenient ? branch(1) || branch(2) : branch(1) && branch(2)
     }
 
     /// Says what is wrong with the alternative that comes nearest: not of another type, then with fewest mistakes.

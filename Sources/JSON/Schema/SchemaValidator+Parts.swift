@@ -29,24 +29,28 @@ extension SchemaValidator {
     var goesOn: Bool { isCollecting && findings.count < JSONSchema.maximumMessages && steps >= 0 }
 
     mutating func contains(_ table: SchemaProgram.ContainsTable, _ index: Int, _ tracks: Bool) -> Bool {
-        var count = 0
+        // For certain, and at most.
+        var (certainly, possibly) = (0, 0)
         var child = index + 1
         var number = 0
         while child < value.next(index) {
-            if quietly({ $0.fits(table.schema, child, tracks: false) }) {
-                count += 1
-                if tracks { evaluated[evaluated.count - 1].insert(number) }
+            let (possible, certain) = judge(table.schema, child, tracks: false)
+            if certain { certainly += 1 }
+            if possible {
+                possibly += 1
+                if tracks, certain || isLenient { evaluated[evaluated.count - 1].insert(number) }
                 // Enough is known.
-                if !tracks, count > table.most || table.most == .max && count >= table.least { break }
+                if !tracks, certainly > table.most || table.most == .max && certainly >= table.least { break }
             }
             guard steps >= 0 else { return false }
             child = value.next(child)
             number += 1
         }
-        return expect(count >= table.least, index, table.least == 1 ? "contains" : "minContains") {
+        let (forLeast, forMost) = isLenient ? (possibly, certainly) : (certainly, possibly)
+        return expect(forLeast >= table.least, index, table.least == 1 ? "contains" : "minContains") {
             "have at least \(table.least) of the items that the schema's `contains` describes"
         }
-            && expect(count <= table.most, index, "maxContains") {
+            && expect(forMost <= table.most, index, "maxContains") {
                 "have at most \(table.most) of the items that the schema's `contains` describes"
             }
     }
@@ -85,7 +89,10 @@ extension SchemaValidator {
                     result = false
                 }
             }
-            if tracks, isKnown { evaluated[evaluated.count - 1].insert(number) }
+            // A pattern that is not checked may name it.
+            if tracks, isKnown || table.hasUncheckedPatterns && isLenient {
+                evaluated[evaluated.count - 1].insert(number)
+            }
             if !result, !goesOn { return false }
             key = value.next(key + 1)
             number += 1

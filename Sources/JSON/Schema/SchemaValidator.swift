@@ -5,6 +5,10 @@
 /// when they are used up. It recurses no deeper than `maximumDepth` schemas: a value of 64 levels goes through six
 /// schemas for each.
 ///
+/// What is not checked may fit and may not. A value is refused only if it fits in neither case: so whoever asks whether it
+/// fits takes what is not known for fitting, and under a `not` for not fitting. Where both count (`oneOf`, `if`, the
+/// number of `contains`) both are asked.
+///
 /// Threads: one.
 struct SchemaValidator {
     let program: SchemaProgram
@@ -20,6 +24,8 @@ struct SchemaValidator {
     /// What is wrong, if it is asked for.
     var findings: [Finding] = []
     var isCollecting = false
+    /// What is not known is taken for fitting; else for not fitting: then what fits does so for certain.
+    var isLenient = true
 
     static let maximumDepth = 384
 
@@ -144,7 +150,8 @@ struct SchemaValidator {
         case .conditional(let group): return fitsCondition(program.groups[group], index, tracks)
         case .not(let schema):
             // What a schema that must not fit evaluated is nobody's affair, but itself may need it.
-            let fits = quietly { $0.fits(schema, index, tracks: false) }
+            let other = !isLenient
+            let fits = quietly { $0.asking(lenient: other) { $0.fits(schema, index, tracks: false) } }
             return expect(!fits && steps >= 0, index, "not") {
                 "be something other than what the schema's `not` describes"
             }
@@ -153,6 +160,10 @@ struct SchemaValidator {
             let table = program.dynamics[dynamic]
             let schema = scope.lazy.compactMap { table.anchors[$0] }.first ?? table.fallback
             return fits(schema, index, tracks: tracks)
+        case .unknown(let mask):
+            guard types(of: index, against: mask) else { return true }
+            if tracks, isLenient { evaluated[evaluated.count - 1].insertAll() }
+            return isLenient
         case .unevaluatedItems(let schema): return kind != .array || unevaluatedItemsFit(schema, index)
         case .unevaluatedProperties(let schema): return kind != .object || unevaluatedMembersFit(schema, index)
         }
@@ -170,6 +181,21 @@ struct SchemaValidator {
     ) -> Bool {
         if !isMet, isCollecting, steps >= 0 { add(place, keyword, "must " + expectation()) }
         return isMet
+    }
+
+    /// With what is not known taken for fitting or for not fitting.
+    mutating func asking(lenient: Bool, _ body: (inout SchemaValidator) -> Bool) -> Bool {
+        let before = isLenient
+        isLenient = lenient
+        defer { isLenient = before }
+        return body(&self)
+    }
+
+    /// Whether a value may fit, and whether it does for certain.
+    mutating func judge(_ schema: Int, _ index: Int, tracks: Bool) -> (possible: Bool, certain: Bool) {
+        let possible = quietly { $0.asking(lenient: true) { $0.fits(schema, index, tracks: tracks) } }
+        guard possible, program.hasUnknown else { return (possible, possible) }
+        return (true, quietly { $0.asking(lenient: false) { $0.fits(schema, index, tracks: false) } })
     }
 
     /// Without words: for what may or may not fit.

@@ -127,7 +127,7 @@ struct MessagesAnswer: AnswerAssembler {
             case "tool_use":
                 // Half a call is none: the answer was cut in it.
                 guard block.isWhole || ending == .complete else { continue }
-                calls.append(block.call(number: calls.count))
+                calls.append(block.call)
                 made.append(.call(calls.count - 1))
             default: if block.isWhole { made.append(.opaque(block.type, json: block.opaqueJSON)) }
             }
@@ -194,10 +194,10 @@ extension MessagesAnswer.Block {
         return start.replacing(["input": input]).json
     }
 
-    fileprivate func call(number: Int) -> ModelToolCall {
+    fileprivate var call: ModelToolCall {
         let id = start["id"]?.text ?? ""
         return ModelToolCall(
-            id: id.isEmpty ? "call_\(number)" : id, name: start["name"]?.text ?? "",
+            id: id.isEmpty ? ModelToolCall.mintedID() : id, name: start["name"]?.text ?? "",
             arguments: input.isEmpty ? "{}" : input,
             extra: start.others(than: ["type", "id", "name", "input"]))
     }

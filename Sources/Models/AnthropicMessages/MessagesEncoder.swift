@@ -171,7 +171,7 @@ struct MessagesEncoder: HistoryEncoder {
         json += #"{"type":"tool_use","id":"#.utf8
         json.append(string: callID(call.id))
         json += #","name":"#.utf8
-        json.append(string: call.name)
+        json.append(string: ToolName.onTheWire(call.name))
         json += #","input":"#.utf8
         json += call.arguments.utf8
         json.append(membersOf: call.extra)

@@ -73,7 +73,7 @@ enum MessagesRequestBody {
 
     private static func append(_ tool: ModelTool, to json: inout [UInt8]) {
         json += #"{"name":"#.utf8
-        json.append(string: tool.name)
+        json.append(string: ToolName.onTheWire(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         json += #","input_schema":"#.utf8

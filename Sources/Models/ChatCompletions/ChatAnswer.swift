@@ -63,6 +63,8 @@ struct ChatAnswer: AnswerAssembler {
             isMarkedComplete = true
             return []
         }
+        // An empty one keeps the connection alive.
+        if event.data.allSatisfy({ $0 == 32 || 9...13 ~= $0 }) { return [] }
         let response = try ChatResponse(json: event.data)
         if let error = response.error { throw .refused(status: nil, error, without: secrets) }
         return add(response)
@@ -144,10 +146,10 @@ struct ChatAnswer: AnswerAssembler {
         let ordered = calls.enumerated().sorted {
             ($0.element.index ?? 0, $0.offset) < ($1.element.index ?? 0, $1.offset)
         }
-        let calls = ordered.enumerated().map { position, slot in
+        let calls = ordered.map { slot in
             var call = slot.element.call
             // Servers of some makes send none, and the result has to name its call.
-            if call.id.isEmpty { call.id = "call_\(position)" }
+            if call.id.isEmpty { call.id = ModelToolCall.mintedID() }
             return call
         }
         var answer = try ModelAnswer(text: parts.text, calls: calls, chatReason: finishReason, usage: usage)
@@ -180,15 +182,17 @@ extension ModelEnding {
     /// What a chat server's `finish_reason` means; nil: the answer is broken. What is not known is taken for an end, as
     /// the calls are what counts.
     init?(chatReason reason: String) {
-        switch reason.lowercased() {
+        // Gemini says more behind a colon: `content_filter: RECITATION`.
+        switch reason.lowercased().prefix(while: { $0 != ":" }) {
         case "length", "max_tokens", "model_length", "max_output_tokens", "model_context_window_exceeded",
             "max_completion_tokens":
             self = .truncated
         case "content_filter", "content_filtered", "refusal", "safety", "sensitive", "recitation", "blocklist",
-            "prohibited_content", "spii", "guardrail_intervened":
+            "prohibited_content", "spii", "guardrail_intervened", "image_safety", "language":
             self = .refused
         case "error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled",
-            "timeout", "engine_error", "malformed_function_call", "unexpected_tool_call":
+            "timeout", "engine_error", "malformed_function_call", "unexpected_tool_call", "function_call_filter",
+            "internal_error", "server_error":
             return nil
         default: self = .complete
         }

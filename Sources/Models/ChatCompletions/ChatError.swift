@@ -11,6 +11,8 @@ struct ChatError {
     var retryAfterMilliseconds: UInt64?
     /// The account's limit of a day or longer is reached.
     var isLongQuota = false
+    /// A limit of a minute or so is: it comes back, whatever the words say.
+    var isShortQuota = false
 
     var status: Int? { codes.lazy.compactMap { Int($0) }.first { 400..<600 ~= $0 } }
 
@@ -65,6 +67,10 @@ struct ChatError {
             let name = (violation["quotaId"]?.text ?? "") + (violation["quotaMetric"]?.text ?? "")
             if ["perday", "per_day", "permonth", "per_month"].contains(where: { name.lowercased().contains($0) }) {
                 isLongQuota = true
+            } else if ["perminute", "per_minute", "persecond", "per_second"].contains(where: {
+                name.lowercased().contains($0)
+            }) {
+                isShortQuota = true
             }
         }
     }

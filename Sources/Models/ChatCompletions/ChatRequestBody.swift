@@ -54,7 +54,7 @@ enum ChatRequestBody {
 
     static func encode(_ tool: ModelTool) -> [UInt8] {
         var json: [UInt8] = Array(#"{"type":"function","function":{"name":"#.utf8)
-        json.append(string: tool.name)
+        json.append(string: ToolName.onTheWire(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         if !tool.parametersJSON.isEmpty {
@@ -132,7 +132,7 @@ enum ChatRequestBody {
             json += #"{"type":"function","id":"#.utf8
             json.append(string: callID(call.id, profile))
             json += #","function":{"name":"#.utf8
-            json.append(string: call.name)
+            json.append(string: ToolName.onTheWire(call.name))
             json += #","arguments":"#.utf8
             json.append(string: call.arguments)
             json += "}".utf8

@@ -34,13 +34,19 @@ struct ChatResponse {
     /// - Throws: `ModelFailure` of kind `badResponse` for what is no JSON object. The text is not repeated.
     init(json: [UInt8]) throws(ModelFailure) {
         // An error comes in a list from some (Gemini).
-        let document = ChatResponse.node(json)
-        guard let node = document?.elements?.first ?? document, case .object = node else {
+        guard let document = ChatResponse.node(json) else {
             throw ModelFailure(
                 kind: .badResponse, message: "the model's server sent what is not a chat completion", retryable: true)
         }
-        error = ChatError(node["error"])
+        // What is no object says nothing: some send such to keep the connection alive.
+        let node = document.elements?.first ?? document
+        guard case .object = node else { return }
         let choice = node["choices"]?.elements?.first
+        error = ChatError(node["error"]) ?? ChatError(choice?["error"])
+        // Mistral's, and older vLLM's: the object is the error.
+        if error == nil, choice == nil, node["object"]?.text == "error" || node["message"]?.text != nil {
+            error = ChatError(node)
+        }
         // Where no usage is at the top, some have it elsewhere: Groq, Kimi.
         usage = [node["usage"], node["x_groq"]?["usage"], choice?["usage"]].lazy.compactMap { ModelUsage($0) }.first
         guard let choice else { return }

@@ -150,7 +150,7 @@ struct ResponsesAnswer: AnswerAssembler {
                 let id = node["call_id"]?.text ?? ""
                 calls.append(
                     ModelToolCall(
-                        id: id.isEmpty ? "call_\(calls.count)" : id, name: node["name"]?.text ?? "",
+                        id: id.isEmpty ? ModelToolCall.mintedID() : id, name: node["name"]?.text ?? "",
                         arguments: node["arguments"]?.text ?? node["arguments"]?.json ?? "",
                         extra: node.others(than: ["type", "call_id", "name", "arguments"])))
                 made.append(.call(calls.count - 1))

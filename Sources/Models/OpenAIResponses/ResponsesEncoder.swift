@@ -54,7 +54,7 @@ struct ResponsesEncoder: HistoryEncoder {
         switch part {
         case .text(let text): append(text: text, to: &json)
         case .image(let image):
-            json += #"{"type":"input_image","image_url":"#.utf8
+            json += #"{"type":"input_image","detail":"auto","image_url":"#.utf8
             json.append(dataURL: image)
             json.append(UInt8(ascii: "}"))
         case .file(let file):
@@ -115,7 +115,7 @@ struct ResponsesEncoder: HistoryEncoder {
         var json = Array(#"{"type":"function_call","call_id":"#.utf8)
         json.append(string: MessagesEncoder.callID(call.id))
         json += #","name":"#.utf8
-        json.append(string: call.name)
+        json.append(string: ToolName.onTheWire(call.name))
         json += #","arguments":"#.utf8
         json.append(string: call.arguments)
         json.append(membersOf: call.extra)

@@ -46,7 +46,7 @@ enum ResponsesRequestBody {
 
     private static func append(_ tool: ModelTool, to json: inout [UInt8]) {
         json += #"{"type":"function","name":"#.utf8
-        json.append(string: tool.name)
+        json.append(string: ToolName.onTheWire(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         json += #","parameters":"#.utf8
