@@ -14,7 +14,7 @@ internal import Threads
 ///
 /// Ownership: dropping the session closes it without waiting.
 public final class CurlSession: Sendable {
-    private let mailbox: Mailbox
+    private let mailbox: TransferMailbox
 
     /// Starts the session's thread.
     ///
@@ -78,10 +78,10 @@ public final class CurlSession: Sendable {
 
 /// A transfer that was started.
 public final class CurlTransfer: Sendable {
-    private let mailbox: Mailbox
+    private let mailbox: TransferMailbox
     private let cancelled = Atomic(false)
 
-    init(mailbox: Mailbox) {
+    init(mailbox: TransferMailbox) {
         self.mailbox = mailbox
     }
 

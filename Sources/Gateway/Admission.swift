@@ -35,10 +35,10 @@ final class Admission: Sendable {
     }
 
     /// - Returns: the origin that is to be told that it may read the answer, if the page is not the gateway's own.
-    func admit(_ request: Request) throws(Failure) -> String? {
+    func admit(_ request: Request) throws(GatewayFailure) -> String? {
         // There is exactly one: `ExactRequests`.
         guard let host = request.head.authority?.lowercased(), serves(host) else {
-            throw Failure(
+            throw GatewayFailure(
                 refusal: Refusal(
                     .wrongHost, "the Host header names none that this gateway serves", details: ["header": "Host"]))
         }
@@ -47,7 +47,7 @@ final class Admission: Sendable {
         guard let scheme = ["http://", "https://"].first(where: origin.hasPrefix),
             serves(String(origin.dropFirst(scheme.count)))
         else {
-            throw Failure(
+            throw GatewayFailure(
                 refusal: Refusal(.wrongHost, "pages of this Origin may not ask here", details: ["header": "Origin"]))
         }
         return nil
@@ -65,7 +65,7 @@ final class Admission: Sendable {
     }
 
     /// The server's client in the caller's name.
-    func client(for request: Request) throws(Failure) -> Client {
+    func client(for request: Request) throws(GatewayFailure) -> Client {
         guard let field = request.headers[.authorization] else {
             if requiresToken { throw Self.unauthenticated }
             return client
@@ -81,6 +81,6 @@ final class Admission: Sendable {
     /// The server's client in nobody's name: for what brings a token of its own along.
     var nobody: Client { client.presenting(token: "") }
 
-    private static let unauthenticated = Failure(
+    private static let unauthenticated = GatewayFailure(
         refusal: Refusal(.unauthenticated, "the request has no Authorization: Bearer with a token"))
 }

@@ -34,7 +34,7 @@ struct Reply: Sendable {
     /// - Parameter error: whatever ended a request.
     init(to error: any Error) {
         switch error {
-        case let failure as Failure:
+        case let failure as GatewayFailure:
             self.init(failure.refusal, status: failure.status)
             closes = failure.closes
             if !failure.allow.isEmpty { fields[.allow] = failure.allow }
@@ -78,7 +78,7 @@ struct Reply: Sendable {
 }
 
 /// A request that goes no further than the gateway.
-struct Failure: Error {
+struct GatewayFailure: Error {
     let refusal: Refusal
     var status: Int?
     /// The methods that the path has.
@@ -86,13 +86,13 @@ struct Failure: Error {
     /// What is left of the request is not read.
     var closes = false
 
-    static let noSuchPath = Failure(refusal: Refusal(.unknownType, "there is nothing at this path"), status: 404)
+    static let noSuchPath = GatewayFailure(refusal: Refusal(.unknownType, "there is nothing at this path"), status: 404)
 
-    static func method(_ allow: String) -> Failure {
-        Failure(refusal: Refusal(.unknownType, "this path takes \(allow)"), status: 405, allow: allow)
+    static func method(_ allow: String) -> GatewayFailure {
+        GatewayFailure(refusal: Refusal(.unknownType, "this path takes \(allow)"), status: 405, allow: allow)
     }
 
-    static func contentType(_ types: String) -> Failure {
-        Failure(refusal: Refusal(.unsupported, "the body's Content-Type is not \(types)"), status: 415)
+    static func contentType(_ types: String) -> GatewayFailure {
+        GatewayFailure(refusal: Refusal(.unsupported, "the body's Content-Type is not \(types)"), status: 415)
     }
 }

@@ -81,7 +81,7 @@ final class Routes: Sendable {
 
     private func answer(_ request: Request, _ channel: any Channel) async throws -> Reply {
         let path = request.uri.path
-        func only(_ method: HTTPRequest.Method) throws(Failure) {
+        func only(_ method: HTTPRequest.Method) throws(GatewayFailure) {
             if request.method != method { throw .method(method.rawValue) }
         }
         if request.method == .options, request.headers[.origin] != nil {
@@ -106,21 +106,23 @@ final class Routes: Sendable {
             let stats = try await admission.client(for: request).send(FermataStats())
             return Reply(200, type: Metrics.type, Array(Metrics.text(stats).utf8))
         case "/v1/events":
-            throw Failure.method("GET")
+            throw GatewayFailure.method("GET")
         case _ where path.hasPrefix("/v1/"):
-            guard let command = GatewayCommand.all[String(path.dropFirst(4))] else { throw Failure.noSuchPath }
+            guard let command = GatewayCommand.all[String(path.dropFirst(4))] else { throw GatewayFailure.noSuchPath }
             try only(.post)
             let caller = try admission.client(for: request)
             let type = contentType(request)
-            guard type == "application/json" || type == nil else { throw Failure.contentType("application/json") }
+            guard type == "application/json" || type == nil else {
+                throw GatewayFailure.contentType("application/json")
+            }
             let body = try await body(of: request, channel)
-            guard type != nil || body.isEmpty else { throw Failure.contentType("application/json") }
+            guard type != nil || body.isEmpty else { throw GatewayFailure.contentType("application/json") }
             return Reply(json: try await command.run(body, request.headers[.idempotencyKey], caller))
         case _ where path.hasPrefix("/answers/"):
             try only(.post)
             let type = contentType(request) ?? "text/plain"
             guard ["application/json", "text/plain"].contains(type) else {
-                throw Failure.contentType("application/json or text/plain")
+                throw GatewayFailure.contentType("application/json or text/plain")
             }
             let answer = try Answers.answer(
                 token(in: path, after: "/answers/"), await body(of: request, channel),
@@ -134,11 +136,11 @@ final class Routes: Sendable {
             }
             let resume = Answers.resume(token, key: request.headers[.idempotencyKey])
             return Reply(json: try Answers.told(await admission.nobody.send(resume)))
-        default: throw Failure.noSuchPath
+        default: throw GatewayFailure.noSuchPath
         }
     }
 
-    private func token(in path: String, after prefix: String) throws(Failure) -> String {
+    private func token(in path: String, after prefix: String) throws(GatewayFailure) -> String {
         let token = String(path.dropFirst(prefix.count))
         guard !token.isEmpty, token.utf8.count <= 256, !token.contains("/") else { throw .noSuchPath }
         return token
@@ -150,7 +152,7 @@ final class Routes: Sendable {
     }
 
     private func body(of request: Request, _ channel: any Channel) async throws -> [UInt8] {
-        let tooLarge = Failure(
+        let tooLarge = GatewayFailure(
             refusal: Refusal(.tooLarge, "the body is longer than \(Self.largestBody) bytes"), closes: true)
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard announced <= Self.largestBody else { throw tooLarge }

@@ -13,5 +13,5 @@ protocol AnswerStream: Sendable {
     func malformed() -> [UInt8]
     /// The whole answer as one object, for a request without `stream`.
     func whole() -> [UInt8]
-    func error(_ error: ChatError) -> [UInt8]
+    func error(_ error: MockRefusal) -> [UInt8]
 }

@@ -8,7 +8,7 @@ struct ChatRequest: Sendable {
     var includesUsage: Bool
     var user: String?
 
-    init(_ bytes: [UInt8]) throws(ChatError) {
+    init(_ bytes: [UInt8]) throws(MockRefusal) {
         let body: JSONNode
         do {
             body = try JSONNode.read(bytes)
@@ -28,7 +28,7 @@ struct ChatRequest: Sendable {
         }
         isStream = try ChatRequest.flag(body, "stream")
         includesUsage =
-            try body["stream_options"].map { options throws(ChatError) in
+            try body["stream_options"].map { options throws(MockRefusal) in
                 try ChatRequest.flag(options, "include_usage")
             } ?? false
         user = body["user"]?.text
@@ -39,7 +39,7 @@ struct ChatRequest: Sendable {
 
     static func conversation(of messages: [ScriptMessage]) -> String { "derived-\(hash(messages))" }
 
-    private static func flag(_ object: JSONNode, _ key: String) throws(ChatError) -> Bool {
+    private static func flag(_ object: JSONNode, _ key: String) throws(MockRefusal) -> Bool {
         switch object[key] {
         case nil, .null?: return false
         case .bool(let flag)?: return flag
@@ -47,7 +47,7 @@ struct ChatRequest: Sendable {
         }
     }
 
-    private static func message(_ node: JSONNode, at place: String) throws(ChatError) -> ScriptMessage {
+    private static func message(_ node: JSONNode, at place: String) throws(MockRefusal) -> ScriptMessage {
         guard let role = node["role"]?.text else { throw .invalid("'\(place).role' must be a string.", place) }
         var message = ScriptMessage(role: role, content: "")
         switch node["content"] {
@@ -80,18 +80,18 @@ struct ChatRequest: Sendable {
 }
 
 /// A refusal in OpenAI's layout.
-struct ChatError: Error, Sendable {
+struct MockRefusal: Error, Sendable {
     var status: Int
     var message: String
     var type = "invalid_request_error"
     var parameter: String?
     var code: String?
 
-    static func invalid(_ message: String, parameter: String?) -> ChatError {
-        ChatError(status: 400, message: message, parameter: parameter)
+    static func invalid(_ message: String, parameter: String?) -> MockRefusal {
+        MockRefusal(status: 400, message: message, parameter: parameter)
     }
 
-    static func invalid(_ message: String, _ parameter: String) -> ChatError {
+    static func invalid(_ message: String, _ parameter: String) -> MockRefusal {
         .invalid(message, parameter: parameter)
     }
 

@@ -66,7 +66,7 @@ struct ChatStream: AnswerStream {
         return bytes
     }
 
-    func error(_ error: ChatError) -> [UInt8] { error.body }
+    func error(_ error: MockRefusal) -> [UInt8] { error.body }
 
     /// A chunk that is cut off in its middle, and the end of the stream.
     func malformed() -> [UInt8] {

@@ -11,7 +11,7 @@ struct MessagesRequest: Sendable {
     /// Of system, tools and all messages: what reasoning that follows them is bound to.
     let prefix: String
 
-    init(_ bytes: [UInt8]) throws(ChatError) {
+    init(_ bytes: [UInt8]) throws(MockRefusal) {
         let body: JSONNode
         do {
             body = try JSONNode.read(bytes)
@@ -90,7 +90,7 @@ private struct Check {
 
     mutating func take(
         _ message: JSONNode, at place: String, isLast: Bool, after prefix: String
-    ) throws(ChatError) -> [ScriptMessage] {
+    ) throws(MockRefusal) -> [ScriptMessage] {
         guard let role = message["role"]?.text, ["user", "assistant"].contains(role) else {
             throw .invalid("\(place).role: Input should be 'user' or 'assistant'", place)
         }
@@ -107,7 +107,7 @@ private struct Check {
             ? try user(blocks, at: place) : [try assistant(blocks, at: place, isLast: isLast, after: prefix)]
     }
 
-    private mutating func user(_ blocks: [JSONNode], at place: String) throws(ChatError) -> [ScriptMessage] {
+    private mutating func user(_ blocks: [JSONNode], at place: String) throws(MockRefusal) -> [ScriptMessage] {
         var messages: [ScriptMessage] = []
         var hasOther = false
         for (index, block) in blocks.enumerated() {
@@ -132,7 +132,7 @@ private struct Check {
         return messages
     }
 
-    private static func result(_ block: JSONNode, at place: String) throws(ChatError) -> String {
+    private static func result(_ block: JSONNode, at place: String) throws(MockRefusal) -> String {
         switch block["content"] {
         case nil, .null?: return ""
         case .string(let text)?: return text
@@ -146,7 +146,7 @@ private struct Check {
         }
     }
 
-    private static func text(_ block: JSONNode, _ type: String, at place: String) throws(ChatError) -> String {
+    private static func text(_ block: JSONNode, _ type: String, at place: String) throws(MockRefusal) -> String {
         switch type {
         case "text":
             guard let text = block["text"]?.text, !text.allSatisfy(\.isWhitespace) else {
@@ -169,7 +169,7 @@ private struct Check {
 
     private mutating func assistant(
         _ blocks: [JSONNode], at place: String, isLast: Bool, after prefix: String
-    ) throws(ChatError) -> ScriptMessage {
+    ) throws(MockRefusal) -> ScriptMessage {
         if let id = open.first {
             throw .invalid("\(place): `tool_use` ids were found without `tool_result` blocks: \(id)", place)
         }
@@ -205,7 +205,7 @@ private struct Check {
         return message
     }
 
-    private mutating func call(_ block: JSONNode, at place: String) throws(ChatError) -> ScriptMessage.Call {
+    private mutating func call(_ block: JSONNode, at place: String) throws(MockRefusal) -> ScriptMessage.Call {
         let id = block["id"]?.text ?? ""
         let isPlain = id.utf8.allSatisfy { 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 || $0 == 95 || $0 == 45 }
         guard !id.isEmpty, isPlain else {
@@ -219,7 +219,7 @@ private struct Check {
         return ScriptMessage.Call(name: name, arguments: block["input"]!.json)
     }
 
-    func end() throws(ChatError) {
+    func end() throws(MockRefusal) {
         if let id = open.first {
             throw .invalid("`tool_use` ids were found without `tool_result` blocks: \(id)", parameter: nil)
         }

@@ -133,7 +133,7 @@ struct MessagesStream: AnswerStream {
         return Array(message.json.utf8)
     }
 
-    func error(_ error: ChatError) -> [UInt8] { error.messagesBody }
+    func error(_ error: MockRefusal) -> [UInt8] { error.messagesBody }
 
     /// Scripts use the words of chat completions, or this API's own.
     private var stopReason: String {
@@ -166,7 +166,7 @@ struct MessagesStream: AnswerStream {
     }
 }
 
-extension ChatError {
+extension MockRefusal {
     /// In Anthropic's layout.
     var messagesBody: [UInt8] {
         let type =

@@ -30,8 +30,8 @@ final class MockModelRoutes: Sendable {
         case (.post, "/v1/responses"), (.post, "/responses"):
             try await answer(request, .responses, writer, connection)
         case (.get, "/v1/models"), (.get, "/models"):
-            let refusal: ChatError?
-            do throws(ChatError) {
+            let refusal: MockRefusal?
+            do throws(MockRefusal) {
                 try checkKey(request)
                 refusal = nil
             } catch { refusal = error }
@@ -47,7 +47,7 @@ final class MockModelRoutes: Sendable {
             gates.close(String(path.dropFirst(7)))
             try await reply(writer, 200, gateList)
         default:
-            let error = ChatError(
+            let error = MockRefusal(
                 status: 404, message: "Unknown request URL: \(request.method.rawValue) \(path).", code: "unknown_url")
             try await refuse(writer, error)
         }
@@ -62,18 +62,18 @@ final class MockModelRoutes: Sendable {
         let body: [UInt8]
         do {
             body = try await receive(request, writer)
-        } catch let error as ChatError {
+        } catch let error as MockRefusal {
             let number = log.add(body: [], received: Moment.now)
             return try await refuse(writer, error, api, number, connection)
         }
         let received = Moment.now
         // What is left of a body whose client has gone is not a request.
-        if connection.isClosed { throw ChatAnswer.Abandoned() }
+        if connection.isClosed { throw PlayedAnswer.Abandoned() }
         let number = log.add(body: body, received: received)
 
         let stream: any AnswerStream
         let isStream: Bool
-        do throws(ChatError) {
+        do throws(MockRefusal) {
             try checkKey(request)
             switch api {
             case .chat:
@@ -104,7 +104,7 @@ final class MockModelRoutes: Sendable {
             return try await refuse(writer, error, api, number, connection)
         }
         noteClose(of: connection, number)
-        let answer = ChatAnswer(
+        let answer = PlayedAnswer(
             number: number, stream: stream, isStream: isStream, log: log, gates: gates, connection: connection)
         do {
             try await answer.play(writer)
@@ -116,7 +116,7 @@ final class MockModelRoutes: Sendable {
 
     private func plan(
         _ messages: [ScriptMessage], _ conversation: String, _ number: Int
-    ) throws(ChatError) -> ScriptPlan {
+    ) throws(MockRefusal) -> ScriptPlan {
         log.update(number) { entry in
             entry.conversation = conversation
             entry.messageCount = messages.count
@@ -133,20 +133,20 @@ final class MockModelRoutes: Sendable {
             log.update(number) { $0.turn = plan.index }
             return plan
         case .failure(let error):
-            throw ChatError(status: 400, message: "\(error)", code: "script_no_turn")
+            throw MockRefusal(status: 400, message: "\(error)", code: "script_no_turn")
         }
     }
 
-    private func checkKey(_ request: Request) throws(ChatError) {
+    private func checkKey(_ request: Request) throws(MockRefusal) {
         guard let requiredKey, request.headers[.authorization] != "Bearer \(requiredKey)",
             request.headers[.apiKey] != requiredKey
         else { return }
-        throw ChatError(status: 401, message: "Incorrect API key provided.", code: "invalid_api_key")
+        throw MockRefusal(status: 401, message: "Incorrect API key provided.", code: "invalid_api_key")
     }
 
     /// The request's body; its beginning is asked for if the client waits with it.
     private func receive(_ request: Request, _ writer: borrowing ResponseWriter) async throws -> [UInt8] {
-        let tooLarge = ChatError(
+        let tooLarge = MockRefusal(
             status: 413, message: "The body is larger than \(largestBody) bytes.", code: "request_too_large")
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         if announced > largestBody { throw tooLarge }
@@ -176,7 +176,7 @@ final class MockModelRoutes: Sendable {
     }
 
     private func refuse(
-        _ writer: consuming ResponseWriter, _ error: ChatError, _ api: API, _ number: Int,
+        _ writer: consuming ResponseWriter, _ error: MockRefusal, _ api: API, _ number: Int,
         _ connection: ClientConnection
     ) async throws {
         noteClose(of: connection, number)
@@ -188,10 +188,10 @@ final class MockModelRoutes: Sendable {
         }
         try await reply(writer, error.status, api == .messages ? error.messagesBody : error.body)
         // What is left of an oversized body is not read for ever.
-        if error.status == 413 { throw ChatAnswer.Abandoned() }
+        if error.status == 413 { throw PlayedAnswer.Abandoned() }
     }
 
-    private func refuse(_ writer: consuming ResponseWriter, _ error: ChatError) async throws {
+    private func refuse(_ writer: consuming ResponseWriter, _ error: MockRefusal) async throws {
         try await reply(writer, error.status, error.body)
     }
 }
@@ -243,7 +243,7 @@ extension MockModelRoutes {
         timer.cancel()
         connection.forget(ticket)
         guard let entry else {
-            let error = ChatError(
+            let error = MockRefusal(
                 status: 408, message: "Request \(number) has not come so far in \(timeout) ms.", type: "timeout")
             return try await refuse(writer, error)
         }

@@ -7,7 +7,7 @@ struct ResponsesRequest: Sendable {
     private(set) var messages: [ScriptMessage] = []
     let isStream: Bool
 
-    init(_ bytes: [UInt8]) throws(ChatError) {
+    init(_ bytes: [UInt8]) throws(MockRefusal) {
         let body: JSONNode
         do {
             body = try JSONNode.read(bytes)
@@ -49,7 +49,7 @@ struct ResponsesRequest: Sendable {
         return "enc-\(hash.text)"
     }
 
-    private mutating func take(_ items: [JSONNode]) throws(ChatError) {
+    private mutating func take(_ items: [JSONNode]) throws(MockRefusal) {
         var (open, known): (Set<String>, Set<String>) = ([], [])
         for (index, item) in items.enumerated() {
             let place = "input[\(index)]"
@@ -83,7 +83,7 @@ struct ResponsesRequest: Sendable {
                 }
                 let text = (item["summary"]?.elements ?? []).compactMap { $0["text"]?.text }.joined()
                 guard content == Self.encrypted(id, text) else {
-                    throw ChatError(
+                    throw MockRefusal(
                         status: 400, message: "The encrypted content for item \(id) could not be verified.",
                         parameter: place, code: "invalid_encrypted_content")
                 }
@@ -101,7 +101,7 @@ struct ResponsesRequest: Sendable {
         if let id = open.first { throw .invalid("No tool output found for function call \(id).", "input") }
     }
 
-    private static func message(_ item: JSONNode, at place: String) throws(ChatError) -> ScriptMessage {
+    private static func message(_ item: JSONNode, at place: String) throws(MockRefusal) -> ScriptMessage {
         guard let role = item["role"]?.text, ["user", "assistant", "system", "developer"].contains(role) else {
             throw .invalid("Invalid value in '\(place).role'.", place)
         }
@@ -114,7 +114,7 @@ struct ResponsesRequest: Sendable {
         return ScriptMessage(role: role, content: content)
     }
 
-    private static func output(_ item: JSONNode, at place: String) throws(ChatError) -> String {
+    private static func output(_ item: JSONNode, at place: String) throws(MockRefusal) -> String {
         if let text = item["output"]?.text { return text }
         guard let parts = item["output"]?.elements else {
             throw .invalid("Missing required parameter: '\(place).output'.", place)
@@ -124,7 +124,7 @@ struct ResponsesRequest: Sendable {
         return content
     }
 
-    private static func text(_ part: JSONNode, isAnswer: Bool, at place: String) throws(ChatError) -> String {
+    private static func text(_ part: JSONNode, isAnswer: Bool, at place: String) throws(MockRefusal) -> String {
         switch (part["type"]?.text, isAnswer) {
         case ("input_text", false), ("output_text", true): return part["text"]?.text ?? ""
         case ("refusal", true): return part["refusal"]?.text ?? ""

@@ -133,7 +133,7 @@ struct ResponsesStream: AnswerStream {
 
     func whole() -> [UInt8] { Array(wholeResponse.json.utf8) }
 
-    func error(_ error: ChatError) -> [UInt8] { error.body }
+    func error(_ error: MockRefusal) -> [UInt8] { error.body }
 
     private var wholeResponse: JSONNode { response(status, output: firsts.indices.map { item($0, isDone: true) }) }
 

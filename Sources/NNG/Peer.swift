@@ -209,8 +209,8 @@ final class Connections: Sendable {
         }
     }
 
-    /// Chooses who leaves when there are too many: of those without a request in progress the first by `Standing`. If all
-    /// have a request in progress, one more may be open until one of them ends; then the newcomer leaves.
+    /// Chooses who leaves when there are too many, see `Crowding`. If all have a request in progress, one more may be open
+    /// until one of them ends; then the newcomer leaves.
     private func makeRoom(in state: inout State, sparing spared: UInt32) -> Peer? {
         guard let limit, state.staying > limit.count else {
             state.isCrowded = false
@@ -218,17 +218,13 @@ final class Connections: Sendable {
         }
         let time = MonotonicTime.now.nanoseconds - limit.grace
         let mayStay = state.staying == limit.count + 1
-        let staying = state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving }
-        let counts = staying.reduce(into: [:]) { $0[$1.value.peer.process ?? 0, default: 0] += 1 }
-        let leaving = staying.filter { $0.value.inProgress == 0 && $0.key != spared }
-            .map { key, entry in
-                let standing = Standing(
-                    processCount: counts[entry.peer.process ?? 0] ?? 1, isNew: entry.isNew(since: time),
-                    lastUse: entry.lastUse)
-                return (key: key, standing: standing)
-            }
-            .min { $0.standing < $1.standing }
-        guard let key = leaving?.key ?? (mayStay ? nil : spared) else {
+        let crowding = Crowding(
+            connections: state.entries.lazy.filter { $0.value.isOpen && !$0.value.isLeaving }.map { key, entry in
+                Crowding.Connection(
+                    key: key, process: entry.peer.process ?? 0, isBusy: entry.inProgress > 0,
+                    isNew: entry.isNew(since: time), lastUse: entry.lastUse)
+            }, limit: limit.count)
+        guard let key = crowding.leaving(sparing: spared, mayStay: mayStay) else {
             state.isCrowded = true
             return nil
         }
@@ -242,6 +238,58 @@ final class Connections: Sendable {
         guard let leaving else { return }
         nng_pipe_close(nng_pipe(id: leaving.connection))
         limit?.onClose(leaving)
+    }
+}
+
+/// More connections than there may be: who leaves.
+///
+/// Of those without a request in progress the first by `Standing`. But where one process has more than half of all, it is
+/// one of its own before anybody else's, whatever it waits for: a crowd that asks and does not read its answers always has
+/// requests in progress, and had those closed who wanted to interrupt, for up to 15 s at 64 descriptors. Who asked and had
+/// no answer asks again, and a command that is asked again is carried out once.
+struct Crowding {
+    struct Connection {
+        let key: UInt32
+        /// At the other end; of peers of which that is not known, 0.
+        let process: Int32
+        /// It has a request in progress.
+        let isBusy: Bool
+        let isNew: Bool
+        let lastUse: UInt64
+    }
+
+    let connections: [Connection]
+    let limit: Int
+
+    init(connections: some Sequence<Connection>, limit: Int) {
+        self.connections = Array(connections)
+        self.limit = limit
+    }
+
+    /// - Parameters:
+    ///   - spared: has just come, or had its answer just now.
+    ///   - mayStay: there is one too many, and it may stay while all have a request in progress.
+    /// - Returns: nil: nobody, for now.
+    func leaving(sparing spared: UInt32, mayStay: Bool) -> UInt32? {
+        let counts = connections.reduce(into: [:]) { $0[$1.process, default: 0] += 1 }
+        let idle = connections.filter { !$0.isBusy && $0.key != spared }.min { left, right in
+            standing(left, counts) < standing(right, counts)
+        }
+        let chosen = idle ?? connections.first { $0.key == spared }
+        if let largest = counts.max(by: { $0.value < $1.value }), 2 * largest.value > limit, let chosen,
+            chosen.process != largest.key,
+            let one = connections.filter({ $0.process == largest.key && $0.key != spared }).min(by: {
+                ($0.isBusy ? 1 : 0, $0.lastUse) < ($1.isBusy ? 1 : 0, $1.lastUse)
+            })
+        {
+            return one.key
+        }
+        return idle?.key ?? (mayStay ? nil : spared)
+    }
+
+    private func standing(_ connection: Connection, _ counts: [Int32: Int]) -> Standing {
+        Standing(
+            processCount: counts[connection.process] ?? 1, isNew: connection.isNew, lastUse: connection.lastUse)
     }
 }
 

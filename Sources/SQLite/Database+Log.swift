@@ -1,7 +1,7 @@
 internal import CSQLite
 
 /// What a checkpoint found and did. See <https://sqlite.org/c3ref/wal_checkpoint_v2.html>.
-public struct Checkpoint: Sendable, Hashable {
+public struct WALCheckpoint: Sendable, Hashable {
     /// Pages in the write-ahead log.
     public var logPages: Int
     /// How many of these are in the database file by now.
@@ -21,11 +21,11 @@ extension Database {
     /// both. Neither readers nor a writer on other connections are held up.
     ///
     /// - Throws: `busy` if another connection is at it already.
-    public func passiveCheckpoint() throws(SQLiteError) -> Checkpoint {
+    public func passiveCheckpoint() throws(SQLiteError) -> WALCheckpoint {
         if let checkpoint = try checkpointOnce() { return checkpoint }
         // A connection that has read nothing yet does not know of the log.
         try execute("SELECT count(*) FROM sqlite_schema")
-        return try checkpointOnce() ?? Checkpoint(logPages: 0, movedPages: 0)
+        return try checkpointOnce() ?? WALCheckpoint(logPages: 0, movedPages: 0)
     }
 
     /// Moves all of the write-ahead log into the database file, syncs both and cuts the log to nothing. It waits for
@@ -42,13 +42,13 @@ extension Database {
     }
 
     /// nil if, as far as the connection knows, there is no log.
-    private func checkpointOnce() throws(SQLiteError) -> Checkpoint? {
+    private func checkpointOnce() throws(SQLiteError) -> WALCheckpoint? {
         let handle = try open()
         var log: Int32 = 0
         var moved: Int32 = 0
         let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &log, &moved)
         guard result == SQLITE_OK else { throw SQLiteError(connection: handle, result: result) }
-        return log < 0 ? nil : Checkpoint(logPages: Int(log), movedPages: Int(moved))
+        return log < 0 ? nil : WALCheckpoint(logPages: Int(log), movedPages: Int(moved))
     }
 
     /// Counts the log's pages from now on; SQLite's automatic checkpoints of this connection end with that, because

@@ -40,6 +40,9 @@ struct ModelMessageTests {
             $0.model = "gemini-3-pro"
         }
         let expected = ModelToolCall(id: "c", name: "f", arguments: "{}", extra: isShown ? #"{"s":1}"# : "")
-        #expect(ModelMessage(.assistant(answer), for: reader) { _ in [] } == .assistant(text: "", calls: [expected]))
+        let blocks: [ModelBlock] = isShown ? [.reasoning("why"), .call(0)] : []
+        #expect(
+            ModelMessage(.assistant(answer), for: reader) { _ in [] }
+                == .assistant(text: "", calls: [expected], blocks: blocks))
     }
 }

@@ -101,6 +101,36 @@ struct ConnectionLimitTests {
         #expect(order.shuffled().sorted() == order)
     }
 
+    /// A crowd of one process that always has requests in progress gives up its own; others keep theirs.
+    @Test func aCrowdThatNeverReadsGivesUpItsOwn() {
+        func crowd(_ busy: Int, others: [(key: UInt32, process: Int32, isBusy: Bool)], sparing: UInt32, mayStay: Bool)
+            -> UInt32?
+        {
+            let all =
+                (0..<busy).map {
+                    Crowding.Connection(
+                        key: UInt32(100 + $0), process: 7, isBusy: true, isNew: false, lastUse: UInt64(50 + $0))
+                }
+                + others.enumerated().map { place, other in
+                    Crowding.Connection(
+                        key: other.key, process: other.process, isBusy: other.isBusy, isNew: false,
+                        lastUse: UInt64(place))
+                }
+            return Crowding(connections: all, limit: 8).leaving(sparing: sparing, mayStay: mayStay)
+        }
+        // An idle one of another process stays, and so does a newcomer of another.
+        #expect(crowd(6, others: [(1, 1, false), (2, 2, false), (3, 3, false)], sparing: 3, mayStay: true) == 100)
+        #expect(crowd(8, others: [(3, 3, false)], sparing: 3, mayStay: true) == 100)
+        #expect(crowd(9, others: [(3, 3, false)], sparing: 3, mayStay: false) == 100)
+        // A newcomer of the crowd's own takes the place of nobody else.
+        #expect(crowd(8, others: [(3, 7, false), (4, 1, false)], sparing: 3, mayStay: true) == 100)
+        #expect(crowd(9, others: [(3, 7, false)], sparing: 3, mayStay: false) == 3)
+        // Half of them is no crowd: who is idle leaves, and where nobody is, one more may stay.
+        #expect(crowd(4, others: (1...5).map { (UInt32($0), Int32($0), false) }, sparing: 5, mayStay: true) == 1)
+        #expect(crowd(4, others: (1...5).map { (UInt32($0), Int32($0), true) }, sparing: 5, mayStay: true) == nil)
+        #expect(crowd(4, others: (1...6).map { (UInt32($0), Int32($0), true) }, sparing: 6, mayStay: false) == 6)
+    }
+
     /// While all have a request in progress, one more is let in, and the next one has to come again.
     @Test func whoWaitsForAnAnswerIsSpared() async throws {
         let directory = SocketDirectory()

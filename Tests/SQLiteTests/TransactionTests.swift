@@ -74,7 +74,7 @@ import Testing
         #expect(pages > 0)
         let other = try Database(path: directory.file("db"))
         let checkpoint = try other.passiveCheckpoint()
-        #expect(checkpoint == Checkpoint(logPages: pages, movedPages: pages))
+        #expect(checkpoint == WALCheckpoint(logPages: pages, movedPages: pages))
         #expect(checkpoint.isComplete)
         try database.execute("INSERT INTO t VALUES(2)")
         #expect(database.observedLogPages < pages)
@@ -95,6 +95,6 @@ import Testing
 
     @Test func withoutALogThereIsNothingToMove() throws {
         let plain = try Database(path: ":memory:")
-        #expect(try plain.passiveCheckpoint() == Checkpoint(logPages: 0, movedPages: 0))
+        #expect(try plain.passiveCheckpoint() == WALCheckpoint(logPages: 0, movedPages: 0))
     }
 }

@@ -50,8 +50,15 @@ public final class Server {
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
+        let isGone = Self.isGone(in: configuration.directory)
         let journal = try SQLiteJournal(
             path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
+        // Whoever removed all of a store by hand wanted that; whoever did not has to hear of it.
+        if isGone {
+            logger.error(
+                "a new store is begun where one has been: fermata.db, its log and its mark are gone",
+                metadata: ["dir": "\(configuration.directory)"])
+        }
         CutIndex.endsProcess(status: 70)
         try self.init(configuration, journal: journal, tools, plan, logger: logger)
     }
@@ -274,6 +281,13 @@ public final class Server {
                 if closed > 0 { shortage.say("connections that said nothing were closed") }
             }
         }
+    }
+
+    /// Whether there is no store where a server has worked before: its key outlives its store.
+    private static func isGone(in directory: String) -> Bool {
+        var status = stat()
+        let isThere = stat(directory + "/fermata.db", &status) == 0 && status.st_size > 0
+        return !isThere && access(directory + "/token.key", F_OK) == 0
     }
 
     private static func makeDirectory(_ path: String) throws {

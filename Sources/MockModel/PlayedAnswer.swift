@@ -4,7 +4,7 @@ internal import ModelScript
 internal import NIOCore
 
 /// Plays one turn to one client.
-struct ChatAnswer {
+struct PlayedAnswer {
     let number: Int
     let stream: any AnswerStream
     let isStream: Bool
@@ -128,7 +128,7 @@ struct ChatAnswer {
     private func fail(
         _ writer: consuming ResponseWriter, _ status: Int, _ retryAfter: UInt64?, _ text: String?
     ) async throws {
-        let error = ChatError(
+        let error = MockRefusal(
             status: status, message: "scripted fault in turn \(stream.plan.index)",
             type: status == 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error")
         let bytes = text.map { Array($0.utf8) } ?? stream.error(error)

@@ -21,7 +21,7 @@ struct Start: Sendable {
 /// What crosses from any thread to the session's: starts, cancels, the wish to close.
 ///
 /// The thread sleeps in epoll and is woken through an eventfd, once for however many commands wait.
-final class Mailbox: Sendable {
+final class TransferMailbox: Sendable {
     struct Contents {
         var starts: [Start] = []
         /// Have a lane of their own: they do not wait behind starts.
