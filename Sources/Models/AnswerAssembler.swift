@@ -1,4 +1,5 @@
 internal import EventStreams
+internal import JSON
 internal import ModelScript
 internal import Secrets
 
@@ -25,4 +26,38 @@ protocol AnswerAssembler: Sendable {
 
     /// - Throws: `ModelFailure` of kind `brokenStream` where its end has not come.
     func finish() throws(ModelFailure) -> ModelAnswer
+}
+
+extension ModelFailure {
+    /// A stream is over, and its answer is not.
+    static var endedEarly: ModelFailure {
+        ModelFailure(
+            kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
+    }
+}
+
+extension [ModelBlock] {
+    /// The blocks where they say more of an answer than its text and its calls do, which is another order, or what a
+    /// provider wants back; else none.
+    func sayingMore(than calls: [ModelToolCall]) -> [ModelBlock] {
+        let isPlain = allSatisfy { block in
+            switch block {
+            case .text(_, let json): json.isEmpty
+            case .call(let index): calls[index].extra.isEmpty
+            case .reasoning, .opaque: false
+            }
+        }
+        guard isPlain else { return self }
+        let firstCall = firstIndex { if case .call = $0 { true } else { false } } ?? endIndex
+        return self[firstCall...].allSatisfy { if case .call = $0 { true } else { false } } ? [] : self
+    }
+}
+
+extension JSONNode {
+    /// An object of the members but these; empty: there are no others.
+    func others(than names: Set<String>) -> String {
+        guard case .object(let members) = self else { return "" }
+        let others = members.filter { !names.contains($0.key) }
+        return others.isEmpty ? "" : JSONNode.object(others).json
+    }
 }

@@ -74,7 +74,7 @@ public final class HTTPModel: ModelClient {
             (name: "X-Conversation", value: request.conversation),
         ]
         headers += profile.headers(key: key)
-        let names = ToolName.own(of: request.tools)
+        let names = WireName.own(of: request.tools)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { onEnd($0.map { $0.renamed(names) }) }
         switch profile.api {
         case .chat:

@@ -12,9 +12,6 @@ public struct Prices: Sendable {
     /// The table alone.
     public static let builtIn = Prices(own: [:], hasTable: true)
 
-    /// Where the table is from.
-    public static var tableSource: String { ModelTable.source }
-
     private init(own: [String: ModelInfo], hasTable: Bool) {
         self.own = own
         self.hasTable = hasTable

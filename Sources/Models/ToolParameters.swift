@@ -17,6 +17,8 @@ struct ToolParameters {
     private var work = 256
 
     static func objectSchema(_ json: String) -> [UInt8] {
+        // A tool without a schema takes no arguments.
+        if json.isEmpty { return Array(#"{"type":"object","properties":{}}"#.utf8) }
         if isPlain(json) { return Array(json.utf8) }
         guard let document = try? JSONDocument(parsing: json, maximumDepth: 128) else { return Array(json.utf8) }
         let types = document.value(at: "/type").map(document.texts) ?? []
@@ -105,12 +107,8 @@ struct ToolParameters {
         output.append(UInt8(ascii: "}"))
         let names = members.map(\.name).filter(required.contains)
         guard !names.isEmpty else { return }
-        output += #","required":["#.utf8
-        for (index, name) in names.enumerated() {
-            if index > 0 { output.append(UInt8(ascii: ",")) }
-            output.append(string: name)
-        }
-        output.append(UInt8(ascii: "]"))
+        output += #","required":"#.utf8
+        output.append(list: names) { $1.append(string: $0) }
     }
 
     /// Gathers the members of a schema and of all that it consists of.

@@ -111,10 +111,7 @@ struct MessagesAnswer: AnswerAssembler {
 
     /// - Throws: `ModelFailure` of kind `brokenStream` where the end has not come.
     func finish() throws(ModelFailure) -> ModelAnswer {
-        guard isComplete else {
-            throw ModelFailure(
-                kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
-        }
+        guard isComplete else { throw .endedEarly }
         let ending = ModelEnding(stopReason: stopReason)
         var (text, calls, made) = ("", [ModelToolCall](), [ModelBlock]())
         for (_, block) in blocks.sorted(by: { $0.key < $1.key }) {
@@ -134,7 +131,7 @@ struct MessagesAnswer: AnswerAssembler {
         }
         var answer = ModelAnswer(text: text, calls: calls, finishReason: stopReason, usage: usage.counted)
         answer.ending = ending
-        answer.blocks = made.saysMore(than: calls) ? made : []
+        answer.blocks = made.sayingMore(than: calls)
         return answer
     }
 }

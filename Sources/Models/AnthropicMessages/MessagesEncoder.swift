@@ -51,8 +51,7 @@ struct MessagesEncoder: HistoryEncoder {
             begin(.user, &json)
             return Self.append(text: content.text, to: &json)
         }
-        for part in content.parts {
-            if case .text(let text) = part, text.isBlank { continue }
+        for part in content.parts where !part.isBlank {
             begin(.user, &json)
             Self.append(part, to: &json)
         }
@@ -61,20 +60,12 @@ struct MessagesEncoder: HistoryEncoder {
     private mutating func append(resultOf id: String, _ content: ModelContent, to json: inout [UInt8]) {
         begin(.user, &json)
         json += #"{"type":"tool_result","tool_use_id":"#.utf8
-        json.append(string: Self.callID(id))
+        json.append(string: WireName.call(id))
         json += #","content":"#.utf8
         if content.parts.isEmpty {
             json.append(string: content.text)
         } else {
-            json.append(UInt8(ascii: "["))
-            var isFirst = true
-            for part in content.parts {
-                if case .text(let text) = part, text.isBlank { continue }
-                if !isFirst { json.append(UInt8(ascii: ",")) }
-                isFirst = false
-                Self.append(part, to: &json)
-            }
-            json.append(UInt8(ascii: "]"))
+            json.append(list: content.parts.filter { !$0.isBlank }) { Self.append($0, to: &$1) }
         }
         json.append(UInt8(ascii: "}"))
     }
@@ -169,33 +160,23 @@ struct MessagesEncoder: HistoryEncoder {
 
     private static func append(_ call: ModelToolCall, to json: inout [UInt8]) {
         json += #"{"type":"tool_use","id":"#.utf8
-        json.append(string: callID(call.id))
+        json.append(string: WireName.call(call.id))
         json += #","name":"#.utf8
-        json.append(string: ToolName.onTheWire(call.name))
+        json.append(string: WireName.tool(call.name))
         json += #","input":"#.utf8
         json += call.arguments.utf8
         json.append(membersOf: call.extra)
         json.append(UInt8(ascii: "}"))
     }
-
-    /// Ids of calls are letters, digits, `_` and `-` there. Those of other makes are written so that they are, and stay
-    /// different from each other.
-    static func callID(_ id: String) -> String {
-        func isPlain(_ byte: UInt8) -> Bool {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"), UInt8(ascii: "-"): true
-            default: false
-            }
-        }
-        if !id.isEmpty, id.utf8.count <= 64, id.utf8.allSatisfy(isPlain) { return id }
-        // frozen: FNV-1a. What a model was shown is never written anew.
-        let hash = id.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return "call_" + String(hash, radix: 16)
-    }
 }
 
 extension ModelBlock {
     fileprivate var isText: Bool { if case .text = self { true } else { false } }
+}
+
+extension ModelContent.Part {
+    /// A text that says nothing.
+    fileprivate var isBlank: Bool { if case .text(let text) = self { text.isBlank } else { false } }
 }
 
 extension String {

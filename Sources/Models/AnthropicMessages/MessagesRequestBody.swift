@@ -27,12 +27,8 @@ enum MessagesRequestBody {
             json.append(string: system)
         }
         if !request.tools.isEmpty {
-            json += #","tools":["#.utf8
-            for (index, tool) in request.tools.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
-                append(tool, to: &json)
-            }
-            json.append(UInt8(ascii: "]"))
+            json += #","tools":"#.utf8
+            json.append(list: request.tools) { append($0, to: &$1) }
         }
         json += #","messages":["#.utf8
         return json
@@ -45,12 +41,8 @@ enum MessagesRequestBody {
             appendReasoning(options.reasoningEffort, limit, info, to: &json)
         }
         guard !options.stop.isEmpty else { return }
-        json += #","stop_sequences":["#.utf8
-        for (index, text) in options.stop.enumerated() {
-            if index > 0 { json.append(UInt8(ascii: ",")) }
-            json.append(string: text)
-        }
-        json.append(UInt8(ascii: "]"))
+        json += #","stop_sequences":"#.utf8
+        json.append(list: options.stop) { $1.append(string: $0) }
     }
 
     /// Newer models decide themselves how much they reason, and refuse a number; older ones want one, and refuse to decide.
@@ -73,13 +65,11 @@ enum MessagesRequestBody {
 
     private static func append(_ tool: ModelTool, to json: inout [UInt8]) {
         json += #"{"name":"#.utf8
-        json.append(string: ToolName.onTheWire(tool.name))
+        json.append(string: WireName.tool(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         json += #","input_schema":"#.utf8
-        json +=
-            tool.parametersJSON.isEmpty
-            ? Array(#"{"type":"object","properties":{}}"#.utf8) : ToolParameters.objectSchema(tool.parametersJSON)
+        json += ToolParameters.objectSchema(tool.parametersJSON)
         json.append(UInt8(ascii: "}"))
     }
 }

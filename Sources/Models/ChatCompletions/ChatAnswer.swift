@@ -138,10 +138,7 @@ struct ChatAnswer: AnswerAssembler {
 
     /// The answer, if the stream came to its end as it should.
     func finish() throws(ModelFailure) -> ModelAnswer {
-        guard isComplete else {
-            throw ModelFailure(
-                kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
-        }
+        guard isComplete else { throw .endedEarly }
         // By their indexes, which say what order they are in; as they came where they say nothing.
         let ordered = calls.enumerated().sorted {
             ($0.element.index ?? 0, $0.offset) < ($1.element.index ?? 0, $1.offset)
@@ -153,19 +150,12 @@ struct ChatAnswer: AnswerAssembler {
             return call
         }
         var answer = try ModelAnswer(text: parts.text, calls: calls, chatReason: finishReason, usage: usage)
-        answer.blocks = ModelAnswer.blocks(parts.blocks, calls: calls)
+        answer.blocks = (parts.blocks + calls.indices.map(ModelBlock.call)).sayingMore(than: calls)
         return answer
     }
 }
 
 extension ModelAnswer {
-    /// None where its text and its calls say all.
-    static func blocks(_ blocks: [ModelBlock], calls: [ModelToolCall]) -> [ModelBlock] {
-        let isPlain = blocks.allSatisfy { if case .text = $0 { true } else { false } }
-        if isPlain, calls.allSatisfy(\.extra.isEmpty) { return [] }
-        return blocks + calls.indices.map(ModelBlock.call)
-    }
-
     /// - Throws: `ModelFailure` of kind `brokenStream` where the reason says that the server broke the answer off.
     init(text: String, calls: [ModelToolCall], chatReason: String, usage: ModelUsage?) throws(ModelFailure) {
         guard let ending = ModelEnding(chatReason: chatReason) else {

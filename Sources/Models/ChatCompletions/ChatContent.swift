@@ -8,12 +8,7 @@ enum ChatContent {
     /// The value of `content` of a user's message.
     static func append(_ content: ModelContent, to json: inout [UInt8]) {
         guard !content.parts.isEmpty else { return json.append(string: content.text) }
-        json.append(UInt8(ascii: "["))
-        for (index, part) in content.parts.enumerated() {
-            if index > 0 { json.append(UInt8(ascii: ",")) }
-            append(part, to: &json)
-        }
-        json.append(UInt8(ascii: "]"))
+        json.append(list: content.parts) { append($0, to: &$1) }
     }
 
     private static func append(_ part: ModelContent.Part, to json: inout [UInt8]) {

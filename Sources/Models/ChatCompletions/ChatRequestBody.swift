@@ -9,7 +9,6 @@ enum ChatRequestBody {
         [head(request, profile)] + request.history.jsonPieces + [end]
     }
 
-    private static let comma = Array(",".utf8)
     private static let end = Array("]}".utf8)
 
     private static func head(_ request: ModelRequest, _ profile: ModelProfile) -> [UInt8] {
@@ -20,12 +19,8 @@ enum ChatRequestBody {
         let tools = request.tools
         // An empty list is refused by some.
         if !tools.isEmpty {
-            json += #","tools":["#.utf8
-            for (index, tool) in tools.enumerated() {
-                if index > 0 { json += comma }
-                json += encode(tool)
-            }
-            json += "]".utf8
+            json += #","tools":"#.utf8
+            json.append(list: tools) { $1 += encode($0) }
         }
         json += #","messages":["#.utf8
         return json
@@ -44,17 +39,13 @@ enum ChatRequestBody {
             json.append(string: options.reasoningEffort)
         }
         guard !options.stop.isEmpty else { return }
-        json += #","stop":["#.utf8
-        for (index, text) in options.stop.enumerated() {
-            if index > 0 { json += comma }
-            json.append(string: text)
-        }
-        json += "]".utf8
+        json += #","stop":"#.utf8
+        json.append(list: options.stop) { $1.append(string: $0) }
     }
 
     static func encode(_ tool: ModelTool) -> [UInt8] {
         var json: [UInt8] = Array(#"{"type":"function","function":{"name":"#.utf8)
-        json.append(string: ToolName.onTheWire(tool.name))
+        json.append(string: WireName.tool(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         if !tool.parametersJSON.isEmpty {
@@ -115,31 +106,24 @@ enum ChatRequestBody {
         json.append(string: reasoning)
     }
 
-    /// frozen: FNV-1a, to the base of 36. What a model was shown is never written anew.
     static func callID(_ id: String, _ profile: ModelProfile) -> String {
-        guard profile.isMistral else { return id }
-        let isPlain = id.utf8.allSatisfy { 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 }
-        if isPlain, id.utf8.count == 9 { return id }
-        let hash = id.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return String(String(repeating: "0", count: 9) + String(hash, radix: 36)).suffix(9).description
+        profile.isMistral ? WireName.mistralCall(id) : id
     }
 
     private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout [UInt8]) {
         guard !calls.isEmpty else { return }
-        json += #","tool_calls":["#.utf8
-        for (index, call) in calls.enumerated() {
-            if index > 0 { json += comma }
+        json += #","tool_calls":"#.utf8
+        json.append(list: calls) { call, json in
             json += #"{"type":"function","id":"#.utf8
             json.append(string: callID(call.id, profile))
             json += #","function":{"name":"#.utf8
-            json.append(string: ToolName.onTheWire(call.name))
+            json.append(string: WireName.tool(call.name))
             json += #","arguments":"#.utf8
             json.append(string: call.arguments)
             json += "}".utf8
             if !call.extra.isEmpty { json += #","extra_content":\#(call.extra)"#.utf8 }
             json += "}".utf8
         }
-        json += "]".utf8
     }
 }
 

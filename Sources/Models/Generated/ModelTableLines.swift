@@ -1,4 +1,4 @@
-// Made by `tools/generate prices` from the table in litellm 1.110.2 (PyPI). Do not edit it.
+// Made by `tools/generate prices` from the table in litellm 1.110.2 (PyPI), taken on 2026-11-30. Do not edit it.
 // Its licence:
 //
 // Portions of this software are licensed as follows:
@@ -31,8 +31,6 @@
 // swift-format-ignore-file
 
 extension ModelTable {
-    static let source = "litellm 1.110.2 taken on 2026-11-30"
-
     /// Sorted by their bytes: provider/model, dollars for a million tokens of input, output, cache read, cache write and
     /// reasoning, window, limit of an answer, flags, steps (from so many tokens of prompt on: input, output, cache read,
     /// cache write). What the table does not say is empty.

@@ -123,10 +123,7 @@ struct ResponsesAnswer: AnswerAssembler {
     }
 
     func finish() throws(ModelFailure) -> ModelAnswer {
-        guard isComplete else {
-            throw ModelFailure(
-                kind: .brokenStream, message: "the stream ended before the answer was complete", retryable: true)
-        }
+        guard isComplete else { throw .endedEarly }
         var (text, calls, made) = ("", [ModelToolCall](), [ModelBlock]())
         for (_, item) in items.sorted(by: { $0.key < $1.key }) {
             guard let node = item.node else {
@@ -159,7 +156,7 @@ struct ResponsesAnswer: AnswerAssembler {
         }
         var answer = ModelAnswer(text: text, calls: calls, finishReason: reason, usage: usage)
         answer.ending = ending
-        answer.blocks = made.saysMore(than: calls) ? made : []
+        answer.blocks = made.sayingMore(than: calls)
         return answer
     }
 }
@@ -178,29 +175,6 @@ extension JSONNode {
         return (parts.isEmpty ? self["summary"]?.elements ?? [] : parts).reduce(into: "") { text, part in
             text += part["text"]?.text ?? ""
         }
-    }
-
-    /// An object of the members but these; empty: there are no others.
-    func others(than names: Set<String>) -> String {
-        guard case .object(let members) = self else { return "" }
-        let others = members.filter { !names.contains($0.key) }
-        return others.isEmpty ? "" : JSONNode.object(others).json
-    }
-}
-
-extension [ModelBlock] {
-    /// Whether they say more of an answer than its text and its calls do: another order, or what a provider wants back.
-    func saysMore(than calls: [ModelToolCall]) -> Bool {
-        let isPlain = allSatisfy { block in
-            switch block {
-            case .text(_, let json): json.isEmpty
-            case .call(let index): calls[index].extra.isEmpty
-            case .reasoning, .opaque: false
-            }
-        }
-        guard isPlain else { return true }
-        let firstCall = firstIndex { if case .call = $0 { true } else { false } } ?? endIndex
-        return !self[firstCall...].allSatisfy { if case .call = $0 { true } else { false } }
     }
 }
 

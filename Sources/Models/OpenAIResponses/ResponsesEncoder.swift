@@ -23,7 +23,7 @@ struct ResponsesEncoder: HistoryEncoder {
             case .tool(let id, let content):
                 begin(&json)
                 json += #"{"type":"function_call_output","call_id":"#.utf8
-                json.append(string: MessagesEncoder.callID(id))
+                json.append(string: WireName.call(id))
                 json += #","output":"#.utf8
                 if content.parts.isEmpty { json.append(string: content.text) } else { Self.append(content, to: &json) }
                 json.append(UInt8(ascii: "}"))
@@ -38,16 +38,8 @@ struct ResponsesEncoder: HistoryEncoder {
     }
 
     private static func append(_ content: ModelContent, to json: inout [UInt8]) {
-        json.append(UInt8(ascii: "["))
         let parts = content.parts.isEmpty ? [.text(content.text)] : content.parts
-        var isFirst = true
-        for part in parts {
-            if case .text(let text) = part, text.isEmpty { continue }
-            if !isFirst { json.append(UInt8(ascii: ",")) }
-            isFirst = false
-            append(part, to: &json)
-        }
-        json.append(UInt8(ascii: "]"))
+        json.append(list: parts.filter { $0 != .text("") }) { append($0, to: &$1) }
     }
 
     private static func append(_ part: ModelContent.Part, to json: inout [UInt8]) {
@@ -113,9 +105,9 @@ struct ResponsesEncoder: HistoryEncoder {
 
     private static func call(_ call: ModelToolCall) -> [UInt8] {
         var json = Array(#"{"type":"function_call","call_id":"#.utf8)
-        json.append(string: MessagesEncoder.callID(call.id))
+        json.append(string: WireName.call(call.id))
         json += #","name":"#.utf8
-        json.append(string: ToolName.onTheWire(call.name))
+        json.append(string: WireName.tool(call.name))
         json += #","arguments":"#.utf8
         json.append(string: call.arguments)
         json.append(membersOf: call.extra)
@@ -126,16 +118,4 @@ struct ResponsesEncoder: HistoryEncoder {
 extension ModelContent {
     /// It says nothing.
     fileprivate var isBlank: Bool { parts.isEmpty ? text.isEmpty : parts.allSatisfy { $0 == .text("") } }
-}
-
-extension [UInt8] {
-    /// Appends the members of a JSON object, after others.
-    mutating func append(membersOf object: String) {
-        guard object.utf8.first == UInt8(ascii: "{"), object.utf8.last == UInt8(ascii: "}"), object.utf8.count > 2
-        else {
-            return
-        }
-        append(UInt8(ascii: ","))
-        self += object.utf8.dropFirst().dropLast()
-    }
 }

@@ -22,12 +22,8 @@ enum ResponsesRequestBody {
             json.append(string: system)
         }
         if !request.tools.isEmpty {
-            json += #","tools":["#.utf8
-            for (index, tool) in request.tools.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
-                append(tool, to: &json)
-            }
-            json.append(UInt8(ascii: "]"))
+            json += #","tools":"#.utf8
+            json.append(list: request.tools) { append($0, to: &$1) }
         }
         json += #","input":["#.utf8
         return json
@@ -46,13 +42,11 @@ enum ResponsesRequestBody {
 
     private static func append(_ tool: ModelTool, to json: inout [UInt8]) {
         json += #"{"type":"function","name":"#.utf8
-        json.append(string: ToolName.onTheWire(tool.name))
+        json.append(string: WireName.tool(tool.name))
         json += #","description":"#.utf8
         json.append(string: tool.description)
         json += #","parameters":"#.utf8
-        json +=
-            tool.parametersJSON.isEmpty
-            ? Array(#"{"type":"object","properties":{}}"#.utf8) : ToolParameters.objectSchema(tool.parametersJSON)
+        json += ToolParameters.objectSchema(tool.parametersJSON)
         // Without it the API takes schemas for stricter ones than they are, and refuses those that are not.
         json += #","strict":false}"#.utf8
     }

@@ -101,9 +101,9 @@ extension ModelAnswer {
                     inputTokens: usage.promptTokens, cachedInputTokens: usage.cachedTokens,
                     outputTokens: usage.completionTokens)
             })
-        blocks = ModelAnswer.blocks(
-            (turn.reasoning.isEmpty ? [] : [.reasoning(turn.reasoning)])
-                + (turn.text.isEmpty ? [] : [.text(turn.text.utf8.count)]), calls: calls)
+        var made: [ModelBlock] = turn.reasoning.isEmpty ? [] : [.reasoning(turn.reasoning)]
+        if !turn.text.isEmpty { made.append(.text(turn.text.utf8.count)) }
+        blocks = (made + calls.indices.map(ModelBlock.call)).sayingMore(than: calls)
     }
 }
 
