@@ -69,6 +69,21 @@ import Testing
                 == ModelUsage(inputTokens: 35, cachedInputTokens: 5, cacheWriteTokens: 3, outputTokens: 47))
     }
 
+    /// Some servers sign nothing: what they are given back has no signature that they never sent.
+    @Test(arguments: [
+        (#"{"type":"thinking","thinking":""}"#, #"{"type":"thinking","thinking":"Why"}"#),
+        (
+            #"{"type":"thinking","thinking":"","signature":""}"#,
+            #"{"type":"thinking","thinking":"Why","signature":""}"#
+        ),
+    ])
+    func reasoningThatIsNotSigned(_ start: String, _ kept: String) throws {
+        let (answer, _) = try answer(
+            [Self.start] + block(0, start, #"{"type":"thinking_delta","thinking":"Why"}"#)
+                + block(1, #"{"type":"text","text":"Hi"}"#) + end("end_turn"))
+        #expect(answer.blocks == [.reasoning("Why", json: kept), .text(2)])
+    }
+
     /// It ends with what says so, and with nothing else.
     @Test func anEndThatHasNotComeIsABreak() throws {
         let whole = [Self.start] + block(0, #"{"type":"text","text":"Hi"}"#) + end("end_turn")

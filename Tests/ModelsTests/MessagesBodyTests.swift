@@ -6,21 +6,22 @@ import Testing
 /// Requests to Anthropic's API: what it refuses is never in them.
 @Suite struct MessagesBodyTests {
     private func body(
-        _ batches: [[ModelMessage]], tools: [ModelTool] = [], _ change: (inout ModelOptions) -> Void = { _ in }
+        _ batches: [[ModelMessage]], tools: [ModelTool] = [], profile: ModelProfile = .anthropic,
+        _ change: (inout ModelOptions) -> Void = { _ in }
     )
         throws -> [String: Any]
     {
-        var history = ModelHistory(.json(.anthropic, ModelOrigin()))
+        var history = ModelHistory(.json(profile, ModelOrigin()))
         for batch in batches { history.append(batch) }
         var request = ModelRequest(model: "claude", history: history, tools: tools, conversation: "c")
         change(&request.options)
-        let data = Data(MessagesRequestBody.encode(request, .anthropic).joined())
+        let data = Data(MessagesRequestBody.encode(request, profile).joined())
         return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
     /// `role: types`, each with its text, name or id.
-    private func shown(_ batches: [[ModelMessage]]) throws -> [String] {
-        let messages = try #require(try body(batches)["messages"] as? [[String: Any]])
+    private func shown(_ batches: [[ModelMessage]], profile: ModelProfile = .anthropic) throws -> [String] {
+        let messages = try #require(try body(batches, profile: profile)["messages"] as? [[String: Any]])
         return messages.map { message in
             let blocks = (message["content"] as? [[String: Any]] ?? []).map { block in
                 let what =
@@ -71,10 +72,35 @@ import Testing
             ])
     }
 
+    /// Where reasoning is signed, it is refused without; servers that sign nothing want it back as it came.
+    @Test func reasoningWithoutASignature() throws {
+        let batches: [[ModelMessage]] = [
+            [.user("go")],
+            [
+                .assistant(
+                    text: "Yes.", calls: [],
+                    blocks: [
+                        .reasoning("a", json: #"{"type":"thinking","thinking":"a"}"#),
+                        .reasoning("b", json: #"{"type":"thinking","thinking":"b","signature":""}"#),
+                        .reasoning("c", json: #"{"type":"thinking","thinking":"c","signature":null}"#),
+                        .reasoning("d", json: #"{"type":"thinking","thinking":"d","signature":"s"}"#),
+                        .opaque("redacted_thinking", json: #"{"type":"redacted_thinking","text":"e"}"#), .text(4),
+                    ])
+            ], [.user("on")],
+        ]
+        #expect(
+            try shown(batches) == [
+                "user: text(go)", "assistant: thinking(d) redacted_thinking(e) text(Yes.)", "user: text(on)",
+            ])
+        #expect(
+            try shown(batches, profile: ModelProfile(.messages))[1]
+                == "assistant: thinking(a) thinking(b) thinking(c) thinking(d) redacted_thinking(e) text(Yes.)")
+    }
+
     @Test func idsOfOtherMakesAreWrittenSoThatTheyAreTaken() throws {
         let long = String(repeating: "x", count: 65)
         let ids = ["call_1", "functions.f:0", "", long, "ä", "toolu_01"]
-        let written = ids.map(MessagesEncoder.callID)
+        let written = ids.map(WireName.call)
         #expect(written[0] == "call_1" && written[5] == "toolu_01" && Set(written).count == ids.count)
         #expect(written.allSatisfy { $0.wholeMatch(of: /[a-zA-Z0-9_-]{1,64}/) != nil }, "\(written)")
         // frozen: what a model was shown is never written anew.

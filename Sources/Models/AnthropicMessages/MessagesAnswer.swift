@@ -183,7 +183,10 @@ extension MessagesAnswer.Block {
     }
 
     fileprivate var thinkingJSON: String {
-        start.replacing(["type": .string("thinking"), "thinking": .string(text), "signature": .string(signature)]).json
+        var members: [String: JSONNode] = ["type": .string("thinking"), "thinking": .string(text)]
+        // Servers that sign nothing may take no signature back either.
+        if !signature.isEmpty { members["signature"] = .string(signature) }
+        return start.replacing(members).json
     }
 
     fileprivate var opaqueJSON: String {

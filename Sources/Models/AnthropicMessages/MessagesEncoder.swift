@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import JSON
+internal import ModelScript
 
 /// Elements of the list `messages` of Anthropic's API.
 ///
@@ -138,7 +139,7 @@ struct MessagesEncoder: HistoryEncoder {
                 if isLast(index) { piece.trimEnd() }
                 if !piece.isBlank { add { Self.append(text: piece, to: &$0) } }
             case .reasoning(_, let own):
-                if !own.isEmpty { add(true) { $0 += own.utf8 } }
+                if !own.isEmpty, !signsReasoning || Self.isSigned(own) { add(true) { $0 += own.utf8 } }
             case .opaque(_, let own):
                 if !own.isEmpty { add(true) { $0 += own.utf8 } }
             case .call(let index): if calls.indices.contains(index) { add { Self.append(calls[index], to: &$0) } }
@@ -156,6 +157,11 @@ struct MessagesEncoder: HistoryEncoder {
             begin(.assistant, &json)
             json += piece.json
         }
+    }
+
+    /// Whether reasoning has what proves that its maker has written it.
+    private static func isSigned(_ own: String) -> Bool {
+        (try? JSONNode.read(Array(own.utf8)))?["signature"]?.text?.isEmpty == false
     }
 
     private static func append(_ call: ModelToolCall, to json: inout [UInt8]) {
