@@ -106,6 +106,8 @@ public struct ModelNameError: Error, Sendable, Equatable, CustomStringConvertibl
 
 /// Where models are and which keys open them: variables by name, as the environment has them.
 public struct ModelEnvironment: Sendable {
+    private static let baseVariable = "LLM_BASE_URL"
+
     private let variables: [String: String]
 
     /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API, LLM_API_KEY and the providers' own; others are not kept.
@@ -128,7 +130,7 @@ public struct ModelEnvironment: Sendable {
     /// Finds what answers for a name: `provider/model`, or a model of OpenAI's without `openai/`.
     ///
     /// LLM_BASE_URL is for all providers, then a key is not required; a prefix that is no provider known here is taken
-    /// for a part of the model's name, as the server at LLM_BASE_URL has it. Without LLM_BASE_URL the provider's own
+    /// for a part of the model's name, as the server at LLM_BASE_URL has it. LLM_API is of that server alone. Without LLM_BASE_URL the provider's own
     /// address is used, and LLM_API_KEY or a variable of the provider's has to be there.
     ///
     /// - Parameter baseURL: in place of LLM_BASE_URL; empty: none.
@@ -140,10 +142,11 @@ public struct ModelEnvironment: Sendable {
         }
         if prefix == "mock" { return .scripted(file: model) }
         let provider = ModelProvider.named(prefix)
-        let named = baseURL.isEmpty ? variables["LLM_BASE_URL"].map { ($0, "LLM_BASE_URL") } : (baseURL, "base_url")
+        let named =
+            baseURL.isEmpty ? variables[Self.baseVariable].map { ($0, Self.baseVariable) } : (baseURL, "base_url")
         if let (base, origin) = named {
             let base = try checked(base, from: origin)
-            if let profile = try profileOfTheirOwn() {
+            if origin == Self.baseVariable, let profile = try profileOfTheirOwn() {
                 return .http(
                     .init(
                         baseURL: base, key: key(for: provider) ?? "", model: provider == nil ? name : model,

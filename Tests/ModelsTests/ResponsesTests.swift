@@ -153,5 +153,12 @@ import Testing
             #expect(try api("openai/x", own.merging(["LLM_API": named.rawValue]) { $1 }) == named)
         }
         #expect(throws: ModelNameError.self) { try api("openai/x", own.merging(["LLM_API": "grpc"]) { $1 }) }
+        // It is of the server at LLM_BASE_URL, not of one that a run is launched at.
+        let variables = ModelEnvironment(own.merging(["LLM_API": "messages"]) { $1 })
+        guard case .http(let elsewhere) = try variables.resolve("openai/x", at: "http://other/v1") else {
+            Issue.record("no server")
+            return
+        }
+        #expect(elsewhere.profile.api == .chat && elsewhere.baseURL == "http://other/v1" && elsewhere.model == "x")
     }
 }
