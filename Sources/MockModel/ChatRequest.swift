@@ -66,16 +66,11 @@ struct ChatRequest: Sendable {
         return message
     }
 
-    /// FNV-1a over the first system and the first user message.
+    /// Of the first system and the first user message.
     private static func hash(_ messages: [ScriptMessage]) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for role in ["system", "user"] {
-            let content = messages.first { $0.role == role }?.content ?? ""
-            for byte in content.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            hash = (hash ^ 0xff) &* 0x100_0000_01b3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        var hash = Fingerprint()
+        for role in ["system", "user"] { hash.add(messages.first { $0.role == role }?.content ?? "") }
+        return hash.text
     }
 }
 

@@ -43,13 +43,13 @@ struct MessagesRequest: Sendable {
             }
         }
         var check = Check(hasTools: body["tools"]?.elements?.isEmpty == false)
-        var prefix = Prefix()
-        prefix.add(body["system"])
-        prefix.add(body["tools"])
+        var prefix = Fingerprint()
+        prefix.add(body["system"]?.json ?? "")
+        prefix.add(body["tools"]?.json ?? "")
         for (index, message) in messages.enumerated() {
             let isLast = index == messages.count - 1
             self.messages += try check.take(message, at: "messages.\(index)", isLast: isLast, after: prefix.text)
-            prefix.add(message)
+            prefix.add(message.json)
         }
         try check.end()
         self.prefix = prefix.text
@@ -57,24 +57,10 @@ struct MessagesRequest: Sendable {
 
     /// What signs reasoning: it is good behind this prefix and nowhere else.
     static func signature(_ prefix: String, _ thinking: String) -> String {
-        var hash = Prefix()
-        hash.add(text: prefix)
-        hash.add(text: thinking)
+        var hash = Fingerprint()
+        hash.add(prefix)
+        hash.add(thinking)
         return "sig-\(hash.text)"
-    }
-
-    /// FNV-1a over what was said.
-    struct Prefix {
-        private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-
-        mutating func add(_ node: JSONNode?) { add(text: node?.json ?? "") }
-
-        mutating func add(text: String) {
-            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            hash = (hash ^ 0xff) &* 0x100_0000_01b3
-        }
-
-        var text: String { String(hash, radix: 16) }
     }
 }
 

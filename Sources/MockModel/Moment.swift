@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Threads
 
 /// A point in time, by two clocks: one that people and other programs can compare, one that never jumps.
@@ -9,11 +8,7 @@ public struct Moment: Sendable, Hashable {
     public var monotonicNanoseconds: UInt64
 
     public static var now: Moment {
-        var real = timespec()
-        clock_gettime(CLOCK_REALTIME, &real)
-        return Moment(
-            unixMicroseconds: Int64(real.tv_sec) * 1_000_000 + Int64(real.tv_nsec) / 1000,
-            monotonicNanoseconds: monotonic())
+        Moment(unixMicroseconds: WallTime.microseconds, monotonicNanoseconds: monotonic())
     }
 
     static func monotonic() -> UInt64 { UInt64(MonotonicTime.now.nanoseconds) }

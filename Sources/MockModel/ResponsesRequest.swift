@@ -43,9 +43,9 @@ struct ResponsesRequest: Sendable {
 
     /// What makes reasoning readable for the server again: it is good for this item and for no other.
     static func encrypted(_ id: String, _ text: String) -> String {
-        var hash = MessagesRequest.Prefix()
-        hash.add(text: id)
-        hash.add(text: text)
+        var hash = Fingerprint()
+        hash.add(id)
+        hash.add(text)
         return "enc-\(hash.text)"
     }
 

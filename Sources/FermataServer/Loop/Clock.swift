@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// The clocks that the server reads, in microseconds.
 ///
@@ -15,15 +16,19 @@ enum Clock {
     private static let currentLead = Atomic<Int64>(0)
 
     /// Since 1970, as people's clock has it: what is stamped.
-    static var now: Int64 { read(CLOCK_REALTIME) }
+    static var now: Int64 { WallTime.microseconds }
     /// Never set; stands while the machine sleeps: what threads wait by, and leases and time-outs are measured by.
-    static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
+    static var monotonic: Int64 { MonotonicTime.now.nanoseconds / 1000 }
     /// Never set: what waits are measured by. Near the time since 1970.
     static var steady: Int64 { sinceBoot + base.load(ordering: .relaxed) }
     /// How far people's clock is ahead of the steady one, as far as that was looked at.
     static var lead: Int64 { currentLead.load(ordering: .relaxed) }
     /// Goes on while the machine sleeps.
-    static var sinceBoot: Int64 { read(CLOCK_BOOTTIME) }
+    static var sinceBoot: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
 
     /// A smaller difference is none: the two clocks are read one after the other.
     private static let tolerance: Int64 = 100_000
@@ -50,12 +55,6 @@ enum Clock {
             return change
         }
         return nil
-    }
-
-    private static func read(_ clock: clockid_t) -> Int64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }
 
