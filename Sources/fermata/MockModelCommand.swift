@@ -5,14 +5,17 @@ internal import ModelScript
 struct MockModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mock-model",
-        abstract: "Serve a scripted model over HTTP, for tests and trials: it answers chat completions from a file.",
+        abstract: "Serve a scripted model over HTTP, for tests and trials: it answers from a file.",
         discussion: """
+            It speaks chat completions, Anthropic's Messages and OpenAI's Responses, each at its own path.
+
             Sources/ModelScript/ModelScript.swift describes scripts. In a server, `--model mock/FILE` plays one \
             without HTTP.
 
             EXAMPLE
               fermata mock-model --script demo.json --listen 127.0.0.1:8080
               LLM_BASE_URL=http://127.0.0.1:8080/v1 fermata serve --model openai/demo
+              LLM_API=messages LLM_BASE_URL=http://127.0.0.1:8080 fermata serve --model anthropic/demo
             """)
 
     @Option(help: ArgumentHelp("The script, as JSON.", valueName: "file")) var script: String

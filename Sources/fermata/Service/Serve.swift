@@ -23,6 +23,8 @@ struct Serve: ParsableCommand {
                                 own variable, such as OPENAI_API_KEY
               LLM_MODEL, LLM_BASE_URL, LLM_API_KEY_FILE
                                 as --model, --base-url, --api-key-file
+              LLM_API           what the server at LLM_BASE_URL speaks: chat
+                                (without it), messages or responses
               FERMATA_CONFIG, _DIR, _CONTROL, _EVENTS, _TEXT, _DURABILITY,
               _MODEL_SILENCE, _PRICES, _LOG_LEVEL, _LOG_FORMAT
                                 as the options of those names
