@@ -88,6 +88,9 @@ import Testing
         // As it was written before there was a sum.
         let old = "clock 1\nboot 0f-a\nbase -5\nlead 7\nreached 9\nend .\n\n\n"
         #expect(SteadyClock(text: old) == SteadyClock(boot: "0f-a", base: -5, lead: 7, reached: 9))
+        // As it is written now. frozen: a later server reads it.
+        let now = "clock 2\nboot 0f-a\nbase -5\nlead 7\nreached 9\nsum 6c75aa4e34de069e\nend .\n"
+        #expect(SteadyClock(text: now) == SteadyClock(boot: "0f-a", base: -5, lead: 7, reached: 9))
     }
 
     @Test func whatIsNoSuchFileIsNone() {
