@@ -183,7 +183,7 @@ let package = Package(
             ],
             swiftSettings: settings, linkerSettings: interposing),
         .testTarget(
-            name: "NNGTests", dependencies: ["NNG"], swiftSettings: settings, linkerSettings: interposing),
+            name: "NNGTests", dependencies: ["CNNG", "NNG"], swiftSettings: settings, linkerSettings: interposing),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: settings),
         // A second journal, in memory: for the conformance suite, and for tests of what works on any journal.

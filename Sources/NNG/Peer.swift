@@ -162,7 +162,29 @@ final class Connections: Sendable {
         for pipe in pipes { nng_pipe_close(nng_pipe(id: pipe)) }
     }
 
-    private func happened(_ event: nng_pipe_ev, _ pipe: nng_pipe) {
+    /// A reply has come over this connection, so that it is open, also if nng has not said so yet: a thread that is held
+    /// up between the connection's start and its ADD_POST had the next request end as one without a connection.
+    func proved(_ connection: UInt32) { opened(connection) }
+
+    private func opened(_ connection: UInt32) {
+        // It can be gone before its own ADD_POST: then there is no entry any more, and it never was open.
+        let (peer, leaving): (Peer?, Peer?) = state.withLock { state in
+            guard let index = state.entries.index(forKey: connection), !state.entries.values[index].isOpen else {
+                return (nil, nil)
+            }
+            state.uses += 1
+            state.entries.values[index].isOpen = true
+            state.entries.values[index].lastUse = state.uses
+            state.staying += 1
+            open.add(1, ordering: .acquiringAndReleasing)
+            return (state.entries.values[index].peer, makeRoom(in: &state, sparing: connection))
+        }
+        if let peer { onConnect?(peer) }
+        close(leaving)
+    }
+
+    /// nng's word about a connection, on one of its threads.
+    func happened(_ event: nng_pipe_ev, _ pipe: nng_pipe) {
         switch event {
         case NNG_PIPE_EV_ADD_PRE:
             let peer = Peer(pipe: pipe)
@@ -178,18 +200,7 @@ final class Connections: Sendable {
             // Here, before the protocol sees the connection, closing it is a refusal.
             if isSecond || accept?(peer) == false { nng_pipe_close(pipe) }
         case NNG_PIPE_EV_ADD_POST:
-            // A connection can be gone before its own ADD_POST: then there is no entry any more, and it never was open.
-            let (peer, leaving): (Peer?, Peer?) = state.withLock { state in
-                guard let index = state.entries.index(forKey: pipe.id) else { return (nil, nil) }
-                state.uses += 1
-                state.entries.values[index].isOpen = true
-                state.entries.values[index].lastUse = state.uses
-                state.staying += 1
-                open.add(1, ordering: .acquiringAndReleasing)
-                return (state.entries.values[index].peer, makeRoom(in: &state, sparing: pipe.id))
-            }
-            if let peer { onConnect?(peer) }
-            close(leaving)
+            opened(pipe.id)
         case NNG_PIPE_EV_REM_POST:
             let peer: Peer? = state.withLock { state in
                 guard let entry = state.entries.removeValue(forKey: pipe.id) else { return nil }

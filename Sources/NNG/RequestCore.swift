@@ -245,6 +245,7 @@ final class RequestCore: @unchecked Sendable {
 
     private func perform(_ ending: Ending?) {
         guard let ending else { return }
+        if case .success = ending.outcome, let connection = ending.keeps { endpoint.connections.proved(connection) }
         if ending.drops { endpoint.connections.closeAll(except: ending.keeps) }
         state.signal { $0.phase = .idle }
         ending.finish(ending.outcome)

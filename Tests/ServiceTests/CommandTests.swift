@@ -239,9 +239,10 @@ extension OneServerAtATime {
                 #expect(table.code == 0 && table.output.contains("\n  commands        1 accepted"), "\(table)")
                 let stats = try FermataStatsReply(jsonString: try await service.cli("stats", "--json").output)
                 #expect(stats.commandsAccepted == 1 && stats.events == 1 && stats.descriptorLimit > 0)
-                _ = try await service.cli("pause", idle)
+                let pause = try await service.cli("pause", idle)
+                #expect(pause.code == 0, "\(pause)")
                 let after = try FermataStatsReply(jsonString: try await service.cli("stats", "--json").output)
-                #expect(after.commandsAccepted == 2 && after.instance == stats.instance)
+                #expect(after.commandsAccepted == 2 && after.instance == stats.instance, "\(after)")
             }
         }
     }
