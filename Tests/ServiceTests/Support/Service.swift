@@ -35,21 +35,27 @@ final class Service: @unchecked Sendable {
     }
 
     /// Runs a body with a server and a scripted model over real HTTP.
+    ///
+    /// - Parameter environment: of the server; without it the model is asked over chat completions.
     static func run<T>(
-        script: String, arguments: [String] = [], _ body: (Service, MockModel) async throws -> T
+        script: String, arguments: [String] = [], environment: (MockModel) -> [String: String] = environment,
+        _ body: (Service, MockModel) async throws -> T
     ) async throws -> T {
         let model = try await MockModel.start(try ModelScript(json: script, file: "test"))
         do {
-            let result = try await run(
-                environment: ["LLM_MODEL": "openai/mock", "LLM_BASE_URL": model.baseURL, "LLM_API_KEY": "test-key-1"],
-                arguments: arguments
-            ) { try await body($0, model) }
+            let result = try await run(environment: environment(model), arguments: arguments) {
+                try await body($0, model)
+            }
             await model.stop()
             return result
         } catch {
             await model.stop()
             throw error
         }
+    }
+
+    static func environment(_ model: MockModel) -> [String: String] {
+        ["LLM_MODEL": "openai/mock", "LLM_BASE_URL": model.baseURL, "LLM_API_KEY": "test-key-1"]
     }
 
     init(directory: String, environment: [String: String], arguments: [String]) {
