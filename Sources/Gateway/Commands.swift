@@ -5,16 +5,16 @@ internal import OpenSSL
 internal import SwiftProtobuf
 
 /// `POST /v1/<Command>`: every command of the schema, in protobuf's JSON mapping.
-struct GatewayCommand: Sendable {
+struct HTTPCommand: Sendable {
     /// The message's name in the schema.
     let name: String
     /// JSON in, JSON out.
     let run: @Sendable (_ body: [UInt8], _ idempotencyKey: String?, Client) async throws -> String
 
     /// All but Auth, which the bearer token is.
-    static let all: [String: GatewayCommand] = Dictionary(
+    static let all: [String: HTTPCommand] = Dictionary(
         uniqueKeysWithValues: FrameKind.all.filter { $0.effect != .authentication }.map {
-            let command = GatewayCommand($0.request)
+            let command = HTTPCommand($0.request)
             return (command.name, command)
         })
 

@@ -108,7 +108,7 @@ final class Routes: Sendable {
         case "/v1/events":
             throw GatewayFailure.method("GET")
         case _ where path.hasPrefix("/v1/"):
-            guard let command = GatewayCommand.all[String(path.dropFirst(4))] else { throw GatewayFailure.noSuchPath }
+            guard let command = HTTPCommand.all[String(path.dropFirst(4))] else { throw GatewayFailure.noSuchPath }
             try only(.post)
             let caller = try admission.client(for: request)
             let type = contentType(request)

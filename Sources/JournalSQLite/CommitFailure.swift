@@ -4,10 +4,10 @@ internal import SQLite
 
 /// What the error of a commit means.
 ///
-/// Before COMMIT nothing has reached the log that a reader, or the next start, would take for a whole transaction. At
-/// COMMIT the same is sure of one failure only: the write of the log was refused for want of space. The mark that
-/// makes a transaction whole is in the header of its last page in the log, and that page's checksum is wrong when it
-/// was not written to its end. A failed sync, or one of the log's index after it, comes when the mark may be in the
+/// Before COMMIT nothing has reached the WAL that a reader, or the next start, would take for a whole transaction. At
+/// COMMIT the same is sure of one failure only: the write of the WAL was refused for want of space. The mark that
+/// makes a transaction whole is in the header of its last page in the WAL, and that page's checksum is wrong when it
+/// was not written to its end. A failed sync, or one of the WAL's index after it, comes when the mark may be in the
 /// file: whether it will be found there, only the next start can say.
 struct CommitFailure {
     let path: String
@@ -19,7 +19,7 @@ struct CommitFailure {
         guard let error = error as? SQLiteError else {
             return JournalError(code: .commitOutcomeUnknown, path: path, message: "a commit failed: \(error)")
         }
-        if error.isOfDamagedLog { DamagedLogs.note(path, error.message) }
+        if error.isOfDamagedWAL { DamagedWALs.note(path, error.message) }
         let (code, message): (JournalError.Code, String) =
             if error.code == .full || isWantOfSpace(error) {
                 (.storeFull, "no space for the store; nothing was written")

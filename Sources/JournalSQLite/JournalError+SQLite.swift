@@ -4,7 +4,7 @@ internal import SQLite
 extension JournalError {
     /// What a failed read, or a failed step of opening, means.
     init(_ error: SQLiteError, path: String) {
-        if error.isOfDamagedLog { DamagedLogs.note(path, error.message) }
+        if error.isOfDamagedWAL { DamagedWALs.note(path, error.message) }
         let code: Code =
             switch error.code {
             case .corrupt: .corrupt

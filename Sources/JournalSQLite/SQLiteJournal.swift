@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// A journal in one SQLite file, with the write-ahead log, the lock, the mark and the reserve beside it.
 ///
-/// What was committed lies in the log first. A thread of the journal's own (`fermata-wal`) brings it to the file, from when
+/// What was committed lies in the WAL first. A thread of the journal's own (`fermata-wal`) brings it to the file, from when
 /// a writer is opened until that is closed: see ``init(path:options:keepingLogShort:)``.
 ///
 /// Threads: any. Ownership: the store is locked for this process until the journal and everything opened from it are
@@ -17,7 +17,7 @@ public final class SQLiteJournal: Journal {
     public let options: JournalOptions
     let mark: StoreMark
     let reserve: StoreReserve
-    /// Where the thread that keeps the log short says what it cannot do.
+    /// Where the thread that keeps the WAL short says what it cannot do.
     private let logger: Logger?
     private let lock: StoreLock
     private let hasWriter = Mutex(false)
@@ -28,8 +28,8 @@ public final class SQLiteJournal: Journal {
     ///
     /// - Parameters:
     ///   - path: of the store's file, in a directory that is there.
-    ///   - logger: the log is kept short while there is a writer, beside the commits, and what cannot be done of it is
-    ///     said here. nil: the log is as long as the commits make it, and only `makeRoom` and `end` move it; for who writes
+    ///   - logger: the WAL is kept short while there is a writer, beside the commits, and what cannot be done of it is
+    ///     said here. nil: the WAL is as long as the commits make it, and only `makeRoom` and `end` move it; for who writes
     ///     little.
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable`, `inUse`, `shared`, `notADatabase`, `notAStore`,
     ///   `newerSchema`, `corrupt`, `behindMark`, `storeFull`; each says in one line which file and why.
@@ -39,7 +39,7 @@ public final class SQLiteJournal: Journal {
         let path = try StoreFile.prepare(path)
         try StoreFile.refuseOtherKinds(beside: path)
         let lock = try StoreLock(store: path)
-        DamagedLogs.forget(path)
+        DamagedWALs.forget(path)
         self.lock = lock
         self.path = path
         self.options = options
@@ -63,14 +63,14 @@ public final class SQLiteJournal: Journal {
         let end = try check.verifyTail(version: version)
         try check.compare(with: found, end: end)
         if let alone { try check.verifyLogFollows(alone) }
-        // Only now: what is written to a log that has lost its end takes the place of what was lost.
+        // Only now: what is written to a WAL that has lost its end takes the place of what was lost.
         if version < StoreSchema.version { try extend(check, from: version, reserve) }
         let (id, isInUse) = try check.identity()
         // First the mark: a store that is in use has one.
         let mark = try StoreMark(ofStore: path, id: id, known: found.content, at: end, durability: options.durability)
         guard !isInUse else { return mark }
         do {
-            // In the file itself, for whoever copies that alone: it is synced there, and in the log only for that.
+            // In the file itself, for whoever copies that alone: it is synced there, and in the WAL only for that.
             try database.pragma("synchronous = NORMAL")
             try database.execute("UPDATE store SET in_use = 1")
             _ = try database.passiveCheckpoint()
@@ -95,7 +95,7 @@ public final class SQLiteJournal: Journal {
     static func ready(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> Database {
         func connect() throws -> (StoreCheck, StoreCheck.Finding) {
             let database = try StoreConnection.writer(path: path, options: options)
-            // A file that is not ours stays as it is, its log included; of ours the log is taken over by the writer.
+            // A file that is not ours stays as it is, its WAL included; of ours the WAL is taken over by the writer.
             try database.setCheckpointsOnClose(false)
             let check = StoreCheck(database: database, path: path)
             return (check, try check.find())
@@ -145,7 +145,7 @@ public final class SQLiteJournal: Journal {
         }
         do {
             let writer = try SQLiteJournalWriter(self, mark)
-            if let logger { writer.keepLogShort(try LogKeeper(self, logger)) }
+            if let logger { writer.keepWALShort(try WALKeeper(self, logger)) }
             return writer
         } catch {
             writerClosed()
@@ -157,7 +157,7 @@ public final class SQLiteJournal: Journal {
         try SQLiteJournalReader(self)
     }
 
-    /// A connection for who keeps the log short.
+    /// A connection for who keeps the WAL short.
     func openCheckpointer() throws(JournalError) -> sending SQLiteJournalCheckpointer {
         try SQLiteJournalCheckpointer(self)
     }
@@ -178,7 +178,7 @@ public final class SQLiteJournal: Journal {
 
 /// The store's file before SQLite sees it.
 public enum StoreFile {
-    /// What the names of the files beside the store end with: its log and the log's index, lock, mark and reserve.
+    /// What the names of the files beside the store end with: its WAL and the WAL's index, lock, mark and reserve.
     public static let suffixes = ["-wal", "-shm", ".lock", ".mark", ".reserve"]
 
     /// Makes the file if it is missing, readable by its owner only, and gives its absolute path without symbolic
@@ -218,7 +218,7 @@ public enum StoreFile {
         return try resolve(path)
     }
 
-    /// Refuses a file that was emptied, of which its log or its mark tell.
+    /// Refuses a file that was emptied, of which its WAL or its mark tell.
     static func refuseIfEmptied(_ path: String) throws(JournalError) {
         var status = stat()
         if stat(path, &status) == 0, status.st_size == 0 { try checkThatNothingIsLeft(of: path) }
@@ -249,7 +249,7 @@ public enum StoreFile {
         let directory = String(absolute[...absolute.lastIndex(of: "/")!])
         guard access(directory, W_OK | X_OK) == 0 else {
             let cause = String(cString: strerror(errno))
-            throw failure(.notWritable, "the store's log and lock cannot be made in \(directory): \(cause)")
+            throw failure(.notWritable, "the store's WAL and lock cannot be made in \(directory): \(cause)")
         }
         return absolute
     }
@@ -268,23 +268,23 @@ public enum StoreFile {
         return String(cString: resolved)
     }
 
-    /// A store that was there leaves its log and its mark behind when its file goes: that is no place for a new one.
+    /// A store that was there leaves its WAL and its mark behind when its file goes: that is no place for a new one.
     ///
-    /// To be asked of an empty file before anything is connected to it: SQLite removes the log that is beside one.
+    /// To be asked of an empty file before anything is connected to it: SQLite removes the WAL that is beside one.
     private static func checkThatNothingIsLeft(of path: String) throws(JournalError) {
         try refuseOtherKinds(beside: path)
         var status = stat()
-        let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0
+        let hasWAL = stat(path + "-wal", &status) == 0 && status.st_size > 0
         let mark = StoreMark.find(ofStore: path)
         try mark.verifyIsUsable()
         let what: String
         switch mark {
-        case .content(let content) where hasLog || content.isOfSomething:
-            what = "\(hasLog ? "its write-ahead log" : "its mark") is there, which was known \(content.reach)"
+        case .content(let content) where hasWAL || content.isOfSomething:
+            what = "\(hasWAL ? "its write-ahead log" : "its mark") is there, which was known \(content.reach)"
         // A mark is made when there is a store: one that says nothing was emptied together with it.
         case .useless(let state): what = "its mark is there and says nothing any more: it \(state)"
         default:
-            guard hasLog else { return }
+            guard hasWAL else { return }
             what = "its write-ahead log is there"
         }
         throw JournalError(

@@ -1,7 +1,7 @@
 internal import Journal
 internal import SQLite
 
-/// Moves the log of a store to its file through a connection of its own, so that its syncs hold up no commit's
+/// Moves the WAL of a store to its file through a connection of its own, so that its syncs hold up no commit's
 /// thread.
 ///
 /// Threads: used by one at a time. Ownership: closes itself; keeps the store locked for its process.
@@ -17,13 +17,13 @@ final class SQLiteJournalCheckpointer {
         }
     }
 
-    /// Moves what no reader still needs from the log to the store's file, holding up nobody but its own thread.
+    /// Moves what no reader still needs from the WAL to the store's file, holding up nobody but its own thread.
     ///
     /// - Returns: nil if the writer is at it right now.
     func checkpoint() throws(JournalError) -> JournalCheckpoint? {
         let point = journal.mark.point
         let checkpoint = try database.journalCheckpoint(path: journal.path)
-        // Only then all that was committed before is surely synced: a log that a reader holds is not.
+        // Only then all that was committed before is surely synced: a WAL that a reader holds is not.
         if checkpoint?.isComplete == true { journal.mark.isOnDisk(point) }
         return checkpoint
     }
@@ -40,12 +40,12 @@ extension SQLiteJournalCheckpointer: Sendable {}
 /// What a checkpoint found and did.
 struct JournalCheckpoint: Sendable, Hashable {
     /// Pages in the log.
-    var logPages: Int
+    var walPages: Int
     /// How many of these are in the store's file by now.
     var movedPages: Int
 
-    /// Whether the next commit begins the log anew, unless a reader is in the middle of it.
-    var isComplete: Bool { logPages == movedPages }
+    /// Whether the next commit begins the WAL anew, unless a reader is in the middle of it.
+    var isComplete: Bool { walPages == movedPages }
 }
 
 extension Database {
@@ -53,7 +53,7 @@ extension Database {
     func journalCheckpoint(path: String) throws(JournalError) -> JournalCheckpoint? {
         do {
             let checkpoint = try passiveCheckpoint()
-            return JournalCheckpoint(logPages: checkpoint.logPages, movedPages: checkpoint.movedPages)
+            return JournalCheckpoint(walPages: checkpoint.walPages, movedPages: checkpoint.movedPages)
         } catch {
             if error.code == .busy { return nil }
             throw JournalError(error, path: path)

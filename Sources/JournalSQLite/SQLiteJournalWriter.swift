@@ -21,9 +21,9 @@ public final class SQLiteJournalWriter: JournalWriting {
     /// Numbers of the oldest and of the next row of `requests`: equal if there are none.
     var requestNumbers: Range<Int64>
     private var failure: JournalError?
-    /// Keeps the log short beside the commits; nil: nobody does, or it is over.
-    private var keeper: LogKeeper?
-    private var logLengths = LogKeeper.Lengths()
+    /// Keeps the WAL short beside the commits; nil: nobody does, or it is over.
+    private var keeper: WALKeeper?
+    private var walLengths = WALKeeper.Lengths()
 
     init(_ journal: SQLiteJournal, _ mark: StoreMark) throws(JournalError) {
         self.journal = journal
@@ -75,12 +75,12 @@ public final class SQLiteJournalWriter: JournalWriting {
         }
     }
 
-    /// The store's file itself has to say which store it is: that is what is looked at while it runs. Where only the log
-    /// has that page, because the file was damaged or cut, the log is moved first.
+    /// The store's file itself has to say which store it is: that is what is looked at while it runs. Where only the WAL
+    /// has that page, because the file was damaged or cut, the WAL is moved first.
     private func findIdentity() throws {
-        if (try? files.verifyAll(logPages: 0)) != nil { return }
+        if (try? files.verifyAll(walPages: 0)) != nil { return }
         _ = try database.passiveCheckpoint()
-        try files.verifyAll(logPages: 0)
+        try files.verifyAll(walPages: 0)
     }
 
     deinit {
@@ -124,8 +124,8 @@ public final class SQLiteJournalWriter: JournalWriting {
     public func verify() throws(JournalError) {
         try checkOpen()
         do {
-            try DamagedLogs.check(journal.path)
-            try files.verifyAll(logPages: logPages)
+            try DamagedWALs.check(journal.path)
+            try files.verifyAll(walPages: walPages)
         } catch {
             failure = error
             throw error
@@ -143,8 +143,8 @@ public final class SQLiteJournalWriter: JournalWriting {
     private func transaction<Result>(_ body: () throws -> Result) throws(JournalError) -> Result {
         try checkOpen()
         do {
-            try DamagedLogs.check(journal.path)
-            try files.verify(logPages: logPages)
+            try DamagedWALs.check(journal.path)
+            try files.verify(walPages: walPages)
         } catch {
             failure = error
             throw error
@@ -194,11 +194,11 @@ public final class SQLiteJournalWriter: JournalWriting {
     }
 
     public func hasRoom(forBytes count: Int) -> Bool {
-        // Once in the log, once in the file, and the reserve for moving the log, which is as large as that.
+        // Once in the WAL, once in the file, and the reserve for moving the WAL, which is as large as that.
         (freeSpace(at: journal.path) ?? .max) / 4 > count + Self.spare
     }
 
-    /// Bytes for control, a quarter of what is left free: interrupts, ends of effects, the log's own growth.
+    /// Bytes for control, a quarter of what is left free: interrupts, ends of effects, the WAL's own growth.
     private static let spare = 2 << 20
 
     public func hasBlob(_ sha256: [UInt8]) throws(JournalError) -> Bool {
@@ -252,13 +252,13 @@ public final class SQLiteJournalWriter: JournalWriting {
     }
 
     /// Pages that commits have written and no checkpoint has moved; counted at each commit.
-    var logPages: Int { database.observedLogPages }
+    var walPages: Int { database.observedWALPages }
 
-    /// What a page takes in the log, with the header that stands before it.
-    static let bytesOfLogPage = 24 + 4096
+    /// What a page takes in the WAL, with the header that stands before it.
+    static let bytesOfWALPage = 24 + 4096
 
     /// A checkpoint on the writer's own thread: as no commit can come between, it moves all that readers do not hold
-    /// up. For when the checkpointer's work alone leaves the log growing: it has left little to move then.
+    /// up. For when the checkpointer's work alone leaves the WAL growing: it has left little to move then.
     ///
     /// - Returns: nil if the checkpointer is at it right now.
     func checkpoint() throws(JournalError) -> JournalCheckpoint? {
@@ -267,27 +267,27 @@ public final class SQLiteJournalWriter: JournalWriting {
         return checkpoint
     }
 
-    /// From here on the log is kept short, until the writer is closed.
-    func keepLogShort(_ keeper: LogKeeper) { self.keeper = keeper }
+    /// From here on the WAL is kept short, until the writer is closed.
+    func keepWALShort(_ keeper: WALKeeper) { self.keeper = keeper }
 
     private func stopKeeper() {
         keeper?.stop()
         keeper = nil
     }
 
-    /// Moves the log where commits follow each other so closely that its keeper never catches up.
+    /// Moves the WAL where commits follow each other so closely that its keeper never catches up.
     ///
     /// - Throws: what makes it doubtful whether the commit before this will be found: then nobody is to be told of it.
     private func moveLongLog() throws(JournalError) {
-        guard let keeper, keeper.logHas(logPages * Self.bytesOfLogPage, &logLengths) else { return }
+        guard let keeper, keeper.walHas(walPages * Self.bytesOfWALPage, &walLengths) else { return }
         do throws(JournalError) {
             _ = try checkpoint()
         } catch  where error.code == .storeFull || error.code == .busy {
-            // The log stays as long as it is until there is room.
+            // The WAL stays as long as it is until there is room.
         } catch {
             let failure = JournalError(
                 code: error.code == .corrupt ? .corrupt : .commitOutcomeUnknown, path: journal.path,
-                message: "the log cannot be moved to the store: \(error.message)", libraryCode: error.libraryCode)
+                message: "the WAL cannot be moved to the store: \(error.message)", libraryCode: error.libraryCode)
             self.failure = failure
             throw failure
         }
@@ -309,7 +309,7 @@ public final class SQLiteJournalWriter: JournalWriting {
         }
     }
 
-    /// Moves the whole log to the store's file and cuts it, so that the file alone is the store, says so in it, and
+    /// Moves the whole WAL to the store's file and cuts it, so that the file alone is the store, says so in it, and
     /// closes. It waits for reads that go on, for a second.
     public func end() throws(JournalError) {
         try checkOpen()
@@ -321,7 +321,7 @@ public final class SQLiteJournalWriter: JournalWriting {
         } catch {
             throw JournalError(
                 code: error.code, path: journal.path,
-                message: "the log stays beside the store, which is not whole without it: \(error.message)",
+                message: "the WAL stays beside the store, which is not whole without it: \(error.message)",
                 libraryCode: error.libraryCode)
         }
         mark.isOnDisk(point)

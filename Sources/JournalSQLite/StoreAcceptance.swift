@@ -27,7 +27,7 @@ public enum StoreAcceptance {
                     code: .behindMark, path: path,
                     message: "the store ends at event \(end.offset), not at \(offset): nothing was accepted")
             }
-            // The log is moved, so that what is accepted is in the file itself.
+            // The WAL is moved, so that what is accepted is in the file itself.
             try database.truncatingCheckpoint()
             _ = try StoreMark(
                 ofStore: path, id: try check.identity().id, known: known, at: end, durability: .full)

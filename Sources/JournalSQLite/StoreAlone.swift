@@ -4,13 +4,13 @@ internal import SQLite
 
 /// What the file of a store says that has a write-ahead log beside it, without that log.
 ///
-/// SQLite cannot tell whether a log belongs to a file: what was put in the file's place, another store or an older copy of
-/// this one, would be read with the log's pages in it.
+/// SQLite cannot tell whether a WAL belongs to a file: what was put in the file's place, another store or an older copy of
+/// this one, would be read with the WAL's pages in it.
 struct StoreAlone {
     let id: JournalRunID
     let end: StoreMark.Point
 
-    /// nil: there is no log, or the file alone says nothing that is whole. A server that was killed while it moved pages
+    /// nil: there is no WAL, or the file alone says nothing that is whole. A server that was killed while it moved pages
     /// leaves it so.
     ///
     /// Nobody may have the file open yet.
@@ -36,7 +36,7 @@ struct StoreAlone {
 }
 
 extension StoreCheck {
-    /// Holds a store with its log to what its file alone says: the log goes on from there.
+    /// Holds a store with its WAL to what its file alone says: the WAL goes on from there.
     func verifyLogFollows(_ alone: StoreAlone) throws {
         guard try identity().id == alone.id, try chain(at: alone.end.offset) == alone.end.chain,
             try eventless(version: version()) >= alone.end.eventless
@@ -56,7 +56,7 @@ extension StoreCheck {
 
     /// Holds the commits without events, of which the chain of events knows nothing, to what the file alone says: each
     /// that the file has not is in the log. In an older copy of the file those are missing that were between it and the
-    /// log's beginning, although the page that counts them is in the log.
+    /// WAL's beginning, although the page that counts them is in the log.
     func verifyEventless(_ alone: StoreAlone) throws {
         let version = try version()
         guard version >= StoreSchema.firstCounting else { return }
@@ -64,15 +64,15 @@ extension StoreCheck {
         guard try row.step() else { return }
         let page = UInt32(clamping: row.int64(at: 0))
         row.reset()
-        let inLog = LogFrames.transactions(writing: page, in: path + "-wal")
+        let inWAL = WALFrames.transactions(writing: page, in: path + "-wal")
         let counted = try eventless(version: version)
-        guard counted > alone.end.eventless + inLog else { return }
+        guard counted > alone.end.eventless + inWAL else { return }
         throw JournalError(
             code: .behindMark, path: path,
             message:
                 "the store's file is an older copy than the write-ahead log beside it: of \(counted) commits without events "
-                + "(of tokens, agents, tools, files, replies) it has \(alone.end.eventless) and the log \(inLog). Put back "
-                + "the file that belongs to the log, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) if the "
+                + "(of tokens, agents, tools, files, replies) it has \(alone.end.eventless) and the WAL \(inWAL). Put back "
+                + "the file that belongs to the WAL, or remove \(path)-wal and \(StoreMark.path(ofStore: path)) if the "
                 + "file is meant")
     }
 
@@ -81,7 +81,7 @@ extension StoreCheck {
             code: .behindMark, path: path,
             message:
                 "the store's file is another store's or an older copy (alone it ends at event \(alone.end.offset)), and "
-                + "the write-ahead log beside it does not go on from there: put back the file that belongs to the log, or "
+                + "the write-ahead log beside it does not go on from there: put back the file that belongs to the WAL, or "
                 + "remove \(path)-wal and \(StoreMark.path(ofStore: path)) if the file is meant")
     }
 }

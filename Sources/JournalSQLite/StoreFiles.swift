@@ -20,7 +20,7 @@ struct StoreFiles {
 
     private let store: String
     private var database: File
-    private let log: File
+    private let wal: File
     private let others: [File]
     /// Reads the page of the store's file that says which store it is.
     private let identityPage: () -> [UInt8]
@@ -46,21 +46,21 @@ struct StoreFiles {
                 name: path, path: Array(path.utf8CString), device: status.device, inode: status.inode, size: 0)
         }
         database = try file(store)
-        log = try file(store + "-wal")
+        wal = try file(store + "-wal")
         others = [try file(store + "-shm"), try file(store + ".lock"), try file(StoreMark.path(ofStore: store))]
     }
 
-    /// - Parameter logPages: that the log has at least.
+    /// - Parameter walPages: that the WAL has at least.
     /// - Throws: `filesChanged`, naming the file and what became of it.
-    mutating func verify(logPages: Int) throws(JournalError) {
+    mutating func verify(walPages: Int) throws(JournalError) {
         database.size = try size(of: database, atLeast: database.size)
         let header: off_t = 32, frame: off_t = 24 + 4096
-        _ = try size(of: log, atLeast: logPages == 0 ? 0 : header + off_t(logPages) * frame)
+        _ = try size(of: wal, atLeast: walPages == 0 ? 0 : header + off_t(walPages) * frame)
     }
 
-    /// As ``verify(logPages:)``, of the files as well that a commit does not touch.
-    mutating func verifyAll(logPages: Int) throws(JournalError) {
-        try verify(logPages: logPages)
+    /// As ``verify(walPages:)``, of the files as well that a commit does not touch.
+    mutating func verifyAll(walPages: Int) throws(JournalError) {
+        try verify(walPages: walPages)
         for file in others { _ = try size(of: file, atLeast: 0) }
         // Another store, or a copy of this one, may have been written into the same file.
         let page = identityPage()

@@ -6,7 +6,7 @@ internal import SQLite
 public struct StoreGlance: Sendable {
     /// Bytes of the file, and of the write-ahead log beside it.
     public let bytes: UInt64
-    public let logBytes: UInt64
+    public let walBytes: UInt64
     /// The number of its schema, and the highest that this version can use.
     public let schema: Int
     public let supportedSchema: Int
@@ -30,7 +30,7 @@ public struct StoreGlance: Sendable {
         try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
         bytes = UInt64(status.st_size)
-        logBytes = stat(path + "-wal", &status) == 0 ? UInt64(status.st_size) : 0
+        walBytes = stat(path + "-wal", &status) == 0 ? UInt64(status.st_size) : 0
         freeBytes = UInt64(freeSpace(at: path) ?? 0)
         supportedSchema = Int(StoreSchema.version)
         do {

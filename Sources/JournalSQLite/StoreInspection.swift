@@ -5,7 +5,7 @@ internal import SQLite
 
 /// A store as it is at one moment, to be looked at from end to end: read-only, in one read transaction, beside a
 /// server or without one. It takes no lock that a server would wait for, and changes nothing; while it is open, the
-/// server's log cannot begin anew and grows.
+/// server's WAL cannot begin anew and grows.
 ///
 /// Threads: used by one at a time. Ownership: closes itself.
 public final class StoreInspection {
@@ -16,7 +16,7 @@ public final class StoreInspection {
     let database: Database
     /// As it was before the store was looked at: a server that has the store is further by now.
     private let mark: StoreMark.Found
-    /// nil as well if a server has the store, whose log may begin anew at any time.
+    /// nil as well if a server has the store, whose WAL may begin anew at any time.
     private let alone: StoreAlone?
 
     /// - Throws: `missingDirectory`, `notAFile`, `notWritable` (also: not readable), `notADatabase`, `notAStore`,

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// How far a store was known to be: a small file beside it, which does not share the write-ahead log's fate.
 ///
-/// SQLite takes a log that was lost or damaged for one that ends earlier, and a store without its log for an older one;
+/// SQLite takes a WAL that was lost or damaged for one that ends earlier, and a store without its WAL for an older one;
 /// both look whole. A store that ends before its mark has lost something, and is refused.
 ///
 /// What is lost is an end: of the commits of a store some last ones are missing, and no other. So it is enough to know

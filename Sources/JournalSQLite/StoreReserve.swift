@@ -2,11 +2,11 @@ internal import CStoreSeals
 internal import Glibc
 internal import Synchronization
 
-/// Room that is kept on the disk so that the log of a store can be moved when everything else is full: a file beside the
-/// store, as large as the log may need the store to grow.
+/// Room that is kept on the disk so that the WAL of a store can be moved when everything else is full: a file beside the
+/// store, as large as the WAL may need the store to grow.
 ///
-/// Without it a full disk stays full: the store would have to grow before the log can shrink. 24 MiB were full after
-/// 652 KiB of text in messages of 1 KiB, nearly all of it log; with it, and a log that is kept short, after 12.4 MiB.
+/// Without it a full disk stays full: the store would have to grow before the WAL can shrink. 24 MiB were full after
+/// 652 KiB of text in messages of 1 KiB, nearly all of it WAL; with it, and a WAL that is kept short, after 12.4 MiB.
 ///
 /// Threads: any.
 final class StoreReserve: Sendable {

@@ -3,7 +3,7 @@ internal import SQLite
 /// The tables, and how a file says that it has them.
 ///
 /// Measured on 100,000 runs with 400,000 events of 300 bytes and summaries of 400 bytes, over commits of one run's row
-/// and two events: pages of log per commit (they repeat), size, and time of the commit without its sync.
+/// and two events: pages of WAL per commit (they repeat), size, and time of the commit without its sync.
 ///
 /// | variant | pages | size | time |
 /// |---|---|---|---|

@@ -19,12 +19,12 @@ struct StoreUpgrade {
         unlink(new)
         do {
             try copy(from: old, to: new)
-            // SQLite would take a log that is left behind for one of the new file's.
+            // SQLite would take a WAL that is left behind for one of the new file's.
             try old.truncatingCheckpoint()
             old.close()
             for name in ["-wal", "-shm"] {
                 guard unlink(path + name) == 0 || errno == ENOENT else {
-                    throw failure("the old log cannot be removed")
+                    throw failure("the old WAL cannot be removed")
                 }
             }
             try sync(new)

@@ -14,8 +14,8 @@ final class ClientConnection: Sendable {
     }
 
     private struct State {
-        var closed: Moment?
-        var watchers: [Ticket: @Sendable (Moment) -> Void] = [:]
+        var closed: ClockReading?
+        var watchers: [Ticket: @Sendable (ClockReading) -> Void] = [:]
         var lastTicket = 0
     }
 
@@ -30,8 +30,8 @@ final class ClientConnection: Sendable {
 
     /// Calls `watcher` once when the connection is seen closed; at once, and with no ticket, if it is already.
     @discardableResult
-    func whenClosed(_ watcher: @escaping @Sendable (Moment) -> Void) -> Ticket? {
-        let (ticket, closed) = state.withLock { state -> (Ticket?, Moment?) in
+    func whenClosed(_ watcher: @escaping @Sendable (ClockReading) -> Void) -> Ticket? {
+        let (ticket, closed) = state.withLock { state -> (Ticket?, ClockReading?) in
             if let closed = state.closed { return (nil, closed) }
             let ticket = Ticket(number: state.lastTicket + 1)
             state.lastTicket += 1
@@ -53,8 +53,8 @@ final class ClientConnection: Sendable {
     }
 
     fileprivate func sawClose() {
-        let now = Moment.now
-        let watchers = state.withLock { state -> [@Sendable (Moment) -> Void] in
+        let now = ClockReading.now
+        let watchers = state.withLock { state -> [@Sendable (ClockReading) -> Void] in
             guard state.closed == nil else { return [] }
             state.closed = now
             defer { state.watchers = [:] }
@@ -99,7 +99,7 @@ private final class CloseHandler: ChannelInboundHandler, RemovableChannelHandler
 extension CloseHandler: Sendable {}
 
 /// The connections that are open, so that a stopping server can close them.
-final class OpenConnections: Sendable {
+final class ClientConnections: Sendable {
     private let connections = Mutex<[ObjectIdentifier: ClientConnection]?>([:])
 
     /// False once the server is stopping.
@@ -138,7 +138,7 @@ struct WatchedChannel: ServerChildChannel {
         var channel: any Channel { asyncChannel.channel }
     }
 
-    let connections: OpenConnections
+    let connections: ClientConnections
     let responder: Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {

@@ -42,7 +42,7 @@ struct MessagesRequest: Sendable {
                 throw .invalid("tools: a tool has a name and an input_schema of type object", "tools")
             }
         }
-        var check = Check(hasTools: body["tools"]?.elements?.isEmpty == false)
+        var check = RequestCheck(hasTools: body["tools"]?.elements?.isEmpty == false)
         var prefix = Fingerprint()
         prefix.add(body["system"]?.json ?? "")
         prefix.add(body["tools"]?.json ?? "")
@@ -65,7 +65,7 @@ struct MessagesRequest: Sendable {
 }
 
 /// The order of messages and blocks, as they come by.
-private struct Check {
+private struct RequestCheck {
     let hasTools: Bool
     private var isFirst = true
     /// Calls of the assistant's last message that have no result yet.

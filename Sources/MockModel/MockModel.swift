@@ -53,7 +53,7 @@ public final class MockModel: Sendable {
     public let host: String
     public let port: Int
     private let routes: MockModelRoutes
-    private let connections: OpenConnections
+    private let connections: ClientConnections
     private let group: MultiThreadedEventLoopGroup
     private let running: Task<Void, any Error>
 
@@ -68,7 +68,7 @@ public final class MockModel: Sendable {
     ) async throws(MockModelError) -> MockModel {
         let routes = MockModelRoutes(
             script: script, requiredKey: configuration.requiredKey, largestBody: configuration.largestBody)
-        let connections = OpenConnections()
+        let connections = ClientConnections()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let channel = WatchedChannel(connections: connections) { request, writer, connection in
             try await routes.respond(to: request, writer, on: connection)
@@ -108,7 +108,7 @@ public final class MockModel: Sendable {
     }
 
     private init(
-        _ host: String, _ port: Int, _ routes: MockModelRoutes, _ connections: OpenConnections,
+        _ host: String, _ port: Int, _ routes: MockModelRoutes, _ connections: ClientConnections,
         _ group: MultiThreadedEventLoopGroup, _ running: Task<Void, any Error>
     ) {
         self.host = host

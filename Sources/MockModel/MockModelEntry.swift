@@ -22,20 +22,20 @@ public struct MockModelEntry: Sendable {
     public var number: Int
     public var conversation: String?
     /// When the whole request was there.
-    public var received: Moment
+    public var received: ClockReading
     /// When the first token was handed to the operating system.
-    public var firstToken: Moment?
+    public var firstToken: ClockReading?
     public var tokensSent = 0
     /// The gate at which the turn waits now.
     public var waitsAtGate: String?
     public var end: End?
-    public var ended: Moment?
+    public var ended: ClockReading?
     /// The HTTP status that was sent.
     public var status: Int?
     /// The turn of the script, from 0.
     public var turn: Int?
     /// When the connection was seen closed by either side. After a complete answer the connection may live on.
-    public var closed: Moment?
+    public var closed: ClockReading?
     public var messageCount = 0
     public var lastRole: String?
     /// The last message, at most 4096 Unicode scalars of it.

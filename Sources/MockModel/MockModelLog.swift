@@ -94,7 +94,7 @@ public final class MockModelLog: Sendable {
     }
 
     /// Notes a request that has just come in, and gives it its number.
-    func add(body: [UInt8], received: Moment) -> Int {
+    func add(body: [UInt8], received: ClockReading) -> Int {
         let (number, reached) = state.withLock { state -> (Int, [Waiter]) in
             state.lastNumber += 1
             state.entries.append(MockModelEntry(number: state.lastNumber, received: received, body: body))

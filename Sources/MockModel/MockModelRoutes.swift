@@ -63,10 +63,10 @@ final class MockModelRoutes: Sendable {
         do {
             body = try await receive(request, writer)
         } catch let error as MockRefusal {
-            let number = log.add(body: [], received: Moment.now)
+            let number = log.add(body: [], received: ClockReading.now)
             return try await refuse(writer, error, api, number, connection)
         }
-        let received = Moment.now
+        let received = ClockReading.now
         // What is left of a body whose client has gone is not a request.
         if connection.isClosed { throw PlayedAnswer.Abandoned() }
         let number = log.add(body: body, received: received)
@@ -180,7 +180,7 @@ final class MockModelRoutes: Sendable {
         _ connection: ClientConnection
     ) async throws {
         noteClose(of: connection, number)
-        let now = Moment.now
+        let now = ClockReading.now
         log.update(number) { entry in
             entry.end = .refused
             entry.ended = now

@@ -37,17 +37,17 @@ struct PlayedAnswer {
         var playback = ScriptPlayback(turn)
         while true {
             if connection.isClosed { throw Abandoned() }
-            switch playback.next(at: Moment.monotonic()) {
+            switch playback.next(at: ClockReading.monotonic()) {
             case .wait(let time):
                 guard await isDue(time) else { throw Abandoned() }
             case .gate(let name):
                 log.update(number) { $0.waitsAtGate = name }
                 guard await isOpened(name) else { throw Abandoned() }
                 log.update(number) { $0.waitsAtGate = nil }
-                playback.gateOpened(at: Moment.monotonic())
+                playback.gateOpened(at: ClockReading.monotonic())
             case .send(let range):
                 if isStream { try await send(stream.chunks(range)) }
-                let now = Moment.now
+                let now = ClockReading.now
                 log.update(number) { entry in
                     if entry.firstToken == nil { entry.firstToken = now }
                     entry.tokensSent = range.upperBound
@@ -93,7 +93,7 @@ struct PlayedAnswer {
 
     private func isDue(_ time: UInt64) async -> Bool {
         await wait(on: connection) { wake in
-            let now = Moment.monotonic()
+            let now = ClockReading.monotonic()
             let delay = TimeAmount.nanoseconds(Int64(time > now ? time - now : 0))
             let timer = connection.channel.eventLoop.scheduleTask(in: delay) { wake() }
             return { timer.cancel() }
@@ -108,7 +108,7 @@ struct PlayedAnswer {
     }
 
     private func end(_ end: MockModelEntry.End) {
-        let now = Moment.now
+        let now = ClockReading.now
         log.update(number) { entry in
             guard entry.end == nil else { return }
             entry.end = end

@@ -33,9 +33,9 @@ public func acceptIfThereIsRoom(
     return -1
 }
 
-private typealias Accept = @convention(c) (Int32, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Int32
+private typealias AcceptFunction = @convention(c) (Int32, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Int32
 
-private let original = unsafeBitCast(nextSymbol("accept"), to: Accept.self)
+private let original = unsafeBitCast(nextSymbol("accept"), to: AcceptFunction.self)
 
 /// Listeners of this process that leave descriptors to others: those of ipc, by their paths.
 ///

@@ -51,7 +51,7 @@ public final class Database {
     /// BEGIN, COMMIT and ROLLBACK as bare handles: a `Statement` would keep its database, and so itself, alive.
     private var transactionHandles: [OpaquePointer?] = Array(repeating: nil, count: TransactionVerb.allCases.count)
     /// Pages in the write-ahead log; SQLite's hook writes here. Allocated when first observed, freed after the close.
-    var logPages: UnsafeMutablePointer<Int32>?
+    var walPages: UnsafeMutablePointer<Int32>?
 
     /// Opens a connection.
     ///
@@ -106,8 +106,8 @@ public final class Database {
         transactionHandles = []
         // With every statement finalized this cannot be refused, and the handle is gone in any case.
         sqlite3_close_v2(handle)
-        logPages?.deallocate()
-        logPages = nil
+        walPages?.deallocate()
+        walPages = nil
     }
 
     /// Runs one or several statements that give no rows and take no values.

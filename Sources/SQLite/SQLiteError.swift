@@ -83,7 +83,7 @@ extension SQLiteError {
     }
 
     /// Whether it is a frame of a write-ahead log that does not have its checksum.
-    public var isOfDamagedLog: Bool {
+    public var isOfDamagedWAL: Bool {
         extendedCode == SQLiteError.damagedPage && message.hasPrefix(SQLiteError.frame)
     }
 

@@ -106,11 +106,11 @@ public enum StoreBackup {
     private static func checkThatNoServerWasThere(_ file: String) throws {
         for store in [file, StoreFile.realPath(file) ?? file] {
             var status = stat()
-            let hasLog = stat(store + "-wal", &status) == 0 && status.st_size > 0
+            let hasWAL = stat(store + "-wal", &status) == 0 && status.st_size > 0
             let hasMark = lstat(store + ".mark", &status) == 0
-            guard hasLog || hasMark else { continue }
+            guard hasWAL || hasMark else { continue }
             throw Failure(
-                "\(file): a server has worked with a store at this place, and \(store)\(hasLog ? "-wal" : ".mark") is "
+                "\(file): a server has worked with a store at this place, and \(store)\(hasWAL ? "-wal" : ".mark") is "
                     + "beside it: what is there is no copy. Choose another place, or remove that store with all its files"
             )
         }

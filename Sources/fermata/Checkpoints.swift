@@ -173,7 +173,7 @@ private final class CheckpointTarget {
     }
 
     func write(_ text: String) throws {
-        guard let handle else { return Terminal.output.write(text) }
+        guard let handle else { return Screen.output.write(text) }
         do { try handle.write(contentsOf: Data(text.utf8)) } catch { throw failure(error) }
     }
 

@@ -30,6 +30,6 @@ struct Completions: ParsableCommand {
             case .zsh: .zsh
             case .fish: .fish
             }
-        Terminal.output.write(Fermata.completionScript(for: shell) + "\n")
+        Screen.output.write(Fermata.completionScript(for: shell) + "\n")
     }
 }

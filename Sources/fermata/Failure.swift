@@ -69,7 +69,7 @@ enum Failure {
 
     /// A line on standard error.
     static func say(_ line: String) {
-        Terminal.errors.write("fermata: \(Terminal.errors.isTerminal ? line.harmless : line)\n")
+        Screen.errors.write("fermata: \(Screen.errors.isTerminal ? line.harmless : line)\n")
     }
 
     /// The code of `launch --wait` and `--follow` for a run that has come to rest.

@@ -49,11 +49,11 @@ struct List: AsyncParsableCommand {
         }
         if watch { return try await ListWatch(client: client, list: list, limit: Int(limit), server: server).run() }
         let table = RunTable(terminal: .output)
-        if !server.json, let head = table.head { Terminal.output.write(head + "\n") }
+        if !server.json, let head = table.head { Screen.output.write(head + "\n") }
         let isMore = try await client.eachRun(list, limit: limit) { run in
-            if server.json { try server.print(json: run) } else { Terminal.output.write(table.line(run) + "\n") }
+            if server.json { try server.print(json: run) } else { Screen.output.write(table.line(run) + "\n") }
         }
-        if isMore, Terminal.errors.isTerminal { Failure.say("there are more: --limit 0 lists all") }
+        if isMore, Screen.errors.isTerminal { Failure.say("there are more: --limit 0 lists all") }
     }
 }
 
@@ -82,11 +82,11 @@ extension Client {
 
 /// Runs as lines: on a terminal in columns, cut to its width and coloured; else whole.
 struct RunTable {
-    let terminal: Terminal
+    let terminal: Screen
     /// Columns of the terminal; nil: it is none.
     let width: Int?
 
-    init(terminal: Terminal) {
+    init(terminal: Screen) {
         self.terminal = terminal
         width = terminal.isTerminal ? terminal.size.columns : nil
     }
@@ -135,7 +135,7 @@ struct RunTable {
         nano < 10_000_000 ? "<$0.01" : "$\(Dollars(nano: nano / 10_000_000 * 10_000_000))"
     }
 
-    static func colour(of status: FermataStatus) -> Terminal.Colour? {
+    static func colour(of status: FermataStatus) -> Screen.Colour? {
         switch status {
         case .running: .green
         case .pausing, .paused: .yellow

@@ -27,7 +27,7 @@ struct ListWatch {
                 // One has left, and one that was beyond the limit may take its place.
                 if wasFull, runs.count < limit { runs = try await read(keeping: runs) }
             }
-            if Terminal.output.canRedraw, !server.json {
+            if Screen.output.canRedraw, !server.json {
                 drawnLines = draw(runs, over: drawnLines)
             } else {
                 try printChanges(from: before, to: runs, left)
@@ -75,14 +75,14 @@ struct ListWatch {
     /// Draws over what was drawn before; as many as the window has lines for.
     private func draw(_ runs: [FermataRunSummary], over drawnLines: Int) -> Int {
         let table = RunTable(terminal: .output)
-        let room = max(1, Terminal.output.size.lines - 3)
+        let room = max(1, Screen.output.size.lines - 3)
         var lines = [table.head ?? ""] + runs.prefix(room).map { table.line($0) }
         let count =
             runs.count > room ? "\(room) of \(runs.count) runs" : runs.count == 1 ? "1 run" : "\(runs.count) runs"
         lines.append(
-            Terminal.output.paint("\(count) at \(TimeArgument.text(TimeArgument.now)); Ctrl-C ends", .grey))
+            Screen.output.paint("\(count) at \(TimeArgument.text(TimeArgument.now)); Ctrl-C ends", .grey))
         let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\r" : ""
-        Terminal.output.write(up + "\u{1b}[J" + lines.map { $0 + "\n" }.joined())
+        Screen.output.write(up + "\u{1b}[J" + lines.map { $0 + "\n" }.joined())
         return lines.count
     }
 
@@ -106,7 +106,7 @@ struct ListWatch {
         let old = Dictionary(uniqueKeysWithValues: before.map { ($0.id, $0) })
         let table = RunTable(terminal: .output)
         for run in left + runs where old[run.id]?.status != run.status || old[run.id]?.lastSeq != run.lastSeq {
-            if server.json { try server.print(json: run) } else { Terminal.output.write(table.line(run) + "\n") }
+            if server.json { try server.print(json: run) } else { Screen.output.write(table.line(run) + "\n") }
         }
     }
 }

@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// A line on standard error that tells how a run is while a command waits for it: only on a terminal that can redraw.
 final class Progress: Sendable {
-    private let terminal = Terminal.errors
+    private let terminal = Screen.errors
     private let task: Mutex<Task<Void, Never>?>
     private let isDrawn = Mutex(false)
 

@@ -1,6 +1,6 @@
 /// One line on a terminal's standard error that is written over again and again; nothing anywhere else.
 final class ProgressLine {
-    private let terminal = Terminal.errors
+    private let terminal = Screen.errors
     private var shown = ContinuousClock.now - .seconds(1)
     private var isThere = false
 

@@ -44,7 +44,7 @@ struct Stats: AsyncParsableCommand {
         section("uses")
         line(
             "store",
-            "\(Self.bytes(stats.storeBytes)), log \(Self.bytes(stats.logBytes))" + (stats.storeIsFull ? ", FULL" : ""))
+            "\(Self.bytes(stats.storeBytes)), WAL \(Self.bytes(stats.logBytes))" + (stats.storeIsFull ? ", FULL" : ""))
         line("memory", Self.bytes(stats.residentBytes))
         line("descriptors", "\(stats.descriptors) of \(stats.descriptorLimit)")
         line(
@@ -57,7 +57,7 @@ struct Stats: AsyncParsableCommand {
                 + "\(stats.subscribers) subscribers, \(stats.subscribersRefused) turned away")
     }
 
-    private func section(_ name: String) { Terminal.output.write(Terminal.output.paint(name, nil, bold: true) + "\n") }
+    private func section(_ name: String) { Screen.output.write(Screen.output.paint(name, nil, bold: true) + "\n") }
 
     private func line(_ name: String, _ value: String) { print("  \(name.padding(to: 16))\(value)") }
 

@@ -62,7 +62,7 @@ import Testing
         _ = try writer.checkpoint()
         for round in 0..<30 {
             try writer.commit(samples.batch(Samples.run(UInt64(round % 4)), events: 1 + round % 3))
-            ends.append((32 + writer.logPages * (24 + 4096), samples.offset))
+            ends.append((32 + writer.walPages * (24 + 4096), samples.offset))
         }
         let file = try bytes(of: path)
         let log = try bytes(of: path + "-wal")
@@ -116,8 +116,8 @@ import Testing
         var longest = 0
         for round in 1...2000 as ClosedRange<UInt64> {
             try writer.commit(samples.batch(Samples.run(round % 50)))
-            longest = max(longest, writer.logPages)
-            if writer.logPages > 200 { #expect(try checkpointer.checkpoint()?.isComplete == true) }
+            longest = max(longest, writer.walPages)
+            if writer.walPages > 200 { #expect(try checkpointer.checkpoint()?.isComplete == true) }
             if round % 10 == 0 { #expect(try reader.lastOffset() == round * 2) }
         }
         #expect(longest < 300)

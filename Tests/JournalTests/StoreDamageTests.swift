@@ -354,7 +354,7 @@ import Testing
         #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
     }
 
-    @Test func aDamagedLogEndsAllAcknowledging() throws {
+    @Test func aDamagedWALEndsAllAcknowledging() throws {
         let journal = try SQLiteJournal(path: path)
         let writer = try journal.openWriter()
         var samples = Samples()
@@ -381,7 +381,7 @@ import Testing
         let link = directory.file("link")
         #expect(symlink(path, link) == 0)
         #expect(try StoreInspection(path: link).problemOfMark() == nil)
-        #expect(try StoreGlance(path: link).logBytes > 0)
+        #expect(try StoreGlance(path: link).walBytes > 0)
     }
 
     @Test func aStoreWithTwoNamesIsRefused() throws {

@@ -69,7 +69,7 @@ import Testing
             try writer.commit(before)
             try writer.commit(samples.batch(Samples.run(1)))
             try writer.commit(last)
-            end = 32 + writer.logPages * (24 + 4096)
+            end = 32 + writer.walPages * (24 + 4096)
             left = try files(of: path)
         }
         var damaged = left
@@ -118,7 +118,7 @@ import Testing
             var samples = Samples()
             try writer.commit(samples.batch(Samples.run(1)))
             try writer.commit(JournalBatch(tokens: [Self.token]))
-            let end = 32 + writer.logPages * (24 + 4096)
+            let end = 32 + writer.walPages * (24 + 4096)
             let log = open(path + "-wal", O_RDWR | O_CLOEXEC)
             defer { close(log) }
             // The last four pages: the tokens' is among them.
@@ -236,7 +236,7 @@ import Testing
         }
         let page = try rootPage(files[""]!)
         try put(files, at: copy)
-        #expect(LogFrames.transactions(writing: page, in: copy + "-wal") == 2)
+        #expect(WALFrames.transactions(writing: page, in: copy + "-wal") == 2)
         #expect(throws: Never.self) { _ = try SQLiteJournal(path: copy) }
         files[""] = older
         try put(files, at: copy)
@@ -247,7 +247,7 @@ import Testing
         } else {
             let found = refusal(copy)
             let what =
-                "of \(3 + lost) commits without events (of tokens, agents, tools, files, replies) it has 1 and the log 2"
+                "of \(3 + lost) commits without events (of tokens, agents, tools, files, replies) it has 1 and the WAL 2"
             #expect(found?.code == .behindMark && found?.message.contains(what) == true, "\(String(describing: found))")
             #expect(inspection?.contains(what) == true)
         }
@@ -271,11 +271,11 @@ import Testing
     }
 
     @Test func aLogThatIsNoneHasNoTransactions() throws {
-        #expect(LogFrames.transactions(writing: 1, in: path + "-nowhere") == 0)
+        #expect(WALFrames.transactions(writing: 1, in: path + "-nowhere") == 0)
         try put(["-wal": []], at: copy)
-        #expect(LogFrames.transactions(writing: 1, in: copy + "-wal") == 0)
+        #expect(WALFrames.transactions(writing: 1, in: copy + "-wal") == 0)
         try put(["-wal": [UInt8](repeating: 7, count: 9000)], at: copy)
-        #expect(LogFrames.transactions(writing: 1, in: copy + "-wal") == 0)
+        #expect(WALFrames.transactions(writing: 1, in: copy + "-wal") == 0)
     }
 
     // MARK: - Stores and marks from before commits were counted

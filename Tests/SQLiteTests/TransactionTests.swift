@@ -68,16 +68,16 @@ import Testing
     @Test func checkpointsMoveTheLogThatIsCounted() throws {
         try database.observeLog()
         try database.observeLog()
-        #expect(database.observedLogPages == 0)
+        #expect(database.observedWALPages == 0)
         try database.execute("INSERT INTO t VALUES(1)")
-        let pages = database.observedLogPages
+        let pages = database.observedWALPages
         #expect(pages > 0)
         let other = try Database(path: directory.file("db"))
         let checkpoint = try other.passiveCheckpoint()
-        #expect(checkpoint == WALCheckpoint(logPages: pages, movedPages: pages))
+        #expect(checkpoint == WALCheckpoint(walPages: pages, movedPages: pages))
         #expect(checkpoint.isComplete)
         try database.execute("INSERT INTO t VALUES(2)")
-        #expect(database.observedLogPages < pages)
+        #expect(database.observedWALPages < pages)
     }
 
     @Test func aReaderHoldsUpOnlyThePartThatItNeeds() throws {
@@ -95,6 +95,6 @@ import Testing
 
     @Test func withoutALogThereIsNothingToMove() throws {
         let plain = try Database(path: ":memory:")
-        #expect(try plain.passiveCheckpoint() == WALCheckpoint(logPages: 0, movedPages: 0))
+        #expect(try plain.passiveCheckpoint() == WALCheckpoint(walPages: 0, movedPages: 0))
     }
 }

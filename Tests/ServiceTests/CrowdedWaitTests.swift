@@ -141,7 +141,7 @@ extension OneServerAtATime {
                     try await Task.sleep(for: .milliseconds(50))
                 }
                 try await service.limitDescriptors(to: 64)
-                #expect(!service.serverLog.contains("the log is not moved"), "\(service.serverLog)")
+                #expect(!service.serverLog.contains("the WAL is not moved"), "\(service.serverLog)")
             }
         }
     }

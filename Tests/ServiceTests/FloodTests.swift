@@ -30,9 +30,9 @@ extension OneServerAtATime {
                     let run = try await service.launch()
                     _ = await model.log.entry(number, reaches: .atGate)
                     let before = try await service.stats.commandsAccepted
-                    let sent = Moment.now.monotonicNanoseconds
+                    let sent = ClockReading.now.monotonicNanoseconds
                     let reply = try await service.interrupt(String(run.prefix(digits)))
-                    answered.append(.nanoseconds(Moment.now.monotonicNanoseconds - sent))
+                    answered.append(.nanoseconds(ClockReading.now.monotonicNanoseconds - sent))
                     #expect(reply.run.status == .paused)
                     let entry = try #require(await model.log.entry(number, reaches: .closed))
                     closed.append(.nanoseconds(Int64(try #require(entry.closed).monotonicNanoseconds) - Int64(sent)))

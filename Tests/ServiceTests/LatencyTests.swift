@@ -15,9 +15,9 @@ extension OneServerAtATime {
                 for number in 1...50 {
                     let run = try await service.launch()
                     _ = await model.log.entry(number, reaches: .atGate)
-                    let sent = Moment.now.monotonicNanoseconds
+                    let sent = ClockReading.now.monotonicNanoseconds
                     let reply = try await service.interrupt(run)
-                    answered.append(.nanoseconds(Moment.now.monotonicNanoseconds - sent))
+                    answered.append(.nanoseconds(ClockReading.now.monotonicNanoseconds - sent))
                     #expect(reply.run.status == .paused)
                     // Both clocks are the machine's own: the server and the model are on it.
                     let entry = try #require(await model.log.entry(number, reaches: .closed))

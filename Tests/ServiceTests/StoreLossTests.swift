@@ -138,6 +138,24 @@ extension OneServerAtATime {
             }
         }
 
+        /// Tokens that were given are worth nothing without their key: that is said, and what is damaged is refused.
+        @Test func aLostKeyOfTokensIsNamed() async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                #expect(await service.terminate() == 0)
+                try #require(unlink(service.directory + "/token.key") == 0)
+                try await service.start()
+                #expect(service.serverLog.contains("there was no token.key where this store has been used"))
+                #expect(await service.terminate() == 0)
+                let key = URL(fileURLWithPath: service.directory + "/token.key")
+                var content = try Data(contentsOf: key)
+                content[0] ^= 1
+                try content.write(to: key)
+                let ended = await #expect(throws: Service.Ended.self) { try await service.start() }
+                #expect(ended?.log.contains("token.key is damaged") == true, "\(ended?.log ?? "")")
+            }
+        }
+
         /// Whatever is at the place and is no copy of a store stays; and so does the store of another server.
         @Test func aBackupReplacesNothingButCopies() async throws {
             try await Service.run { service in

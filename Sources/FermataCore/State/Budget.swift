@@ -47,7 +47,9 @@ extension Run {
         mutating func apply(_ answer: FermataModelAnswered) {
             count(answer.usage)
             if limits.hasMaxRepeats {
-                for call in answer.calls { fingerprint = Fingerprint.of(call.tool, call.arguments, after: fingerprint) }
+                for call in answer.calls {
+                    fingerprint = CallFingerprint.of(call.tool, call.arguments, after: fingerprint)
+                }
             }
         }
 
@@ -68,7 +70,7 @@ extension Run {
         /// - Parameter first: the number of the step's first call: results count in whatever order parallel calls end.
         mutating func apply(_ ended: FermataCallEnded, first: UInt32) {
             guard fingerprint != 0 else { return }
-            fingerprint = fingerprint &+ Fingerprint.of(ended.output, "", after: UInt64(ended.number &- first) + 1)
+            fingerprint = fingerprint &+ CallFingerprint.of(ended.output, "", after: UInt64(ended.number &- first) + 1)
         }
 
         /// The limits begin to count anew.
@@ -94,7 +96,7 @@ extension Run {
 
 /// Tells whether two steps chose and got the same. frozen: it is in snapshots, and decides what old journals fold to.
 /// FNV-1a: who wants to fool it only keeps a run from being stuck.
-private enum Fingerprint {
+private enum CallFingerprint {
     /// Never 0.
     static func of(_ first: String, _ second: String, after previous: UInt64) -> UInt64 {
         var hash = previous ^ 0xcbf2_9ce4_8422_2325

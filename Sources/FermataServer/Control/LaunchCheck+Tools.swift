@@ -10,23 +10,15 @@ extension LaunchCheck {
     /// - Parameter field: where they are, for who is refused.
     /// - Returns: the same, marked as a worker's.
     func workerTools(_ specs: [FermataToolSpec], field: String) throws(Refusal) -> [FermataToolSpec] {
-        if let problem = specs.problems(field: field).first { throw Refusal(problem) }
-        guard !specs.contains(where: { spec in tools.offered.contains { $0.name == spec.name } }) else {
-            throw Refusal(.invalidArgument, "a tool of this name is built in", details: ["field": "\(field).name"])
+        if let refusal = Self.refusal(of: specs, field: field, builtIn: Set(tools.offered.map(\.name))) {
+            throw refusal
         }
-        if let refusal = Self.schemaRefusal(of: specs, field: field) { throw refusal }
-        var checked: [FermataToolSpec] = []
-        for spec in specs {
-            if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.unreachable(for: spec) {
-                // As the conditions of a policy's rule are told of, whose field is `when`.
-                throw Refusal(
-                    FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(field))
-            }
+        let checked = specs.map { spec in
             var spec = spec
             spec.origin = .worker
             // For clients from before there was an origin.
             spec.byWorker = true
-            checked.append(spec)
+            return spec
         }
         try Self.checkSize(checked, field: field)
         return checked
@@ -119,35 +111,52 @@ struct RegisteredTools: Sendable {
 
 extension LaunchCheck {
     /// More would not help whoever has to mend them.
-    private static let maximumSchemaProblems = 50
+    private static let maximumToolProblems = 50
 
-    /// What is wrong with the schemas of all tools. Each place is a detail: its key is the tool by its index and the JSON
-    /// pointer into its schema, its value says why, as `tools[3].parameters#/properties/age/type`.
-    static func schemaRefusal(of specs: [FermataToolSpec], field: String) -> Refusal? {
-        var details: [String: String] = [:]
-        var sentences: [String] = []
-        var more = 0
+    /// Everything that is wrong with tools that workers serve. Each mistake is a detail: its key is the tool by its index
+    /// and the field, in a schema with the JSON pointer into it, as `tools[3].parameters#/properties/age/type`; its value
+    /// says why. `field` is that of the first, without the index.
+    static func refusal(of specs: [FermataToolSpec], field: String, builtIn: Set<String>) -> Refusal? {
+        var problems = specs.problems(field: field)
+        // Too many are not looked at one by one.
+        guard specs.count <= FermataToolSpec.maximumCount else { return problems.first.map(Refusal.init) }
         for (index, spec) in specs.enumerated() {
+            let place = "\(field)[\(index)]"
+            if builtIn.contains(spec.name) {
+                problems.append(FieldProblem(field: "\(place).name", rule: "is that of a tool that is built in"))
+            }
+            // One that is too long or missing has been told of.
+            guard spec.hasParametersOfRightLength else { continue }
             do throws(JSONSchemaError) {
                 _ = try ParsedSchemas.shared.schema(spec.parameters)
             } catch {
-                for problem in error.problems {
-                    guard details.count < maximumSchemaProblems else {
-                        more += 1
-                        continue
-                    }
-                    let place = "\(field)[\(index)].parameters"
-                    details["\(place)#\(problem.pointer)"] = problem.reason
-                    sentences.append("\(place) is not a schema at \(problem)")
+                problems += error.problems.map {
+                    FieldProblem(field: "\(place).parameters#\($0.pointer)", rule: $0.reason)
                 }
+                continue
+            }
+            if let problem = spec.idempotentWhen.problems.first ?? spec.idempotentWhen.unreachable(for: spec) {
+                // As the conditions of a policy's rule are told of, whose field is `when`.
+                problems.append(
+                    FieldProblem(field: "idempotent_\(problem.field)", rule: problem.rule).inside(place))
             }
         }
-        guard !details.isEmpty else { return nil }
-        details["field"] = "\(field).parameters"
+        guard let first = problems.first else { return nil }
+        let shown = problems.prefix(maximumToolProblems)
+        var details = Dictionary(shown.map { ($0.field, $0.rule) }, uniquingKeysWith: { "\($0); \($1)" })
+        details["field"] = String(first.field.prefix { $0 != "#" }).replacing(/^([a-z_.]+)\[\d+\]/) { $0.1 }
+        let more = problems.count - shown.count
         return Refusal(
-            .invalidArgument, sentences.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""),
-            details: details)
+            .invalidArgument,
+            shown.map(sentence).joined(separator: "; ") + (more > 0 ? "; and \(more) more" : ""), details: details)
     }
+}
+
+/// For a person: a place in a schema is told apart from its tool's field.
+private func sentence(_ problem: FieldProblem) -> String {
+    guard let mark = problem.field.firstIndex(of: "#") else { return problem.description }
+    let pointer = problem.field[problem.field.index(after: mark)...]
+    return "\(problem.field[..<mark]) is not a schema\(pointer.isEmpty ? "" : " at \(pointer)"): \(problem.rule)"
 }
 
 extension [FermataToolSpec] {

@@ -17,13 +17,13 @@ internal import Threads
 final class RunLoop: @unchecked Sendable {
     enum Item: Sendable {
         case command(CommandItem)
-        case putAgent(AgentCommand)
+        case putAgent(AgentChange)
         /// A run that was written elsewhere is to be one of this server's.
         case adopt(Adoption)
-        case registerTools(ToolCommand)
-        case putBlob(BlobCommand)
+        case registerTools(ToolChange)
+        case putBlob(BlobChange)
         case extendCall(Extension)
-        case token(TokenCommand)
+        case token(TokenChange)
         /// An effect has ended; the input says how.
         case effectEnded(RunID, Effect, EffectEnd)
         /// A message of the outbox was tried.

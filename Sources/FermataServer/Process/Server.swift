@@ -103,9 +103,16 @@ public final class Server {
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
         let accessTokens = AccessTokens(seal: seal)
+        let reader = try journal.openReader()
+        if seal.isNew, try reader.lastOffset() > 0 {
+            logger.warning(
+                """
+                there was no token.key where this store has been used: tokens to resume and to answer that were given \
+                before are not taken any more
+                """)
+        }
         let waiters = Waiters(limit: min(Configuration.waitingReads, plan.waitingReads))
         let offers = CallOffers(waiters: waiters, readers: readers, counters: counters)
-        let reader = try journal.openReader()
         let clockFile = try ClockFile(path: configuration.directory + "/clock", reader)
         loop = RunLoop(
             writer: try journal.openWriter(), reader: reader, published: published, waiters: waiters,

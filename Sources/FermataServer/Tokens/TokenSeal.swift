@@ -1,5 +1,6 @@
 internal import FermataProtocol
 internal import Foundation
+internal import Glibc
 internal import OpenSSL
 internal import RunRows
 
@@ -10,36 +11,57 @@ internal import RunRows
 /// Threads: any.
 struct TokenSeal: Sendable {
     private let key: [UInt8]
+    /// The key was made now: no token that was given before is valid.
+    let isNew: Bool
     private static let keyLength = 32
+    private static let sumLength = 8
     private static let codeLength = 16
 
-    init(key: [UInt8]) { self.key = key }
+    init(key: [UInt8]) {
+        self.key = key
+        isNew = false
+    }
 
-    /// Reads the key from a file, or makes one.
+    /// Reads the key from a file, or makes one. The file is the key and the first bytes of its SHA-256: another key
+    /// would turn all tokens away that were given, without a word. frozen: so is the key alone, as files of 0.1.0 are,
+    /// which get their sum when they are read.
     ///
     /// - Throws: `StartFailure` if the file cannot be read or written, or is no key.
     init(file path: String) throws {
+        var content: [UInt8]
         do {
-            if !FileManager.default.fileExists(atPath: path) {
-                // Whole or not at all: a crash in between must not leave half a key.
-                let made = Data(randomBytes(Self.keyLength))
-                let temporary = path + ".new"
-                try? FileManager.default.removeItem(atPath: temporary)
-                guard
-                    FileManager.default.createFile(
-                        atPath: temporary, contents: made, attributes: [.posixPermissions: 0o600])
-                else { throw StartFailure("\(path): the key of tokens cannot be written") }
-                try FileManager.default.moveItem(atPath: temporary, toPath: path)
-            }
-            key = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch let failure as StartFailure {
-            throw failure
+            isNew = !FileManager.default.fileExists(atPath: path)
+            content = isNew ? randomBytes(Self.keyLength) : [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
             throw StartFailure("\(path): the key of tokens cannot be read: \(error.localizedDescription)")
         }
-        guard key.count == Self.keyLength else {
-            throw StartFailure("\(path) is no key of tokens: it has \(key.count) bytes, not \(Self.keyLength)")
+        if content.count == Self.keyLength {
+            content += Self.sum(of: content)
+            try Self.write(content, to: path)
         }
+        key = Array(content.prefix(Self.keyLength))
+        guard content.count == Self.keyLength + Self.sumLength else {
+            throw StartFailure(
+                "\(path) is no key of tokens: it has \(content.count) bytes, not \(Self.keyLength + Self.sumLength)")
+        }
+        guard Array(content.dropFirst(Self.keyLength)) == Self.sum(of: key) else {
+            throw StartFailure(
+                "\(path) is damaged: put it back from a copy, or remove it, and tokens to resume and to answer that were "
+                    + "given before are not taken any more")
+        }
+    }
+
+    private static func sum(of key: [UInt8]) -> [UInt8] { Array(sha256(key).prefix(sumLength)) }
+
+    /// Whole or not at all: a crash in between must not leave half a key.
+    private static func write(_ content: [UInt8], to path: String) throws(StartFailure) {
+        let temporary = path + ".new"
+        try? FileManager.default.removeItem(atPath: temporary)
+        guard
+            FileManager.default.createFile(
+                atPath: temporary, contents: Data(content), attributes: [.posixPermissions: 0o600]),
+            rename(temporary, path) == 0
+        else { throw StartFailure("\(path): the key of tokens cannot be written") }
     }
 
     /// A kind of token.

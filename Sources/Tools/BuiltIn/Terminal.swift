@@ -96,8 +96,8 @@ public struct Terminal: Tool {
         return TerminalExecution(process: process, processes: processes, output: output)
     }
 
-    private func command(_ arguments: TerminalArguments, in workspace: String) -> ToolCommand {
-        ToolCommand(
+    private func command(_ arguments: TerminalArguments, in workspace: String) -> ProcessCommand {
+        ProcessCommand(
             arguments: ["bash", "--noprofile", "--norc", "-c", arguments.command],
             directory: workspace,
             environment: environment.variables(in: workspace),

@@ -134,7 +134,7 @@ public final class LongLivedProcess: Sendable {
     ) {
         let wasStarted = isStarted.exchange(true, ordering: .acquiringAndReleasing)
         precondition(!wasStarted, "a process is started once")
-        let command = ToolCommand(
+        let command = ProcessCommand(
             arguments: program.arguments, directory: program.directory,
             environment: program.environment.filter { $0.key != Orphans.variable }.map { "\($0.key)=\($0.value)" }
                 .sorted(),

@@ -5,7 +5,7 @@ internal import Threads
 struct SupervisedProcess {
     let process: ToolProcess
     let listener: ToolProcessListener
-    private let command: ToolCommand
+    private let command: ProcessCommand
     let supervisor: pid_t
     /// nil once closed: the supervisor's two processes have ended.
     private(set) var control: Int32?
@@ -37,7 +37,8 @@ struct SupervisedProcess {
     private static let killInterval: Duration = .milliseconds(250)
 
     init(
-        _ process: ToolProcess, _ listener: ToolProcessListener, _ command: ToolCommand, _ started: StartedSupervisor,
+        _ process: ToolProcess, _ listener: ToolProcessListener, _ command: ProcessCommand,
+        _ started: StartedSupervisor,
         _ output: OutputPipe, _ input: InputPipe?, at now: MonotonicTime
     ) {
         self.process = process

@@ -18,7 +18,7 @@ struct StartedSupervisor {
 /// threads. https://man7.org/linux/man-pages/man3/posix_spawn.3.html
 enum SupervisorSpawn {
     static func start(
-        _ supervisor: String, options: [String], _ command: ToolCommand
+        _ supervisor: String, options: [String], _ command: ProcessCommand
     ) throws(ToolProcessError) -> StartedSupervisor {
         let arguments = [supervisor] + options + [command.directory] + command.arguments
         guard !(arguments + command.environment).contains(where: { $0.utf8.contains(0) }) else {

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// A command to execute, as a program and its arguments.
-struct ToolCommand: Sendable {
+struct ProcessCommand: Sendable {
     /// The program, looked for in PATH, and its arguments.
     var arguments: [String]
     /// Absolute path; created if it is missing.

@@ -13,7 +13,7 @@ final class ToolProcessLoop: Sendable {
     /// What to do for a new process: execute a command, or say why there is none.
     struct Order: Sendable {
         enum What: Sendable {
-            case execute(ToolCommand)
+            case execute(ProcessCommand)
             case refuse(String)
         }
 
@@ -246,7 +246,7 @@ final class ToolProcessLoop: Sendable {
         let process = order.process
         if running.isClosed { process.stop(.cancelled) }
         if let reason = process.stopping { return order.listener.onEnd(.stopped(reason, code: nil)) }
-        var command: ToolCommand
+        var command: ProcessCommand
         switch order.what {
         case .execute(let asked): command = asked
         case .refuse(let reason): return order.listener.onEnd(.failed(reason))

@@ -56,7 +56,7 @@ public final class ToolProcesses: Sendable {
     ///
     /// - Parameter input: of a command that has a pipe for it.
     func start(
-        _ process: ToolProcess, _ command: ToolCommand, _ listener: ToolProcessListener, input: InputPipe? = nil
+        _ process: ToolProcess, _ command: ProcessCommand, _ listener: ToolProcessListener, input: InputPipe? = nil
     ) {
         loop.start(.init(process: process, listener: listener, what: .execute(command), input: input))
     }

@@ -76,14 +76,14 @@ struct Doctor: AsyncParsableCommand {
         found.list += findings
         guard !server.json else { return }
         for finding in findings {
-            let colour: Terminal.Colour =
+            let colour: Screen.Colour =
                 switch finding.level {
                 case .ok: .green
                 case .warning: .yellow
                 case .problem: .red
                 }
-            let level = Terminal.output.paint(finding.level.rawValue.padding(to: 7), colour)
-            Terminal.output.write("\(level)  \(finding.check.padding(to: 11))  ")
+            let level = Screen.output.paint(finding.level.rawValue.padding(to: 7), colour)
+            Screen.output.write("\(level)  \(finding.check.padding(to: 11))  ")
             print(finding.text)
             if let remedy = finding.remedy { print(String(repeating: " ", count: 22) + "→ \(remedy)") }
         }

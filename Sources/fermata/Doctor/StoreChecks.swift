@@ -16,7 +16,7 @@ enum StoreChecks {
         }
         let size = Stats.bytes
         let text =
-            "\(path), schema \(glance.schema), \(size(glance.bytes)) and \(size(glance.logBytes)) of log, "
+            "\(path), schema \(glance.schema), \(size(glance.bytes)) and \(size(glance.walBytes)) of WAL, "
             + "last event \(glance.lastOffset)"
         var findings: [Finding] = []
         if glance.schema > glance.supportedSchema {
@@ -25,9 +25,9 @@ enum StoreChecks {
                     "store", "\(text): made by a newer Fermata", do: "use the version that made it, or a newer one"))
         } else if glance.schema < glance.supportedSchema {
             findings.append(.ok("store", "\(text); the next start upgrades it to schema \(glance.supportedSchema)"))
-        } else if glance.logBytes > 256 << 20 {
+        } else if glance.walBytes > 256 << 20 {
             findings.append(
-                .warning("store", "\(text): the log is long", do: "see why the server's log says it is not moved"))
+                .warning("store", "\(text): the WAL is long", do: "see why the server's log says it is not moved"))
         } else {
             findings.append(.ok("store", text))
         }

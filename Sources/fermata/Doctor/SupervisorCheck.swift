@@ -16,7 +16,7 @@ enum SupervisorCheck {
         do {
             let processes = try ToolProcesses()
             defer { processes.close() }
-            let terminal = Tools.Terminal(
+            let terminal = Terminal(
                 processes: processes, environment: ProcessInfo.processInfo.environment)
             let result = await withCheckedContinuation { continuation in
                 _ = terminal.start(

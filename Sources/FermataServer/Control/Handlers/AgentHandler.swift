@@ -25,7 +25,7 @@ struct AgentHandler: FrameHandler {
             entry.refusing(put, complete) {
                 try launches.check(put.agent, registered: registered.get())
                 logger.noteUnchecked(put.agent.workerTools)
-                let command = AgentCommand(
+                let command = AgentChange(
                     agent: put.agent, ifVersion: put.hasIfVersion ? put.ifVersion : nil,
                     by: exchange.author(of: put), identity: try entry.identity(of: put, complete))
                 entry.inbox.put(.putAgent(command))

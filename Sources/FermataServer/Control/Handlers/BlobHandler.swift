@@ -23,7 +23,7 @@ struct BlobHandler: FrameHandler {
             entry.refusing(put, complete) {
                 let data = [UInt8](put.data)
                 let identity = try entry.identity(of: put, complete)
-                let command = BlobCommand(sha256: sha256(data), data: data, identity: identity)
+                let command = BlobChange(sha256: sha256(data), data: data, identity: identity)
                 entry.inbox.put(.putBlob(command), bytes: identity.size)
             }
         }

@@ -5,14 +5,14 @@ internal import RunRows
 internal import SwiftProtobuf
 
 /// A command that puts a run on hold.
-private protocol HoldCommand: RunCommand {
+private protocol HoldingCommand: RunCommand {
     var resumeAt: Int64 { get }
     var resumeAfterMs: UInt64 { get }
     var resumeToken: Bool { get }
 }
 
-extension FermataPause: HoldCommand {}
-extension FermataInterrupt: HoldCommand {}
+extension FermataPause: HoldingCommand {}
+extension FermataInterrupt: HoldingCommand {}
 
 /// Holds with a time or a token, and what lifts them.
 struct HoldHandler: FrameHandler {
@@ -34,7 +34,7 @@ struct HoldHandler: FrameHandler {
     }
 
     private func hold(
-        _ command: some HoldCommand, _ request: @escaping @Sendable (HoldTerms) -> RunRequest, _ exchange: Exchange,
+        _ command: some HoldingCommand, _ request: @escaping @Sendable (HoldTerms) -> RunRequest, _ exchange: Exchange,
         _ complete: @escaping Exchange.Completion
     ) throws {
         guard command.resumeAt >= 0 else {

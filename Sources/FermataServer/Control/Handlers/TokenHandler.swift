@@ -67,14 +67,14 @@ struct TokenHandler: FrameHandler {
         let identity = try entry.identity(of: create) { [tokens] result in
             complete(result.map { tokens.adding(secretTo: $0) })
         }
-        entry.inbox.put(.token(TokenCommand(change: .create(row), identity: identity)))
+        entry.inbox.put(.token(TokenChange(change: .create(row), identity: identity)))
     }
 
     private func revokeToken(
         _ revoke: FermataRevokeToken, _ exchange: Exchange, _ complete: @escaping Exchange.Completion
     ) throws {
         entry.inbox.put(
-            .token(TokenCommand(change: .revoke(id: revoke.id), identity: try entry.identity(of: revoke, complete))))
+            .token(TokenChange(change: .revoke(id: revoke.id), identity: try entry.identity(of: revoke, complete))))
     }
 
     private func listTokens(

@@ -27,7 +27,7 @@ struct ToolHandler: FrameHandler {
         }
         let tools = try launches.workerTools(register.tools.map { $0.masked(by: secrets) }, field: "tools")
         logger.noteUnchecked(tools)
-        let command = ToolCommand(
+        let command = ToolChange(
             tools: tools, worker: worker, by: exchange.author(of: register),
             identity: try entry.identity(of: register, complete))
         entry.inbox.put(.registerTools(command))

@@ -5,7 +5,7 @@ internal import RunRows
 internal import SwiftProtobuf
 
 /// A RegisterTools, decoded and checked.
-struct ToolCommand: Sendable {
+struct ToolChange: Sendable {
     let tools: [FermataToolSpec]
     let worker: String
     let by: String
@@ -14,7 +14,7 @@ struct ToolCommand: Sendable {
 
 /// Registered tools change through the loop, as stored agents do.
 extension RunLoop {
-    func handle(_ command: ToolCommand) {
+    func handle(_ command: ToolChange) {
         var isChanged = false
         do {
             for tool in command.tools {

@@ -5,7 +5,7 @@ internal import RunRows
 internal import SwiftProtobuf
 
 /// A PutAgent, decoded and checked.
-struct AgentCommand: Sendable {
+struct AgentChange: Sendable {
     let agent: FermataAgent
     /// Refuse it unless the stored agent has this version; 0: unless there is none.
     let ifVersion: UInt32?
@@ -15,7 +15,7 @@ struct AgentCommand: Sendable {
 
 /// Stored agents change through the loop as runs do, so that a request id stands for one change whatever happens.
 extension RunLoop {
-    func handle(_ command: AgentCommand) {
+    func handle(_ command: AgentChange) {
         let stored: FermataStoredAgent?
         do {
             let row = try batch.agents[command.agent.name] ?? writer.agent(command.agent.name)

@@ -5,7 +5,7 @@ internal import OpenSSL
 internal import SwiftProtobuf
 
 /// A CreateToken or a RevokeToken, decoded and checked.
-struct TokenCommand: Sendable {
+struct TokenChange: Sendable {
     enum Change: Sendable {
         case create(TokenRow)
         case revoke(id: String)
@@ -17,7 +17,7 @@ struct TokenCommand: Sendable {
 
 /// Tokens change through the loop as runs do, so that a request id stands for one change whatever happens.
 extension RunLoop {
-    func handle(_ command: TokenCommand) {
+    func handle(_ command: TokenChange) {
         switch command.change {
         case .create(let row):
             batch.tokens[row.id] = row

@@ -5,7 +5,7 @@ internal import Synchronization
 /// that comes after the damage, so nothing may be acknowledged any more.
 ///
 /// Threads: any.
-enum DamagedLogs {
+enum DamagedWALs {
     private static let damages = Mutex<[String: String]>([:])
     private static let areThereAny = Atomic<Bool>(false)
 
@@ -25,6 +25,6 @@ enum DamagedLogs {
                 + what)
     }
 
-    /// The store is opened anew: SQLite takes the log up to its first damage.
+    /// The store is opened anew: SQLite takes the WAL up to its first damage.
     static func forget(_ path: String) { damages.withLock { _ = $0.removeValue(forKey: path) } }
 }

@@ -4,9 +4,9 @@ internal import Foundation
 ///
 /// Colours and other control sequences are only for a terminal that knows them and an operator who has not set
 /// `NO_COLOR` (no-color.org).
-struct Terminal: Sendable {
-    static let output = Terminal(descriptor: STDOUT_FILENO)
-    static let errors = Terminal(descriptor: STDERR_FILENO)
+struct Screen: Sendable {
+    static let output = Screen(descriptor: STDOUT_FILENO)
+    static let errors = Screen(descriptor: STDERR_FILENO)
 
     let descriptor: Int32
     let isTerminal: Bool

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// SQLite's write-ahead log as a file: its frames up to the last commit, as far as they are whole. See
 /// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
-enum LogFrames {
-    /// How many transactions in the log wrote this page: those that are still in it, whether their pages were moved to the
+enum WALFrames {
+    /// How many transactions in the WAL wrote this page: those that are still in it, whether their pages were moved to the
     /// store's file or not.
     ///
     /// - Parameter path: of the log. One that is missing or has no whole beginning has none, as SQLite has it.
@@ -25,7 +25,7 @@ enum LogFrames {
         var frame = [UInt8](repeating: 0, count: 24 + pageSize)
         var (offset, count, isWritten) = (off_t(32), UInt64(0), false)
         while read(&frame, frame.count, at: offset, descriptor) {
-            // Of an earlier round of the log are those with other salts.
+            // Of an earlier round of the WAL are those with other salts.
             guard frame[8..<16] == header[16..<24] else { break }
             frame.withUnsafeBytes { bytes in
                 add(bytes[..<8], isBigEndian, to: &sum)

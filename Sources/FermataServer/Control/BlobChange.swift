@@ -5,7 +5,7 @@ internal import RunRows
 internal import SwiftProtobuf
 
 /// A PutBlob, with its digest.
-struct BlobCommand: Sendable {
+struct BlobChange: Sendable {
     let sha256: [UInt8]
     let data: [UInt8]
     let identity: RunLoop.CommandIdentity
@@ -25,7 +25,7 @@ extension RunLoop {
         }
     }
 
-    func handle(_ command: BlobCommand) {
+    func handle(_ command: BlobChange) {
         let isThere = hasBlob(command.sha256)
         guard isThere || writer.hasRoom(forBytes: command.data.count) else {
             let full = Refusal(

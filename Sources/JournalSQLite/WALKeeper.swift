@@ -7,16 +7,16 @@ internal import Synchronization
 internal import Threads
 
 /// Keeps the store's write-ahead log short: moves what was committed to the store's file, beside the commits, every two
-/// seconds and when the log has become half as long as it may. What is committed meanwhile is little: the writer moves
-/// that itself, and the next commit begins the log anew. (Without it the log grew on to its full length beside a client
+/// seconds and when the WAL has become half as long as it may. What is committed meanwhile is little: the writer moves
+/// that itself, and the next commit begins the WAL anew. (Without it the WAL grew on to its full length beside a client
 /// that never paused, and meanwhile the keeper synced the store ten times a second.)
 ///
-/// How long that is depends on the disk: an eighth of what is free, of 1 MiB to 64 MiB. A long log costs little (a
+/// How long that is depends on the disk: an eighth of what is free, of 1 MiB to 64 MiB. A long WAL costs little (a
 /// commit that writes over it takes half the time of one that makes it longer), and a disk must not be full of it.
 ///
 /// Threads: any. It has one of its own, which ends after `stop`. Ownership: the writer has it, and stops it before the
 /// store is closed; until then it keeps the store locked for its process.
-final class LogKeeper: Sendable {
+final class WALKeeper: Sendable {
     /// What the thread works with.
     private struct Work {
         let journal: SQLiteJournal
@@ -30,12 +30,12 @@ final class LogKeeper: Sendable {
     private let logger: Logger
     private let wakeUps = DispatchSemaphore(value: 0)
     private let limit = Atomic<Int>(64 << 20)
-    /// Bytes of a long log that the keeper has moved, which the writer has not heard of yet.
+    /// Bytes of a long WAL that the keeper has moved, which the writer has not heard of yet.
     private let moved = Atomic(0)
-    /// nil once the store is to be left as it is. Held while the log is moved: nobody but `stop` waits for it.
+    /// nil once the store is to be left as it is. Held while the WAL is moved: nobody but `stop` waits for it.
     private let work: Mutex<Work?>
 
-    private var longestLog: Int { limit.load(ordering: .relaxed) }
+    private var longestWAL: Int { limit.load(ordering: .relaxed) }
 
     /// - Throws: `unreadable`: the system has no thread left.
     init(_ journal: SQLiteJournal, _ logger: Logger) throws(JournalError) {
@@ -51,7 +51,7 @@ final class LogKeeper: Sendable {
             throw JournalError(
                 code: .unreadable, path: store,
                 message:
-                    "the thread that keeps the log short cannot be started: \(String(cString: strerror(error.code)))")
+                    "the thread that keeps the WAL short cannot be started: \(String(cString: strerror(error.code)))")
         }
     }
 
@@ -68,15 +68,15 @@ final class LogKeeper: Sendable {
     /// The writer's view of the log.
     struct Lengths {
         fileprivate var last = 0
-        /// From here on the keeper is woken again: a reader can hold the log for long.
+        /// From here on the keeper is woken again: a reader can hold the WAL for long.
         fileprivate var next = 0
     }
 
-    /// The log has this many bytes after a commit.
+    /// The WAL has this many bytes after a commit.
     ///
-    /// - Returns: whether the writer itself is to move the log: little is left of it, or the keeper was not quick enough.
-    func logHas(_ bytes: Int, _ lengths: inout Lengths) -> Bool {
-        let longest = longestLog
+    /// - Returns: whether the writer itself is to move the WAL: little is left of it, or the keeper was not quick enough.
+    func walHas(_ bytes: Int, _ lengths: inout Lengths) -> Bool {
+        let longest = longestWAL
         if bytes < lengths.last { lengths.next = 0 }
         lengths.last = bytes
         guard bytes > longest / 2 else { return false }
@@ -109,7 +109,7 @@ final class LogKeeper: Sendable {
             while wakeUps.wait(timeout: .now()) == .success {}
             let next = work.withLock { work in
                 if work == nil { return DispatchTimeInterval?.none }
-                moveLog(&work!)
+                moveWAL(&work!)
                 return (1..<Self.triesOfShortage).contains(work!.shortages) ? Self.shortInterval : Self.interval
             }
             guard let next else { return }
@@ -119,33 +119,33 @@ final class LogKeeper: Sendable {
         }
     }
 
-    private func moveLog(_ work: inout Work) {
+    private func moveWAL(_ work: inout Work) {
         do throws(JournalError) {
             if work.checkpointer == nil { work.checkpointer = try work.journal.openCheckpointer() }
             let checkpoint = try work.checkpointer!.checkpoint()
             work.isFailing = false
             work.shortages = 0
-            moved.store((checkpoint?.movedPages ?? 0) * SQLiteJournalWriter.bytesOfLogPage, ordering: .relaxed)
+            moved.store((checkpoint?.movedPages ?? 0) * SQLiteJournalWriter.bytesOfWALPage, ordering: .relaxed)
         } catch  where isShortage(error) && work.shortages < Self.triesOfShortage {
             if work.shortages == 0 {
                 logger.warning(
                     """
-                    the process has no free descriptor to move the log to the store with: the log is moved as soon \
+                    the process has no free descriptor to move the WAL to the store with: the WAL is moved as soon \
                     as there is one, and nothing is lost
                     """)
             }
             work.shortages += 1
             work.checkpointer = nil
         } catch {
-            // Nothing is lost: the log grows until there is room again.
-            if !work.isFailing { logger.error("the log is not moved to the store", metadata: ["error": "\(error)"]) }
+            // Nothing is lost: the WAL grows until there is room again.
+            if !work.isFailing { logger.error("the WAL is not moved to the store", metadata: ["error": "\(error)"]) }
             work.isFailing = true
             work.checkpointer = nil
         }
         updateLimit()
         guard work.checkpointer != nil else { return }
-        // Where the disk is small the log can be at its limit before the next look.
-        work.journal.reserve.keep(longestLog < 16 << 20 ? longestLog : logBytes)
+        // Where the disk is small the WAL can be at its limit before the next look.
+        work.journal.reserve.keep(longestWAL < 16 << 20 ? longestWAL : walBytes)
     }
 
     /// Whether the files could not be opened though they are there and may be opened: for want of a descriptor, then.
@@ -157,12 +157,12 @@ final class LogKeeper: Sendable {
     /// SQLite's code for a file that it cannot open (`SQLITE_CANTOPEN`).
     private static let cannotOpen: Int32 = 14
 
-    private var logBytes: Int { StoreFile.size(of: store + "-wal") }
+    private var walBytes: Int { StoreFile.size(of: store + "-wal") }
 
     private func updateLimit() {
         guard let free = freeSpace(at: store) else { return }
-        // What the log and its reserve have taken is theirs.
-        let room = free / 8 + (logBytes + StoreFile.size(of: store + ".reserve")) / 8
+        // What the WAL and its reserve have taken is theirs.
+        let room = free / 8 + (walBytes + StoreFile.size(of: store + ".reserve")) / 8
         limit.store(min(max(room, 1 << 20), 64 << 20), ordering: .relaxed)
     }
 }
