@@ -11,11 +11,12 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
         var clean = 0
         while let special = bytes.firstToEscape(from: clean) {
-            append(contentsOf: bytes[clean..<special])
+            // Rebased: of a slice an array takes byte by byte what it takes of a buffer at once.
+            append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[clean..<special]))
             append(escaped: bytes[special])
             clean = special + 1
         }
-        append(contentsOf: bytes[clean...])
+        append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[clean...]))
         append(UInt8(ascii: "\""))
     }
 

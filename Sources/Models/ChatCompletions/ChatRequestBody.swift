@@ -59,6 +59,7 @@ enum ChatRequestBody {
     /// The messages of the list `messages` for these. A result can only be text there: what else it is made of follows
     /// the results of its step in a message of its own.
     static func messages(_ batch: [ModelMessage]) -> [ModelMessage] {
+        guard batch.contains(where: \.isResultOfParts) else { return batch }
         var (all, media): ([ModelMessage], [ModelContent.Part]) = ([], [])
         for message in batch {
             if case .tool(let id, let content) = message {
@@ -124,6 +125,13 @@ enum ChatRequestBody {
             if !call.extra.isEmpty { json += #","extra_content":\#(call.extra)"#.utf8 }
             json += "}".utf8
         }
+    }
+}
+
+extension ModelMessage {
+    /// A tool's result that may have more than text.
+    fileprivate var isResultOfParts: Bool {
+        if case .tool(_, let content) = self { !content.parts.isEmpty } else { false }
     }
 }
 
