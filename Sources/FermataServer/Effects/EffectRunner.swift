@@ -13,8 +13,9 @@ internal import Tools
 protocol EffectInFlight: Sendable {
     /// Ends it as soon as possible; its end still comes in. Idempotent, never blocks, any thread.
     func cancel()
-    /// What a model has sent so far. What comes later is not published any more, so that what was published is always a
-    /// prefix of what was taken; it is kept, in case that what took it is not written. Never blocks.
+    /// What a model has sent so far, for whoever cuts it: the call ends as by `cancel`. What comes later is not published
+    /// any more, so that what was published is always a prefix of what was taken; it is kept, in case that what took it is
+    /// not written. Never blocks.
     func takeAnswer() -> AnswerSoFar
     /// What a tool has written so far; taken as a model's text is.
     func takeOutput() -> ToolReply

@@ -474,7 +474,14 @@ private final class ModelCallInFlight: EffectInFlight {
         }?.cancel()
     }
 
-    func takeAnswer() -> AnswerSoFar { takeBlocks().withBlocksIfNeeded }
+    /// Whoever takes it cuts the call: its connection is closed while that is decided and written down.
+    func takeAnswer() -> AnswerSoFar {
+        state.withLock { $0.isTaken = true }
+        cancel()
+        // As in `cancelUnwanted`: the client's thread is often to run on this very processor.
+        sched_yield()
+        return takeBlocks().withBlocksIfNeeded
+    }
 
     /// What has come so far, in blocks whatever it is.
     func takeBlocks() -> AnswerSoFar {
