@@ -13,6 +13,7 @@ public final class HTTPModel: ModelClient {
     private let session: CurlSession
     private let url: String
     private let key: String
+    private let extraHeaders: [ModelHeader]
     private let secrets: SecretTable
     private let timeouts: CurlTimeouts
     private let profile: ModelProfile
@@ -23,12 +24,13 @@ public final class HTTPModel: ModelClient {
     ///   - baseURL: without the path of the API: `/chat/completions`, `/messages` (and `/v1`, where it has none) or `/responses`.
     ///   - key: empty: none is sent.
     ///   - profile: how it is spoken to; nil: as a server of chat completions of which nothing else is known.
+    ///   - headers: beside those of the API.
     ///   - silence: how long nothing may come, before the first byte and between two.
     ///   - secrets: what failures do not show; nil: the key.
     /// - Throws: `ModelFailure` of kind `connect` when libcurl cannot be used.
     public init(
-        baseURL: String, key: String, profile: ModelProfile? = nil, silence: Duration = .seconds(120),
-        secrets: SecretTable? = nil
+        baseURL: String, key: String, profile: ModelProfile? = nil, headers: [ModelHeader] = [],
+        silence: Duration = .seconds(120), secrets: SecretTable? = nil
     ) throws(ModelFailure) {
         do throws(CurlError) {
             session = try HTTPModel.sharedSession()
@@ -42,6 +44,7 @@ public final class HTTPModel: ModelClient {
         self.profile = profile
         url = profile.api.url(at: baseURL)
         self.key = key
+        extraHeaders = headers
         self.secrets = secrets ?? SecretTable([key])
         timeouts = CurlTimeouts(connect: .seconds(30), firstByte: silence, silence: silence)
     }
@@ -73,7 +76,7 @@ public final class HTTPModel: ModelClient {
             // Providers pass over it; a proxy, and the scripted model, can tell conversations apart by it.
             (name: "X-Conversation", value: request.conversation),
         ]
-        headers += profile.headers(key: key)
+        headers += profile.headers(key: key) + extraHeaders.map { ($0.name, $0.value) }
         let names = WireName.own(of: request.tools)
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { onEnd($0.map { $0.renamed(names) }) }
         switch profile.api {

@@ -16,6 +16,8 @@ public enum ModelTarget: Sendable, Equatable {
         /// As in the name: `openai`.
         public var provider: String
         public var profile: ModelProfile
+        /// That its operator wants in each request; never shown.
+        public var extraHeaders: [ModelHeader] = []
 
         public init(
             baseURL: String, key: String, model: String, provider: String = "", profile: ModelProfile = ModelProfile()
@@ -28,7 +30,9 @@ public enum ModelTarget: Sendable, Equatable {
         }
 
         /// What each request says beside what it is about, with the key.
-        public var headers: [(name: String, value: String)] { profile.headers(key: key) }
+        public var headers: [(name: String, value: String)] {
+            profile.headers(key: key) + extraHeaders.map { ($0.name, $0.value) }
+        }
 
         /// Where the list of its models is.
         public var listURL: String { profile.api.url(at: baseURL, for: "models") }
@@ -82,7 +86,9 @@ public enum ModelTarget: Sendable, Equatable {
 }
 
 extension ModelTarget.Endpoint: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String { "\(model) at \(ModelTarget.withoutCredentials(baseURL))" }
+    public var description: String { "\(model) at \(address)" }
+    /// Where it is, without what a URL may hold of a user and a password.
+    public var address: String { ModelTarget.withoutCredentials(baseURL) }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: ["endpoint": description]) }
 }
@@ -109,9 +115,14 @@ public struct ModelEnvironment: Sendable {
     private static let baseVariable = "LLM_BASE_URL"
 
     private let variables: [String: String]
+    /// By their names.
+    private let configured: [String: ConfiguredProvider]
 
-    /// - Parameter variables: LLM_MODEL, LLM_BASE_URL, LLM_API, LLM_API_KEY and the providers' own; others are not kept.
-    public init(_ variables: [String: String]) {
+    /// - Parameters:
+    ///   - variables: LLM_MODEL, LLM_BASE_URL, LLM_API, LLM_API_KEY and the providers' own; others are not kept.
+    ///   - providers: of the configuration; they go before those of the same name that are known.
+    public init(_ variables: [String: String], providers: [ConfiguredProvider] = []) {
+        configured = Dictionary(providers.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         let known = ModelProvider.all.flatMap { $0.keyVariables + $0.baseVariables }
         let names = Set(["LLM_MODEL", "LLM_BASE_URL", "LLM_API", "LLM_API_KEY"] + known)
         // A key out of a file often ends with a line break. Empty is as good as not set.
@@ -122,16 +133,22 @@ public struct ModelEnvironment: Sendable {
     public var secrets: [String] {
         let keys = Set(["LLM_API_KEY"] + ModelProvider.all.flatMap(\.keyVariables))
         return variables.flatMap { name, value in keys.contains(name) ? [value] : ModelTarget.credentials(of: value) }
+            + configured.values.flatMap(\.secrets)
     }
+
+    /// Of the configuration, in the order of their names.
+    public var providers: [ConfiguredProvider] { configured.values.sorted { $0.name < $1.name } }
 
     /// LLM_MODEL; empty if there is none.
     public var defaultModel: String { variables["LLM_MODEL"] ?? "" }
 
     /// Finds what answers for a name: `provider/model`, or a model of OpenAI's without `openai/`.
     ///
-    /// LLM_BASE_URL is for all providers, then a key is not required; a prefix that is no provider known here is taken
-    /// for a part of the model's name, as the server at LLM_BASE_URL has it. LLM_API is of that server alone. Without LLM_BASE_URL the provider's own
-    /// address is used, and LLM_API_KEY or a variable of the provider's has to be there.
+    /// A provider of the configuration has its own address and key, and the variables of the one that it is like.
+    ///
+    /// LLM_BASE_URL is for all others, then a key is not required; a prefix that is no provider known here is taken
+    /// for a part of the model's name, as the server at LLM_BASE_URL has it. LLM_API is of that server alone. Without
+    /// LLM_BASE_URL the provider's own address is used, and LLM_API_KEY or a variable of the provider's has to be there.
     ///
     /// - Parameter baseURL: in place of LLM_BASE_URL; empty: none.
     public func resolve(_ name: String, at baseURL: String = "") throws(ModelNameError) -> ModelTarget {
@@ -141,6 +158,7 @@ public struct ModelEnvironment: Sendable {
             throw ModelNameError(kind: .unknownProvider, description: "a model is named provider/model")
         }
         if prefix == "mock" { return .scripted(file: model) }
+        if let own = configured[prefix] { return .http(try endpoint(of: own, model: model, at: baseURL)) }
         let provider = ModelProvider.named(prefix)
         let named =
             baseURL.isEmpty ? variables[Self.baseVariable].map { ($0, Self.baseVariable) } : (baseURL, "base_url")
@@ -162,7 +180,7 @@ public struct ModelEnvironment: Sendable {
                     profile: known?.profile ?? ModelProfile()))
         }
         guard let provider else {
-            let known = ModelProvider.all.map(\.name).joined(separator: ", ")
+            let known = (providers.map(\.name) + ModelProvider.all.map(\.name)).joined(separator: ", ")
             throw ModelNameError(
                 kind: .unknownProvider,
                 description: "no provider '\(prefix.prefix(100))'; known are mock, \(known), any with LLM_BASE_URL")
@@ -172,6 +190,38 @@ public struct ModelEnvironment: Sendable {
             .init(
                 baseURL: base, key: try key(of: provider), model: model, provider: prefix,
                 profile: provider.profile(of: model, at: base)))
+    }
+
+    private func endpoint(
+        of own: ConfiguredProvider, model: String, at baseURL: String
+    ) throws(ModelNameError) -> ModelTarget.Endpoint {
+        let like = ModelProvider.named(own.like)
+        let base =
+            if !baseURL.isEmpty { try checked(baseURL, from: "base_url") } else if !own.baseURL.isEmpty {
+                try checked(own.baseURL, from: "providers: \(own.name): base-url")
+            } else if let like { try self.base(of: like) } else {
+                throw ModelNameError(
+                    kind: .badBaseURL, description: "\(own.name) has no address: give it a base-url in providers")
+            }
+        var key = own.key
+        // A server of one's own is sent no key that was given for another.
+        if key.isEmpty, own.baseURL.isEmpty, baseURL.isEmpty, let like {
+            key = like.keyVariables.lazy.compactMap { variables[$0] }.first ?? ""
+            guard !key.isEmpty || !like.needsKey else {
+                throw ModelNameError(
+                    kind: .missingKey,
+                    description:
+                        "\(own.name) needs a key: give it one in providers, or start the server with "
+                        + like.keyVariables.joined(separator: " or "))
+            }
+        }
+        var profile = like?.profile(of: model, at: base) ?? ModelProfile()
+        // What is said of an API is said of all its models, whatever is known of the provider that it is like.
+        if let api = own.api, api != profile.api { profile = ModelProfile(api) }
+        var endpoint = ModelTarget.Endpoint(
+            baseURL: base, key: key, model: model, provider: own.name, profile: profile)
+        endpoint.extraHeaders = own.headers
+        return endpoint
     }
 
     /// What LLM_API says of the server at LLM_BASE_URL; nil: nothing.
@@ -222,9 +272,13 @@ public struct ModelEnvironment: Sendable {
 
 extension ModelEnvironment: CustomStringConvertible, CustomReflectable {
     /// Names only: the values are keys.
-    public var description: String { "ModelEnvironment(\(variables.keys.sorted().joined(separator: ", ")))" }
+    public var description: String {
+        "ModelEnvironment(\((variables.keys.sorted() + configured.keys.sorted()).joined(separator: ", ")))"
+    }
 
-    public var customMirror: Mirror { Mirror(self, children: ["variables": variables.keys.sorted()]) }
+    public var customMirror: Mirror {
+        Mirror(self, children: ["variables": variables.keys.sorted(), "providers": configured.keys.sorted()])
+    }
 }
 
 extension String {

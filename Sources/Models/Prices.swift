@@ -7,7 +7,9 @@ internal import JSON
 /// a cache too, and reasoning what output costs. A model without an entry has an unknown cost, not none.
 public struct Prices: Sendable {
     private let own: [String: ModelInfo]
-    private let hasTable: Bool
+    let hasTable: Bool
+    /// Providers of the configuration that are one of the table's under another name.
+    private var aliases: [String: String] = [:]
 
     /// The table alone.
     public static let builtIn = Prices(own: [:], hasTable: true)
@@ -26,6 +28,24 @@ public struct Prices: Sendable {
         do throws(PricesError) { try self.init(json: data) } catch {
             throw PricesError(description: "\(file): \(error)")
         }
+    }
+
+    /// These prices, also of models that are named with a provider of the configuration.
+    public func knowing(_ providers: [ConfiguredProvider]) -> Prices {
+        var prices = self
+        for provider in providers where !provider.like.isEmpty && provider.like != provider.name {
+            prices.aliases[provider.name] = provider.like
+        }
+        return prices
+    }
+
+    /// Models that the file names.
+    var ownNames: some Sequence<String> { own.keys }
+
+    /// As the table names a model.
+    private func tableName(_ model: String) -> String {
+        guard let slash = model.firstIndex(of: "/"), let like = aliases[String(model[..<slash])] else { return model }
+        return like + model[slash...]
     }
 
     /// What a price, or a step of it, has in a file.
@@ -124,7 +144,7 @@ public struct Prices: Sendable {
     /// - Parameter model: as in a run.
     public func info(of model: String) -> ModelInfo? {
         let withoutProvider = model.split(separator: "/", maxSplits: 1).last.map(String.init) ?? model
-        let names = [model, withoutProvider] + (model == withoutProvider ? ["openai/" + model] : [])
+        let names = [model, tableName(model), withoutProvider] + (model == withoutProvider ? ["openai/" + model] : [])
         return names.lazy.compactMap { own[$0] ?? (hasTable ? ModelTable.info(of: $0) : nil) }.first
     }
 
@@ -138,7 +158,7 @@ public struct Prices: Sendable {
         guard let info = info(of: model), var price = info.price else { return nil }
         // From a certain length on all of the prompt costs otherwise, and so does the answer. xAI's steps begin with their
         // number.
-        let isInclusive = model.hasPrefix("xai/")
+        let isInclusive = tableName(model).hasPrefix("xai/")
         if let step = info.steps.first(where: {
             usage.inputTokens > $0.tokens || isInclusive && usage.inputTokens == $0.tokens
         }) {

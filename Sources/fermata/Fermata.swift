@@ -49,7 +49,8 @@ struct Fermata: AsyncParsableCommand {
                 name: "The server",
                 subcommands: [
                     Serve.self, GatewayCommand.self, TokenCommands.self, Stats.self,
-                    Check.self, Backup.self, Accept.self, Doctor.self, Completions.self, MockModelCommand.self,
+                    Check.self, Backup.self, Accept.self, Doctor.self, ModelsCommand.self, Completions.self,
+                    MockModelCommand.self,
                 ]),
         ])
 }

@@ -80,8 +80,8 @@ final class ModelCatalogue: Sendable {
         try clients.withLock { (clients) throws(ModelFailure) in
             if let client = clients[endpoint] { return client }
             let client = try HTTPModel(
-                baseURL: endpoint.baseURL, key: endpoint.key, profile: endpoint.profile, silence: silence,
-                secrets: secrets)
+                baseURL: endpoint.baseURL, key: endpoint.key, profile: endpoint.profile,
+                headers: endpoint.extraHeaders, silence: silence, secrets: secrets)
             clients[endpoint] = client
             return client
         }

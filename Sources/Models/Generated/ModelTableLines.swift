@@ -31,6 +31,8 @@
 // swift-format-ignore-file
 
 extension ModelTable {
+    static let source = "LiteLLM 1.110.2, 2026-11-30"
+
     /// Sorted by their bytes: provider/model, dollars for a million tokens of input, output, cache read, cache write and
     /// reasoning, window, limit of an answer, flags, steps (from so many tokens of prompt on: input, output, cache read,
     /// cache write). What the table does not say is empty.

@@ -11,8 +11,8 @@ struct Doctor: AsyncParsableCommand {
         abstract: "Look at everything that Fermata needs, and say what to do about what is wrong.",
         discussion: """
             Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's \
-            server, the process that tools run under, limits, the clock. It changes nothing, needs no server, and \
-            looks at a store beside a server that is using it. The model's server is asked for its list of models, \
+            server and each configured provider, the process that tools run under, limits, the clock. It changes nothing, needs no server, and \
+            looks at a store beside a server that is using it. Models' servers are asked for their lists of models, \
             which costs nothing, with the key of this environment, which may not be the server's; the key is never \
             shown.
 
@@ -47,7 +47,7 @@ struct Doctor: AsyncParsableCommand {
         let isServed = service.hello != nil
         report(await onThread { StoreChecks.findings(directory, isServed: isServed) })
         if !noModel {
-            report([await checked.modelFinding(default: service.hello?.defaultModel)])
+            report(await checked.modelFindings(default: service.hello?.defaultModel))
         }
         report([await SupervisorCheck.finding()])
         report(LimitChecks.findings(service.stats))

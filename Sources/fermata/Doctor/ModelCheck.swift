@@ -3,40 +3,60 @@ internal import FermataProtocol
 internal import Foundation
 internal import Models
 
-/// Whether the model's server can be reached, and takes the key.
+/// Whether models' servers can be reached, and take their keys.
 struct ModelCheck {
-    private let model: String
     private let environment: ModelEnvironment
+    private let check: String
 
-    /// - Parameter serverDefault: what the running server uses, where nothing here names a model.
-    init(_ variables: [String: String], default serverDefault: String?) {
-        environment = ModelEnvironment(variables)
-        model = environment.defaultModel.isEmpty ? serverDefault ?? "" : environment.defaultModel
+    init(_ environment: ModelEnvironment) { self.init(environment, check: "model") }
+
+    private init(_ environment: ModelEnvironment, check: String) {
+        self.environment = environment
+        self.check = check
     }
 
-    func finding() async -> Finding {
+    /// Of the default model.
+    ///
+    /// - Parameter serverDefault: what the running server uses, where nothing here names a model.
+    func finding(default serverDefault: String?) async -> Finding {
+        let model = environment.defaultModel.isEmpty ? serverDefault ?? "" : environment.defaultModel
         guard !model.isEmpty else {
             return .warning(
-                "model", "no default model is set",
+                check, "no default model is set",
                 do: "set LLM_MODEL=provider/model for the server, or name one at launch")
         }
         do {
             switch try environment.resolve(model) {
             case .scripted(let file):
                 return access(file, R_OK) == 0
-                    ? .ok("model", "\(model), a script")
-                    : .problem("model", "\(model): the script cannot be read", do: "check the file's path")
-            case .http(let endpoint): return await ask(endpoint)
+                    ? .ok(check, "\(model), a script")
+                    : .problem(check, "\(model): the script cannot be read", do: "check the file's path")
+            case .http(let endpoint): return await ask(endpoint, "\(model): \(endpoint)")
             }
         } catch {
             return error.kind == .missingKey
-                ? .warning("model", "\(model): \(error)", do: "set it here as well, to have the model looked at")
-                : .problem("model", "\(model): \(error)", do: "name it provider/model, or set LLM_BASE_URL")
+                ? .warning(check, "\(model): \(error)", do: "set it here as well, to have the model looked at")
+                : .problem(check, "\(model): \(error)", do: "name it provider/model, or set LLM_BASE_URL")
+        }
+    }
+
+    /// Of a provider of the configuration.
+    func finding(provider name: String) async -> Finding {
+        let check = ModelCheck(environment, check: "provider")
+        do {
+            guard case .http(let endpoint) = try environment.resolve("\(name)/-") else {
+                return .ok("provider", name)
+            }
+            return await check.ask(endpoint, "\(name) at \(endpoint.address)")
+        } catch {
+            return .problem("provider", "\(name): \(error)", do: "correct its entry in providers")
         }
     }
 
     /// Asks for the list of models: it needs the key and costs nothing.
-    private func ask(_ endpoint: ModelTarget.Endpoint) async -> Finding {
+    ///
+    /// - Parameter text: what is asked; it shows nothing of what a URL may hold of a user and a password.
+    private func ask(_ endpoint: ModelTarget.Endpoint, _ text: String) async -> Finding {
         let request = CurlRequest(
             url: endpoint.listURL, headers: endpoint.headers,
             timeouts: CurlTimeouts(
@@ -53,8 +73,6 @@ struct ModelCheck {
             await onThread { session.close() }
         } catch { result = .failure(error) }
         let took = Follow.milliseconds(clock.now - start)
-        // Its description leaves out what a URL may hold of a user and a password.
-        let text = "\(model): \(endpoint)"
         switch result {
         case .success(let completion):
             return judge(completion.response.status, "\(text), \(took) ms", hasKey: !endpoint.key.isEmpty)
@@ -64,15 +82,15 @@ struct ModelCheck {
 
     private func judge(_ status: Int, _ text: String, hasKey: Bool) -> Finding {
         switch status {
-        case 200..<300: .ok("model", "\(text), HTTP \(status)\(hasKey ? " with the key" : "")")
+        case 200..<300: .ok(check, "\(text), HTTP \(status)\(hasKey ? " with the key" : "")")
         case 401, 403:
             .problem(
-                "model", "\(text), HTTP \(status): \(hasKey ? "the key is refused" : "it wants a key")",
-                do: "set LLM_API_KEY, or the provider's own variable, to a key that is valid")
+                check, "\(text), HTTP \(status): \(hasKey ? "the key is refused" : "it wants a key")",
+                do: "set LLM_API_KEY, the provider's own variable or its key in providers to one that is valid")
         // Not every server has a list of models; it was reached all the same.
-        case 404, 405: .ok("model", "\(text), reached; it has no list of models (HTTP \(status))")
-        case 429: .warning("model", "\(text), HTTP 429: it limits the rate", do: "wait, or raise the account's limits")
-        default: .warning("model", "\(text), HTTP \(status)", do: "see what the model's server says; runs may fail")
+        case 404, 405: .ok(check, "\(text), reached; it has no list of models (HTTP \(status))")
+        case 429: .warning(check, "\(text), HTTP 429: it limits the rate", do: "wait, or raise the account's limits")
+        default: .warning(check, "\(text), HTTP \(status)", do: "see what the model's server says; runs may fail")
         }
     }
 
@@ -86,10 +104,10 @@ struct ModelCheck {
             }
         let remedy =
             switch error.code {
-            case 5, 6: "check LLM_BASE_URL, the proxy's variables and /etc/resolv.conf"
+            case 5, 6: "check its base URL, the proxy's variables and /etc/resolv.conf"
             case 60, 77: "install ca-certificates; is the server's certificate valid?"
-            default: "check LLM_BASE_URL, and whether a proxy or a firewall is between"
+            default: "check its base URL, and whether a proxy or a firewall is between"
             }
-        return .problem("model", "\(text): \(what): \(error)", do: remedy)
+        return .problem(check, "\(text): \(what): \(error)", do: remedy)
     }
 }

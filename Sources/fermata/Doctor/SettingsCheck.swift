@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Models
 
 /// The settings as `serve` would have them here.
 struct SettingsCheck {
@@ -33,13 +34,26 @@ struct SettingsCheck {
         return .ok("webhooks", webhooks.map(\.name).joined(separator: ", ") + ": their secrets can be read")
     }
 
-    func modelFinding(default serverDefault: String?) async -> Finding {
+    /// Of the default model, and of each provider of the configuration.
+    func modelFindings(default serverDefault: String?) async -> [Finding] {
         let environment = ProcessInfo.processInfo.environment
+        var findings: [Finding] = []
+        let models: ModelEnvironment
         do {
-            let variables = try settings?.modelEnvironment(environment).variables ?? environment
-            return await ModelCheck(variables, default: serverDefault).finding()
+            models = try settings?.models(environment, skipsUnusable: true).models ?? ModelEnvironment(environment)
         } catch {
-            return .problem("model", "\(error)", do: "write the key into it, or set LLM_API_KEY")
+            return [.problem("model", "\(error)", do: "write the key into it, or set LLM_API_KEY")]
         }
+        findings.append(await ModelCheck(models).finding(default: serverDefault))
+        for provider in settings?.providers ?? [] {
+            do {
+                _ = try provider.provider(environment)
+                findings.append(await ModelCheck(models).finding(provider: provider.name))
+            } catch {
+                findings.append(
+                    .problem("provider", "\(error)", do: "the server does not start without; put the key there"))
+            }
+        }
+        return findings
     }
 }

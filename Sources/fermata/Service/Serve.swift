@@ -13,7 +13,7 @@ struct Serve: ParsableCommand {
             Each setting is taken from its option, else from its variable in the environment, else from the \
             configuration file, else it has its default; --print-config shows every one and where it is from. The \
             file is a YAML mapping whose keys are the options' long names; without --config and FERMATA_CONFIG it is \
-            ~/.config/fermata/fermata.yaml, if that is there. Webhooks are in that file only; the README describes them.
+            ~/.config/fermata/fermata.yaml, if that is there. Webhooks and providers are in that file only; the README describes them.
 
             SIGTERM and SIGINT end the service: what is in flight is cut and goes on with the next start on the same \
             directory, also of a newer fermata. Under systemd (Type=notify) it tells when it is ready.
@@ -147,7 +147,7 @@ struct Serve: ParsableCommand {
     private func configuration(
         _ settings: Settings, _ environment: [String: String], _ logger: Logger
     ) throws -> Configuration {
-        let (models, keyFile) = try settings.modelEnvironment(environment)
+        let (models, keyFile) = try settings.models(environment)
         if let keyFile, keyFile.everybodyReads {
             logger.warning("everybody can read the key's file", metadata: ["path": "\(keyFile.path)"])
         }
@@ -161,8 +161,9 @@ struct Serve: ParsableCommand {
         let prices = settings["prices"]
         var configuration = Configuration(
             directory: settings["dir"], environment: environment,
-            prices: prices.isEmpty ? Prices.builtIn : try Prices(contentsOf: prices))
-        configuration.models = ModelEnvironment(models)
+            prices: (prices.isEmpty ? Prices.builtIn : try Prices(contentsOf: prices)).knowing(models.providers))
+        configuration.models = models
+        check(models, configuration.prices, logger)
         configuration.controlURL = settings["control"]
         configuration.eventsURL = settings["events"]
         configuration.textURL = settings["text"]
@@ -175,6 +176,22 @@ struct Serve: ParsableCommand {
         }
         configuration.durability = settings["durability"] == "normal" ? .normal : .full
         return configuration
+    }
+}
+
+/// Says at the start what would fail at the first launch, or be without effect.
+private func check(_ models: ModelEnvironment, _ prices: Prices, _ logger: Logger) {
+    let model = models.defaultModel
+    guard !model.isEmpty else { return }
+    do {
+        guard case .http = try models.resolve(model), !prices.has(model) else { return }
+        logger.warning(
+            "the default model has no price: what runs cost is unknown, and a limit on it is refused; --prices gives it one",
+            metadata: ["model": "\(model)"])
+    } catch {
+        logger.warning(
+            "the default model cannot be asked, and launches that name no other are refused",
+            metadata: ["model": "\(model)", "error": "\(error)"])
     }
 }
 

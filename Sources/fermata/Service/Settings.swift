@@ -1,6 +1,7 @@
 internal import FermataServer
 internal import Foundation
 internal import Logging
+internal import Models
 
 /// One thing that can be set: by an option of `serve`, in the environment, in the configuration file, in this order.
 struct Setting: Sendable {
@@ -91,6 +92,7 @@ struct Settings: Sendable {
     let file: String?
     /// Of the configuration file: they are set nowhere else.
     let webhooks: [WebhookSettings]
+    let providers: [ProviderSettings]
 
     /// - Parameters:
     ///   - options: by their keys, those that were given.
@@ -107,6 +109,7 @@ struct Settings: Sendable {
         }
         self.file = inFile.path.isEmpty ? nil : inFile.path
         webhooks = inFile.webhooks
+        providers = inFile.providers
         var mistakes = keys == nil ? inFile.mistakes : []
         let areOptions = mistakes.isEmpty
         var hasOthers = false
@@ -143,7 +146,9 @@ struct Settings: Sendable {
     /// Variables that look like settings and are none: all that begin with `FERMATA_`, and of those that begin with
     /// `LLM_`, which others have as well, those that are nearly one.
     func unknownVariables(_ environment: [String: String]) -> [String] {
-        let secrets = webhooks.compactMap { if case .variable(let name) = $0.secret { name } else { nil } }
+        let secrets =
+            webhooks.compactMap { if case .variable(let name) = $0.secret { name } else { nil } }
+            + providers.flatMap(\.variables)
         return environment.keys.sorted().filter { name in
             guard !Setting.variables.contains(name), !secrets.contains(name) else { return false }
             return name.hasPrefix("FERMATA_")
@@ -165,20 +170,34 @@ struct Settings: Sendable {
         (environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/state") + "/fermata"
     }
 
-    /// The environment as the model's clients want it: with the model, its address and its key from wherever they are.
+    /// What models are asked with: the model, its address and its key from wherever they are, and the providers.
     ///
     /// A key in the environment comes before a file that the environment or the configuration file names, and after one
     /// that an option names.
-    func modelEnvironment(_ environment: [String: String]) throws -> (variables: [String: String], keyFile: KeyFile?) {
+    ///
+    /// - Parameter skipsUnusable: a provider whose key cannot be had is left out, for who only looks.
+    func models(
+        _ environment: [String: String], skipsUnusable: Bool = false
+    ) throws -> (models: ModelEnvironment, keyFile: KeyFile?) {
         var variables = environment
         variables["LLM_MODEL"] = self["model"]
         variables["LLM_BASE_URL"] = self["base-url"]
-        guard let named = values["api-key-file"] else { return (variables, nil) }
-        var isOption: Bool { if case .option = named.origin { true } else { false } }
-        guard isOption || (environment["LLM_API_KEY"] ?? "").isEmpty else { return (variables, nil) }
-        let file = try KeyFile(named.text)
-        variables["LLM_API_KEY"] = file.key
-        return (variables, file)
+        let providers = try self.providers.compactMap { settings in
+            do { return try settings.provider(environment) } catch {
+                if skipsUnusable { return nil }
+                throw error
+            }
+        }
+        var file: KeyFile?
+        if let named = values["api-key-file"] {
+            var isOption: Bool { if case .option = named.origin { true } else { false } }
+            if isOption || (environment["LLM_API_KEY"] ?? "").isEmpty {
+                let read = try KeyFile(named.text)
+                variables["LLM_API_KEY"] = read.key
+                file = read
+            }
+        }
+        return (ModelEnvironment(variables, providers: providers), file)
     }
 
     /// Each setting as a line of a configuration file, with where it is from as its comment.
@@ -188,8 +207,10 @@ struct Settings: Sendable {
             return ("\(setting.key): \(Self.shown(value.text))", "\(value.origin)")
         }
         let width = lines.map(\.0.displayWidth).max() ?? 0
-        let list = webhooks.isEmpty ? [] : ["webhooks:"] + webhooks.map(\.asFile)
-        return (lines.map { "\($0.0.padding(to: width))  # \($0.1)" } + list).joined(separator: "\n")
+        let lists =
+            (providers.isEmpty ? [] : ["providers:"] + providers.map(\.asFile))
+            + (webhooks.isEmpty ? [] : ["webhooks:"] + webhooks.map(\.asFile))
+        return (lines.map { "\($0.0.padding(to: width))  # \($0.1)" } + lists).joined(separator: "\n")
     }
 
     /// As YAML, without what a URL may hold of a user and a password.

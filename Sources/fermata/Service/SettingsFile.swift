@@ -9,6 +9,9 @@ internal import Yams
 ///     - name: inbox
 ///       url: https://example.org/fermata
 ///       secret-file: /etc/fermata/inbox.secret
+///     providers:
+///     - name: anthropic
+///       api-key-file: /etc/fermata/anthropic.key
 ///
 /// Keys of providers are never in it: `api-key-file` names a file that has the key.
 struct SettingsFile: Sendable {
@@ -20,6 +23,7 @@ struct SettingsFile: Sendable {
     var path = ""
     var entries: [String: Entry] = [:]
     var webhooks: [WebhookSettings] = []
+    var providers: [ProviderSettings] = []
     /// `FILE:LINE: KEY: what is wrong`.
     var mistakes: [String] = []
 
@@ -64,12 +68,19 @@ struct SettingsFile: Sendable {
             mistakes += reading.mistakes
             return
         }
+        if name == "providers" {
+            var reading = ProviderReading(path: path)
+            reading.read(value, line: line)
+            providers = reading.providers
+            mistakes += reading.mistakes
+            return
+        }
         let plain = name.lowercased().replacing("_", with: "-")
         if ["-key", "-token", "-secret", "-password"].contains(where: plain.hasSuffix) {
             return mistake("keys are not written here: name a file that has it with api-key-file, or set LLM_API_KEY")
         }
         guard Setting.all.contains(where: { $0.key == name }) else {
-            let known = Setting.all.map(\.key) + ["webhooks"]
+            let known = Setting.all.map(\.key) + ["webhooks", "providers"]
             let near = known.first { $0 == plain || Self.areNear($0, plain) }
             return mistake(
                 near.map { "unknown; is it \($0)?" } ?? "unknown; known are \(known.joined(separator: ", "))")

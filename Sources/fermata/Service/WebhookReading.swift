@@ -3,11 +3,10 @@ internal import Foundation
 internal import Yams
 
 /// Reads `webhooks` of the configuration file, and notes everything that is wrong with it.
-struct WebhookReading {
+struct WebhookReading: ListReading {
     let path: String
     private(set) var webhooks: [WebhookSettings] = []
-    /// `FILE:LINE: KEY: what is wrong`.
-    private(set) var mistakes: [String] = []
+    var mistakes: [String] = []
 
     private static let keys = [
         "name", "url", "secret-file", "secret-env", "events", "statuses", "agent", "gateway-url", "checkpoint",
@@ -102,10 +101,7 @@ struct WebhookReading {
                 if name.lowercased() == "secret" {
                     wrong(line, key, "secrets are not written here: name a file that has it with secret-file")
                 } else {
-                    let plain = name.lowercased().replacing("_", with: "-")
-                    let near = Self.keys.first { $0 == plain || SettingsFile.areNear($0, plain) }
-                    let known = Self.keys.joined(separator: ", ")
-                    wrong(line, key, near.map { "unknown; is it \($0)?" } ?? "unknown; known are \(known)")
+                    unknown(name, among: Self.keys, key, line)
                 }
             }
         }
@@ -116,36 +112,5 @@ struct WebhookReading {
         if secrets.count != 1 { wrong(line, place, "it has one of secret-file and secret-env") }
         webhook.secret = secrets.first ?? .file("")
         return webhook
-    }
-
-    private static func isURL(_ text: String) -> Bool {
-        guard text.utf8.count <= 2048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
-            let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty
-        else { return false }
-        return ["http", "https"].contains(parts.scheme)
-    }
-
-    private mutating func text(_ node: Node, _ key: String, _ line: Int) -> String {
-        guard let scalar = node.scalar, !scalar.string.isEmpty, node.tag.description != "tag:yaml.org,2002:null" else {
-            wrong(line, key, node.scalar == nil ? "it has one value" : "it has no value")
-            return ""
-        }
-        return scalar.string
-    }
-
-    /// A list, or one value in place of it.
-    private mutating func texts(_ node: Node, _ key: String, _ line: Int) -> [String] {
-        guard let items = node.sequence else { return [text(node, key, line)] }
-        guard items.count > 0 else {
-            wrong(line, key, "it has no value")
-            return []
-        }
-        return items.map { text($0, key, line) }
-    }
-
-    private mutating func wrong(_ line: Int, _ key: String, _ what: String) {
-        // Of one key its first mistake says enough.
-        let start = "\(path):\(line): \(key): "
-        if !mistakes.contains(where: { $0.hasPrefix(start) }) { mistakes.append(start + what) }
     }
 }

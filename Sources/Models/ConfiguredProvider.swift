@@ -1,0 +1,65 @@
+/// A provider of the configuration: one that is known, under a name and with a key of its own, or a server of one's own.
+public struct ConfiguredProvider: Sendable, Hashable {
+    /// What stands before the slash in models' names.
+    public var name: String
+    /// The known provider that it is: its address, its variables' key, what its server takes and what its models cost.
+    /// Empty: a server of which nothing else is known.
+    public var like: String
+    /// nil: as `like` has it, else chat completions.
+    public var api: ModelAPI?
+    /// Empty: that of `like`.
+    public var baseURL = ""
+    /// Empty: that of `like`'s variables, or none. Never shown.
+    public var key = ""
+    public var headers: [ModelHeader] = []
+
+    /// - Parameter like: nil: what is known by the name itself.
+    public init(name: String, like: String? = nil) {
+        self.name = name
+        self.like = like ?? (ModelProvider.named(name) == nil ? "" : name)
+    }
+
+    /// Names that `like` can have.
+    public static var knownNames: [String] { ModelProvider.all.map(\.name) }
+
+    /// Whether it can be reached by what is said of it alone.
+    public var hasAddress: Bool { !baseURL.isEmpty || ModelProvider.named(like)?.baseURL != nil }
+
+    var secrets: [String] {
+        [key].filter { !$0.isEmpty } + headers.map(\.value) + ModelTarget.credentials(of: baseURL)
+    }
+}
+
+extension ConfiguredProvider: CustomStringConvertible, CustomReflectable {
+    public var description: String { "ConfiguredProvider(\(name))" }
+    public var customMirror: Mirror { Mirror(self, children: ["name": name, "like": like]) }
+}
+
+/// A header of requests.
+public struct ModelHeader: Sendable, Hashable {
+    public let name: String
+    public let value: String
+
+    /// - Returns: nil: it is none, or one that is not its operator's to set.
+    public init?(name: String, value: String) {
+        let isToken = { (byte: UInt8) in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+            default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+        }
+        guard !name.isEmpty, name.utf8.count <= 256, name.utf8.allSatisfy(isToken), value.utf8.count <= 8192,
+            value.utf8.allSatisfy({ $0 == 9 || $0 >= 0x20 && $0 != 0x7f }),
+            !Self.ours.contains(name.lowercased())
+        else { return nil }
+        self.name = name
+        self.value = value
+    }
+
+    /// How a request is framed and what it is answered with is not for others to say.
+    private static let ours: Set = [
+        "connection", "content-length", "content-type", "content-encoding", "accept", "accept-encoding", "expect",
+        "host",
+        "te", "transfer-encoding", "upgrade",
+    ]
+}
