@@ -49,13 +49,16 @@ public struct ModelHistory: Sendable {
     }
 
     /// Appends messages that belong together, as the results of a step do.
-    public mutating func append(_ batch: [ModelMessage]) {
+    public mutating func append(_ messages: [ModelMessage]) {
+        let batch = seesImages ? messages : messages.map(\.inWordsForTheBlind)
         for message in batch { note(message) }
         if encoder != nil { encode(batch) } else { for message in batch { keep(message) } }
         count += batch.count
     }
 
     public mutating func append(_ message: ModelMessage) { append([message]) }
+
+    private var seesImages: Bool { if case .json(let profile, _) = form { profile.seesImages } else { true } }
 
     private mutating func note(_ message: ModelMessage) {
         guard let content = message.content, !content.parts.isEmpty else { return }
@@ -141,6 +144,15 @@ extension ModelHistory {
 }
 
 extension ModelMessage {
+    /// With words in the place of images.
+    fileprivate var inWordsForTheBlind: ModelMessage {
+        switch self {
+        case .system, .assistant: self
+        case .user(let content): .user(content.withoutImages)
+        case .tool(let id, let content): .tool(callID: id, content: content.withoutImages)
+        }
+    }
+
     /// What may have images and files.
     fileprivate var content: ModelContent? {
         switch self {
@@ -177,5 +189,17 @@ extension ModelBlock {
 }
 
 extension ModelContent {
+    fileprivate var withoutImages: ModelContent {
+        guard parts.contains(where: { if case .image = $0 { true } else { false } }) else { return self }
+        let shown = parts.map { part in
+            guard case .image(let image) = part else { return part }
+            return Part.text("[Image \(image.label): this model cannot be shown it]")
+        }
+        // Servers that take text only take no list of it either.
+        guard shown.allSatisfy({ $0.media == nil }) else { return ModelContent(parts: shown) }
+        return ModelContent(
+            shown.compactMap { if case .text(let text) = $0 { text } else { nil } }.joined(separator: "\n"))
+    }
+
     fileprivate var byteCount: Int { parts.reduce(text.utf8.count) { $0 + ($1.media?.data.count ?? 0) } }
 }

@@ -38,6 +38,8 @@ public struct ModelProfile: Sendable, Hashable {
     public var version = "2023-06-01"
     /// `messages`: reasoning without a signature is not taken back.
     public var signsReasoning = false
+    /// Of a model that is known to see none an image is said in words: others refuse every later request for it.
+    public var seesImages = true
     /// `messages`, `responses`: what is stable of a request is marked for the provider's cache.
     public var marksCache = false
 

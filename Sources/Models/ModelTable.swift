@@ -19,6 +19,8 @@ public struct ModelInfo: Sendable, Equatable {
     /// Tokens that an answer may have at most.
     public internal(set) var outputLimit: UInt64?
     private(set) var flags = ""
+    /// A file of prices says nothing of them.
+    private(set) var knowsCapabilities = false
 
     init(price: ModelPrice?) { self.price = price }
 
@@ -28,7 +30,8 @@ public struct ModelInfo: Sendable, Equatable {
             && left.steps.elementsEqual(right.steps) { $0.tokens == $1.tokens && $0.price == $1.price }
     }
 
-    public var seesImages: Bool { flags.contains("v") }
+    /// False only where the table says what the model can do, and this is not among it.
+    public var seesImages: Bool { !knowsCapabilities || flags.contains("v") }
     public var readsPDF: Bool { flags.contains("p") }
     public var callsTools: Bool { flags.contains("f") }
     public var reasons: Bool { flags.contains("r") }
@@ -46,6 +49,7 @@ public struct ModelInfo: Sendable, Equatable {
         window = UInt64(field(6))
         outputLimit = UInt64(field(7))
         flags = String(field(8))
+        knowsCapabilities = true
         steps = field(9).split(separator: ";").compactMap { step in
             let parts = step.split(separator: ",", omittingEmptySubsequences: false)
             return UInt64(parts[0]).flatMap { tokens in

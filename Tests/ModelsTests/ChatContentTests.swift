@@ -44,6 +44,23 @@ import Testing
                 + #"{"role":"user","content":"next"}"#)
     }
 
+    /// A model that is known to see no images is told of them, over every API, and is sent none.
+    @Test(arguments: ModelAPI.allCases) func whoSeesNoImagesIsToldOfThem(_ api: ModelAPI) {
+        var profile = ModelProfile(api)
+        profile.seesImages = false
+        var history = ModelHistory(.json(profile, ModelOrigin()))
+        history.append(.user(ModelContent(parts: [.text("See"), .image(Self.png)])))
+        history.append([
+            .assistant(text: "", calls: [ModelToolCall(id: "c1", name: "look", arguments: "{}")]),
+            .tool(callID: "c1", content: ModelContent(parts: [.image(Self.png), .file(Self.notes)])),
+        ])
+        let json = String(decoding: history.jsonPieces.joined(), as: UTF8.self)
+        #expect(json.contains(#"See\n[Image a.png, image/png, 4 bytes: this model cannot be shown it]"#), "\(json)")
+        #expect(json.ranges(of: "this model cannot be shown it").count == 2)
+        #expect(!json.contains("AQIDBA==") && json.contains("notes.txt"), "\(json)")
+        #expect(history.media.images == 0)
+    }
+
     @Test func textThatIsNoneGoesAsAFile() {
         let broken = ModelMedia(type: "text/plain", name: "x", data: [0xFF])
         #expect(

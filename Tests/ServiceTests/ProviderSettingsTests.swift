@@ -86,6 +86,37 @@ extension OneServerAtATime {
             }
         }
 
+        /// Of a model that the table knows to see none: others would refuse every later request.
+        @Test func imagesAreSaidInWordsToWhoSeesNone() async throws {
+            try await withModel(key: "key-of-the-first-1") { model in
+                let text = """
+                    providers:
+                    - name: blind
+                      like: deepseek
+                      base-url: \(model.baseURL)
+                      api-key-env: BLIND_API_KEY
+                    """
+                try await withFile(text) { directory, file in
+                    let picture = directory + "/a.png"
+                    try Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 1]).write(to: URL(fileURLWithPath: picture))
+                    try await Service.run(
+                        environment: ["BLIND_API_KEY": "key-of-the-first-1"], arguments: ["--config", file]
+                    ) { service in
+                        for (name, isShown) in [("blind/deepseek-chat", false), ("blind/of-tomorrow", true)] {
+                            let before = model.log.entries().count
+                            let run = try await service.cli(
+                                "launch", "--wait", "--model", name, "--attach", picture, "go")
+                            #expect(run.code == 0, "\(run)")
+                            let body = String(
+                                decoding: model.log.entries(after: before).first?.body ?? [], as: UTF8.self)
+                            #expect(body.contains("image_url") == isShown, "\(name): \(body.suffix(300))")
+                            #expect(body.contains("a.png, image/png, 9 bytes: this model cannot be shown") == !isShown)
+                        }
+                    }
+                }
+            }
+        }
+
         @Test func everyMistakeNamesItsPlace() async throws {
             let text = """
                 providers:

@@ -46,10 +46,16 @@ final class ModelCatalogue: Sendable {
     func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
         switch try? environment.resolve(name, at: baseURL) {
         case .scripted(let file)?: .plain(ModelOrigin(api: "script", provider: "mock", model: file))
-        case .http(let endpoint)?: .json(endpoint.profile, endpoint.origin)
+        case .http(let endpoint)?: .json(profile(of: name, endpoint), endpoint.origin)
         // It is asked all the same, and says what is wrong.
         case nil: .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
         }
+    }
+
+    private func profile(of name: String, _ endpoint: ModelTarget.Endpoint) -> ModelProfile {
+        var profile = endpoint.profile
+        profile.seesImages = prices.info(of: name)?.seesImages ?? true
+        return profile
     }
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
