@@ -56,6 +56,7 @@ public final class SQLiteJournal: Journal {
         let found = StoreMark.find(ofStore: path)
         // Before anything is changed.
         try found.verifyIsUsable()
+        try StoreFile.refuseIfBeheaded(path)
         let alone = StoreAlone(path: path)
         let database = try ready(path, options, lock)
         let check = StoreCheck(database: database, path: path)
@@ -223,6 +224,30 @@ public enum StoreFile {
         var status = stat()
         if stat(path, &status) == 0, status.st_size == 0 { try checkThatNothingIsLeft(of: path) }
     }
+
+    /// Refuses a file that does not begin as an SQLite database, although a WAL is beside it: SQLite takes the page from
+    /// there and asks the file alone how pages are sealed, so that it would be written without seals from then on, and be
+    /// no store any more once the WAL is merged.
+    ///
+    /// Nobody in this process may have the file open yet: closing it drops all of the process's locks on it.
+    static func refuseIfBeheaded(_ path: String) throws(JournalError) {
+        var status = stat()
+        guard stat(path + "-wal", &status) == 0, status.st_size > 0, stat(path, &status) == 0, status.st_size > 0 else {
+            return
+        }
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var head = [UInt8](repeating: 0, count: 16)
+        guard pread(descriptor, &head, 16, 0) != 16 || head != magic else { return }
+        throw JournalError(
+            code: .corrupt, path: path,
+            message:
+                "the store is damaged: its file does not begin as an SQLite database. The write-ahead log beside it is "
+                + "not merged into such a file: put the whole store back")
+    }
+
+    private static let magic = Array("SQLite format 3\0".utf8)
 
     /// Refuses something else at the places of the files that are opened beside a store: who opens a pipe waits for its
     /// other end.

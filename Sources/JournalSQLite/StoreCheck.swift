@@ -147,14 +147,17 @@ struct StoreCheck {
         let (id, isInUse) = try identity()
         let file = StoreMark.path(ofStore: path)
         guard let content = mark.content else {
-            guard isInUse else { return }
-            var state = "is missing"
+            var state: String?
             if case .useless(let what) = mark { state = what }
+            // A copy of a store that was ended has none, and needs none.
+            guard isInUse || state != nil else { return }
+            let why =
+                isInUse
+                ? "the store was copied while a server had it, or its server was killed, and its" : "the store's"
             throw failure(
                 .behindMark,
-                "the store was copied while a server had it, or its server was killed, and its mark \(file) \(state): "
-                    + "nobody can tell whether it is whole. It ends at event \(end.offset); "
-                    + "`fermata accept \(end.offset)` goes on with that")
+                "\(why) mark \(file) \(state ?? "is missing"): nobody can tell whether it is whole. It ends at event "
+                    + "\(end.offset); `fermata accept \(end.offset)` goes on with that")
         }
         guard content.store == id else {
             throw failure(

@@ -44,8 +44,13 @@ final class StoreMark: Sendable {
         ofStore path: String, id: JournalRunID, known: Content?, at point: Point, durability: JournalDurability
     ) throws(JournalError) {
         self.path = StoreMark.path(ofStore: path)
+        // Whole or not at all: a mark that says nothing is one that was damaged.
+        var status = stat()
+        let isNew = lstat(self.path, &status) != 0 && errno == ENOENT
+        let place = isNew ? self.path + ".new" : self.path
+        if isNew { unlink(place) }
         do {
-            descriptor = try RegularFile.open(self.path, O_RDWR | O_CREAT | O_NOFOLLOW)
+            descriptor = try RegularFile.open(place, O_RDWR | O_CREAT | O_NOFOLLOW)
         } catch {
             throw JournalError(
                 code: error.systemError == nil ? .notAFile : .notWritable, path: path,
@@ -58,7 +63,7 @@ final class StoreMark: Sendable {
             Content(
                 store: id, committed: point, durable: point, boot: Boot.id ?? .least,
                 generation: (known?.generation ?? 0) + 1))
-        guard write(state.withLock { $0 }) else {
+        guard write(state.withLock { $0 }), !isNew || rename(place, self.path) == 0 else {
             // From here on the descriptor is closed by `deinit`, also after an error.
             let error = errno
             throw JournalError(

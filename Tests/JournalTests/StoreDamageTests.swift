@@ -245,6 +245,62 @@ import Testing
         #expect(try use(copy, truth, "accepted") == false)
     }
 
+    /// Whether pages are sealed is said by the file's first bytes alone: a start that took the first page from the log
+    /// would write pages without seals, and end with a store that is none.
+    @Test func aFileThatDoesNotBeginAsOneIsRefusedAndLeftAsItIs() throws {
+        let (files, _) = try make()
+        let copy = directory.file("copy")
+        let whole = try #require(files[""])
+        var damaged: [(String, [UInt8])] = (0..<16 * 8).map { bit in
+            var flipped = whole
+            flipped[bit / 8] ^= 1 << (bit % 8)
+            return ("bit \(bit)", flipped)
+        }
+        damaged.append(("the first page is zeros", [UInt8](repeating: 0, count: 4096) + whole.dropFirst(4096)))
+        damaged.append(("zeros", [UInt8](repeating: 0, count: whole.count)))
+        damaged.append(("noise", whole.indices.map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }))
+        for (what, content) in damaged {
+            var changed = files
+            changed[""] = content
+            try put(changed, at: copy)
+            for look in [
+                { _ = try StoreInspection(path: copy) }, { _ = try StoreGlance(path: copy) },
+                { _ = try SQLiteJournal(path: copy) },
+                { _ = try StoreAcceptance.accept(store: copy, endingAt: 1) },
+            ] as [() throws -> Void] {
+                let error = #expect(throws: JournalError.self, "\(what)") { try look() }
+                #expect(error?.code == .corrupt, "\(what): \(String(describing: error))")
+            }
+            for (suffix, content) in changed where suffix != ".lock" {
+                #expect(try bytes(of: copy + suffix) == content, "\(what): \(suffix)")
+            }
+        }
+        try put(files, at: copy)
+        _ = try SQLiteJournal(path: copy)
+    }
+
+    /// A copy of a store that was ended has no mark and needs none; one that says nothing was damaged, and the store may be
+    /// an older one.
+    @Test func aMarkThatSaysNothingIsNamedBesideAnEndedStoreToo() throws {
+        do {
+            let writer = try SQLiteJournal(path: path).openWriter()
+            var samples = Samples()
+            try writer.commit(samples.batch(Samples.run(1), events: 3))
+            try writer.end()
+        }
+        let mark = try bytes(of: path + ".mark")
+        for content in [[], [120], [UInt8](repeating: 0, count: mark.count), mark.map { $0 ^ 0x55 }] as [[UInt8]] {
+            try write(content, to: path + ".mark")
+            let error = #expect(throws: JournalError.self) { _ = try SQLiteJournal(path: path) }
+            #expect(error?.code == .behindMark && error?.message.contains("fermata accept 3") == true)
+        }
+        #expect(try StoreAcceptance.accept(store: path, endingAt: 3) == nil)
+        try SQLiteJournal(path: path).openWriter().end()
+        unlink(path + ".mark")
+        _ = try SQLiteJournal(path: path)
+        #expect(access(path + ".mark.new", F_OK) != 0)
+    }
+
     /// SQLite removes the log that is beside an empty file: nothing is connected to one that was emptied, also only to
     /// look at it.
     @Test func lookingAtAnEmptiedStoreLeavesItsLog() throws {

@@ -138,6 +138,17 @@ extension OneServerAtATime {
             }
         }
 
+        /// A copy of an ended store needs no mark; where a server has worked, its loss gets a word.
+        @Test func aLostMarkIsNamed() async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                #expect(await service.terminate() == 0)
+                try #require(unlink(service.store + ".mark") == 0)
+                try await service.start()
+                #expect(service.serverLog.contains("the store has no mark although one has been there"))
+            }
+        }
+
         /// Tokens that were given are worth nothing without their key: that is said, and what is damaged is refused.
         @Test func aLostKeyOfTokensIsNamed() async throws {
             try await Service.run { service in

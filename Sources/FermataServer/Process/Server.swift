@@ -51,12 +51,18 @@ public final class Server {
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
         let isGone = Self.isGone(in: configuration.directory)
+        let hasLostItsMark = !isGone && Self.hasLostItsMark(in: configuration.directory)
         let journal = try SQLiteJournal(
             path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
         // Whoever removed all of a store by hand wanted that; whoever did not has to hear of it.
         if isGone {
             logger.error(
                 "a new store is begun where one has been: fermata.db, its log and its mark are gone",
+                metadata: ["dir": "\(configuration.directory)"])
+        }
+        if hasLostItsMark {
+            logger.warning(
+                "the store has no mark although one has been there: whether it is an older copy of itself nobody can tell",
                 metadata: ["dir": "\(configuration.directory)"])
         }
         CutIndex.endsProcess(status: 70)
@@ -98,7 +104,7 @@ public final class Server {
         let textPublisher = TextPublisher(socket: text)
         let catalogue = ModelCatalogue(
             configuration.models, silence: configuration.modelSilence, secrets: secrets,
-            prices: configuration.prices)
+            prices: configuration.prices, logger: logger)
         let published = PublishedRuns()
         let counters = Counters()
         let seal = try TokenSeal(file: configuration.directory + "/token.key")
@@ -295,6 +301,12 @@ public final class Server {
         var status = stat()
         let isThere = stat(directory + "/fermata.db", &status) == 0 && status.st_size > 0
         return !isThere && access(directory + "/token.key", F_OK) == 0
+    }
+
+    /// Whether there is a store without its mark where a server has worked before.
+    private static func hasLostItsMark(in directory: String) -> Bool {
+        access(directory + "/token.key", F_OK) == 0 && access(directory + "/fermata.db", F_OK) == 0
+            && access(directory + "/fermata.db.mark", F_OK) != 0
     }
 
     private static func makeDirectory(_ path: String) throws {
