@@ -9,7 +9,7 @@ extension ModelFailure {
             .contextTooLong, isFinal: true,
             codes: [
                 "context_length_exceeded", "exceed_context_size_error", "context_window_exceeded",
-                "contextwindowexceedederror", "model_context_window_exceeded",
+                "contextwindowexceedederror", "model_context_window_exceeded", "request_too_large",
             ],
             phrases: [
                 "maximum context length", "context length exceeded", "context window", "prompt is too long",
@@ -18,6 +18,8 @@ extension ModelFailure {
                 "greater than the context length", "exceeds the context length",
                 "maximum prompt length", "input token count", "contextwindowexceedederror", "input is too long",
                 "reduce the length of the messages", "exceed context limit",
+                // Cohere; LM Studio.
+                "too many tokens", "tokens to keep from the initial prompt is greater",
             ],
             statuses: [nil, 400, 413, 422, 500]),
         Rule(
@@ -35,12 +37,20 @@ extension ModelFailure {
         Rule(.quota, isFinal: true, onStatus: [402]),
         Rule(
             .modelNotFound, isFinal: true,
-            codes: ["model_not_found", "model_not_supported", "deploymentnotfound", "invalid_model"],
+            codes: [
+                "model_not_found", "model_not_supported", "deploymentnotfound", "invalid_model", "model_decommissioned",
+            ],
             phrases: [
                 "model not found", "no such model", "is not a valid model", "not found, try pulling it",
                 "model does not exist", "unknown model", "is not found for api version",
+                "has been decommissioned",
             ],
             statuses: [nil, 400, 403, 404, 422]),
+        // Anthropic names no more than the model, vLLM says `The model … does not exist.`; other things may be missing at
+        // the same status.
+        Rule(
+            .modelNotFound, isFinal: true, codes: [], phrases: ["model:", "the model "],
+            alsoCodes: ["not_found_error", "notfounderror"], statuses: [nil, 404]),
         Rule(
             .authentication, isFinal: true,
             codes: [
@@ -62,7 +72,7 @@ extension ModelFailure {
             codes: ["unsupported_parameter", "unsupported_value", "unknown_parameter", "unsupportedparamserror"],
             phrases: [
                 "unsupported parameter", "unrecognized request argument", "unknown parameter", "unsupported value",
-                "extra inputs are not permitted", "does not support parameters",
+                "extra inputs are not permitted", "does not support parameter", "does not support tools",
             ],
             statuses: [nil, 400, 422]),
         Rule(
@@ -81,6 +91,8 @@ extension ModelFailure {
         var onStatus: Set<Int> = []
         var codes: Set<String> = []
         var phrases: [String] = []
+        /// One of these has to be there beside a phrase.
+        var alsoCodes: Set<String> = []
         /// Where codes and phrases count; nil: an error in a response of 200 that names no status.
         var statuses: [Int?] = []
 
@@ -90,7 +102,11 @@ extension ModelFailure {
             self.onStatus = onStatus
         }
 
-        init(_ kind: Kind, isFinal: Bool, codes: Set<String>, phrases: [String], statuses: [Int?]) {
+        init(
+            _ kind: Kind, isFinal: Bool, codes: Set<String>, phrases: [String], alsoCodes: Set<String> = [],
+            statuses: [Int?]
+        ) {
+            self.alsoCodes = alsoCodes
             self.kind = kind
             self.isFinal = isFinal
             self.codes = codes
@@ -101,6 +117,7 @@ extension ModelFailure {
         func fits(_ status: Int?, _ error: ChatError?, _ text: String) -> Bool {
             if let status, onStatus.contains(status) { return true }
             guard statuses.contains(status) else { return false }
+            if !alsoCodes.isEmpty, error?.codes.contains(where: alsoCodes.contains) != true { return false }
             return error?.codes.contains(where: codes.contains) == true || phrases.contains { text.contains($0) }
         }
     }

@@ -31,6 +31,7 @@ public struct ModelHistory: Sendable {
     private var json: [[UInt8]] = []
     private var newJSON: [UInt8] = []
     private var encoder: (any HistoryEncoder)?
+    private var callIDs = CallIDs()
 
     /// Long enough that lists of segments stay short, short enough that copying what grows costs nothing: bytes of
     /// JSON, and messages. Of 16, 64 and 256 KiB the encoding of 10,000 steps took the same time.
@@ -50,7 +51,8 @@ public struct ModelHistory: Sendable {
 
     /// Appends messages that belong together, as the results of a step do.
     public mutating func append(_ messages: [ModelMessage]) {
-        let batch = seesImages ? messages : messages.map(\.inWordsForTheBlind)
+        var batch = seesImages ? messages : messages.map(\.inWordsForTheBlind)
+        if encoder != nil { for index in batch.indices { callIDs.makeDistinct(&batch[index]) } }
         for message in batch { note(message) }
         if encoder != nil { encode(batch) } else { for message in batch { keep(message) } }
         count += batch.count

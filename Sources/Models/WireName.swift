@@ -44,10 +44,11 @@ enum WireName {
         }
     }
 
+    private static func digest(_ text: String, radix: Int) -> String { String(digest(text), radix: radix) }
+
     /// FNV-1a.
-    private static func digest(_ text: String, radix: Int) -> String {
-        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return String(hash, radix: radix)
+    static func digest(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }
 

@@ -17,6 +17,37 @@ struct FailureRuleTests {
 
     static let words = [
         Words(
+            who: "Anthropic, a model", status: "404 Not Found",
+            error: #"{"type":"not_found_error","message":"model: claude-9"}"#, kind: .modelNotFound, retryable: false),
+        Words(
+            who: "vLLM", status: "404 Not Found",
+            error: #"{"message":"The model `x` does not exist.","type":"NotFoundError","param":"model","code":404}"#,
+            kind: .modelNotFound, retryable: false),
+        Words(
+            who: "Groq", status: "400 Bad",
+            error: #"{"message":"The model `x` has been decommissioned","code":"model_decommissioned"}"#,
+            kind: .modelNotFound, retryable: false),
+        Words(
+            who: "xAI, a parameter", status: "400 Bad",
+            error: #""Model grok-4 does not support parameter stop.""#, kind: .unsupportedParameter, retryable: false),
+        Words(
+            who: "Ollama, tools", status: "400 Bad",
+            error: #"{"message":"registry.ollama.ai/library/x does not support tools","type":"api_error"}"#,
+            kind: .unsupportedParameter, retryable: false),
+        Words(
+            who: "Anthropic, a body", status: "413 Too Large",
+            error: #"{"type":"request_too_large","message":"Request exceeds the maximum size"}"#,
+            kind: .contextTooLong, retryable: false),
+        Words(
+            who: "LM Studio", status: "400 Bad",
+            error:
+                #""The number of tokens to keep from the initial prompt is greater than the context length""#,
+            kind: .contextTooLong, retryable: false),
+        Words(
+            who: "Cohere", status: "400 Bad",
+            error: #"{"message":"too many tokens: total number of tokens in the prompt cannot exceed 4081"}"#,
+            kind: .contextTooLong, retryable: false),
+        Words(
             who: "llama.cpp", status: "400 Bad",
             error:
                 #"{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}"#,
@@ -96,6 +127,24 @@ struct FailureRuleTests {
                 #"{"message":"Rate limit reached. Add a payment method at platform/account/billing","code":"rate_limit_exceeded"}"#,
             kind: .rateLimited, retryable: true),
     ]
+
+    /// How long to wait, in words.
+    @Test(arguments: [
+        ("Rate limit reached. Please try again in 16.2s. Visit x", 16200), ("Please try again in 1.8s", 1800),
+        ("try again in 900ms.", 900), ("Please try again in 1m2.5s.", 62500), ("Please retry after 26 seconds.", 26000),
+        ("Try again in 1 minute.", 60000), ("try again in 2h", 7_200_000),
+    ]) func aDelayInWordsIsHeeded(_ text: String, milliseconds: UInt64) async throws {
+        let body = #"{"error":{"message":"\#(text)","code":"rate_limit_exceeded"}}"#
+        let failure = try #require(await call(answeredBy: response("429 Too Many", body)).failure)
+        #expect(failure.kind == .rateLimited && failure.retryAfterMilliseconds == milliseconds, "\(failure)")
+    }
+
+    @Test(arguments: ["try again in a while", "retry after the storm", "try again in 5 apples", "try again in .s"])
+    func wordsThatAreNoDelayAreNone(_ text: String) async throws {
+        let body = #"{"error":{"message":"\#(text)","code":"rate_limit_exceeded"}}"#
+        let failure = try #require(await call(answeredBy: response("429 Too Many", body)).failure)
+        #expect(failure.retryAfterMilliseconds == nil, "\(failure)")
+    }
 
     @Test(arguments: words) func inABodyThatRefuses(_ words: Words) async throws {
         for body in [#"{"error":\#(words.error)}"#, #"[{"error":\#(words.error)}]"#] {

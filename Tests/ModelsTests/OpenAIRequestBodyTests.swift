@@ -76,14 +76,17 @@ struct OpenAIRequestBodyTests {
         #expect(body.tools?[0].function.description == "runs \\ a command")
         #expect(body.tools?[0].function.parameters?.type == "object")
         #expect(body.tools?[1].function.parameters == nil)
-        let sent = Body.Message.Call(
-            id: "c1", type: "function", function: .init(name: "terminal", arguments: #"{"command": "echo \"hi\""}"#))
+        // Two of one id are refused for ever.
+        func sent(_ id: String) -> Body.Message.Call {
+            Body.Message.Call(
+                id: id, type: "function", function: .init(name: "terminal", arguments: #"{"command": "echo \"hi\""}"#))
+        }
         #expect(
             body.messages == [
                 .init(role: "system", content: "be brief"), .init(role: "user", content: "hi\n\tthere"),
-                .init(role: "assistant", content: nil, tool_calls: [sent, sent]),
+                .init(role: "assistant", content: nil, tool_calls: [sent("c1"), sent("c1_2")]),
                 .init(role: "tool", content: "hi\r\n", tool_call_id: "c1"),
-                .init(role: "assistant", content: "both", tool_calls: [sent]),
+                .init(role: "assistant", content: "both", tool_calls: [sent("c1_3")]),
                 .init(role: "assistant", content: ""),
             ])
     }

@@ -112,7 +112,8 @@ struct MessagesAnswer: AnswerAssembler {
     /// - Throws: `ModelFailure` of kind `brokenStream` where the end has not come.
     func finish() throws(ModelFailure) -> ModelAnswer {
         guard isComplete else { throw .endedEarly }
-        let ending = ModelEnding(stopReason: stopReason)
+        // Servers that speak Anthropic's API have words of their own.
+        let ending = try ModelEnding.of(stopReason)
         var (text, calls, made) = ("", [ModelToolCall](), [ModelBlock]())
         for (_, block) in blocks.sorted(by: { $0.key < $1.key }) {
             switch block.type {
@@ -260,16 +261,5 @@ private struct Usage {
             inputTokens: input + read + written, cachedInputTokens: read, cacheWriteTokens: written,
             outputTokens: output,
             reasoningTokens: counts["thinking"] ?? 0)
-    }
-}
-
-extension ModelEnding {
-    /// What Anthropic's `stop_reason` means. What is not known is taken for an end, as the calls are what counts.
-    init(stopReason reason: String) {
-        switch reason {
-        case "max_tokens", "model_context_window_exceeded", "pause_turn": self = .truncated
-        case "refusal": self = .refused
-        default: self = .complete
-        }
     }
 }

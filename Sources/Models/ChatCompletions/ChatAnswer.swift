@@ -158,31 +158,40 @@ struct ChatAnswer: AnswerAssembler {
 extension ModelAnswer {
     /// - Throws: `ModelFailure` of kind `brokenStream` where the reason says that the server broke the answer off.
     init(text: String, calls: [ModelToolCall], chatReason: String, usage: ModelUsage?) throws(ModelFailure) {
-        guard let ending = ModelEnding(chatReason: chatReason) else {
-            throw ModelFailure(
-                kind: .brokenStream, message: "the model's server broke the answer off: \(chatReason.prefix(60))",
-                retryable: true)
-        }
+        let ending = try ModelEnding.of(chatReason)
         self.init(text: text, calls: calls, finishReason: chatReason, usage: usage)
         self.ending = ending
     }
 }
 
 extension ModelEnding {
-    /// What a chat server's `finish_reason` means; nil: the answer is broken. What is not known is taken for an end, as
-    /// the calls are what counts.
-    init?(chatReason reason: String) {
+    /// What `finish_reason`, or Anthropic's `stop_reason`, means. What is not known is taken for an end, as the calls are
+    /// what counts.
+    ///
+    /// - Throws: `ModelFailure` of kind `brokenStream` where it says that the server broke the answer off.
+    static func of(_ reason: String) throws(ModelFailure) -> ModelEnding {
+        guard let ending = ModelEnding(reason: reason) else {
+            throw ModelFailure(
+                kind: .brokenStream, message: "the model's server broke the answer off: \(reason.prefix(60))",
+                retryable: true)
+        }
+        return ending
+    }
+
+    private init?(reason: String) {
         // Gemini says more behind a colon: `content_filter: RECITATION`.
         switch reason.lowercased().prefix(while: { $0 != ":" }) {
         case "length", "max_tokens", "model_length", "max_output_tokens", "model_context_window_exceeded",
-            "max_completion_tokens":
+            "max_completion_tokens", "incomplete", "context_length", "repetition_truncation", "pause_turn":
             self = .truncated
         case "content_filter", "content_filtered", "refusal", "safety", "sensitive", "recitation", "blocklist",
-            "prohibited_content", "spii", "guardrail_intervened", "image_safety", "language":
+            "prohibited_content", "spii", "guardrail_intervened", "image_safety", "language",
+            "error_toxic", "guardrails":
             self = .refused
         case "error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled",
             "timeout", "engine_error", "malformed_function_call", "unexpected_tool_call", "function_call_filter",
-            "internal_error", "server_error":
+            "internal_error", "server_error", "overloaded", "failed", "tool_error", "user_cancelled",
+            "deadline_exceeded":
             return nil
         default: self = .complete
         }

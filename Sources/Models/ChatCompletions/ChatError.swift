@@ -35,6 +35,35 @@ struct ChatError {
             }
             retryAfter(node)
         }
+        wait(seconds: Self.delay(in: message))
+    }
+
+    /// How long to wait, as OpenAI, Groq and Azure say it in words: `Please try again in 1m2.5s.`, `900ms`, `retry after
+    /// 26 seconds`.
+    static func delay(in message: String) -> Double? {
+        let text = message.lowercased()
+        for phrase in ["try again in ", "retry after ", "retry in ", "try again after "] {
+            guard let start = text.firstRange(of: phrase)?.upperBound else { continue }
+            var rest = text[start...]
+            var seconds: Double?
+            while let number = Double(rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }.trimmedDot) {
+                rest = rest.drop { $0.isASCII && ($0.isNumber || $0 == ".") }.drop { $0 == " " }
+                let unit = rest.prefix { $0.isASCII && $0.isLetter }
+                let factor: Double? =
+                    switch unit {
+                    case "ms", "milliseconds", "millisecond": 0.001
+                    case "s", "sec", "secs", "second", "seconds": 1
+                    case "m", "min", "mins", "minute", "minutes": 60
+                    case "h", "hr", "hour", "hours": 3600
+                    default: nil
+                    }
+                guard let factor else { break }
+                seconds = (seconds ?? 0) + number * factor
+                rest = rest.dropFirst(unit.count)
+            }
+            if let seconds { return seconds }
+        }
+        return nil
     }
 
     /// The body of a response that refuses: `{"error": …}`, in a list as some send it, or the error without a name,
@@ -93,4 +122,9 @@ struct ChatError {
         guard retryAfterMilliseconds == nil, let seconds else { return }
         retryAfterMilliseconds = ModelFailure.milliseconds(seconds)
     }
+}
+
+extension Substring {
+    /// Without a full stop that ends a sentence.
+    fileprivate var trimmedDot: Substring { hasSuffix(".") ? dropLast() : self }
 }

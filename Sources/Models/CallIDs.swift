@@ -1,0 +1,51 @@
+/// Ids of calls as they are sent, each once in a conversation: models repeat them, in an answer and in later ones, and
+/// servers refuse every request with two calls of one id.
+///
+/// frozen: the same conversation gives the same ids for ever.
+struct CallIDs: Sendable {
+    /// Digests of those that were sent. Full ones never change again: a request that holds the conversation as it was
+    /// has no more than the last of them copied.
+    private var full: [Set<UInt64>] = []
+    private var last: Set<UInt64> = []
+    /// Of the last turn with calls: those that have no result yet, as the model wrote them and as they were sent.
+    private var open: [(own: String, sent: String)] = []
+
+    private static let most = 512
+
+    /// Gives what repeats an id another one: the first keeps it.
+    mutating func makeDistinct(_ message: inout ModelMessage) {
+        switch message {
+        case .system, .user: break
+        case .assistant(let text, var calls, let blocks):
+            guard !calls.isEmpty else { return }
+            open = []
+            var isChanged = false
+            for index in calls.indices {
+                let own = calls[index].id
+                var (sent, count) = (own, 1)
+                while !insert(WireName.digest(sent)) {
+                    count += 1
+                    sent = "\(own)_\(count)"
+                }
+                open.append((own, sent))
+                guard sent != own else { continue }
+                calls[index].id = sent
+                isChanged = true
+            }
+            if isChanged { message = .assistant(text: text, calls: calls, blocks: blocks) }
+        case .tool(let id, let content):
+            guard let index = open.firstIndex(where: { $0.own == id }) else { return }
+            let sent = open.remove(at: index).sent
+            if sent != id { message = .tool(callID: sent, content: content) }
+        }
+    }
+
+    private mutating func insert(_ digest: UInt64) -> Bool {
+        guard !full.contains(where: { $0.contains(digest) }), last.insert(digest).inserted else { return false }
+        if last.count == Self.most {
+            full.append(last)
+            last = []
+        }
+        return true
+    }
+}
