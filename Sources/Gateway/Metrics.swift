@@ -35,6 +35,7 @@ enum Metrics {
         gauge("resident_bytes", "Resident memory of the server.", stats.residentBytes)
         gauge("open_descriptors", "Open descriptors of the server.", stats.descriptors)
         gauge("descriptor_limit", "The most that it may have.", stats.descriptorLimit)
+        gauge("calls_waiting", "Model calls that wait for their provider.", stats.callsWaiting)
         gauge("effects_waiting", "Model calls and tools that wait for descriptors.", stats.effectsWaiting)
         gauge("effect_descriptors", "Descriptors that model calls and tools have.", stats.effectDescriptors)
         gauge("effect_descriptor_limit", "The most that they may have together.", stats.effectDescriptorLimit)

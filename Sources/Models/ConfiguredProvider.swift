@@ -12,6 +12,7 @@ public struct ConfiguredProvider: Sendable, Hashable {
     /// Empty: that of `like`'s variables, or none. Never shown.
     public var key = ""
     public var headers: [ModelHeader] = []
+    public var limits = ModelLimits()
 
     /// - Parameter like: nil: what is known by the name itself.
     public init(name: String, like: String? = nil) {
@@ -62,4 +63,12 @@ public struct ModelHeader: Sendable, Hashable {
         "host",
         "te", "transfer-encoding", "upgrade",
     ]
+}
+
+/// What a provider takes at once from all runs together.
+public struct ModelLimits: Sendable, Hashable {
+    /// Requests in flight; nil: as many as there are.
+    public var requests: Int?
+
+    public init() {}
 }

@@ -38,7 +38,8 @@ public struct KnownModel: Sendable, Encodable {
         outputPerMillion = dollars(info.price?.output)
         pricesChangeAbove = info.steps.map(\.tokens).sorted()
         capabilities = [
-            info.knowsCapabilities && info.seesImages ? "images" : nil, info.readsPDF ? "pdf" : nil, info.callsTools ? "tools" : nil,
+            info.knowsCapabilities && info.seesImages ? "images" : nil, info.readsPDF ? "pdf" : nil,
+            info.callsTools ? "tools" : nil,
             info.reasons ? "reasoning" : nil,
         ].compactMap(\.self)
         self.source = source

@@ -26,7 +26,10 @@ struct Stats: AsyncParsableCommand {
             TimeArgument.text(period: stats.nowAt - stats.startedAt) + ", since \(TimeArgument.text(stats.startedAt))")
         section("now")
         line("runs in memory", "\(stats.runsInMemory)")
-        line("model calls", "\(stats.modelCallsInFlight) in flight, \(Self.bytes(stats.historyBytes)) of history kept")
+        line(
+            "model calls",
+            "\(stats.modelCallsInFlight) in flight, \(stats.callsWaiting) wait for their provider, "
+                + "\(Self.bytes(stats.historyBytes)) of history kept")
         line("tools", "\(stats.toolsExecuting) executing")
         line("workers", "\(stats.leases) calls, \(stats.callOffers) offered since the start")
         line("requests", "\(stats.requestsInProgress) in progress, \(stats.readsWaiting) reads waiting")

@@ -25,7 +25,7 @@ import Threads
         let tools = ToolSources([], logger: logger)
         let catalogue = ModelCatalogue(
             configuration.models, silence: configuration.modelSilence, secrets: secrets,
-            prices: configuration.prices)
+            prices: configuration.prices, logger: logger)
         let text = TextPublisher(socket: try PublishSocket())
         let effects = EffectRunner(
             models: ModelRunner(

@@ -98,7 +98,8 @@ extension OneServerAtATime {
                     """
                 try await withFile(text) { directory, file in
                     let picture = directory + "/a.png"
-                    try Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 1]).write(to: URL(fileURLWithPath: picture))
+                    try Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 1]).write(
+                        to: URL(fileURLWithPath: picture))
                     try await Service.run(
                         environment: ["BLIND_API_KEY": "key-of-the-first-1"], arguments: ["--config", file]
                     ) { service in
@@ -115,6 +116,59 @@ extension OneServerAtATime {
                     }
                 }
             }
+        }
+
+        /// One provider turns calls away for a while: its runs wait together and all come through, those of the others do
+        /// not wait for them.
+        @Test func whoIsLimitedWaitsAndNobodyElse() async throws {
+            let script = #"""
+                [{"match": "user: turned away", "fault": {"status": 429}, "gate": "refusal"},
+                 {"match": "user: ", "text": "Done."}]
+                """#
+            let limited = try await MockModel.start(try ModelScript(json: script, file: "test"))
+            try await withModel(key: "key-of-the-first-1") { other in
+                let text = """
+                    providers:
+                    - name: limited
+                      base-url: \(limited.baseURL)
+                      max-requests: 8
+                    - name: other
+                      base-url: \(other.baseURL)
+                      api-key-env: OTHER_API_KEY
+                    """
+                try await withFile(text) { _, file in
+                    try await Service.run(
+                        environment: ["OTHER_API_KEY": "key-of-the-first-1"], arguments: ["--config", file]
+                    ) { service in
+                        var slow: [String] = []
+                        for number in 0..<24 {
+                            slow.append(
+                                try await service.launch(number < 8 ? "turned away" : "go") {
+                                    $0.model = "limited/m"
+                                    $0.modelAttempts = 3
+                                })
+                        }
+                        while try await service.client.send(FermataStats()).callsWaiting < 16 {}
+                        let cut = slow.removeLast()
+                        #expect(try await service.cli("interrupt", cut).code == 0)
+                        try await service.wait(cut, .paused)
+                        for _ in 0..<24 {
+                            let run = try await service.launch { $0.model = "other/m" }
+                            try await service.wait(run, .finished)
+                        }
+                        limited.gates.open("refusal")
+                        for run in slow { try await service.wait(run, .finished) }
+                        let waits = service.serverLog.components(separatedBy: "a provider limits the rate").count - 1
+                        #expect(waits == 1, "\(service.serverLog)")
+                        #expect(try await service.client.send(FermataStats()).callsWaiting == 0)
+                        // The eight that were turned away, and one call for each run.
+                        #expect(limited.log.entries().count == 8 + slow.count)
+                        try await service.resume(cut)
+                        try await service.wait(cut, .finished)
+                    }
+                }
+            }
+            await limited.stop()
         }
 
         @Test func everyMistakeNamesItsPlace() async throws {
@@ -142,6 +196,7 @@ extension OneServerAtATime {
                     X-B: [x]
                   base_url: http://y
                 - base-url: http://x
+                  max-requests: 0
                 - name: four
                   base-url: http://x
                 - name: four
@@ -160,8 +215,10 @@ extension OneServerAtATime {
                     "19: providers[5].headers.Host: it is no header",
                     "20: providers[5].headers.X-A: it is a text, {file",
                     "21: providers[5].headers.X-B: it has one value",
-                    "22: providers[5].base_url: unknown; is it base-url?", "23: providers[6].name: it is missing",
-                    "26: providers[8].name: another one has it", "28: providers[9]: it is a mapping with a name",
+                    "22: providers[5].base_url: unknown; is it base-url?",
+                    "24: providers[6].max-requests: a number from 1 to 100000",
+                    "23: providers[6].name: it is missing",
+                    "27: providers[8].name: another one has it", "29: providers[9]: it is a mapping with a name",
                 ]
                 #expect(result.code == 78 && result.output.isEmpty, "\(result)")
                 let lines = result.errors.split(separator: "\n").map(String.init)
@@ -183,6 +240,7 @@ extension OneServerAtATime {
                   headers:
                     X-Team: blue
                     X-Token: {file: /etc/token}
+                  max-requests: 4
                 - name: box
                   base-url: http://user:secret@box/v1
                 """

@@ -3314,6 +3314,12 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._subscribersRefused = newValue}
   }
 
+  /// now: model calls that wait for their provider, which limits the rate or the number
+  public var callsWaiting: UInt64 {
+    get {_storage._callsWaiting}
+    set {_uniqueStorage()._callsWaiting = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -9011,7 +9017,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0\u{3}calls_waiting\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -9050,6 +9056,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _subscribers: UInt64 = 0
     var _connectionsClosed: UInt64 = 0
     var _subscribersRefused: UInt64 = 0
+    var _callsWaiting: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9096,6 +9103,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _subscribers = source._subscribers
       _connectionsClosed = source._connectionsClosed
       _subscribersRefused = source._subscribersRefused
+      _callsWaiting = source._callsWaiting
     }
   }
 
@@ -9150,6 +9158,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 44: try { try decoder.decodeSingularUInt64Field(value: &_storage._subscribers) }()
         case 45: try { try decoder.decodeSingularUInt64Field(value: &_storage._connectionsClosed) }()
         case 46: try { try decoder.decodeSingularUInt64Field(value: &_storage._subscribersRefused) }()
+        case 47: try { try decoder.decodeSingularUInt64Field(value: &_storage._callsWaiting) }()
         default: break
         }
       }
@@ -9266,6 +9275,9 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._subscribersRefused != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._subscribersRefused, fieldNumber: 46)
       }
+      if _storage._callsWaiting != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._callsWaiting, fieldNumber: 47)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9311,6 +9323,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._subscribers != rhs_storage._subscribers {return false}
         if _storage._connectionsClosed != rhs_storage._connectionsClosed {return false}
         if _storage._subscribersRefused != rhs_storage._subscribersRefused {return false}
+        if _storage._callsWaiting != rhs_storage._callsWaiting {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -14,47 +14,71 @@ final class WaitingEffects: @unchecked Sendable {
         let start: (SharedRun, DescriptorPlaces.Lease) -> any EffectInFlight
     }
 
-    private var entries: [Entry] = []
-    private var first = 0
-    /// At so many entries, those that were cancelled meanwhile are left out.
-    private var longest = 64
+    private var line = WaitingLine<Entry>(\.handle)
     private let places: DescriptorPlaces
 
     init(_ places: DescriptorPlaces) { self.places = places }
 
-    private var isEmpty: Bool { first == entries.count }
-
     /// Takes the places for an effect that does not have to wait.
-    func take(_ descriptors: Int) -> DescriptorPlaces.Lease? { isEmpty ? places.take(descriptors) : nil }
+    func take(_ descriptors: Int) -> DescriptorPlaces.Lease? { line.isEmpty ? places.take(descriptors) : nil }
 
-    func append(_ entry: Entry) {
-        if entries.count >= longest {
-            entries = entries[first...].filter(\.handle.isWaiting)
-            first = 0
-            longest = max(64, entries.count * 2)
-        }
-        entries.append(entry)
-    }
+    func append(_ entry: Entry) { line.append(entry) }
 
     /// Starts those that there are places for. The one that has waited longest is never passed by a smaller one.
     ///
     /// - Parameter run: as it is now; nil: it is not in memory, and wants nothing.
     func start(_ run: (RunID) -> SharedRun?) {
-        while !isEmpty {
-            let entry = entries[first]
-            if entry.handle.isWaiting {
-                guard let lease = places.take(entry.descriptors) else { return }
-                // Nobody but the loop cancels, so it is waiting still.
-                if let run = run(entry.run) { entry.handle.begin(entry.start(run, lease)) }
-            }
-            first += 1
+        // Nobody but the loop cancels, so the first is waiting still.
+        while let entry = line.first {
+            guard let lease = places.take(entry.descriptors) else { return }
+            line.removeFirst()
+            if let run = run(entry.run) { entry.handle.begin(entry.start(run, lease)) }
         }
-        entries.removeAll(keepingCapacity: entries.count < 1024)
-        first = 0
     }
 }
 
-/// An effect that is wanted and waits for descriptors, later the one that it became.
+/// What waits, in order; those that were cancelled meanwhile are passed over.
+struct WaitingLine<Entry> {
+    private var entries: [Entry] = []
+    private var start = 0
+    /// At so many entries, those that were cancelled are left out.
+    private var longest = 64
+    private let handle: (Entry) -> WaitingEffect
+
+    init(_ handle: @escaping (Entry) -> WaitingEffect) { self.handle = handle }
+
+    /// As far as is known: the cancelled ones count until they are come to.
+    var isEmpty: Bool { start == entries.count }
+
+    mutating func append(_ entry: Entry) {
+        if entries.count >= longest {
+            entries = entries[start...].filter { handle($0).isWaiting }
+            start = 0
+            longest = max(64, entries.count * 2)
+        }
+        entries.append(entry)
+    }
+
+    /// The one that has waited longest; nil: none waits.
+    var first: Entry? {
+        mutating get {
+            while !isEmpty {
+                if handle(entries[start]).isWaiting { return entries[start] }
+                removeFirst()
+            }
+            return nil
+        }
+    }
+
+    mutating func removeFirst() {
+        start += 1
+        guard isEmpty else { return }
+        entries.removeAll(keepingCapacity: entries.count < 1024)
+        start = 0
+    }
+}
+
+/// An effect that is wanted and waits, later the one that it became.
 ///
 /// Threads: `begin` and `cancel` are the loop's.
 final class WaitingEffect: EffectInFlight {

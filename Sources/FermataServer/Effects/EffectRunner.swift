@@ -35,6 +35,7 @@ final class EffectRunner: Sendable {
     private let toolState: String
     private let places: DescriptorPlaces
     private let waiting: WaitingEffects
+    private let waitingCalls = WaitingCalls()
     private let removals = WorkThread("fermata-remove")
 
     /// - Parameters:
@@ -64,12 +65,46 @@ final class EffectRunner: Sendable {
     var descriptorsTaken: Int { places.taken }
     var descriptorCeiling: Int { places.count }
 
-    /// - Parameter wake: is called when there are descriptors again for what waits for them: then the loop calls
-    ///   `startWaiting`. On any thread; must not block.
-    func whenDescriptorsAreFree(_ wake: @escaping @Sendable () -> Void) { places.whenFree(wake) }
+    /// - Parameter wake: is called when something that waits may start: then the loop calls `startWaiting`. On any
+    ///   thread; must not block.
+    func whenMoreMayStart(_ wake: @escaping @Sendable () -> Void) {
+        places.whenFree(wake)
+        models.whenProvidersHaveRoom(wake)
+    }
 
-    /// Starts an effect, or has it wait for descriptors; its end comes in either case.
+    /// Starts an effect, or has it wait for its provider or for descriptors; its end comes in either case.
     func start(
+        _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (EffectEnd) -> Void
+    ) -> any EffectInFlight {
+        guard case .model = effect, let gate = models.gate(of: shared.run) else {
+            return startAlone(effect, of: shared, onEnd: onEnd)
+        }
+        if let pass = waitingCalls.pass(gate) { return start(effect, of: shared, pass, onEnd: onEnd) }
+        counters.callsWaiting.add()
+        let handle = WaitingEffect { [counters] in
+            counters.callsWaiting.add(-1)
+            onEnd(EffectEnd(effect.endBeforeItBegan))
+        }
+        waitingCalls.append(
+            WaitingCalls.Entry(run: shared.id, handle: handle) { [self] shared, pass in
+                counters.callsWaiting.add(-1)
+                return start(effect, of: shared, pass, onEnd: onEnd)
+            }, for: gate)
+        return handle
+    }
+
+    private func start(
+        _ effect: Effect, of shared: SharedRun, _ pass: ProviderGate.Pass,
+        onEnd: @escaping @Sendable (EffectEnd) -> Void
+    ) -> any EffectInFlight {
+        startAlone(effect, of: shared) { end in
+            pass.end(.init(end.input))
+            onEnd(end)
+        }
+    }
+
+    /// As far as others' calls are concerned, it may start.
+    private func startAlone(
         _ effect: Effect, of shared: SharedRun, onEnd: @escaping @Sendable (EffectEnd) -> Void
     ) -> any EffectInFlight {
         let descriptors = descriptors(of: effect, in: shared.run)
@@ -88,10 +123,16 @@ final class EffectRunner: Sendable {
         return handle
     }
 
-    /// Starts what waits, as far as there are descriptors.
+    /// Starts what waits, as far as providers have room and there are descriptors.
     ///
     /// - Parameter run: a run as it is now.
-    func startWaiting(_ run: (RunID) -> SharedRun?) { waiting.start(run) }
+    func startWaiting(_ run: (RunID) -> SharedRun?) {
+        waitingCalls.start(run)
+        waiting.start(run)
+    }
+
+    /// µs, monotonic: when something that waits may start though nobody wakes for it.
+    var nextStart: Int64? { waitingCalls.nextStart }
 
     private func descriptors(of effect: Effect, in run: Run) -> Int {
         switch effect {

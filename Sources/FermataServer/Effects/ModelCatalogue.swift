@@ -1,4 +1,5 @@
 internal import FermataProtocol
+internal import Logging
 internal import Models
 internal import Secrets
 internal import Synchronization
@@ -11,8 +12,20 @@ final class ModelCatalogue: Sendable {
     private let prices: Prices
     private let scripted: ScriptedModel
     private let clients = Mutex<[ModelTarget.Endpoint: HTTPModel]>([:])
+    /// Of each provider at each of its addresses.
+    private let gates = Mutex<[Place: ProviderGate]>([:])
+    private let wake = Mutex<@Sendable () -> Void>({})
+    private let logger: Logger
 
-    init(_ environment: ModelEnvironment, silence: Duration, secrets: SecretTable, prices: Prices) {
+    private struct Place: Hashable {
+        let provider: String
+        let address: String
+    }
+
+    init(
+        _ environment: ModelEnvironment, silence: Duration, secrets: SecretTable, prices: Prices, logger: Logger
+    ) {
+        self.logger = logger
         self.environment = environment
         self.silence = silence
         self.secrets = secrets
@@ -36,6 +49,25 @@ final class ModelCatalogue: Sendable {
             throw Refusal(code, error.description, details: ["field": "model"])
         }
     }
+
+    /// What calls of a model have to pass; nil: nothing, as it is asked in this process, or nobody knows where.
+    func gate(of name: String, at baseURL: String) -> ProviderGate? {
+        guard case .http(let endpoint)? = try? environment.resolve(name, at: baseURL) else { return nil }
+        let place = Place(provider: endpoint.provider, address: endpoint.baseURL)
+        return gates.withLock { gates in
+            if let gate = gates[place] { return gate }
+            let limits = environment.providers.first { $0.name == endpoint.provider }?.limits
+            let gate = ProviderGate(
+                "\(endpoint.provider) at \(endpoint.address)", limits ?? ModelLimits(), logger: logger
+            ) {
+                [self] in wake.withLock { $0 }()
+            }
+            gates[place] = gate
+            return gate
+        }
+    }
+
+    func whenProvidersHaveRoom(_ wake: @escaping @Sendable () -> Void) { self.wake.withLock { $0 = wake } }
 
     /// Whether a model is asked over a connection, and not in this process.
     func needsConnection(_ name: String) -> Bool {

@@ -45,6 +45,12 @@ final class ModelRunner: Sendable {
     /// Whether it is known what a model costs.
     func hasPrice(_ model: String) -> Bool { prices.has(model) }
 
+    /// What a run's model calls have to pass; nil: nothing.
+    func gate(of run: Run) -> ProviderGate? { catalogue.gate(of: run.spec.model, at: run.spec.baseURL) }
+
+    /// - Parameter wake: is called when a provider may have room for a call that has waited for it. Must not block.
+    func whenProvidersHaveRoom(_ wake: @escaping @Sendable () -> Void) { catalogue.whenProvidersHaveRoom(wake) }
+
     /// Whether a call of this model has a connection, and not a script in this process.
     func needsConnection(_ model: String) -> Bool { catalogue.needsConnection(model) }
 

@@ -13,7 +13,7 @@ extension RunLoop {
             let steady = Clock.steady
             deadline = min(deadline, max(hearing.until, monotonic + (first > steady ? first - steady : 0)))
         }
-        for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd] {
+        for first in [waiters.nextDeadline, offers.nextExpiry, leases.nextEnd, effects.nextStart] {
             if let first { deadline = min(deadline, first) }
         }
         if let ending { deadline = min(deadline, ending.deadline) }

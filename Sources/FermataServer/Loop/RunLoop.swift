@@ -137,7 +137,7 @@ final class RunLoop: @unchecked Sendable {
     func start() throws {
         publisher.lastOffset = writer.lastOffset
         try accessTokens.load(from: reader)
-        effects.whenDescriptorsAreFree { [inbox] in inbox.wake() }
+        effects.whenMoreMayStart { [inbox] in inbox.wake() }
         try recover()
         startThread("fermata-loop") { self.main() }
     }

@@ -36,6 +36,8 @@ final class Counters: Sendable {
     let tools = Count()
     /// Model calls and tools that wait for descriptors.
     let effectsWaiting = Count()
+    /// Model calls that wait for their providers.
+    let callsWaiting = Count()
     /// Connections that are open: of the control socket, and of the other two.
     let controlConnections = Gauge()
     let subscribers = Gauge()

@@ -41,6 +41,7 @@ struct ProviderSettings: Sendable {
     var baseURL = ""
     var key: Place?
     var headers: [(name: String, value: Place)] = []
+    var limits = ModelLimits()
     /// Of its first key in the file.
     var line = 0
 
@@ -65,6 +66,7 @@ struct ProviderSettings: Sendable {
             }
             return header
         }
+        provider.limits = limits
         return provider
     }
 
@@ -83,6 +85,7 @@ struct ProviderSettings: Sendable {
             lines.append("  headers:")
             lines += headers.map { "    \($0.name): \($0.value.asFile)" }
         }
+        if let requests = limits.requests { lines.append("  max-requests: \(requests)") }
         return lines.joined(separator: "\n")
     }
 }
@@ -94,7 +97,7 @@ struct ProviderReading: ListReading {
     var mistakes: [String] = []
 
     private static let keys = [
-        "name", "like", "api", "base-url", "api-key-file", "api-key-env", "headers",
+        "name", "like", "api", "base-url", "api-key-file", "api-key-env", "headers", "max-requests",
     ]
 
     init(path: String) { self.path = path }
@@ -154,6 +157,9 @@ struct ProviderReading: ListReading {
             case "api-key-file": keys.append(.file(Settings.absolute(text(value, key, line))))
             case "api-key-env": keys.append(.variable(variable(value, key, line)))
             case "headers": provider.headers = headers(value, key, line)
+            case "max-requests":
+                provider.limits.requests = Int(text(value, key, line)).flatMap { (1...100_000).contains($0) ? $0 : nil }
+                if provider.limits.requests == nil { wrong(line, key, "a number from 1 to 100000") }
             default:
                 if ["key", "api-key", "token"].contains(name.lowercased().replacing("_", with: "-")) {
                     wrong(line, key, "keys are not written here: name a file that has it with api-key-file")

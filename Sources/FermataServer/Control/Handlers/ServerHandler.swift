@@ -69,6 +69,7 @@ struct ServerHandler: FrameHandler {
             $0.storeIsFull = counters.storeIsFull.current > 0
             $0.callOffers = UInt64(counters.callOffers.current)
             $0.leases = UInt64(max(0, counters.leases.current))
+            $0.callsWaiting = UInt64(max(0, counters.callsWaiting.current))
             $0.effectsWaiting = UInt64(max(0, counters.effectsWaiting.current))
             $0.effectDescriptors = UInt64(max(0, effects.descriptorsTaken))
             $0.effectDescriptorLimit = UInt64(effects.descriptorCeiling)

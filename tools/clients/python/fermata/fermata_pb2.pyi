@@ -1682,7 +1682,8 @@ class Stats(_message.Message):
     def __init__(self) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["call_offers", "commands_accepted", "commands_overloaded", "commands_queued", "commands_refused", "commits", "connections_closed", "control_connections", "descriptor_limit", "descriptors", "effect_descriptor_limit", "effect_descriptors", "effects_waiting", "events", "history_bytes", "instance", "last_offset", "leases", "listener_restarts", "log_bytes", "model_calls_in_flight", "now_at", "reads_waiting", "request_bytes", "requests", "requests_in_progress", "resident_bytes", "runs_in_memory", "started_at", "store_bytes", "store_is_full", "subscribers", "subscribers_refused", "tools_executing", "webhooks_dead", "webhooks_pending"]
+    __slots__ = ["call_offers", "calls_waiting", "commands_accepted", "commands_overloaded", "commands_queued", "commands_refused", "commits", "connections_closed", "control_connections", "descriptor_limit", "descriptors", "effect_descriptor_limit", "effect_descriptors", "effects_waiting", "events", "history_bytes", "instance", "last_offset", "leases", "listener_restarts", "log_bytes", "model_calls_in_flight", "now_at", "reads_waiting", "request_bytes", "requests", "requests_in_progress", "resident_bytes", "runs_in_memory", "started_at", "store_bytes", "store_is_full", "subscribers", "subscribers_refused", "tools_executing", "webhooks_dead", "webhooks_pending"]
+    CALLS_WAITING_FIELD_NUMBER: _ClassVar[int]
     CALL_OFFERS_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_OVERLOADED_FIELD_NUMBER: _ClassVar[int]
@@ -1720,6 +1721,7 @@ class StatsReply(_message.Message):
     WEBHOOKS_DEAD_FIELD_NUMBER: _ClassVar[int]
     WEBHOOKS_PENDING_FIELD_NUMBER: _ClassVar[int]
     call_offers: int
+    calls_waiting: int
     commands_accepted: int
     commands_overloaded: int
     commands_queued: int
@@ -1755,7 +1757,7 @@ class StatsReply(_message.Message):
     tools_executing: int
     webhooks_dead: int
     webhooks_pending: int
-    def __init__(self, instance: _Optional[str] = ..., started_at: _Optional[int] = ..., now_at: _Optional[int] = ..., last_offset: _Optional[int] = ..., runs_in_memory: _Optional[int] = ..., model_calls_in_flight: _Optional[int] = ..., tools_executing: _Optional[int] = ..., reads_waiting: _Optional[int] = ..., commands_queued: _Optional[int] = ..., requests_in_progress: _Optional[int] = ..., request_bytes: _Optional[int] = ..., requests: _Optional[int] = ..., commands_accepted: _Optional[int] = ..., commands_refused: _Optional[int] = ..., commands_overloaded: _Optional[int] = ..., commits: _Optional[int] = ..., events: _Optional[int] = ..., store_bytes: _Optional[int] = ..., log_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., descriptors: _Optional[int] = ..., descriptor_limit: _Optional[int] = ..., listener_restarts: _Optional[int] = ..., history_bytes: _Optional[int] = ..., store_is_full: bool = ..., call_offers: _Optional[int] = ..., leases: _Optional[int] = ..., webhooks_pending: _Optional[int] = ..., webhooks_dead: _Optional[int] = ..., effects_waiting: _Optional[int] = ..., effect_descriptors: _Optional[int] = ..., effect_descriptor_limit: _Optional[int] = ..., control_connections: _Optional[int] = ..., subscribers: _Optional[int] = ..., connections_closed: _Optional[int] = ..., subscribers_refused: _Optional[int] = ...) -> None: ...
+    def __init__(self, instance: _Optional[str] = ..., started_at: _Optional[int] = ..., now_at: _Optional[int] = ..., last_offset: _Optional[int] = ..., runs_in_memory: _Optional[int] = ..., model_calls_in_flight: _Optional[int] = ..., tools_executing: _Optional[int] = ..., reads_waiting: _Optional[int] = ..., commands_queued: _Optional[int] = ..., requests_in_progress: _Optional[int] = ..., request_bytes: _Optional[int] = ..., requests: _Optional[int] = ..., commands_accepted: _Optional[int] = ..., commands_refused: _Optional[int] = ..., commands_overloaded: _Optional[int] = ..., commits: _Optional[int] = ..., events: _Optional[int] = ..., store_bytes: _Optional[int] = ..., log_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., descriptors: _Optional[int] = ..., descriptor_limit: _Optional[int] = ..., listener_restarts: _Optional[int] = ..., history_bytes: _Optional[int] = ..., store_is_full: bool = ..., call_offers: _Optional[int] = ..., leases: _Optional[int] = ..., webhooks_pending: _Optional[int] = ..., webhooks_dead: _Optional[int] = ..., effects_waiting: _Optional[int] = ..., effect_descriptors: _Optional[int] = ..., effect_descriptor_limit: _Optional[int] = ..., control_connections: _Optional[int] = ..., subscribers: _Optional[int] = ..., connections_closed: _Optional[int] = ..., subscribers_refused: _Optional[int] = ..., calls_waiting: _Optional[int] = ...) -> None: ...
 
 class StatusChanged(_message.Message):
     __slots__ = ["before", "instance", "number", "run"]
