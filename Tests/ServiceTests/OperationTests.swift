@@ -74,9 +74,13 @@ extension OneServerAtATime {
             }
         }
 
+        /// At the start, of a model that is in no table.
+        private static let noPrice =
+            "the default model has no price: what runs cost is unknown, and a limit on it is refused; --prices gives it one"
+
         /// At info an operator reads of starts, ends and trouble: no line for a step, a call or a command.
         private func continueAfter(_ lines: [[String: String]]) {
-            let told: Set = ["ready", "a model call failed", "ending", "ended", "recovering"]
+            let told: Set = [Self.noPrice, "ready", "a model call failed", "ending", "ended", "recovering"]
             #expect(lines.allSatisfy { told.contains($0["msg"] ?? "") }, "\(lines)")
         }
 
@@ -96,8 +100,8 @@ extension OneServerAtATime {
                             ? pairs(line)?["msg"]
                             : (try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)))?["msg"]
                     }
-                    #expect(
-                        messages == ["ready", "command", "a model call failed", "command", "ending", "ended"], "\(log)")
+                    let told = [Self.noPrice, "ready", "command", "a model call failed", "command", "ending", "ended"]
+                    #expect(messages == told, "\(log)")
                     #expect(!log.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })
                 }
             }
@@ -109,8 +113,9 @@ extension OneServerAtATime {
                 let lines = try service.serverLog.split(separator: "\n").map {
                     try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
                 }
-                #expect(lines.compactMap { $0["msg"] } == ["ready", "ending", "ended"])
-                #expect(lines.first?["dir"] == service.directory && lines.first?["level"] == "info")
+                #expect(lines.compactMap { $0["msg"] } == [Self.noPrice, "ready", "ending", "ended"])
+                #expect(lines.first?["model"] == "openai/mock" && lines.first?["level"] == "warning")
+                #expect(lines.dropFirst().first?["dir"] == service.directory && lines.last?["level"] == "info")
             }
         }
 

@@ -145,7 +145,7 @@ extension OneServerAtATime {
                 #expect(await service.terminate() == 0)
                 try #require(unlink(service.store + ".mark") == 0)
                 try await service.start()
-                #expect(service.serverLog.contains("the store has no mark although one has been there"))
+                #expect(service.serverLog.contains("the store has no mark beside it"))
             }
         }
 

@@ -62,7 +62,7 @@ public final class Server {
         }
         if hasLostItsMark {
             logger.warning(
-                "the store has no mark although one has been there: whether it is an older copy of itself nobody can tell",
+                "the store has no mark beside it: whether it is an older copy of itself nobody can tell",
                 metadata: ["dir": "\(configuration.directory)"])
         }
         CutIndex.endsProcess(status: 70)
