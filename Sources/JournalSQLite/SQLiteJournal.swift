@@ -56,7 +56,7 @@ public final class SQLiteJournal: Journal {
         let found = StoreMark.find(ofStore: path)
         // Before anything is changed.
         try found.verifyIsUsable()
-        try StoreFile.refuseIfBeheaded(path)
+        try StoreFile.refuseIfItsStartIsDamaged(path)
         let alone = StoreAlone(path: path)
         let database = try ready(path, options, lock)
         let check = StoreCheck(database: database, path: path)
@@ -230,7 +230,7 @@ public enum StoreFile {
     /// no store any more once the WAL is merged.
     ///
     /// Nobody in this process may have the file open yet: closing it drops all of the process's locks on it.
-    static func refuseIfBeheaded(_ path: String) throws(JournalError) {
+    static func refuseIfItsStartIsDamaged(_ path: String) throws(JournalError) {
         var status = stat()
         guard stat(path + "-wal", &status) == 0, status.st_size > 0, stat(path, &status) == 0, status.st_size > 0 else {
             return

@@ -14,7 +14,7 @@ public enum StoreAcceptance {
         try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
         let lock = try StoreLock(store: path)
-        try StoreFile.refuseIfBeheaded(path)
+        try StoreFile.refuseIfItsStartIsDamaged(path)
         return try journalErrors(path) {
             let found = StoreMark.find(ofStore: path)
             try found.verifyIsUsable()

@@ -29,7 +29,7 @@ public struct StoreGlance: Sendable {
         }
         try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
-        try StoreFile.refuseIfBeheaded(path)
+        try StoreFile.refuseIfItsStartIsDamaged(path)
         bytes = UInt64(status.st_size)
         walBytes = stat(path + "-wal", &status) == 0 ? UInt64(status.st_size) : 0
         freeBytes = UInt64(freeSpace(at: path) ?? 0)

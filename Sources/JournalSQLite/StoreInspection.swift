@@ -36,7 +36,7 @@ public final class StoreInspection {
         }
         try StoreFile.refuseOtherKinds(beside: path)
         try StoreFile.refuseIfEmptied(path)
-        try StoreFile.refuseIfBeheaded(path)
+        try StoreFile.refuseIfItsStartIsDamaged(path)
         // Before there is a connection: closing a descriptor of the file would drop its locks.
         alone = StoreGlance.holder(ofStoreAt: path) == nil ? StoreAlone(path: path) : nil
         do {

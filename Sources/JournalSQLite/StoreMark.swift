@@ -63,7 +63,8 @@ final class StoreMark: Sendable {
             Content(
                 store: id, committed: point, durable: point, boot: Boot.id ?? .least,
                 generation: (known?.generation ?? 0) + 1))
-        guard write(state.withLock { $0 }), !isNew || rename(place, self.path) == 0 else {
+        // On the disk before it has its name: a power cut leaves a whole one, or none.
+        guard write(state.withLock { $0 }), !isNew || fdatasync(descriptor) == 0 && rename(place, self.path) == 0 else {
             // From here on the descriptor is closed by `deinit`, also after an error.
             let error = errno
             throw JournalError(

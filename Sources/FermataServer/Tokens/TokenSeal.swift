@@ -1,6 +1,7 @@
 internal import FermataProtocol
 internal import Foundation
 internal import Glibc
+internal import JournalSQLite
 internal import OpenSSL
 internal import RunRows
 
@@ -28,13 +29,9 @@ struct TokenSeal: Sendable {
     ///
     /// - Throws: `StartFailure` if the file cannot be read or written, or is no key.
     init(file path: String) throws {
-        var content: [UInt8]
-        do {
-            isNew = !FileManager.default.fileExists(atPath: path)
-            content = isNew ? randomBytes(Self.keyLength) : [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw StartFailure("\(path): the key of tokens cannot be read: \(error.localizedDescription)")
-        }
+        let found = try Self.read(path)
+        isNew = found == nil
+        var content = found ?? randomBytes(Self.keyLength)
         if content.count == Self.keyLength {
             content += Self.sum(of: content)
             try Self.write(content, to: path)
@@ -53,15 +50,37 @@ struct TokenSeal: Sendable {
 
     private static func sum(of key: [UInt8]) -> [UInt8] { Array(sha256(key).prefix(sumLength)) }
 
-    /// Whole or not at all: a crash in between must not leave half a key.
+    /// - Returns: nil: there is no file.
+    private static func read(_ path: String) throws(StartFailure) -> [UInt8]? {
+        func failure(_ cause: String) -> StartFailure { .init("\(path): the key of tokens cannot be read: \(cause)") }
+        let descriptor: Int32
+        do { descriptor = try RegularFile.open(path, O_RDONLY) } catch {
+            if error.isMissing { return nil }
+            throw failure(error.cause)
+        }
+        defer { close(descriptor) }
+        // What is longer is no key.
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        guard count >= 0 else { throw failure(String(cString: strerror(errno))) }
+        return Array(bytes.prefix(count))
+    }
+
+    /// Whole or not at all: neither a crash nor a power cut in between leaves half a key, or none in the place of one.
     private static func write(_ content: [UInt8], to path: String) throws(StartFailure) {
+        func failure(_ cause: String) -> StartFailure {
+            .init("\(path): the key of tokens cannot be written: \(cause)")
+        }
         let temporary = path + ".new"
-        try? FileManager.default.removeItem(atPath: temporary)
-        guard
-            FileManager.default.createFile(
-                atPath: temporary, contents: Data(content), attributes: [.posixPermissions: 0o600]),
+        unlink(temporary)
+        let descriptor: Int32
+        do { descriptor = try RegularFile.open(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW) } catch {
+            throw failure(error.cause)
+        }
+        defer { close(descriptor) }
+        guard Glibc.write(descriptor, content, content.count) == content.count, fsync(descriptor) == 0,
             rename(temporary, path) == 0
-        else { throw StartFailure("\(path): the key of tokens cannot be written") }
+        else { throw failure(String(cString: strerror(errno))) }
     }
 
     /// A kind of token.
