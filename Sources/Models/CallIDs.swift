@@ -12,12 +12,12 @@ struct CallIDs: Sendable {
 
     private static let most = 512
 
-    /// Gives what repeats an id another one: the first keeps it.
-    mutating func makeDistinct(_ message: inout ModelMessage) {
+    /// The message with another id where it repeats one: the first keeps it. nil: it stays as it is.
+    mutating func distinct(_ message: ModelMessage) -> ModelMessage? {
         switch message {
-        case .system, .user: break
+        case .system, .user: return nil
         case .assistant(let text, var calls, let blocks):
-            guard !calls.isEmpty else { return }
+            guard !calls.isEmpty else { return nil }
             open = []
             var isChanged = false
             for index in calls.indices {
@@ -32,11 +32,11 @@ struct CallIDs: Sendable {
                 calls[index].id = sent
                 isChanged = true
             }
-            if isChanged { message = .assistant(text: text, calls: calls, blocks: blocks) }
+            return isChanged ? .assistant(text: text, calls: calls, blocks: blocks) : nil
         case .tool(let id, let content):
-            guard let index = open.firstIndex(where: { $0.own == id }) else { return }
+            guard let index = open.firstIndex(where: { $0.own == id }) else { return nil }
             let sent = open.remove(at: index).sent
-            if sent != id { message = .tool(callID: sent, content: content) }
+            return sent == id ? nil : .tool(callID: sent, content: content)
         }
     }
 

@@ -51,8 +51,12 @@ public struct ModelHistory: Sendable {
 
     /// Appends messages that belong together, as the results of a step do.
     public mutating func append(_ messages: [ModelMessage]) {
-        var batch = seesImages ? messages : messages.map(\.inWordsForTheBlind)
-        if encoder != nil { for index in batch.indices { callIDs.makeDistinct(&batch[index]) } }
+        var batch = seesImages ? messages : messages.map(\.withImagesInWords)
+        if encoder != nil {
+            for index in batch.indices {
+                if let changed = callIDs.distinct(batch[index]) { batch[index] = changed }
+            }
+        }
         for message in batch { note(message) }
         if encoder != nil { encode(batch) } else { for message in batch { keep(message) } }
         count += batch.count
@@ -147,7 +151,7 @@ extension ModelHistory {
 
 extension ModelMessage {
     /// With words in the place of images.
-    fileprivate var inWordsForTheBlind: ModelMessage {
+    fileprivate var withImagesInWords: ModelMessage {
         switch self {
         case .system, .assistant: self
         case .user(let content): .user(content.withoutImages)
