@@ -27,7 +27,7 @@ public struct ConfiguredProvider: Sendable, Hashable {
     public var hasAddress: Bool { !baseURL.isEmpty || ModelProvider.named(like)?.baseURL != nil }
 
     var secrets: [String] {
-        [key].filter { !$0.isEmpty } + headers.map(\.value) + ModelTarget.credentials(of: baseURL)
+        [key].filter { !$0.isEmpty } + headers.filter(\.isSecret).map(\.value) + ModelTarget.credentials(of: baseURL)
     }
 }
 
@@ -40,9 +40,11 @@ extension ConfiguredProvider: CustomStringConvertible, CustomReflectable {
 public struct ModelHeader: Sendable, Hashable {
     public let name: String
     public let value: String
+    /// It is shown nowhere, and masked where it comes back.
+    public let isSecret: Bool
 
     /// - Returns: nil: it is none, or one that is not its operator's to set.
-    public init?(name: String, value: String) {
+    public init?(name: String, value: String, isSecret: Bool = true) {
         let isToken = { (byte: UInt8) in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
@@ -55,6 +57,7 @@ public struct ModelHeader: Sendable, Hashable {
         else { return nil }
         self.name = name
         self.value = value
+        self.isSecret = isSecret
     }
 
     /// How a request is framed and what it is answered with is not for others to say.

@@ -74,9 +74,13 @@ import Testing
         let own = provider("box") {
             $0.baseURL = "http://user:pass-word@box"
             $0.key = "the-key"
-            $0.headers = [ModelHeader(name: "X-Token", value: "the-token")!]
+            $0.headers = [
+                ModelHeader(name: "X-Token", value: "the-token")!,
+                ModelHeader(name: "X-Beta", value: "common-words", isSecret: false)!,
+            ]
         }
         let environment = ModelEnvironment([:], providers: [own])
+        #expect(!environment.secrets.contains("common-words"))
         #expect(environment.secrets.contains("the-key") && environment.secrets.contains("the-token"))
         #expect(environment.secrets.contains("pass-word"))
         var dumped = ""

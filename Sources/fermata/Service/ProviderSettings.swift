@@ -60,7 +60,9 @@ struct ProviderSettings: Sendable {
         provider.key = try key?.text(environment, for: "provider \(name)") ?? ""
         provider.headers = try headers.map { header in
             let value = try header.value.text(environment, for: "provider \(name): \(header.name)")
-            guard let header = ModelHeader(name: header.name, value: value) else {
+            // What stands in the file itself is no secret: masked, it would spoil every text that has the same words.
+            let isSecret = if case .here = header.value { false } else { true }
+            guard let header = ModelHeader(name: header.name, value: value, isSecret: isSecret) else {
                 throw KeyFile.Unusable(
                     description: "provider \(name): \(header.name): what is there is no header's value")
             }
