@@ -80,11 +80,7 @@ final class EffectRunner: Sendable {
             return startAlone(effect, of: shared, onEnd: onEnd)
         }
         if let pass = waitingCalls.pass(gate) { return start(effect, of: shared, pass, onEnd: onEnd) }
-        counters.callsWaiting.add()
-        let handle = WaitingEffect { [counters] in
-            counters.callsWaiting.add(-1)
-            onEnd(EffectEnd(effect.endBeforeItBegan))
-        }
+        let handle = waitingHandle(effect, counters.callsWaiting, onEnd)
         waitingCalls.append(
             WaitingCalls.Entry(run: shared.id, handle: handle) { [self] shared, pass in
                 counters.callsWaiting.add(-1)
@@ -109,11 +105,7 @@ final class EffectRunner: Sendable {
     ) -> any EffectInFlight {
         let descriptors = descriptors(of: effect, in: shared.run)
         if let lease = waiting.take(descriptors) { return begin(effect, of: shared, lease, onEnd: onEnd) }
-        counters.effectsWaiting.add()
-        let handle = WaitingEffect { [counters] in
-            counters.effectsWaiting.add(-1)
-            onEnd(EffectEnd(effect.endBeforeItBegan))
-        }
+        let handle = waitingHandle(effect, counters.effectsWaiting, onEnd)
         waiting.append(
             WaitingEffects.Entry(effect: effect, run: shared.id, descriptors: descriptors, handle: handle) {
                 [self] shared, lease in
@@ -121,6 +113,17 @@ final class EffectRunner: Sendable {
                 return begin(effect, of: shared, lease, onEnd: onEnd)
             })
         return handle
+    }
+
+    /// - Parameter count: of those that wait for the same; who begins it takes it out of that.
+    private func waitingHandle(
+        _ effect: Effect, _ count: Counters.Count, _ onEnd: @escaping @Sendable (EffectEnd) -> Void
+    ) -> WaitingEffect {
+        count.add()
+        return WaitingEffect {
+            count.add(-1)
+            onEnd(EffectEnd(effect.endBeforeItBegan))
+        }
     }
 
     /// Starts what waits, as far as providers have room and there are descriptors.
@@ -136,7 +139,7 @@ final class EffectRunner: Sendable {
 
     private func descriptors(of effect: Effect, in run: Run) -> Int {
         switch effect {
-        case .model: models.needsConnection(run.spec.model) ? DescriptorPlan.connecting : 1
+        case .model: models.needsConnection(run) ? DescriptorPlan.connecting : 1
         case .tool(let number, _):
             run.calls[number: number].flatMap { call in tools.source(of: call)?.descriptors(of: call.tool) } ?? 0
         case .lease: preconditionFailure("leases are the loop's")

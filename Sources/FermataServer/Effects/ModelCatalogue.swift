@@ -12,10 +12,27 @@ final class ModelCatalogue: Sendable {
     private let prices: Prices
     private let scripted: ScriptedModel
     private let clients = Mutex<[ModelTarget.Endpoint: HTTPModel]>([:])
+    /// What names come to: a model call asks for it several times, on the loop's thread as well.
+    private let resolved = Mutex<[Name: Resolved]>([:])
     /// Of each provider at each of its addresses.
     private let gates = Mutex<[Place: ProviderGate]>([:])
     private let wake = Mutex<@Sendable () -> Void>({})
     private let logger: Logger
+
+    /// Names are what users say: so many are kept.
+    private static let mostResolved = 256
+
+    private struct Name: Hashable {
+        let model: String
+        let baseURL: String
+    }
+
+    private struct Resolved: Sendable {
+        let target: ModelTarget
+        let info: ModelInfo?
+        let form: ModelHistory.Form
+        let gate: ProviderGate?
+    }
 
     private struct Place: Hashable {
         let provider: String
@@ -33,12 +50,36 @@ final class ModelCatalogue: Sendable {
         scripted = ScriptedModel(silenceLimit: silence)
     }
 
+    /// What stays the same for as long as the server runs.
+    private func resolve(_ name: String, at baseURL: String) throws(ModelNameError) -> Resolved {
+        let key = Name(model: name, baseURL: baseURL)
+        if let known = resolved.withLock({ $0[key] }) { return known }
+        let target = try environment.resolve(name, at: baseURL)
+        let found: Resolved
+        switch target {
+        case .scripted(let file):
+            let origin = ModelOrigin(api: "script", provider: "mock", model: file)
+            found = Resolved(target: target, info: nil, form: .plain(origin), gate: nil)
+        case .http(let endpoint):
+            let info = prices.info(of: name)
+            var profile = endpoint.profile
+            profile.seesImages = info?.seesImages ?? true
+            found = Resolved(
+                target: target, info: info, form: .json(profile, endpoint.origin), gate: gate(of: endpoint))
+        }
+        resolved.withLock { resolved in
+            if resolved.count >= Self.mostResolved { resolved = [:] }
+            resolved[key] = found
+        }
+        return found
+    }
+
     /// - Throws: UNKNOWN_MODEL or MISSING_KEY, with what to do about it.
     ///
     /// - Parameter baseURL: of the model's server; empty: as the environment says.
     func check(_ name: String, at baseURL: String = "") throws(Refusal) {
         do {
-            _ = try environment.resolve(name, at: baseURL)
+            _ = try resolve(name, at: baseURL)
         } catch {
             let code: ErrorCode =
                 switch error.kind {
@@ -51,17 +92,16 @@ final class ModelCatalogue: Sendable {
     }
 
     /// What calls of a model have to pass; nil: nothing, as it is asked in this process, or nobody knows where.
-    func gate(of name: String, at baseURL: String) -> ProviderGate? {
-        guard case .http(let endpoint)? = try? environment.resolve(name, at: baseURL) else { return nil }
-        let place = Place(provider: endpoint.provider, address: endpoint.baseURL)
-        return gates.withLock { gates in
+    func gate(of name: String, at baseURL: String) -> ProviderGate? { (try? resolve(name, at: baseURL))?.gate }
+
+    private func gate(of endpoint: ModelTarget.Endpoint) -> ProviderGate {
+        gates.withLock { gates in
+            let place = Place(provider: endpoint.provider, address: endpoint.baseURL)
             if let gate = gates[place] { return gate }
             let limits = environment.providers.first { $0.name == endpoint.provider }?.limits
             let gate = ProviderGate(
-                "\(endpoint.provider) at \(endpoint.address)", limits ?? ModelLimits(), logger: logger
-            ) {
-                [self] in wake.withLock { $0 }()
-            }
+                "\(endpoint.provider) at \(endpoint.address)", limits ?? ModelLimits(), logger: logger,
+                wake: { [self] in wake.withLock { $0 }() })
             gates[place] = gate
             return gate
         }
@@ -70,24 +110,15 @@ final class ModelCatalogue: Sendable {
     func whenProvidersHaveRoom(_ wake: @escaping @Sendable () -> Void) { self.wake.withLock { $0 = wake } }
 
     /// Whether a model is asked over a connection, and not in this process.
-    func needsConnection(_ name: String) -> Bool {
-        if case .scripted = try? environment.resolve(name) { false } else { true }
+    func needsConnection(_ name: String, at baseURL: String) -> Bool {
+        if case .scripted? = (try? resolve(name, at: baseURL))?.target { false } else { true }
     }
 
     /// How a model's history is to be kept.
     func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
-        switch try? environment.resolve(name, at: baseURL) {
-        case .scripted(let file)?: .plain(ModelOrigin(api: "script", provider: "mock", model: file))
-        case .http(let endpoint)?: .json(profile(of: name, endpoint), endpoint.origin)
-        // It is asked all the same, and says what is wrong.
-        case nil: .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
-        }
-    }
-
-    private func profile(of name: String, _ endpoint: ModelTarget.Endpoint) -> ModelProfile {
-        var profile = endpoint.profile
-        profile.seesImages = prices.info(of: name)?.seesImages ?? true
-        return profile
+        // One that is not known is asked all the same, and says what is wrong.
+        (try? resolve(name, at: baseURL))?.form
+            ?? .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
     }
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
@@ -96,20 +127,20 @@ final class ModelCatalogue: Sendable {
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) throws(ModelFailure) -> any ModelCall {
         var request = request
-        let target: ModelTarget
+        let found: Resolved
         do {
-            target = try environment.resolve(name, at: baseURL)
+            found = try resolve(name, at: baseURL)
         } catch {
             // The server was restarted without what the run was launched with.
             throw ModelFailure(kind: .authentication, message: error.description, retryable: false)
         }
-        switch target {
+        switch found.target {
         case .scripted(let file):
             request.model = file
             return scripted.start(request, onPiece: onPiece, onEnd: onEnd)
         case .http(let endpoint):
             request.model = endpoint.model
-            request.info = prices.info(of: name)
+            request.info = found.info
             return try client(of: endpoint).start(request, onPiece: onPiece, onEnd: onEnd)
         }
     }

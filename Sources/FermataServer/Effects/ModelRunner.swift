@@ -51,8 +51,8 @@ final class ModelRunner: Sendable {
     /// - Parameter wake: is called when a provider may have room for a call that has waited for it. Must not block.
     func whenProvidersHaveRoom(_ wake: @escaping @Sendable () -> Void) { catalogue.whenProvidersHaveRoom(wake) }
 
-    /// Whether a call of this model has a connection, and not a script in this process.
-    func needsConnection(_ model: String) -> Bool { catalogue.needsConnection(model) }
+    /// Whether a run's model calls have a connection, and not a script in this process.
+    func needsConnection(_ run: Run) -> Bool { catalogue.needsConnection(run.spec.model, at: run.spec.baseURL) }
 
     /// - Parameter onConnected: its connection is ready; on the client's thread, at most once.
     func start(
@@ -482,7 +482,6 @@ private final class ModelCallInFlight: EffectInFlight {
 
     /// Whoever takes it cuts the call: its connection is closed while that is decided and written down.
     func takeAnswer() -> AnswerSoFar {
-        state.withLock { $0.isTaken = true }
         cancel()
         // As in `cancelUnwanted`: the client's thread is often to run on this very processor.
         sched_yield()

@@ -7,8 +7,8 @@ internal import Synchronization
 /// How many model calls one provider has at once, from all runs together: no more than the configuration says, and after
 /// it has said that they are too many (429) fewer, for a while none.
 ///
-/// After a 429 all calls wait for as long as the provider wants, else for one second, then two, four and so on up to a
-/// minute; half as many as there were are let through then, or one if that one is turned away as well; each that is
+/// After a 429 all calls wait for as long as the provider wants, a minute at the most, else for one second, then two, four
+/// and so on up to a minute; half as many as there were are let through then, or one if that one is turned away as well; each that is
 /// answered lets one more through. What was on its way when the wait began says nothing new.
 ///
 /// Threads: `pass` is the loop's, all else any.
