@@ -3,7 +3,7 @@ internal import FermataServer
 internal import Foundation
 internal import Models
 
-struct ModelsCommand: AsyncParsableCommand {
+struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
         abstract: "List the models that are known: API, window, prices, what they can do.",
@@ -26,16 +26,14 @@ struct ModelsCommand: AsyncParsableCommand {
     var config: String?
     @Flag(help: "Print them as a JSON list.") var json = false
 
-    func run() async throws {
+    func run() throws {
         let environment = ProcessInfo.processInfo.environment
-        let settings: Settings
         let models: ModelEnvironment
         let prices: Prices
         do {
-            settings = try Settings(options: [:], environment: environment, file: config)
+            let settings = try Settings(options: [:], environment: environment, file: config)
             models = try settings.models(environment, skipsUnusable: true).models
-            let file = settings["prices"]
-            prices = (file.isEmpty ? Prices.builtIn : try Prices(contentsOf: file)).knowing(models.providers)
+            prices = try settings.prices(models)
         } catch {
             Failure.say("\(error)")
             throw ExitCode(Failure.misconfigured)

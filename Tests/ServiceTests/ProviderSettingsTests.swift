@@ -7,16 +7,6 @@ import Testing
 extension OneServerAtATime {
     /// Several providers at once, by the configuration file.
     @Suite(.timeLimit(.minutes(2))) struct ProviderSettingsTests {
-        private func withFile(_ text: String, _ body: (_ directory: String, _ file: String) async throws -> Void)
-            async throws
-        {
-            let directory = try Service.temporaryDirectory()
-            defer { try? FileManager.default.removeItem(atPath: directory) }
-            let file = directory + "/settings.yaml"
-            try Data(text.utf8).write(to: URL(fileURLWithPath: file))
-            try await body(directory, file)
-        }
-
         private func withModel(key: String, _ body: (MockModel) async throws -> Void) async throws {
             var configuration = try MockModel.Configuration(listen: "127.0.0.1:0")
             configuration.requiredKey = key
@@ -29,7 +19,7 @@ extension OneServerAtATime {
         @Test func eachHasItsOwnAddressKeyAndHeaders() async throws {
             try await withModel(key: "key-of-the-first-1") { first in
                 try await withModel(key: "key-of-the-second-2") { second in
-                    try await withFile("key-of-the-first-1\n") { directory, key in
+                    try await Service.withSettings("key-of-the-first-1\n") { directory, key in
                         let text = """
                             model: first/mock
                             providers:
@@ -96,7 +86,7 @@ extension OneServerAtATime {
                       base-url: \(model.baseURL)
                       api-key-env: BLIND_API_KEY
                     """
-                try await withFile(text) { directory, file in
+                try await Service.withSettings(text) { directory, file in
                     let picture = directory + "/a.png"
                     try Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 1]).write(
                         to: URL(fileURLWithPath: picture))
@@ -136,7 +126,7 @@ extension OneServerAtATime {
                       base-url: \(other.baseURL)
                       api-key-env: OTHER_API_KEY
                     """
-                try await withFile(text) { _, file in
+                try await Service.withSettings(text) { _, file in
                     try await Service.run(
                         environment: ["OTHER_API_KEY": "key-of-the-first-1"], arguments: ["--config", file]
                     ) { service in
@@ -203,7 +193,7 @@ extension OneServerAtATime {
                   base-url: http://y
                 - text
                 """
-            try await withFile(text) { directory, file in
+            try await Service.withSettings(text) { directory, file in
                 let result = try await Service.cli(["serve", "--config", file], directory: directory)
                 let expected = [
                     "2: providers[0].name: 1 to 64 letters", "4: providers[1].name: 1 to 64 letters",
@@ -244,7 +234,7 @@ extension OneServerAtATime {
                 - name: box
                   base-url: http://user:secret@box/v1
                 """
-            try await withFile(text) { directory, file in
+            try await Service.withSettings(text) { directory, file in
                 let first = try await Service.cli(["serve", "--print-config", "--config", file], directory: directory)
                 let list = first.output.components(separatedBy: "\nproviders:\n").last ?? ""
                 #expect(
@@ -261,7 +251,7 @@ extension OneServerAtATime {
                 - name: work
                   like: anthropic
                 """
-            try await withFile(text) { directory, file in
+            try await Service.withSettings(text) { directory, file in
                 let list = try await Service.cli(
                     ["models", "--provider", "work", "--config", file], directory: directory)
                 let lines = list.output.split(separator: "\n")

@@ -7,16 +7,6 @@ import Testing
 extension OneServerAtATime {
     /// Where settings come from, and what is said of mistakes in them.
     @Suite(.timeLimit(.minutes(2))) struct SettingsTests {
-        private func withFile(_ text: String, _ body: (_ directory: String, _ file: String) async throws -> Void)
-            async throws
-        {
-            let directory = try Service.temporaryDirectory()
-            defer { try? FileManager.default.removeItem(atPath: directory) }
-            let file = directory + "/settings.yaml"
-            try Data(text.utf8).write(to: URL(fileURLWithPath: file))
-            try await body(directory, file)
-        }
-
         @Test func anOptionComesBeforeTheEnvironmentAndThatBeforeTheFile() async throws {
             let text = """
                 # Of the test.
@@ -25,7 +15,7 @@ extension OneServerAtATime {
                 log-level: 'debug'
                 base-url: https://user:secret@models.example/v1
                 """
-            try await withFile(
+            try await Service.withSettings(
                 text,
                 { directory, file in
                     let result = try await Service.cli(
@@ -93,7 +83,7 @@ extension OneServerAtATime {
                 prices: [a, b]
                 events:
                 """
-            try await withFile(text) { directory, file in
+            try await Service.withSettings(text) { directory, file in
                 let result = try await Service.cli(["serve", "--config", file], directory: directory)
                 let expected = [
                     "\(file):1: modle: unknown; is it model?", "\(file):2: log_level: unknown; is it log-level?",
@@ -117,7 +107,7 @@ extension OneServerAtATime {
             ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ":1: a: unknown"), ("? [a]\n: b\n", "a key is a word"),
         ])
         func aFileThatIsNoConfigurationIsOneLineOrMore(text: String, says: String) async throws {
-            try await withFile(text) { directory, file in
+            try await Service.withSettings(text) { directory, file in
                 let result = try await Service.cli(["serve", "--print-config", "--config", file], directory: directory)
                 #expect(result.code == 78 && result.errors.contains(says) && result.output.isEmpty, "\(result)")
                 #expect(result.errors.split(separator: "\n").allSatisfy { $0.hasPrefix("fermata: \(file)") })
@@ -125,7 +115,7 @@ extension OneServerAtATime {
         }
 
         @Test func anEmptyFileAndOneThatIsNotText() async throws {
-            try await withFile("# nothing\n") { directory, file in
+            try await Service.withSettings("# nothing\n") { directory, file in
                 #expect(
                     try await Service.cli(["serve", "--print-config", "--config", file], directory: directory).code == 0
                 )
@@ -147,7 +137,7 @@ extension OneServerAtATime {
                  {"match": "tool: ", "text": "Done."}]
                 """#
             let model = try await MockModel.start(try ModelScript(json: script, file: "test"), configuration)
-            try await withFile(key + "\n") { _, file in
+            try await Service.withSettings(key + "\n") { _, file in
                 try await Service.run(
                     environment: ["LLM_API_KEY_FILE": file],
                     arguments: ["--base-url", model.baseURL, "--model", "openai/mock"]

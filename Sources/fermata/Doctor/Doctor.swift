@@ -11,8 +11,8 @@ struct Doctor: AsyncParsableCommand {
         abstract: "Look at everything that Fermata needs, and say what to do about what is wrong.",
         discussion: """
             Libraries, the directory, who listens at the sockets and how fast it answers, the store, the model's \
-            server and each configured provider, the process that tools run under, limits, the clock. It changes nothing, needs no server, and \
-            looks at a store beside a server that is using it. Models' servers are asked for their lists of models, \
+            server and each configured provider, the process that tools run under, limits, the clock. It changes \
+            nothing, needs no server, and looks at a store beside a server that is using it. Models' servers are asked for their lists of models, \
             which costs nothing, with the key of this environment, which may not be the server's; the key is never \
             shown.
 

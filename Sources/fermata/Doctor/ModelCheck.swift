@@ -8,9 +8,8 @@ struct ModelCheck {
     private let environment: ModelEnvironment
     private let check: String
 
-    init(_ environment: ModelEnvironment) { self.init(environment, check: "model") }
-
-    private init(_ environment: ModelEnvironment, check: String) {
+    /// - Parameter check: what findings are called.
+    init(_ environment: ModelEnvironment, check: String) {
         self.environment = environment
         self.check = check
     }
@@ -42,14 +41,13 @@ struct ModelCheck {
 
     /// Of a provider of the configuration.
     func finding(provider name: String) async -> Finding {
-        let check = ModelCheck(environment, check: "provider")
         do {
             guard case .http(let endpoint) = try environment.resolve("\(name)/-") else {
-                return .ok("provider", name)
+                return .ok(check, name)
             }
-            return await check.ask(endpoint, "\(name) at \(endpoint.address)")
+            return await ask(endpoint, "\(name) at \(endpoint.address)")
         } catch {
-            return .problem("provider", "\(name): \(error)", do: "correct its entry in providers")
+            return .problem(check, "\(name): \(error)", do: "correct its entry in providers")
         }
     }
 

@@ -44,11 +44,11 @@ struct SettingsCheck {
         } catch {
             return [.problem("model", "\(error)", do: "write the key into it, or set LLM_API_KEY")]
         }
-        findings.append(await ModelCheck(models).finding(default: serverDefault))
+        findings.append(await ModelCheck(models, check: "model").finding(default: serverDefault))
         for provider in settings?.providers ?? [] {
             do {
                 _ = try provider.provider(environment)
-                findings.append(await ModelCheck(models).finding(provider: provider.name))
+                findings.append(await ModelCheck(models, check: "provider").finding(provider: provider.name))
             } catch {
                 findings.append(
                     .problem("provider", "\(error)", do: "the server does not start without; put the key there"))

@@ -1,14 +1,41 @@
 internal import Foundation
 internal import Yams
 
+/// Something that the configuration file has a list of, each under its own name.
+protocol ListedSettings {
+    var name: String { get }
+    /// Of its first key in the file.
+    var line: Int { get }
+}
+
 /// Reads a list of the configuration file, and notes everything that is wrong with it.
 protocol ListReading {
+    associatedtype Entry: ListedSettings
+    /// The list's key, and what it is a list of.
+    static var list: (key: String, what: String) { get }
     var path: String { get }
+    var entries: [Entry] { get set }
     /// `FILE:LINE: KEY: what is wrong`.
     var mistakes: [String] { get set }
+    init(path: String)
+    mutating func entry(_ node: Node, _ place: String, _ line: Int) -> Entry
 }
 
 extension ListReading {
+    mutating func read(_ node: Node, line: Int) {
+        guard let items = node.sequence else { return wrong(line, Self.list.key, "it is a list of \(Self.list.what)") }
+        for (index, item) in items.enumerated() {
+            let known = mistakes.count
+            let place = "\(Self.list.key)[\(index)]"
+            let entry = entry(item, place, item.mark?.line ?? line)
+            guard known == mistakes.count else { continue }
+            if entries.contains(where: { $0.name == entry.name }) {
+                wrong(entry.line, "\(place).name", "another one has it")
+            }
+            entries.append(entry)
+        }
+    }
+
     static func isURL(_ text: String) -> Bool {
         guard text.utf8.count <= 2048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
             let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty

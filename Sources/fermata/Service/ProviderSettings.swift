@@ -4,7 +4,7 @@ internal import Models
 internal import Yams
 
 /// An entry of `providers` in the configuration file.
-struct ProviderSettings: Sendable {
+struct ProviderSettings: ListedSettings, Sendable {
     /// Where a key is; it is never in the file itself.
     enum Place: Sendable, Equatable {
         case file(String)
@@ -42,7 +42,6 @@ struct ProviderSettings: Sendable {
     var key: Place?
     var headers: [(name: String, value: Place)] = []
     var limits = ModelLimits()
-    /// Of its first key in the file.
     var line = 0
 
     /// Variables that it reads, besides those of the provider that it is like.
@@ -94,8 +93,9 @@ struct ProviderSettings: Sendable {
 
 /// Reads `providers` of the configuration file.
 struct ProviderReading: ListReading {
+    static let list = (key: "providers", what: "providers, each with a name")
     let path: String
-    private(set) var providers: [ProviderSettings] = []
+    var entries: [ProviderSettings] = []
     var mistakes: [String] = []
 
     private static let keys = [
@@ -104,22 +104,7 @@ struct ProviderReading: ListReading {
 
     init(path: String) { self.path = path }
 
-    mutating func read(_ node: Node, line: Int) {
-        guard let items = node.sequence else {
-            return wrong(line, "providers", "it is a list of providers, each with a name")
-        }
-        for (index, item) in items.enumerated() {
-            let known = mistakes.count
-            let provider = provider(item, "providers[\(index)]", item.mark?.line ?? line)
-            guard known == mistakes.count else { continue }
-            if providers.contains(where: { $0.name == provider.name }) {
-                wrong(provider.line, "providers[\(index)].name", "another one has it")
-            }
-            providers.append(provider)
-        }
-    }
-
-    private mutating func provider(_ node: Node, _ place: String, _ line: Int) -> ProviderSettings {
+    mutating func entry(_ node: Node, _ place: String, _ line: Int) -> ProviderSettings {
         var provider = ProviderSettings()
         provider.line = line
         guard let mapping = node.mapping else {

@@ -158,10 +158,9 @@ struct Serve: ParsableCommand {
         ] {
             environment[name] = nil
         }
-        let prices = settings["prices"]
         var configuration = Configuration(
             directory: settings["dir"], environment: environment,
-            prices: (prices.isEmpty ? Prices.builtIn : try Prices(contentsOf: prices)).knowing(models.providers))
+            prices: try settings.prices(models))
         configuration.models = models
         check(models, configuration.prices, logger)
         configuration.controlURL = settings["control"]

@@ -200,6 +200,12 @@ struct Settings: Sendable {
         return (ModelEnvironment(variables, providers: providers), file)
     }
 
+    /// What models cost, also under the names of these.
+    func prices(_ models: ModelEnvironment) throws -> Prices {
+        let file = self["prices"]
+        return (file.isEmpty ? Prices.builtIn : try Prices(contentsOf: file)).knowing(models.providers)
+    }
+
     /// Each setting as a line of a configuration file, with where it is from as its comment.
     var asFile: String {
         let lines = Setting.all.map { setting in

@@ -61,20 +61,8 @@ struct SettingsFile: Sendable {
             return
         }
         func mistake(_ text: String) { mistakes.append("\(path):\(line): \(name.oneLine(60)): \(text)") }
-        if name == "webhooks" {
-            var reading = WebhookReading(path: path)
-            reading.read(value, line: line)
-            webhooks = reading.webhooks
-            mistakes += reading.mistakes
-            return
-        }
-        if name == "providers" {
-            var reading = ProviderReading(path: path)
-            reading.read(value, line: line)
-            providers = reading.providers
-            mistakes += reading.mistakes
-            return
-        }
+        if name == WebhookReading.list.key { return webhooks = entries(WebhookReading.self, value, line) }
+        if name == ProviderReading.list.key { return providers = entries(ProviderReading.self, value, line) }
         let plain = name.lowercased().replacing("_", with: "-")
         if ["-key", "-token", "-secret", "-password"].contains(where: plain.hasSuffix) {
             return mistake("keys are not written here: name a file that has it with api-key-file, or set LLM_API_KEY")
@@ -90,6 +78,15 @@ struct SettingsFile: Sendable {
             return mistake("it has no value")
         }
         entries[name] = Entry(text: scalar.string, line: line)
+    }
+
+    private mutating func entries<Reading: ListReading>(
+        _: Reading.Type, _ value: Node, _ line: Int
+    ) -> [Reading.Entry] {
+        var reading = Reading(path: path)
+        reading.read(value, line: line)
+        mistakes += reading.mistakes
+        return reading.entries
     }
 
     /// One letter too many, too few, another one, or two swapped.

@@ -4,8 +4,9 @@ internal import Yams
 
 /// Reads `webhooks` of the configuration file, and notes everything that is wrong with it.
 struct WebhookReading: ListReading {
+    static let list = (key: "webhooks", what: "webhooks, each with name, url and secret-file")
     let path: String
-    private(set) var webhooks: [WebhookSettings] = []
+    var entries: [WebhookSettings] = []
     var mistakes: [String] = []
 
     private static let keys = [
@@ -15,22 +16,7 @@ struct WebhookReading: ListReading {
 
     init(path: String) { self.path = path }
 
-    mutating func read(_ node: Node, line: Int) {
-        guard let items = node.sequence else {
-            return wrong(line, "webhooks", "it is a list of webhooks, each with name, url and secret-file")
-        }
-        for (index, item) in items.enumerated() {
-            let known = mistakes.count
-            let webhook = webhook(item, "webhooks[\(index)]", item.mark?.line ?? line)
-            guard known == mistakes.count else { continue }
-            if webhooks.contains(where: { $0.name == webhook.name }) {
-                wrong(webhook.line, "webhooks[\(index)].name", "another one has it")
-            }
-            webhooks.append(webhook)
-        }
-    }
-
-    private mutating func webhook(_ node: Node, _ place: String, _ line: Int) -> WebhookSettings {
+    mutating func entry(_ node: Node, _ place: String, _ line: Int) -> WebhookSettings {
         var webhook = WebhookSettings()
         webhook.line = line
         guard let mapping = node.mapping else {

@@ -3,7 +3,7 @@ internal import FermataServer
 internal import Foundation
 
 /// An entry of `webhooks` in the configuration file.
-struct WebhookSettings: Sendable {
+struct WebhookSettings: ListedSettings, Sendable {
     /// Where the secret is; it is never in the file itself.
     enum SecretPlace: Sendable {
         case file(String)
@@ -23,7 +23,6 @@ struct WebhookSettings: Sendable {
     /// Seconds.
     var retry: [Double] = []
     var timeout: Double?
-    /// Of its first key in the file.
     var line = 0
 
     struct Unusable: Error, CustomStringConvertible { let description: String }
