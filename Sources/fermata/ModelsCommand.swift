@@ -32,7 +32,7 @@ struct ModelsCommand: ParsableCommand {
         let prices: Prices
         do {
             let settings = try Settings(options: [:], environment: environment, file: config)
-            models = try settings.models(environment, skipsUnusable: true).models
+            models = try settings.models(environment, needsKeys: false).models
             prices = try settings.prices(models)
         } catch {
             Failure.say("\(error)")

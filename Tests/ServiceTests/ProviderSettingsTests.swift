@@ -250,6 +250,7 @@ extension OneServerAtATime {
                 providers:
                 - name: work
                   like: anthropic
+                  api-key-env: KEY_THAT_IS_NOT_THERE_API_KEY
                 """
             try await Service.withSettings(text) { directory, file in
                 let list = try await Service.cli(

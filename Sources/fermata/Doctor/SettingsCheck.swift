@@ -40,7 +40,7 @@ struct SettingsCheck {
         var findings: [Finding] = []
         let models: ModelEnvironment
         do {
-            models = try settings?.models(environment, skipsUnusable: true).models ?? ModelEnvironment(environment)
+            models = try settings?.models(environment, needsKeys: false).models ?? ModelEnvironment(environment)
         } catch {
             return [.problem("model", "\(error)", do: "write the key into it, or set LLM_API_KEY")]
         }

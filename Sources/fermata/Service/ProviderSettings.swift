@@ -51,11 +51,23 @@ struct ProviderSettings: ListedSettings, Sendable {
         }
     }
 
-    /// - Throws: `KeyFile.Unusable`: a key that it names cannot be had.
-    func provider(_ environment: [String: String]) throws -> ConfiguredProvider {
+    /// What is known of it without its key and its headers, whether they can be had or not.
+    private var known: ConfiguredProvider {
         var provider = ConfiguredProvider(name: name, like: like)
         provider.api = api
         provider.baseURL = baseURL
+        provider.limits = limits
+        return provider
+    }
+
+    /// With its key, if that can be had.
+    func providerForLooking(_ environment: [String: String]) -> ConfiguredProvider {
+        (try? provider(environment)) ?? known
+    }
+
+    /// - Throws: `KeyFile.Unusable`: a key that it names cannot be had.
+    func provider(_ environment: [String: String]) throws -> ConfiguredProvider {
+        var provider = known
         provider.key = try key?.text(environment, for: "provider \(name)") ?? ""
         provider.headers = try headers.map { header in
             let value = try header.value.text(environment, for: "provider \(name): \(header.name)")
@@ -67,7 +79,6 @@ struct ProviderSettings: ListedSettings, Sendable {
             }
             return header
         }
-        provider.limits = limits
         return provider
     }
 

@@ -175,18 +175,15 @@ struct Settings: Sendable {
     /// A key in the environment comes before a file that the environment or the configuration file names, and after one
     /// that an option names.
     ///
-    /// - Parameter skipsUnusable: a provider whose key cannot be had is left out, for who only looks.
+    /// - Parameter needsKeys: false: a provider whose key cannot be had is without it, for who only looks.
     func models(
-        _ environment: [String: String], skipsUnusable: Bool = false
+        _ environment: [String: String], needsKeys: Bool = true
     ) throws -> (models: ModelEnvironment, keyFile: KeyFile?) {
         var variables = environment
         variables["LLM_MODEL"] = self["model"]
         variables["LLM_BASE_URL"] = self["base-url"]
-        let providers = try self.providers.compactMap { settings in
-            do { return try settings.provider(environment) } catch {
-                if skipsUnusable { return nil }
-                throw error
-            }
+        let providers = try self.providers.map {
+            needsKeys ? try $0.provider(environment) : $0.providerForLooking(environment)
         }
         var file: KeyFile?
         if let named = values["api-key-file"] {
