@@ -1,3 +1,4 @@
+import Foundation
 import Secrets
 import Testing
 
@@ -38,6 +39,25 @@ import Testing
                 for pieces in [[text], text.map { [$0] }, [Array(text[..<cut]), Array(text[cut...])]] {
                     let masked = String(decoding: play(pieces, table), as: UTF8.self)
                     #expect(masked == "<****>", "\(name): \(form)")
+                }
+            }
+        }
+    }
+
+    /// Alone, and between others' bytes: in base64 those decide a part of the first and the last character.
+    @Test(arguments: keys) func aKeyInBase64AndHexadecimal(key: String) {
+        let table = SecretTable([key])
+        for around in ["", ":", "ab", "user"] {
+            let bytes = Data((around + key + around).utf8)
+            let standard = bytes.base64EncodedString()
+            let url = standard.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+            let hexadecimals = bytes.map(hexadecimal).joined()
+            for text in [standard, url, standard.replacing("/", with: "\\/"), hexadecimals, hexadecimals.uppercased()] {
+                for pieces in cuts(Array("Basic \(text) and more".utf8)) {
+                    let masked = String(decoding: play(pieces, table), as: UTF8.self)
+                    let rest = masked.dropFirst("Basic ".count).dropLast(" and more".count)
+                    #expect(
+                        rest.contains("****") && rest.utf8.count <= 4 * around.utf8.count + 10, "\(text): \(masked)")
                 }
             }
         }

@@ -72,12 +72,12 @@ import Testing
 
     /// Nothing that goes out is ever the beginning of a value that goes on, and what can go out does.
     @Test func whatMayBecomeAValueIsHeldBackAndNothingElse() {
-        var mask = SecretMask(SecretTable(["abcdefgh"]))
+        var mask = SecretMask(SecretTable(["abcdefgk"]))
         #expect(mask.mask("text a") == "text ")
         #expect(mask.mask("bcd") == "")
         #expect(mask.mask("x and %6") == "abcdx and ")
         #expect(mask.mask("2 ") == "%62 ")
-        #expect(mask.mask("ab%63defgh") == "****")
+        #expect(mask.mask("ab%63defgk") == "****")
         #expect(mask.finish() == "")
         #expect(mask.mask("ab") == "" && mask.finish() == "ab")
     }

@@ -116,9 +116,23 @@ extension OneServerAtATime {
                 // As the message says.
                 unlink(service.store + "-wal")
                 unlink(service.store + ".mark")
-                #expect(!service.serverLog.contains("a new store is begun"))
+                let gone = await #expect(throws: Service.Ended.self) { try await service.start() }
+                #expect(gone?.log.contains("fermata.db is gone, and a server has worked here") == true)
+                unlink(service.directory + "/token.key")
                 try await service.start()
-                #expect(service.serverLog.contains("a new store is begun where one has been"))
+                #expect(try await service.client.send(FermataStats()).lastOffset == 0)
+            }
+        }
+
+        /// No file of it is left to tell: the server's key is.
+        @Test func aStoreOfWhichAllIsGoneIsNoNewOne() async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                #expect(await service.terminate() == 0)
+                for suffix in ["", "-wal", "-shm", ".mark", ".lock"] { unlink(service.store + suffix) }
+                let gone = await #expect(throws: Service.Ended.self) { try await service.start() }
+                #expect(gone?.log.contains("fermata.db is gone, and a server has worked here") == true)
+                #expect(access(service.store, F_OK) != 0)
             }
         }
 

@@ -50,16 +50,10 @@ public final class Server {
         try Self.makeDirectory(configuration.directory)
         var options = JournalOptions()
         options.durability = configuration.durability == .full ? .full : .normal
-        let isGone = Self.isGone(in: configuration.directory)
-        let hasLostItsMark = !isGone && Self.hasLostItsMark(in: configuration.directory)
+        try Self.refuseIfTheStoreIsGone(from: configuration.directory)
+        let hasLostItsMark = Self.hasLostItsMark(in: configuration.directory)
         let journal = try SQLiteJournal(
             path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
-        // Whoever removed all of a store by hand wanted that; whoever did not has to hear of it.
-        if isGone {
-            logger.error(
-                "a new store is begun where one has been: fermata.db, its log and its mark are gone",
-                metadata: ["dir": "\(configuration.directory)"])
-        }
         if hasLostItsMark {
             logger.warning(
                 "the store has no mark beside it: whether it is an older copy of itself nobody can tell",
@@ -296,11 +290,18 @@ public final class Server {
         }
     }
 
-    /// Whether there is no store where a server has worked before: its key outlives its store.
-    private static func isGone(in directory: String) -> Bool {
+    /// A store is begun only where no server has worked: its key outlives its store. Whoever wants to begin anew removes
+    /// that as well; whoever has lost the store hears of it before anything takes its place.
+    private static func refuseIfTheStoreIsGone(from directory: String) throws {
+        let (store, key) = (directory + "/fermata.db", directory + "/token.key")
         var status = stat()
-        let isThere = stat(directory + "/fermata.db", &status) == 0 && status.st_size > 0
-        return !isThere && access(directory + "/token.key", F_OK) == 0
+        let isThere = stat(store, &status) == 0 && status.st_size > 0
+        // What lies beside a store tells more than that it is gone, and is said when the store is opened.
+        let isAlone = ["-wal", ".mark"].allSatisfy { access(store + $0, F_OK) != 0 }
+        guard !isThere, isAlone, access(key, F_OK) == 0 else { return }
+        throw StartFailure(
+            "\(store) is gone, and a server has worked here: \(key) is of its time. Bring the store back; "
+                + "to begin a new one, remove \(key) too, or give another directory")
     }
 
     /// Whether there is a store without its mark where a server has worked before.
