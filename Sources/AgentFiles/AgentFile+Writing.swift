@@ -38,11 +38,15 @@ struct AgentWriting {
         var pairs = [("name", text(agent.name))]
         if !agent.description_p.isEmpty { pairs.append(("description", text(agent.description_p))) }
         if !agent.model.isEmpty { pairs.append(("model", text(agent.model))) }
+        if !agent.fallbackModels.isEmpty { pairs.append(("fallback_models", texts(agent.fallbackModels))) }
         let options = modelOptions(agent.modelOptions)
         if !options.isEmpty { pairs.append(("model_options", mapping(options))) }
         if !agent.systemPrompt.isEmpty { pairs.append(("system_prompt", text(agent.systemPrompt))) }
         if !agent.tools.isEmpty { pairs.append(("tools", texts(agent.tools))) }
         if agent.modelAttempts > 0 { pairs.append(("model_attempts", number(agent.modelAttempts))) }
+        if agent.patienceMs > 0 {
+            pairs.append(("patience", text(Period(milliseconds: Int64(agent.patienceMs)).description)))
+        }
         let limits = limits(agent.limits)
         if !limits.isEmpty { pairs.append(("limits", mapping(limits))) }
         if !agent.policy.tools.isEmpty { pairs.append(("policy", policy(agent.policy))) }

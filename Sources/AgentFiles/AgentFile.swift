@@ -74,8 +74,8 @@ public enum AgentFile {
 /// The keys of a file, in the order in which they are written.
 enum AgentKeys {
     static let agent = [
-        "name", "description", "model", "model_options", "system_prompt", "tools", "model_attempts", "limits",
-        "policy", "worker_tools",
+        "name", "description", "model", "models", "fallback_models", "model_options", "system_prompt", "tools",
+        "model_attempts", "patience", "limits", "policy", "worker_tools",
     ]
     static let modelOptions = ["temperature", "top_p", "max_output_tokens", "seed", "reasoning_effort", "stop"]
     static let limits = ["max_steps", "max_cost_usd", "max_repeats"]

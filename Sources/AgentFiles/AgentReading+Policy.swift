@@ -100,7 +100,7 @@ extension AgentReading {
         }
     }
 
-    private mutating func milliseconds(_ node: Node, _ key: String) -> UInt32 {
+    mutating func milliseconds(_ node: Node, _ key: String) -> UInt32 {
         guard let period = plain(node).flatMap(Period.init), let milliseconds = UInt32(exactly: period.milliseconds)
         else {
             wrong(node, key, "must be a period of at most 49 days, such as 90s, 30m, 2h or 1h30m")

@@ -17,6 +17,12 @@ struct AgentReading {
             case "name": agent.name = text(value, key) ?? ""
             case "description": agent.description_p = text(value, key) ?? ""
             case "model": agent.model = text(value, key) ?? ""
+            case "models":
+                let models = texts(value, key)
+                agent.model = models.first ?? ""
+                agent.fallbackModels = Array(models.dropFirst())
+            case "fallback_models": agent.fallbackModels = texts(value, key)
+            case "patience": agent.patienceMs = milliseconds(value, key)
             case "model_options":
                 let options = modelOptions(value)
                 if options != FermataModelOptions() { agent.modelOptions = options }
@@ -32,6 +38,9 @@ struct AgentReading {
             case "worker_tools": agent.workerTools = workerTools(value, key)
             default: break
             }
+        }
+        for key in ["model", "fallback_models"] where lines["models"] != nil && lines[key] != nil {
+            note(key, "is in models as well: the first of these is the model, the others are its fallback models")
         }
         if lines["name"] == nil { mistakes.append(AgentMistake(file: file, line: 1, key: "name", text: "is missing")) }
         noteProblems(of: agent)

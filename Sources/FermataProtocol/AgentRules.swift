@@ -31,10 +31,19 @@ extension FermataAgent {
         check("tools", Set(tools).count == tools.count, "must name each tool once")
         check("tools", tools.count <= 1024 && !tools.contains(""), "must be at most 1024 names, none of them empty")
         check("model_attempts", modelAttempts <= 100, "must be at most 100")
+        check(
+            "fallback_models", FermataAgent.areFallbackModels(fallbackModels),
+            "must be at most 8 names of models, each once, of 1 to 1024 bytes")
         problems += modelOptions.problems.map { $0.inside("model_options") }
         problems += limits.problems.map { $0.inside("limits") }
         problems += workerTools.problems(field: "worker_tools")
         return problems
+    }
+
+    /// Whether a run can have these fallback models, if there are such.
+    public static func areFallbackModels(_ names: [String]) -> Bool {
+        names.count <= 8 && Set(names).count == names.count
+            && names.allSatisfy { (1...1024).contains($0.utf8.count) && !$0.utf8.contains(0) }
     }
 
     /// Whether an agent can have this name: it goes into paths, URLs and command lines as it is.

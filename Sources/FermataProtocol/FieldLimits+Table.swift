@@ -12,6 +12,7 @@ extension MessageLimits {
     private static let cursor = FieldLimits.Limit.text(256)
     private static let digest = FieldLimits.Limit.text(256)
     private static let text = FieldLimits.Limit.text(1 << 20)
+    private static let models = FieldLimits.Limit.texts(16, each: 4 << 10)
     private static let names = FieldLimits.Limit.texts(1024, each: 256)
     /// Of an enum that has a dozen values.
     private static let statuses = FieldLimits.Limit.numbers(64)
@@ -48,7 +49,7 @@ extension MessageLimits {
         "Agent", .init(1, "name", name), .init(2, "description", .text(64 << 10)), .init(3, "model", .text(4 << 10)),
         .init(4, "model_options", .message(modelOptions)), .init(5, "system_prompt", .text(2 << 20)),
         .init(6, "tools", names), .init(8, "limits", .message(limits)), .init(9, "policy", .message(policy)),
-        .init(10, "worker_tools", tools))
+        .init(10, "worker_tools", tools), .init(11, "fallback_models", models))
 
     /// Of a command, after the fields that every command has.
     private static func command(_ name: String, _ fields: Field...) -> MessageLimits {
@@ -66,7 +67,8 @@ extension MessageLimits {
             .init(8, "system_prompt", text), .init(9, "tools", names), .init(11, "labels", .messages(1024, label)),
             .init(12, "agent", name), .init(13, "model_options", .message(modelOptions)),
             .init(14, "limits", .message(limits)), .init(15, "policy", .message(policy)),
-            .init(17, "worker_tools", tools), .init(18, "parent", id), .init(19, "blocks", blocks)),
+            .init(17, "worker_tools", tools), .init(18, "parent", id), .init(19, "blocks", blocks),
+            .init(20, "fallback_models", models)),
         .send: command("Send", .init(5, "run", id), .init(6, "text", text), .init(8, "blocks", blocks)),
         .withdraw: command("Withdraw", .init(5, "run", id)),
         .pause: command("Pause", .init(5, "run", id)),

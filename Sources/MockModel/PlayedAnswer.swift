@@ -17,6 +17,13 @@ struct PlayedAnswer {
 
     private var turn: ScriptTurn { stream.plan.turn }
 
+    /// By which the real servers of the API name a request.
+    private var requestID: HTTPField {
+        HTTPField(
+            name: HTTPField.Name(stream is MessagesStream ? "request-id" : "x-request-id")!,
+            value: "req_\(number)")
+    }
+
     /// - Throws: `Abandoned`, or the writer's error when the client has left.
     func play(_ writer: consuming ResponseWriter) async throws {
         var head: ResponseWriter? = consume writer
@@ -25,7 +32,9 @@ struct PlayedAnswer {
         // Nothing is sent before the first token is due, not even the status line: as with a real model.
         func send(_ bytes: [UInt8]) async throws {
             if body == nil, let writer = head.take() {
-                let fields: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+                let fields: HTTPFields = [
+                    .contentType: "text/event-stream", .cacheControl: "no-cache", requestID.name: requestID.value,
+                ]
                 body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: fields))
                 log.update(number) { $0.status = 200 }
                 try await body?.write(ByteBuffer(bytes: stream.begin() + bytes))
@@ -121,7 +130,9 @@ struct PlayedAnswer {
         try await writer.write(
             response: HTTPResponse(
                 status: .ok,
-                headerFields: [.contentType: "application/json", .contentLength: "\(bytes.count)"]),
+                headerFields: [
+                    .contentType: "application/json", .contentLength: "\(bytes.count)", requestID.name: requestID.value,
+                ]),
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
@@ -133,6 +144,7 @@ struct PlayedAnswer {
             type: status == 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error")
         let bytes = text.map { Array($0.utf8) } ?? stream.error(error)
         var fields: HTTPFields = [.contentType: "application/json", .contentLength: "\(bytes.count)"]
+        fields[requestID.name] = requestID.value
         if let retryAfter { fields[.retryAfter] = "\(retryAfter)" }
         log.update(number) { $0.status = status }
         try await writer.write(

@@ -83,15 +83,18 @@ public final class HTTPModel: ModelClient {
         case .chat:
             return start(
                 request, headers, ChatRequestBody.encode(request, profile),
-                ModelExchange<ChatAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
+                ModelExchange<ChatAnswer>(
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
         case .messages:
             return start(
                 request, headers, MessagesRequestBody.encode(request, profile),
-                ModelExchange<MessagesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
+                ModelExchange<MessagesAnswer>(
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
         case .responses:
             return start(
                 request, headers, ResponsesRequestBody.encode(request, profile),
-                ModelExchange<ResponsesAnswer>(secrets: secrets, onPiece: onPiece, onEnd: end))
+                ModelExchange<ResponsesAnswer>(
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
         }
     }
 

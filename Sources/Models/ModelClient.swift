@@ -52,6 +52,9 @@ public struct ModelRequest: Sendable {
     /// Called at most once, when the connection that the call needs is ready; on a thread of the client's, before any
     /// other callback of the call. It must not block.
     public var onConnected: @Sendable () -> Void
+    /// Called at most once, as soon as the provider has said by which id it knows the request: in its logs, and for its
+    /// support. On a thread of the client's, before the end. It must not block.
+    public var onProviderRequestID: @Sendable (String) -> Void = { _ in }
 
     public init(
         model: String, history: ModelHistory, tools: [ModelTool], options: ModelOptions = ModelOptions(),
@@ -291,6 +294,9 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
         public static let modelNotFound = Kind(rawValue: "MODEL_NOT_FOUND")
         /// The model does not take one of the options.
         public static let unsupportedParameter = Kind(rawValue: "UNSUPPORTED_PARAMETER")
+        /// The provider does not take the reasoning back that the request has: it is bound to something else, or none of
+        /// its own.
+        public static let reasoningRefused = Kind(rawValue: "REASONING_REFUSED")
         /// A filter of the provider's, or the model's own, said no to the request or ended the answer.
         public static let refused = Kind(rawValue: "REFUSED")
         /// The connection closed before the answer was complete.

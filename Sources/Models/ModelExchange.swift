@@ -7,6 +7,7 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     // Sendable: every method is called in callbacks of one transfer, which come one after the other on the session's
     // thread; the session's mailbox orders them after `init`.
     private let secrets: SecretTable
+    private let onRequestID: @Sendable (String) -> Void
     private let onPiece: @Sendable (ModelPiece) -> Void
     private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     private var response: CurlResponse?
@@ -20,10 +21,12 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     private let maximumErrorBytes = 64 << 10
 
     init(
-        secrets: SecretTable, onPiece: @escaping @Sendable (ModelPiece) -> Void,
+        secrets: SecretTable, onRequestID: @escaping @Sendable (String) -> Void = { _ in },
+        onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         self.secrets = secrets
+        self.onRequestID = onRequestID
         self.onPiece = onPiece
         self.onEnd = onEnd
     }
@@ -31,6 +34,7 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     func begin(_ response: CurlResponse) {
         self.response = response
         isStream = response.isSuccess && response.mediaType == "text/event-stream"
+        if let id = response.requestID { onRequestID(secrets.masked(id)) }
     }
 
     /// Takes some of the body. Ends the transfer when nothing good can come of it any more.
@@ -108,6 +112,13 @@ private func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 32 || 9...13 ~= byte 
 
 extension CurlResponse {
     fileprivate var isSuccess: Bool { 200..<300 ~= status }
+
+    /// By which the provider, or a gateway before it, knows the request. Anthropic; OpenAI and most others; Azure; LiteLLM.
+    fileprivate var requestID: String? {
+        ["request-id", "x-request-id", "apim-request-id", "x-litellm-call-id"].lazy
+            .compactMap { header($0) }
+            .first { (1...256).contains($0.utf8.count) && $0.utf8.allSatisfy { 0x21...0x7E ~= $0 } }
+    }
 
     /// `Content-Type` without its parameters, in lower case; empty when there is none.
     fileprivate var mediaType: String {

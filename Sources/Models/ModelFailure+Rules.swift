@@ -67,14 +67,35 @@ extension ModelFailure {
                 "misalignment_policy_violation", "bio_policy", "contentpolicyviolationerror",
             ],
             phrases: ["content management policy", "content policy violation"], statuses: [nil, 400, 403, 422]),
+        // Not what says that reasoning is missing: that without any would be refused as well.
+        Rule(
+            .reasoningRefused, isFinal: true,
+            codes: ["invalid_encrypted_content", "thinking_binding_mismatch"],
+            phrases: [
+                // Anthropic; Bedrock and Vertex say the same.
+                "bound to a different conversation", "blocks in the latest assistant message cannot be modified",
+                "blocks cannot be modified", "invalid `signature` in `thinking` block",
+                "invalid signature in thinking block",
+                // OpenAI.
+                "encrypted content could not be", "the encrypted content for item",
+                "was provided without its required 'reasoning' item",
+                "was provided without its required following item",
+                // Gemini.
+                "thought signature is not valid", "corrupted thought signature", "invalid thought_signature",
+                "invalid thought signature",
+            ],
+            statuses: [nil, 400, 422]),
         Rule(
             .unsupportedParameter, isFinal: true,
             codes: ["unsupported_parameter", "unsupported_value", "unknown_parameter", "unsupportedparamserror"],
             phrases: [
                 "unsupported parameter", "unrecognized request argument", "unknown parameter", "unsupported value",
                 "extra inputs are not permitted", "does not support parameter", "does not support tools",
+                "does not support image",
+                // llama.cpp, at 500, for a model without eyes.
+                "image input is not supported",
             ],
-            statuses: [nil, 400, 422]),
+            statuses: [nil, 400, 422, 500]),
         Rule(
             .rateLimited, isFinal: false,
             codes: [

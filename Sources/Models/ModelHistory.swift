@@ -26,6 +26,8 @@ public struct ModelHistory: Sendable {
     public private(set) var byteCount = 0
     /// What of it is not text to a model.
     public private(set) var media = Media()
+    /// How many answers have reasoning, which goes back to its maker: that may say that it is none of its own.
+    public private(set) var boundAnswers = 0
     private var messages: [[ModelMessage]] = []
     private var newMessages: [ModelMessage] = []
     private var json: [[UInt8]] = []
@@ -67,6 +69,7 @@ public struct ModelHistory: Sendable {
     private var seesImages: Bool { if case .json(let profile, _) = form { profile.seesImages } else { true } }
 
     private mutating func note(_ message: ModelMessage) {
+        if message.isBound { boundAnswers += 1 }
         guard let content = message.content, !content.parts.isEmpty else { return }
         media.add(content, inBase64: encoder != nil)
     }
@@ -157,6 +160,19 @@ extension ModelMessage {
         case .user(let content): .user(content.withoutImages)
         case .tool(let id, let content): .tool(callID: id, content: content.withoutImages)
         }
+    }
+
+    /// An answer that has reasoning.
+    fileprivate var isBound: Bool {
+        guard case .assistant(_, let calls, let blocks) = self else { return false }
+        // Gemini signs the call, not the reasoning.
+        return calls.contains { $0.extra.contains("signature") }
+            || blocks.contains { block in
+                switch block {
+                case .reasoning, .opaque: true
+                case .text, .call: false
+                }
+            }
     }
 
     /// What may have images and files.

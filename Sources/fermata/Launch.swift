@@ -1,3 +1,4 @@
+internal import AgentFiles
 internal import ArgumentParser
 internal import FermataClient
 internal import FermataProtocol
@@ -23,6 +24,7 @@ struct Launch: AsyncParsableCommand {
               fermata launch --follow --workspace . "Make the tests pass."
               fermata launch --agent reviewer --max-cost 0.50 --wait "Review the last commit." > review.txt
               fermata launch --model openai/gpt-4o --temperature 0 --tools terminal -- "Count the files."
+              fermata launch --fallback-model anthropic/claude-haiku-5-5 --patience 2m "Sort the inbox."
               fermata launch --ask terminal --deny file_editor -- "Find out why the build fails."
               fermata launch --hold-at selection "Deploy the last release."
               fermata launch --attach screen.png "What is wrong on this page?"
@@ -32,6 +34,20 @@ struct Launch: AsyncParsableCommand {
     @OptionGroup var attachments: Attachments
     @Option(help: "The stored agent to launch it from.", completion: .agents) var agent: String?
     @Option(help: "The model as provider/model.") var model: String?
+    @Option(
+        name: .customLong("fallback-model"),
+        help: "Asked when the model before it has failed; may be given several times.")
+    var fallbackModels: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Ask people, or a fallback model, when a provider wants a longer wait; 10m.", valueName: "period"),
+        transform: { text in
+            guard let period = Period(text), let milliseconds = UInt32(exactly: period.milliseconds) else {
+                throw TimeArgument.Mistake(description: "a period is written as 90s, 10m or 2h30m; at most 49 days")
+            }
+            return milliseconds
+        })
+    var patience: UInt32?
     @OptionGroup(title: "Model options") var modelOptions: ModelOptionOptions
     @Option(help: "The directory to work in; a new one without it.", completion: .directory) var workspace: String?
     @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt:
@@ -99,6 +115,8 @@ struct Launch: AsyncParsableCommand {
             $0.systemPrompt = systemPrompt ?? ""
             $0.tools = tools
             $0.modelAttempts = attempts ?? 0
+            $0.fallbackModels = fallbackModels
+            $0.patienceMs = patience ?? 0
             $0.labels = label
             if let options = modelOptions.message { $0.modelOptions = options }
             if let limits = limits.message { $0.limits = limits }

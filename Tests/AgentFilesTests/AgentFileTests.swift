@@ -111,6 +111,11 @@ struct AgentFileTests {
             }
             #expect(try parse(AgentFile.text(of: agent)) == agent)
         }
+        let two = FermataAgent.with {
+            ($0.name, $0.model, $0.fallbackModels, $0.patienceMs) = ("a", "x/a", ["y/b", "z/c"], 5_400_000)
+        }
+        #expect(AgentFile.text(of: two) == "name: a\nmodel: x/a\nfallback_models: [y/b, z/c]\npatience: 1h30m\n")
+        #expect(try parse("name: a\nmodels: [x/a, y/b, z/c]\npatience: 90m") == two)
         let prompt = FermataAgent.with { ($0.name, $0.systemPrompt) = ("a", "One.\nTwo.\n") }
         #expect(AgentFile.text(of: prompt) == "name: a\nsystem_prompt: |\n  One.\n  Two.\n")
     }

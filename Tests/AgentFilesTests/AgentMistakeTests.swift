@@ -19,8 +19,8 @@ struct AgentMistakeTests {
 
     @Test func everyMistakeIsToldWithItsLineAndKey() {
         let known =
-            "known: name, description, model, model_options, system_prompt, tools, model_attempts, limits, "
-            + "policy, worker_tools"
+            "known: name, description, model, models, fallback_models, model_options, system_prompt, tools, "
+            + "model_attempts, patience, limits, policy, worker_tools"
         let knownOptions = "known: temperature, top_p, max_output_tokens, seed, reasoning_effort, stop"
         #expect(
             mistakes(
@@ -79,6 +79,8 @@ struct AgentMistakeTests {
         ("model_options: {temperature: 1e999}", "model_options.temperature"),
         ("model_options: {temperature: \"1\"}", "model_options.temperature"),
         ("model_options: {temperature: 0x1}", "model_options.temperature"),
+        ("models: a", "models"), ("fallback_models: [a, a]", "fallback_models"),
+        ("patience: soon", "patience"), ("patience: 50d", "patience"),
         ("model_options: {seed: 9223372036854775808}", "model_options.seed"), ("model_attempts: 101", "model_attempts"),
         ("model_attempts: !!int 1x", "model_attempts"), ("tools: [a, a]", "tools"), ("tools: [\"\"]", "tools"),
         ("tools: [~]", "tools[0]"), ("? [a, b]\n: c", "a key that is no text"),
@@ -90,6 +92,13 @@ struct AgentMistakeTests {
         #expect(found.count == 1, "\(found)")
         // Of a key that is given twice, the first is told.
         #expect(found.first?.hasPrefix("a.yaml:\(key == "name" ? 2 : 3): \(key): ") == true, "\(found)")
+    }
+
+    @Test func modelsAreNamedInOneWay() {
+        for (line, key) in [("model: c", "model"), ("fallback_models: [c]", "fallback_models")] {
+            let found = mistakes("name: a\nmodels: [a, b]\n\(line)\n")
+            #expect(found.count == 1 && found[0].hasPrefix("a.yaml:3: \(key): is in models as well"), "\(found)")
+        }
     }
 
     @Test(arguments: [

@@ -18,6 +18,17 @@ enum Requests {
             Transcript(), ModelHistory(.json(ModelProfile(), reader)), [UInt8](), 0
         )
         for event in journal {
+            if case .modelFailed(let failed) = event.kind, failed.dropsReasoning {
+                // This is said to edit the past: it is encoded anew, without what is left out.
+                transcript = Transcript(reasoningFrom: event.seq)
+                history = ModelHistory(.json(ModelProfile(), reader))
+                before = []
+                for event in journal.prefix(while: { $0.seq < event.seq }) {
+                    transcript.append(event)
+                    history.append(
+                        transcript.takeItems().map { ModelMessage($0, for: reader) { Array($0.sha256.utf8) } })
+                }
+            }
             transcript.append(event)
             let items = transcript.takeItems()
             history.append(items.map { ModelMessage($0, for: reader) { Array($0.sha256.utf8) } })

@@ -36,7 +36,7 @@ struct Scenario {
     init(
         task: String = "", attempts: UInt32 = 1, tools: [FermataToolSpec] = Scenario.tools,
         limits: FermataLimits = FermataLimits(), policy: FermataPolicy = FermataPolicy(),
-        holdAt: FermataHoldPoint.At = .none
+        holdAt: FermataHoldPoint.At = .none, fallbacks: [String] = [], patienceMs: UInt32 = 0
     ) throws {
         let launched = FermataLaunched.with {
             $0.agent = "default"
@@ -46,6 +46,8 @@ struct Scenario {
             $0.limits = limits
             $0.policy = policy
             $0.holdAt = holdAt
+            $0.fallbackModels = fallbacks
+            $0.patienceMs = patienceMs
         }
         try command(.launch(launched, task: Content(task)))
     }
@@ -131,10 +133,12 @@ struct Scenario {
     }
 
     @discardableResult
-    mutating func modelFails(retryable: Bool = false, retryAfterMs: UInt64 = 0) throws -> [String] {
+    mutating func modelFails(
+        kind: String = "SILENCE", retryable: Bool = false, retryAfterMs: UInt64 = 0
+    ) throws -> [String] {
         let (step, attempt) = try #require(modelInFlight)
         let failure = FermataFailure.with {
-            $0.kind = "SILENCE"
+            $0.kind = kind
             $0.retryable = retryable
             $0.retryAfterMs = retryAfterMs
         }

@@ -48,7 +48,8 @@ extension Simulation {
             }
         case .noSuchCall, .callEnded, .callTaken: try check(refusal.code, ofCallIn: request)
         case .inFlight:
-            guard case .handOff = request, !run.begun.isEmpty || run.status == .running else {
+            guard case .handOff = request, !run.begun.isEmpty || run.status == .running || run.summary.nextAttemptAt > 0
+            else {
                 throw Broken("in flight")
             }
         case .tokenUsed:

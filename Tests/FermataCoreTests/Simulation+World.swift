@@ -135,7 +135,7 @@ extension Simulation {
         case 0:
             answer.verdict = random.pick([
                 .unspecified, .approve, .edit, .reject, .runAgain, .takeResult, .tellUnknown, .raise, .goOn, .guide,
-                .endTurn,
+                .endTurn, .useModel,
             ])
         case 1: answer.argumentsDigest = random.pick(["", "00"])
         case 2: answer.text = ""
@@ -161,6 +161,7 @@ extension Simulation {
         case .outcome: answer.verdict = random.pick([.runAgain, .takeResult, .tellUnknown])
         case .budget: answer.verdict = random.pick([.raise, .raise, .endTurn])
         case .stuck: answer.verdict = random.pick([.guide, .goOn, .endTurn])
+        case .limit: answer.verdict = random.pick([.goOn, .useModel, .endTurn])
         default: break
         }
         return answer

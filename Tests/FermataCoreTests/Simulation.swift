@@ -60,6 +60,8 @@ struct Simulation {
         if random.chance(40) { launched.limits = randomLimits() }
         if random.chance(60) { launched.policy = randomPolicy() }
         if random.chance(15) { launched.holdAt = .selection }
+        if random.chance(30) { launched.fallbackModels = ["mock/y", "mock/x", "mock/z"] }
+        if random.chance(40) { launched.patienceMs = UInt32(1 + random.below(20_000)) }
     }
 
     /// Plays so many inputs, then lets everything come to rest.
@@ -128,7 +130,7 @@ struct Simulation {
         case .model(let step, let attempt):
             if random.chance(20) {
                 let failure = FermataFailure.with {
-                    $0.kind = "SILENCE"
+                    $0.kind = random.pick(["SILENCE", "SILENCE", "SILENCE", "REASONING_REFUSED"])
                     $0.retryable = random.chance(70)
                     $0.retryAfterMs = random.chance(20) ? random.next() >> UInt64(random.below(64)) : 0
                 }

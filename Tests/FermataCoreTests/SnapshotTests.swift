@@ -35,6 +35,11 @@ import Testing
             $0.spec.modelAttempts = number
             $0.spec.policy.tools = [.with { $0.tool = "\(number)" }]
             $0.spec.holdAt = isOdd ? .selection : .none
+            $0.spec.ownModel = "own \(number)"
+            $0.spec.ownBaseURL = "http://own/\(number)"
+            $0.spec.fallbackModels = ["fallback \(number)"]
+            $0.spec.fallback = number
+            $0.spec.patienceMs = number
             $0.messages.queue = [
                 .with {
                     $0.number = number
@@ -57,6 +62,7 @@ import Testing
             $0.turn.goesOn = isOdd
             $0.turn.goOns = number
             $0.turn.truncatedInARow = number
+            $0.turn.reasoningFrom = UInt64(number)
             $0.calls.calls = [
                 .with {
                     $0.number = number
@@ -131,7 +137,7 @@ import Testing
 
     /// What is counted from other properties.
     static let counted: Set = [
-        "places", "urgent", "open", "started", "asking", "unjudged", "firstOpen", "ofCalls", "aboutTheTurn",
+        "places", "urgent", "open", "started", "asking", "unjudged", "firstOpen", "ofCalls", "aboutTheTurn", "ofWait",
         "deadlines",
     ]
 
@@ -224,6 +230,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try scenario.run.snapshotMessage.jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 8: d026beebcd8aa736")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 9: 1fc6649bff7bc4cd")
     }
 }

@@ -31,6 +31,34 @@ struct FailureRuleTests {
             who: "xAI, a parameter", status: "400 Bad",
             error: #""Model grok-4 does not support parameter stop.""#, kind: .unsupportedParameter, retryable: false),
         Words(
+            who: "llama.cpp, an image", status: "500 Internal Server Error",
+            error: #"{"code":500,"message":"image input is not supported - hint: no mmproj","type":"server_error"}"#,
+            kind: .unsupportedParameter, retryable: false),
+        Words(
+            who: "Anthropic, bound reasoning", status: "400 Bad",
+            error:
+                #"{"type":"invalid_request_error","message":"messages.1.content.0: thinking block is bound to a different conversation"}"#,
+            kind: .reasoningRefused, retryable: false),
+        Words(
+            who: "Anthropic, changed reasoning", status: "400 Bad",
+            error:
+                #"{"type":"invalid_request_error","message":"messages.5.content.1: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified."}"#,
+            kind: .reasoningRefused, retryable: false),
+        Words(
+            who: "OpenAI, another's reasoning", status: "400 Bad",
+            error:
+                #"{"message":"The encrypted content for item rs_1 could not be verified.","type":"invalid_request_error","code":"invalid_encrypted_content"}"#,
+            kind: .reasoningRefused, retryable: false),
+        Words(
+            who: "Gemini, a signature", status: "400 Bad",
+            error: #"{"code":400,"message":"Thought signature is not valid.","status":"INVALID_ARGUMENT"}"#,
+            kind: .reasoningRefused, retryable: false),
+        Words(
+            who: "Kimi, missing reasoning", status: "400 Bad",
+            error:
+                #"{"message":"thinking is enabled but reasoning_content is missing in assistant tool call message","type":"invalid_request_error"}"#,
+            kind: .httpStatus, retryable: false),
+        Words(
             who: "Ollama, tools", status: "400 Bad",
             error: #"{"message":"registry.ollama.ai/library/x does not support tools","type":"api_error"}"#,
             kind: .unsupportedParameter, retryable: false),

@@ -7,7 +7,12 @@ extension Auditor {
     mutating func read(_ ask: FermataAskOpened) throws {
         try require(ask.number == UInt32(asks.count + 1), "ask \(ask.number) is out of order")
         try require(!isStopped, "an ask opens after a stop")
-        if ask.kind == .budget || ask.kind == .stuck {
+        if ask.kind == .limit {
+            try require(ask.call == 0 && !hold, "a wait is asked about, of a call or under a hold")
+            try require(askAboutWait == nil, "a wait is asked about twice")
+            try require(
+                patienceMs > 0 && nextAttemptAt == ask.deadlineAt - lead, "a wait is asked about that is none")
+        } else if ask.kind == .budget || ask.kind == .stuck {
             // None of the selection was left to hold at.
             isToHold = isToHold && current.contains { calls[$0]!.isOpen }
             try mayBegin("an ask about the turn")
@@ -70,6 +75,7 @@ extension Auditor {
             case .outcome: [.runAgain, .takeResult, .tellUnknown]
             case .budget: [.raise, .endTurn]
             case .stuck: [.goOn, .guide, .endTurn]
+            case .limit: [.goOn, .useModel, .endTurn]
             default: [.unspecified]
             }
         try require(verdicts.contains(answer.verdict), "ask \(answer.number) is answered with \(answer.verdict)")
@@ -86,7 +92,9 @@ extension Auditor {
             calls[ask.call]!.approved = answer.arguments
         case .runAgain, .goOn, .guide: break
         case .raise: if answer.hasLimits { limits = answer.limits.over(limits) }
+        case .useModel: nextAttemptAt = nil
         case .endTurn:
+            if ask.kind == .limit { nextAttemptAt = nil }
             failedBeforeFirstStep = turn != .active
             turn = .failed
         default: owed = ask.call

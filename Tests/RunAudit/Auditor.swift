@@ -36,6 +36,12 @@ public struct Auditor {
     var isTriedAgain = false
     /// When the next attempt is made, while the run waits for it, µs of the steady clock.
     var nextAttemptAt: Int64?
+    /// As it was launched, and its own model as it was set since.
+    var patienceMs: Int64 = 0
+    var fallbackModels: [String] = []
+    var ownModel = ""
+    /// The open ask about a wait.
+    var askAboutWait: UInt32? { openAsks.first { asks[$0]!.kind == .limit } }
     /// When the hold lifts itself, µs of the steady clock; 0: never.
     var resumeAt: Int64 = 0
     /// How far the clock of the last event, of the last attempt's and of the hold's was ahead of the steady clock.
@@ -162,7 +168,8 @@ public struct Auditor {
         if isStopped { return .stopped }
         if hold { return begun.isEmpty ? .paused : .pausing }
         if turn == .failed { return .failed }
-        if !begun.isEmpty || nextAttemptAt != nil { return .running }
+        if !begun.isEmpty { return .running }
+        if nextAttemptAt != nil { return askAboutWait == nil ? .running : .waiting }
         let isWaiting = !openAsks.isEmpty || !ready.isEmpty
         if isWaiting, !current.contains(where: { calls[$0]!.origin != .worker && canStart($0) }) { return .waiting }
         if turn == .active { return .running }
@@ -215,6 +222,9 @@ public struct Auditor {
             policy = launched.policy
             limits = launched.limits
             holdAt = launched.holdAt
+            patienceMs = Int64(launched.patienceMs)
+            fallbackModels = launched.fallbackModels
+            ownModel = launched.model
         case .messageQueued(let message):
             try require(message.number == UInt32(messages.count + 1), "message \(message.number) is out of order")
             messages[message.number] = Message(delivery: message.delivery)
@@ -279,7 +289,15 @@ public struct Auditor {
         case .policySet(let set): policy = set.policy
         case .limitsSet(let set): limits = set.limits
         case .holdAtSet(let set): holdAt = set.holdAt
-        case .modelSet, .childLaunched: break
+        case .modelSet(let set):
+            if set.hasFallback {
+                let wanted = set.fallback == 0 ? ownModel : fallbackModels.element(Int(set.fallback) - 1)
+                try require(set.model == wanted, "it is not the fallback model of this number")
+            } else {
+                ownModel = set.model
+            }
+            if askAboutWait != nil { nextAttemptAt = nil }
+        case .childLaunched: break
         case .handedOff:
             try require(begun.isEmpty && nextAttemptAt == nil, "handed off, with something in flight")
             isStopped = true
@@ -329,4 +347,8 @@ public struct Auditor {
     func require(_ isKept: Bool, _ promise: @autoclosure () -> String) throws {
         guard isKept else { throw Broken("seq \(seq): \(promise())") }
     }
+}
+
+extension Array {
+    fileprivate func element(_ index: Int) -> Element? { indices.contains(index) ? self[index] : nil }
 }

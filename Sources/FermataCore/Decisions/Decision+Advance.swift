@@ -26,6 +26,10 @@ extension Decision {
             open(limit.kind, .with { $0.question = limit.question }, of: nil)
             return false
         }
+        // Its wait is over, however that came about.
+        if let ask = run.asks[number: run.asks.ofWait] { close(ask, .unspecified) }
+        // A fallback model is asked to the turn's end.
+        if run.turn.phase != .active, run.spec.fallback > 0 { emit(.modelSet(run.spec.returning)) }
         emit(
             .modelCalled(
                 .with {

@@ -51,7 +51,7 @@ extension Decision {
         case .question: try answerQuestion(ask, answer)
         case .approval: try answerApproval(ask, answer)
         case .outcome: try answerOutcome(ask, answer)
-        case .budget, .stuck: try answerAboutTheTurn(ask, answer, context)
+        case .budget, .stuck, .limit: try answerAboutTheTurn(ask, answer, context)
         case .unspecified, .UNRECOGNIZED:
             throw Refusal(.unsupported, "this server does not know the kind of ask \(ask.number)")
         }
@@ -197,10 +197,18 @@ extension Decision {
     private mutating func answerAboutTheTurn(
         _ ask: Run.OpenAsk, _ answer: AskAnswer, _ context: Context
     ) throws(Refusal) {
-        try require(
-            answer, answer.verdict,
-            in: ask.kind == .budget ? [.raise, .endTurn] : [.guide, .goOn, .endTurn], to: ask)
+        let verdicts: [FermataVerdict] =
+            switch ask.kind {
+            case .budget: [.raise, .endTurn]
+            case .limit: [.goOn, .useModel, .endTurn]
+            default: [.guide, .goOn, .endTurn]
+            }
+        try require(answer, answer.verdict, in: verdicts, to: ask)
         if answer.verdict == .guide, answer.text.isEmpty { throw invalid("GUIDE needs a message as text", ask) }
+        if answer.verdict == .useModel {
+            guard !answer.text.isEmpty else { throw invalid("USE_MODEL needs the model's name as text", ask) }
+            try check(run.budget.limits, of: answer.text, field: "text", context)
+        }
         if answer.verdict == .raise, answer.limits != .init() {
             if let problem = answer.limits.problems.first { throw invalid("limits.\(problem)", ask) }
             try check(answer.limits, of: run.spec.model, field: "limits.max_cost_nano_usd", context)
@@ -215,6 +223,7 @@ extension Decision {
             }
         }
         record(answer, to: ask)
+        if answer.verdict == .useModel { emit(.modelSet(.with { $0.model = answer.text }), isCommanded: true) }
         if answer.verdict == .guide { queue(Content(answer.text), .nextStep) }
     }
 
@@ -252,6 +261,10 @@ extension Decision {
         if ask.opened.atDeadline == .default, ask.kind == .question {
             record(AskAnswer(ask: ask.number, text: ask.opened.defaultAnswer, via: .viaDeadline), to: ask)
             return finish(ask, with: ask.opened.defaultAnswer)
+        }
+        // The wait that it is about is over.
+        if ask.kind == .limit {
+            return record(AskAnswer(ask: ask.number, verdict: .goOn, via: .viaDeadline), to: ask)
         }
         guard let call = run.calls[number: ask.call] else { return close(ask, .unspecified, hasExpired: true) }
         let reply =

@@ -119,7 +119,10 @@ extension Decision {
         }
         if !terms.text.isEmpty { queue(Content(terms.text), .nextStep) }
         if !run.holds.isEmpty { liftHold(terms.tokenDigest.isEmpty ? .byResume : .byToken) }
-        if isFailed { emit(.retried(.init()), isCommanded: true) }
+        if isFailed {
+            if run.spec.fallback > 0 { emit(.modelSet(run.spec.returning)) }
+            emit(.retried(.init()), isCommanded: true)
+        }
     }
 
     mutating func liftHold(_ cause: FermataLiftCause) {

@@ -29,6 +29,8 @@ extension Decision {
                     $0.finishReason = reply.finishReason
                     $0.usage = reply.usage
                     $0.ending = reply.ending
+                    $0.model = run.spec.model
+                    $0.providerRequestID = reply.providerRequestID
                     if !reply.blocks.isEmpty {
                         $0.blocks = reply.blocks.map { block in
                             guard case .call(let place)? = block.kind else { return block }
@@ -81,14 +83,21 @@ extension Decision {
         }
     }
 
+    /// The model's failure: it is asked again after a while, or another one is, or the turn has failed.
     mutating func fail(_ failure: FermataFailure, _ soFar: AnswerSoFar) {
         let attempts = run.turn.failedAttempts + 1
-        let isLast = !failure.retryable || attempts >= run.spec.modelAttempts
+        // The same request would be refused for ever; without the reasoning it is another one.
+        let dropsReasoning = failure.kind == Run.reasoningRefused
+        let isLast = !dropsReasoning && (!failure.retryable || attempts >= run.spec.modelAttempts)
         var failure = failure
         if isLast, attempts > 1 { failure.message += " (after \(attempts) attempts)" }
-        let delay = max(
+        var delay = max(
             min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
-            Run.backOffMilliseconds(afterFailures: run.turn.failedAttempts + 1))
+            run.backOffMilliseconds(afterFailures: run.turn.failedAttempts + 1))
+        let isTooLong = !isLast && !dropsReasoning && run.spec.patienceMs > 0 && delay > run.spec.patienceMs
+        let fallback =
+            (isLast || isTooLong) && !Run.notForOthers.contains(failure.kind) ? run.spec.nextFallback : nil
+        if dropsReasoning || fallback != nil { delay = 0 }
         emit(
             .modelFailed(
                 .with {
@@ -98,8 +107,27 @@ extension Decision {
                     $0.blocks = soFar.blocks
                     $0.usage = soFar.usageOrUnknown
                     $0.failure = failure
-                    $0.nextAttemptAt = isLast ? 0 : context.at(after: delay * 1000)
+                    $0.nextAttemptAt = isLast && fallback == nil ? 0 : context.at(after: delay * 1000)
+                    $0.model = run.spec.model
+                    $0.providerRequestID = soFar.providerRequestID
+                    $0.dropsReasoning = dropsReasoning
                 }))
+        if let fallback {
+            emit(.modelSet(fallback))
+        } else if isTooLong, run.turn.nextAttemptAt != nil {
+            open(
+                .limit,
+                .with {
+                    $0.question =
+                        "The provider of \(run.spec.model) wants to be asked again only in \(Run.period(delay)), and the "
+                        + "agent's patience is \(Run.period(Int64(run.spec.patienceMs))). Is it to wait, or to ask another "
+                        + "model?"
+                    $0.context = failure.message
+                    $0.deadlineMs = UInt32(clamping: delay)
+                    $0.atDeadline = .default
+                    $0.defaultAnswer = FermataVerdict.goOn.protocolName
+                }, of: nil)
+        }
     }
 
     /// No process of the call is left.
@@ -176,6 +204,8 @@ extension Decision {
                     $0.blocks = soFar.blocks
                     $0.usage = soFar.usageOrUnknown
                     $0.cause = cause
+                    $0.model = run.spec.model
+                    $0.providerRequestID = soFar.providerRequestID
                 }))
     }
 
@@ -236,6 +266,20 @@ extension Run {
         return text.prefix(utf8Bytes: most) + "\n[… all of it has \(text.utf8.count) bytes]"
     }
 
+    /// The kind of a failure after which the model's reasoning is not sent any more: its provider says that it is bound to
+    /// something else, or that it is not its own.
+    static let reasoningRefused = "REASONING_REFUSED"
+
+    /// Kinds of failures that are no reason to ask another model.
+    static let notForOthers: Set<String> = ["REFUSED", "JOURNAL_UNREADABLE", "DESCRIPTORS"]
+
+    /// As people say it: `2 h 5 min`.
+    static func period(_ milliseconds: Int64) -> String {
+        let seconds = (milliseconds + 999) / 1000
+        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")].filter { $0.0 > 0 }
+        return parts.isEmpty ? "0 s" : parts.prefix(2).map { "\($0.0) \($0.1)" }.joined(separator: " ")
+    }
+
     /// How often a call is started that may run again and whose execution is lost each time, the service living on.
     static let mostStartsOfLostCall: UInt32 = 3
 
@@ -245,9 +289,14 @@ extension Run {
     /// What a model's server asks for is heeded up to a day: the number is its own, and anything can be in it.
     public static let longestRetryAfterMilliseconds: Int64 = 24 * 3600 * 1000
 
-    /// 1 s, 2 s, 4 s … at most a minute.
-    static func backOffMilliseconds(afterFailures failures: UInt32) -> Int64 {
-        min(60_000, 1000 << Int64(min(failures, 7) - 1))
+    /// 1 s, 2 s, 4 s … at most a minute; less by up to a half, each run by another part: those that a server has dropped
+    /// together do not come back together.
+    func backOffMilliseconds(afterFailures failures: UInt32) -> Int64 {
+        let most: Int64 = min(60_000, 1000 << Int64(min(failures, 7) - 1))
+        var bits = id.low ^ id.high ^ UInt64(turn.step) << 32 ^ UInt64(turn.attempt)
+        bits = (bits ^ bits >> 30) &* 0xbf58_476d_1ce4_e5b9
+        bits = (bits ^ bits >> 27) &* 0x94d0_49bb_1331_11eb
+        return most - Int64((bits ^ bits >> 31) % UInt64(most / 2 + 1))
     }
 }
 

@@ -6,7 +6,7 @@ extension Decision {
     mutating func handOff() throws(Refusal) {
         guard !run.isHandedOff else { return }
         try refuse("hand off", in: .stopped)
-        guard run.begun.isEmpty, run.status != .running else {
+        guard run.begun.isEmpty, run.status != .running, run.turn.nextAttemptAt == nil else {
             throw Refusal(.inFlight, "something of the run is in flight, or about to be: pause it first")
         }
         emit(.handedOff(.init()), isCommanded: true)

@@ -216,11 +216,16 @@ public struct AnswerSoFar: Sendable, Equatable, ExpressibleByStringLiteral {
     public var blocks: [FermataBlock]
     /// What the call has used by then, as far as can be told; nil: nobody knows.
     public var usage: FermataUsage?
+    /// By which its provider knows the call; empty: it has not said.
+    public var providerRequestID: String
 
-    public init(_ text: String, blocks: [FermataBlock] = [], usage: FermataUsage? = nil) {
+    public init(
+        _ text: String, blocks: [FermataBlock] = [], usage: FermataUsage? = nil, providerRequestID: String = ""
+    ) {
         self.text = text
         self.blocks = blocks
         self.usage = usage
+        self.providerRequestID = providerRequestID
     }
 
     /// In the event.
@@ -248,6 +253,8 @@ public struct ModelReply: Sendable, Equatable {
     public var blocks: [FermataBlock]
     /// Who made the blocks.
     public var origin: FermataOrigin
+    /// By which its provider knows the call; empty: it has not said.
+    public var providerRequestID: String
 
     public struct Call: Sendable, Equatable {
         public var modelID: String
@@ -263,7 +270,8 @@ public struct ModelReply: Sendable, Equatable {
 
     public init(
         text: String, calls: [Call] = [], finishReason: String = "", ending: FermataEnding = .complete,
-        usage: FermataUsage = .init(), blocks: [FermataBlock] = [], origin: FermataOrigin = .init()
+        usage: FermataUsage = .init(), blocks: [FermataBlock] = [], origin: FermataOrigin = .init(),
+        providerRequestID: String = ""
     ) {
         self.text = text
         self.calls = calls
@@ -272,6 +280,7 @@ public struct ModelReply: Sendable, Equatable {
         self.usage = usage
         self.blocks = blocks
         self.origin = origin
+        self.providerRequestID = providerRequestID
     }
 }
 

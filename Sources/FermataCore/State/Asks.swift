@@ -45,6 +45,8 @@ extension Run {
         /// Open asks of calls, and about the turn.
         private(set) var ofCalls = 0
         private(set) var aboutTheTurn = 0
+        /// The number of the open one about a wait; 0: there is none.
+        private(set) var ofWait: UInt32 = 0
         /// The deadlines of open asks with their numbers, the earliest first.
         private var deadlines: [Deadline] = []
 
@@ -112,6 +114,7 @@ extension Run {
             let ask = list.remove(at: index)
             if ask.call > 0 { ofCalls -= 1 }
             if ask.isAboutTheTurn { aboutTheTurn -= 1 }
+            if ask.number == ofWait { ofWait = 0 }
             if let deadline = ask.deadline {
                 deadlines.remove(at: place(ofDeadline: deadline, number))
             }
@@ -119,13 +122,14 @@ extension Run {
         }
 
         private mutating func count() {
-            (ofCalls, aboutTheTurn, deadlines) = (0, 0, [])
+            (ofCalls, aboutTheTurn, ofWait, deadlines) = (0, 0, 0, [])
             for ask in list { note(ask) }
         }
 
         private mutating func note(_ ask: OpenAsk) {
             if ask.call > 0 { ofCalls += 1 }
             if ask.isAboutTheTurn { aboutTheTurn += 1 }
+            if ask.kind == .limit { ofWait = ask.number }
             if let deadline = ask.deadline {
                 deadlines.insert(
                     Deadline(time: deadline, number: ask.number), at: place(ofDeadline: deadline, ask.number))

@@ -71,6 +71,9 @@ extension Run {
         case .askOpened(let ask):
             if let problem = number(ask.number, follows: asks.last) { return problem }
             guard Run.isTime(ask.deadlineAt) else { return "its time is not possible" }
+            guard ask.kind != .limit || asks.ofWait == 0 && turn.nextAttemptAt != nil else {
+                return "the ask is about no wait, or about one that is asked about"
+            }
             guard ask.call == 0 || calls[number: ask.call].map({ $0.state != .ended }) == true else {
                 return "the ask is of no open call"
             }

@@ -17,7 +17,8 @@ extension Run {
         let isBusy = self.isBusy
         if !holds.isEmpty { return isBusy ? .pausing : .paused }
         if turn.failure != nil { return .failed }
-        if isBusy || turn.nextAttemptAt != nil { return .running }
+        if isBusy { return .running }
+        if turn.nextAttemptAt != nil { return asks.ofWait == 0 ? .running : .waiting }
         if !asks.isEmpty || !ready.isEmpty, nextToStart == nil { return .waiting }
         switch turn.phase {
         case .idle: return messages.isEmpty ? .idle : .running

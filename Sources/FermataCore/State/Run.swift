@@ -62,7 +62,7 @@ public struct Run: Sendable, Equatable {
             turn.apply(cut)
             budget.countUnanswered(cut.hasUsage ? cut.usage : nil)
         case .modelFailed(let failed):
-            turn.apply(failed, lead: event.clockLead, isHeld: !holds.isEmpty)
+            turn.apply(failed, seq: event.seq, lead: event.clockLead, isHeld: !holds.isEmpty)
             budget.countUnanswered(failed.hasUsage ? failed.usage : nil)
         case .callStarted(let started): calls.apply(started)
         case .callLost(let lost): calls.apply(lost)
@@ -84,7 +84,10 @@ public struct Run: Sendable, Equatable {
             spec.set(set.policy)
             calls.judge(set)
         case .limitsSet(let set): budget.set(set.limits)
-        case .modelSet(let set): spec.set(set)
+        case .modelSet(let set):
+            spec.set(set)
+            if set.hasFallback || asks.ofWait > 0 { turn.turnToOther() }
+            if asks.ofWait > 0 { turn.stopWaiting() }
         case .holdAtSet(let set): spec.set(set.holdAt)
         case .held(let held):
             holds.apply(held, event)
@@ -132,8 +135,14 @@ public struct Run: Sendable, Equatable {
             guard !answer.hasLimits else { return budget.set(answer.limits.over(budget.limits)) }
             budget.grantMore()
             turn.forgetTruncated()
+        case .goOn where ask.kind == .limit: break
+        case .useModel:
+            turn.turnToOther()
+            turn.stopWaiting()
         case .goOn, .guide: budget.forgetRepeats()
-        case .endTurn: turn.end(ask.kind)
+        case .endTurn:
+            if ask.kind == .limit { turn.stopWaiting() }
+            turn.end(ask.kind)
         case .unspecified, .reject, .takeResult, .tellUnknown, .UNRECOGNIZED: break
         }
     }

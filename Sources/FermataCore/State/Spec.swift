@@ -5,9 +5,19 @@ extension Run {
     /// What the run is: as it was launched, and as people have set it since.
     public struct Spec: Sendable, Equatable {
         public private(set) var agent = ""
+        /// That is asked.
         public private(set) var model = ""
         /// Of the model's server; empty: the one that the server's own settings name.
         public private(set) var baseURL = ""
+        /// As it was launched, or as people have set it since.
+        private(set) var ownModel = ""
+        private(set) var ownBaseURL = ""
+        /// Asked in this order when the one before has failed.
+        private(set) var fallbackModels: [String] = []
+        /// Which of these is asked, from 1; 0: none, but its own.
+        private(set) var fallback = 0
+        /// A longer wait that a provider wants is asked about, ms; 0: none is.
+        private(set) var patienceMs: UInt32 = 0
         public private(set) var systemPrompt = ""
         public private(set) var workspace = ""
         /// The workspace was made for this run.
@@ -32,9 +42,32 @@ extension Run {
         /// Who executes calls of this tool. Of one that the run does not have, no call ever starts.
         func origin(of tool: String) -> FermataToolOrigin { self.tool(tool)?.resolvedOrigin ?? .builtIn }
 
+        /// What is to be asked when the model that is asked now has failed; nil: nothing is left.
+        var nextFallback: FermataModelSet? {
+            let next = fallbackModels.indices.first { $0 >= fallback && fallbackModels[$0] != model }
+            return next.map { index in
+                .with {
+                    $0.model = fallbackModels[index]
+                    $0.fallback = UInt32(index + 1)
+                }
+            }
+        }
+
+        /// Its own model again.
+        var returning: FermataModelSet {
+            .with {
+                $0.model = ownModel
+                $0.baseURL = ownBaseURL
+                $0.fallback = 0
+            }
+        }
+
         mutating func launch(_ launched: FermataLaunched) {
             agent = launched.agent
             model = launched.model
+            ownModel = launched.model
+            fallbackModels = launched.fallbackModels
+            patienceMs = launched.patienceMs
             systemPrompt = launched.systemPrompt
             workspace = launched.workspace
             ownsWorkspace = launched.ownWorkspace
@@ -53,6 +86,8 @@ extension Run {
         mutating func set(_ model: FermataModelSet) {
             self.model = model.model
             baseURL = model.baseURL
+            fallback = Int(model.fallback)
+            if !model.hasFallback { (ownModel, ownBaseURL) = (model.model, model.baseURL) }
         }
 
         /// The run is somewhere else than it was.
@@ -76,6 +111,11 @@ extension Run.Spec {
         agent = snapshot.agent
         model = snapshot.model
         baseURL = snapshot.baseURL
+        ownModel = snapshot.ownModel
+        ownBaseURL = snapshot.ownBaseURL
+        fallbackModels = snapshot.fallbackModels
+        fallback = Int(snapshot.fallback)
+        patienceMs = snapshot.patienceMs
         systemPrompt = snapshot.systemPrompt
         workspace = snapshot.workspace
         ownsWorkspace = snapshot.ownsWorkspace
@@ -92,6 +132,11 @@ extension Run.Spec {
             $0.agent = agent
             $0.model = model
             $0.baseURL = baseURL
+            $0.ownModel = ownModel
+            $0.ownBaseURL = ownBaseURL
+            $0.fallbackModels = fallbackModels
+            $0.fallback = UInt32(fallback)
+            $0.patienceMs = patienceMs
             $0.systemPrompt = systemPrompt
             $0.workspace = workspace
             $0.ownsWorkspace = ownsWorkspace

@@ -42,6 +42,8 @@ extension Run {
         private(set) var goOns: UInt32 = 0
         /// Answers before the next one that were truncated, without one between them that was not.
         private(set) var truncatedInARow: UInt32 = 0
+        /// Reasoning from before this event is shown to no model any more; 0: all of it is.
+        public private(set) var reasoningFrom: UInt64 = 0
 
         init() {}
 
@@ -100,10 +102,12 @@ extension Run {
         }
 
         /// - Parameters:
+        ///   - seq: of the event.
         ///   - lead: how far the clock of the event's times was ahead of the steady clock, µs.
         ///   - isHeld: under a hold no attempt waits for its time.
-        mutating func apply(_ failed: FermataModelFailed, lead: Int64, isHeld: Bool) {
-            failedAttempts = failedAttempts.saturatingSum(1)
+        mutating func apply(_ failed: FermataModelFailed, seq: UInt64, lead: Int64, isHeld: Bool) {
+            // The next attempt is of another request, and not one of those that are tried again.
+            if failed.dropsReasoning { reasoningFrom = seq } else { failedAttempts = failedAttempts.saturatingSum(1) }
             modelCall = .again
             if failed.nextAttemptAt == 0 {
                 phase = .failed(failed.failure, isBeforeFirstStep: false)
@@ -116,6 +120,9 @@ extension Run {
         mutating func stopWaiting() {
             if nextAttemptAt != nil { modelCall = .again }
         }
+
+        /// Another model is asked: what has failed of the one before says nothing about it.
+        mutating func turnToOther() { failedAttempts = 0 }
 
         mutating func retry() {
             // Before its first step it is a message that begins the turn, if one still waits.
@@ -136,7 +143,7 @@ extension Run {
         mutating func end(_ kind: FermataAskKind) {
             phase = .failed(
                 .with {
-                    $0.kind = kind == .stuck ? "STUCK" : "LIMIT_REACHED"
+                    $0.kind = kind == .stuck ? "STUCK" : kind == .limit ? "RATE_LIMITED" : "LIMIT_REACHED"
                     $0.message = "the turn was ended by whoever was asked"
                 }, isBeforeFirstStep: phase != .active)
         }
@@ -182,6 +189,7 @@ extension Run.Turn {
         goesOn = snapshot.goesOn
         goOns = snapshot.goOns
         truncatedInARow = snapshot.truncatedInARow
+        reasoningFrom = snapshot.reasoningFrom
     }
 
     var snapshot: SnapshotTurn {
@@ -211,6 +219,7 @@ extension Run.Turn {
             $0.goesOn = goesOn
             $0.goOns = goOns
             $0.truncatedInARow = truncatedInARow
+            $0.reasoningFrom = reasoningFrom
         }
     }
 }

@@ -40,8 +40,11 @@ public struct Transcript: Sendable, Equatable {
     /// Calls whose approval is asked for, by ask.
     private var approvals: [UInt32: UInt32] = [:]
     private var rendering = Rendering.first
+    private let reasoningFrom: UInt64
 
-    public init() {}
+    /// - Parameter reasoningFrom: as of the run's turn: of answers from before this event nothing is shown that is their
+    ///   maker's own.
+    public init(reasoningFrom: UInt64 = 0) { self.reasoningFrom = reasoningFrom }
 
     /// Hands over the items; what comes next is appended to none.
     public mutating func takeItems() -> [Item] {
@@ -72,8 +75,10 @@ public struct Transcript: Sendable, Equatable {
             for index in calls.indices where !calls[index].arguments.isJSONObject { calls[index].arguments = "{}" }
             if !answer.text.isEmpty || !calls.isEmpty {
                 var shown = Answer(text: answer.text, calls: calls)
-                shown.blocks = answer.blocks
-                shown.origin = answer.origin
+                if event.seq >= reasoningFrom {
+                    shown.blocks = answer.blocks
+                    shown.origin = answer.origin
+                }
                 items.append(.assistant(shown))
             }
             if answer.ending == .truncated, calls.isEmpty {

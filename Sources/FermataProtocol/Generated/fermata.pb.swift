@@ -475,6 +475,9 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// the agent repeats itself: GUIDE, GO_ON or END_TURN
   case stuck // = 5
+
+  /// the model's provider wants a longer wait than the agent's patience: GO_ON, USE_MODEL or END_TURN; the wait
+  case limit // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -489,6 +492,7 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 3: self = .outcome
     case 4: self = .budget
     case 5: self = .stuck
+    case 6: self = .limit
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -501,6 +505,7 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .outcome: return 3
     case .budget: return 4
     case .stuck: return 5
+    case .limit: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -513,6 +518,7 @@ public nonisolated enum FermataAskKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .outcome,
     .budget,
     .stuck,
+    .limit,
   ]
 
 }
@@ -697,14 +703,17 @@ public nonisolated enum FermataVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
   /// BUDGET: with these limits
   case raise // = 7
 
-  /// STUCK
+  /// STUCK; LIMIT: wait for as long as it takes
   case goOn // = 8
 
   /// STUCK: the text is a message to the model
   case guide // = 9
 
-  /// BUDGET, STUCK: the turn has failed; Resume goes on
+  /// BUDGET, STUCK, LIMIT: the turn has failed; Resume goes on
   case endTurn // = 10
+
+  /// LIMIT: the text is a model's name, for all model calls from now on
+  case useModel // = 11
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -724,6 +733,7 @@ public nonisolated enum FermataVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 8: self = .goOn
     case 9: self = .guide
     case 10: self = .endTurn
+    case 11: self = .useModel
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -741,6 +751,7 @@ public nonisolated enum FermataVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .goOn: return 8
     case .guide: return 9
     case .endTurn: return 10
+    case .useModel: return 11
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -758,6 +769,7 @@ public nonisolated enum FermataVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     .goOn,
     .guide,
     .endTurn,
+    .useModel,
   ]
 
 }
@@ -1473,6 +1485,18 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
   public var blocks: [FermataBlock] {
     get {_storage._blocks}
     set {_uniqueStorage()._blocks = newValue}
+  }
+
+  /// asked in this order when the model before has failed; come before the agent's
+  public var fallbackModels: [String] {
+    get {_storage._fallbackModels}
+    set {_uniqueStorage()._fallbackModels = newValue}
+  }
+
+  /// a longer wait that a provider wants is asked about; 0: as the agent says, else 600000
+  public var patienceMs: UInt32 {
+    get {_storage._patienceMs}
+    set {_uniqueStorage()._patienceMs = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3402,6 +3426,18 @@ public nonisolated struct FermataAgent: @unchecked Sendable {
     set {_uniqueStorage()._workerTools = newValue}
   }
 
+  /// provider/model: asked in this order when the model before has failed
+  public var fallbackModels: [String] {
+    get {_storage._fallbackModels}
+    set {_uniqueStorage()._fallbackModels = newValue}
+  }
+
+  /// a longer wait that a provider wants is asked about; 0: 600000
+  public var patienceMs: UInt32 {
+    get {_storage._patienceMs}
+    set {_uniqueStorage()._patienceMs = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4582,6 +4618,17 @@ public nonisolated struct FermataLaunched: @unchecked Sendable {
     set {_uniqueStorage()._rendering = newValue}
   }
 
+  public var fallbackModels: [String] {
+    get {_storage._fallbackModels}
+    set {_uniqueStorage()._fallbackModels = newValue}
+  }
+
+  /// 0, in old events: no wait is asked about
+  public var patienceMs: UInt32 {
+    get {_storage._patienceMs}
+    set {_uniqueStorage()._patienceMs = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4722,6 +4769,18 @@ public nonisolated struct FermataModelAnswered: @unchecked Sendable {
   public var hasOrigin: Bool {_storage._origin != nil}
   /// Clears the value of `origin`. Subsequent reads from it will return its default value.
   public mutating func clearOrigin() {_uniqueStorage()._origin = nil}
+
+  /// that was asked; empty in old events
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// by which its provider finds the call in its own logs
+  public var providerRequestID: String {
+    get {_storage._providerRequestID}
+    set {_uniqueStorage()._providerRequestID = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4903,6 +4962,11 @@ public nonisolated struct FermataModelCut: Sendable {
   /// Clears the value of `usage`. Subsequent reads from it will return its default value.
   public mutating func clearUsage() {self._usage = nil}
 
+  /// as of ModelAnswered
+  public var model: String = String()
+
+  public var providerRequestID: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -4961,6 +5025,23 @@ public nonisolated struct FermataModelFailed: @unchecked Sendable {
   public var hasUsage: Bool {_storage._usage != nil}
   /// Clears the value of `usage`. Subsequent reads from it will return its default value.
   public mutating func clearUsage() {_uniqueStorage()._usage = nil}
+
+  /// as of ModelAnswered
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  public var providerRequestID: String {
+    get {_storage._providerRequestID}
+    set {_uniqueStorage()._providerRequestID = newValue}
+  }
+
+  /// the provider takes no reasoning back from before: from here on the model is not shown it
+  public var dropsReasoning: Bool {
+    get {_storage._dropsReasoning}
+    set {_uniqueStorage()._dropsReasoning = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5252,9 +5333,21 @@ public nonisolated struct FermataModelSet: Sendable {
 
   public var baseURL: String = String()
 
+  /// nobody has set it: 0: the run's own model again; n: its n-th fallback model
+  public var fallback: UInt32 {
+    get {_fallback ?? 0}
+    set {_fallback = newValue}
+  }
+  /// Returns true if `fallback` has been explicitly set.
+  public var hasFallback: Bool {self._fallback != nil}
+  /// Clears the value of `fallback`. Subsequent reads from it will return its default value.
+  public mutating func clearFallback() {self._fallback = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _fallback: UInt32? = nil
 }
 
 public nonisolated struct FermataHoldAtSet: Sendable {
@@ -5552,7 +5645,7 @@ nonisolated extension FermataDelivery: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataAskKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ASK_KIND_UNSPECIFIED\0\u{1}QUESTION\0\u{1}APPROVAL\0\u{1}OUTCOME\0\u{1}BUDGET\0\u{1}STUCK\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ASK_KIND_UNSPECIFIED\0\u{1}QUESTION\0\u{1}APPROVAL\0\u{1}OUTCOME\0\u{1}BUDGET\0\u{1}STUCK\0\u{1}LIMIT\0")
 }
 
 nonisolated extension FermataUrgency: SwiftProtobuf._ProtoNameProviding {
@@ -5568,7 +5661,7 @@ nonisolated extension FermataAtDeadline: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension FermataVerdict: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}APPROVE\0\u{1}EDIT\0\u{1}REJECT\0\u{1}RUN_AGAIN\0\u{1}TAKE_RESULT\0\u{1}TELL_UNKNOWN\0\u{1}RAISE\0\u{1}GO_ON\0\u{1}GUIDE\0\u{1}END_TURN\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}APPROVE\0\u{1}EDIT\0\u{1}REJECT\0\u{1}RUN_AGAIN\0\u{1}TAKE_RESULT\0\u{1}TELL_UNKNOWN\0\u{1}RAISE\0\u{1}GO_ON\0\u{1}GUIDE\0\u{1}END_TURN\0\u{1}USE_MODEL\0")
 }
 
 nonisolated extension FermataAnswerVia: SwiftProtobuf._ProtoNameProviding {
@@ -5752,7 +5845,7 @@ nonisolated extension FermataHelloReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launch"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0\u{1}parent\0\u{1}blocks\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_id\0\u{1}by\0\u{1}reason\0\u{2}\u{2}task\0\u{1}model\0\u{1}workspace\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}labels\0\u{1}agent\0\u{3}model_options\0\u{1}limits\0\u{1}policy\0\u{3}hold_at\0\u{3}worker_tools\0\u{1}parent\0\u{1}blocks\0\u{3}fallback_models\0\u{3}patience_ms\0")
 
   fileprivate class _StorageClass {
     var _requestID: String = String()
@@ -5773,6 +5866,8 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _workerTools: [FermataToolSpec] = []
     var _parent: String = String()
     var _blocks: [FermataBlock] = []
+    var _fallbackModels: [String] = []
+    var _patienceMs: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5801,6 +5896,8 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _workerTools = source._workerTools
       _parent = source._parent
       _blocks = source._blocks
+      _fallbackModels = source._fallbackModels
+      _patienceMs = source._patienceMs
     }
   }
 
@@ -5837,6 +5934,8 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
         case 18: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
+        case 20: try { try decoder.decodeRepeatedStringField(value: &_storage._fallbackModels) }()
+        case 21: try { try decoder.decodeSingularUInt32Field(value: &_storage._patienceMs) }()
         default: break
         }
       }
@@ -5903,6 +6002,12 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if !_storage._blocks.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._blocks, fieldNumber: 19)
       }
+      if !_storage._fallbackModels.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._fallbackModels, fieldNumber: 20)
+      }
+      if _storage._patienceMs != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._patienceMs, fieldNumber: 21)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5930,6 +6035,8 @@ nonisolated extension FermataLaunch: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._workerTools != rhs_storage._workerTools {return false}
         if _storage._parent != rhs_storage._parent {return false}
         if _storage._blocks != rhs_storage._blocks {return false}
+        if _storage._fallbackModels != rhs_storage._fallbackModels {return false}
+        if _storage._patienceMs != rhs_storage._patienceMs {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -9335,7 +9442,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Agent"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}model\0\u{3}model_options\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}limits\0\u{1}policy\0\u{3}worker_tools\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}model\0\u{3}model_options\0\u{3}system_prompt\0\u{1}tools\0\u{3}model_attempts\0\u{1}limits\0\u{1}policy\0\u{3}worker_tools\0\u{3}fallback_models\0\u{3}patience_ms\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -9348,6 +9455,8 @@ nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _limits: FermataLimits? = nil
     var _policy: FermataPolicy? = nil
     var _workerTools: [FermataToolSpec] = []
+    var _fallbackModels: [String] = []
+    var _patienceMs: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9368,6 +9477,8 @@ nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _limits = source._limits
       _policy = source._policy
       _workerTools = source._workerTools
+      _fallbackModels = source._fallbackModels
+      _patienceMs = source._patienceMs
     }
   }
 
@@ -9396,6 +9507,8 @@ nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
         case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._workerTools) }()
+        case 11: try { try decoder.decodeRepeatedStringField(value: &_storage._fallbackModels) }()
+        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._patienceMs) }()
         default: break
         }
       }
@@ -9438,6 +9551,12 @@ nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._workerTools.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._workerTools, fieldNumber: 10)
       }
+      if !_storage._fallbackModels.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._fallbackModels, fieldNumber: 11)
+      }
+      if _storage._patienceMs != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._patienceMs, fieldNumber: 12)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9457,6 +9576,8 @@ nonisolated extension FermataAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._limits != rhs_storage._limits {return false}
         if _storage._policy != rhs_storage._policy {return false}
         if _storage._workerTools != rhs_storage._workerTools {return false}
+        if _storage._fallbackModels != rhs_storage._fallbackModels {return false}
+        if _storage._patienceMs != rhs_storage._patienceMs {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -11322,7 +11443,7 @@ nonisolated extension FermataToolSpec: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Launched"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0\u{1}parent\0\u{1}depth\0\u{1}rendering\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}system_prompt\0\u{1}tools\0\u{1}workspace\0\u{3}model_attempts\0\u{1}labels\0\u{3}model_options\0\u{1}limits\0\u{3}agent_version\0\u{1}policy\0\u{3}hold_at\0\u{3}own_workspace\0\u{1}parent\0\u{1}depth\0\u{1}rendering\0\u{3}fallback_models\0\u{3}patience_ms\0")
 
   fileprivate class _StorageClass {
     var _agent: String = String()
@@ -11341,6 +11462,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _parent: String = String()
     var _depth: UInt32 = 0
     var _rendering: UInt32 = 0
+    var _fallbackModels: [String] = []
+    var _patienceMs: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -11367,6 +11490,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _parent = source._parent
       _depth = source._depth
       _rendering = source._rendering
+      _fallbackModels = source._fallbackModels
+      _patienceMs = source._patienceMs
     }
   }
 
@@ -11401,6 +11526,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
         case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._depth) }()
         case 16: try { try decoder.decodeSingularUInt32Field(value: &_storage._rendering) }()
+        case 17: try { try decoder.decodeRepeatedStringField(value: &_storage._fallbackModels) }()
+        case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._patienceMs) }()
         default: break
         }
       }
@@ -11461,6 +11588,12 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if _storage._rendering != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._rendering, fieldNumber: 16)
       }
+      if !_storage._fallbackModels.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._fallbackModels, fieldNumber: 17)
+      }
+      if _storage._patienceMs != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._patienceMs, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -11486,6 +11619,8 @@ nonisolated extension FermataLaunched: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._parent != rhs_storage._parent {return false}
         if _storage._depth != rhs_storage._depth {return false}
         if _storage._rendering != rhs_storage._rendering {return false}
+        if _storage._fallbackModels != rhs_storage._fallbackModels {return false}
+        if _storage._patienceMs != rhs_storage._patienceMs {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -11642,7 +11777,7 @@ nonisolated extension FermataModelCalled: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelAnswered"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0\u{1}ending\0\u{1}failure\0\u{1}blocks\0\u{1}origin\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}calls\0\u{3}finish_reason\0\u{1}usage\0\u{1}ending\0\u{1}failure\0\u{1}blocks\0\u{1}origin\0\u{1}model\0\u{3}provider_request_id\0")
 
   fileprivate class _StorageClass {
     var _step: UInt32 = 0
@@ -11655,6 +11790,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
     var _failure: FermataFailure? = nil
     var _blocks: [FermataBlock] = []
     var _origin: FermataOrigin? = nil
+    var _model: String = String()
+    var _providerRequestID: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -11675,6 +11812,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
       _failure = source._failure
       _blocks = source._blocks
       _origin = source._origin
+      _model = source._model
+      _providerRequestID = source._providerRequestID
     }
   }
 
@@ -11703,6 +11842,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
         case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._origin) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._providerRequestID) }()
         default: break
         }
       }
@@ -11745,6 +11886,12 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
       try { if let v = _storage._origin {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 11)
+      }
+      if !_storage._providerRequestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._providerRequestID, fieldNumber: 12)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -11764,6 +11911,8 @@ nonisolated extension FermataModelAnswered: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._failure != rhs_storage._failure {return false}
         if _storage._blocks != rhs_storage._blocks {return false}
         if _storage._origin != rhs_storage._origin {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._providerRequestID != rhs_storage._providerRequestID {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -12030,7 +12179,7 @@ nonisolated extension FermataSelectedCall: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelCut"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0\u{1}blocks\0\u{1}usage\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}cause\0\u{1}blocks\0\u{1}usage\0\u{1}model\0\u{3}provider_request_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -12044,6 +12193,8 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 4: try { try decoder.decodeSingularEnumField(value: &self.cause) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.providerRequestID) }()
       default: break
       }
     }
@@ -12072,6 +12223,12 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
     try { if let v = self._usage {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 7)
+    }
+    if !self.providerRequestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.providerRequestID, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -12082,6 +12239,8 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.cause != rhs.cause {return false}
     if lhs.blocks != rhs.blocks {return false}
     if lhs._usage != rhs._usage {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs.providerRequestID != rhs.providerRequestID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -12089,7 +12248,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelFailed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0\u{1}usage\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0\u{1}usage\0\u{1}model\0\u{3}provider_request_id\0\u{3}drops_reasoning\0")
 
   fileprivate class _StorageClass {
     var _step: UInt32 = 0
@@ -12099,6 +12258,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
     var _nextAttemptAt: Int64 = 0
     var _blocks: [FermataBlock] = []
     var _usage: FermataUsage? = nil
+    var _model: String = String()
+    var _providerRequestID: String = String()
+    var _dropsReasoning: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -12116,6 +12278,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
       _nextAttemptAt = source._nextAttemptAt
       _blocks = source._blocks
       _usage = source._usage
+      _model = source._model
+      _providerRequestID = source._providerRequestID
+      _dropsReasoning = source._dropsReasoning
     }
   }
 
@@ -12141,6 +12306,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
         case 5: try { try decoder.decodeSingularInt64Field(value: &_storage._nextAttemptAt) }()
         case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._blocks) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._providerRequestID) }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._dropsReasoning) }()
         default: break
         }
       }
@@ -12174,6 +12342,15 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
       try { if let v = _storage._usage {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       } }()
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 8)
+      }
+      if !_storage._providerRequestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._providerRequestID, fieldNumber: 9)
+      }
+      if _storage._dropsReasoning != false {
+        try visitor.visitSingularBoolField(value: _storage._dropsReasoning, fieldNumber: 10)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -12190,6 +12367,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
         if _storage._nextAttemptAt != rhs_storage._nextAttemptAt {return false}
         if _storage._blocks != rhs_storage._blocks {return false}
         if _storage._usage != rhs_storage._usage {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._providerRequestID != rhs_storage._providerRequestID {return false}
+        if _storage._dropsReasoning != rhs_storage._dropsReasoning {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -12736,7 +12916,7 @@ nonisolated extension FermataLimitsSet: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension FermataModelSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelSet"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}base_url\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}base_url\0\u{1}fallback\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -12746,24 +12926,33 @@ nonisolated extension FermataModelSet: SwiftProtobuf.Message, SwiftProtobuf._Mes
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.baseURL) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._fallback) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.model.isEmpty {
       try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
     }
     if !self.baseURL.isEmpty {
       try visitor.visitSingularStringField(value: self.baseURL, fieldNumber: 2)
     }
+    try { if let v = self._fallback {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: FermataModelSet, rhs: FermataModelSet) -> Bool {
     if lhs.model != rhs.model {return false}
     if lhs.baseURL != rhs.baseURL {return false}
+    if lhs._fallback != rhs._fallback {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -37,7 +37,7 @@ extension Control {
                 thread: launchThread, logger: logger),
             RunHandler(entry: entry, contents: contents),
             HoldHandler(entry: entry, tokens: ResumeTokens(seal: seal), catalogue: launches.catalogue),
-            AskHandler(entry: entry, runs: runs, readers: readers, tokens: askTokens),
+            AskHandler(entry: entry, runs: runs, readers: readers, tokens: askTokens, catalogue: launches.catalogue),
             GetRunHandler(
                 runs: runs, published: published, readers: readers, waiters: waiters, offers: offers, inbox: inbox,
                 answers: answers),

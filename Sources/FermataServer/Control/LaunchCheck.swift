@@ -27,6 +27,8 @@ struct LaunchCheck: Sendable {
                 details: ["field": "model"])
         }
         try catalogue.check(model)
+        let fallbacks = launch.fallbackModels.isEmpty ? agent.fallbackModels : launch.fallbackModels
+        try checkFallbacks(fallbacks, field: "fallback_models")
         guard launch.task.utf8.count <= Configuration.maximumTextBytes,
             launch.systemPrompt.utf8.count <= Configuration.maximumTextBytes
         else {
@@ -49,7 +51,7 @@ struct LaunchCheck: Sendable {
         // What the launch says of a tool takes the place of what the agent does.
         try check(agent.policy, field: "agent.policy", known, registered, but: launch.policy)
         let limits = launch.limits.over(agent.limits)
-        if limits.hasMaxCostNanoUsd, !prices.has(model) {
+        for model in [model] + fallbacks where limits.hasMaxCostNanoUsd && !prices.has(model) {
             throw Refusal.noPrice(of: model, field: "limits.max_cost_nano_usd")
         }
         try checkWorkspace(launch.workspace)
@@ -58,6 +60,9 @@ struct LaunchCheck: Sendable {
             $0.agent = stored?.agent.name ?? "default"
             $0.agentVersion = stored?.version ?? 0
             $0.model = model
+            $0.fallbackModels = fallbacks
+            $0.patienceMs =
+                [launch.patienceMs, agent.patienceMs].first { $0 > 0 } ?? Configuration.defaultPatienceMilliseconds
             $0.modelOptions = launch.modelOptions.over(agent.modelOptions)
             $0.limits = limits
             $0.systemPrompt = prompt
@@ -77,15 +82,24 @@ struct LaunchCheck: Sendable {
     /// What only a server knows of an agent: its model, what that costs, and its tools. Without a model of its own what
     /// it costs is looked at when it is launched.
     func check(_ agent: FermataAgent, registered: RegisteredTools) throws(Refusal) {
-        if !agent.model.isEmpty {
-            try catalogue.check(agent.model)
-            if agent.limits.hasMaxCostNanoUsd, !prices.has(agent.model) {
-                throw Refusal.noPrice(of: agent.model, field: "agent.limits.max_cost_nano_usd")
-            }
+        if !agent.model.isEmpty { try catalogue.check(agent.model) }
+        try checkFallbacks(agent.fallbackModels, field: "agent.fallback_models")
+        for model in [agent.model] + agent.fallbackModels
+        where !model.isEmpty && agent.limits.hasMaxCostNanoUsd && !prices.has(model) {
+            throw Refusal.noPrice(of: model, field: "agent.limits.max_cost_nano_usd")
         }
         _ = try chosenTools(.init(), agent, registered)
         if let problem = agent.policy.problems.first { throw Refusal(problem.inside("agent.policy")) }
         try check(agent.policy, field: "agent.policy", knownTools(.init(), agent, registered), registered)
+    }
+
+    private func checkFallbacks(_ models: [String], field: String) throws(Refusal) {
+        guard FermataAgent.areFallbackModels(models) else {
+            throw Refusal(
+                .invalidArgument, "\(field) must be at most 8 names of models, each once, of 1 to 1024 bytes",
+                details: ["field": field])
+        }
+        for model in models { try catalogue.check(model, field: field) }
     }
 
     /// Where a run works that was given no directory; made when it is needed first.

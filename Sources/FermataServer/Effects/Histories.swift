@@ -14,13 +14,26 @@ internal import Synchronization
 /// Threads: any. A history is taken out while it is read on from the journal; a run has one model call at a time.
 final class Histories: Sendable {
     fileprivate struct Entry {
-        var transcript = Transcript()
+        var transcript: Transcript
+        /// As the transcript was begun with.
+        let reasoningFrom: UInt64
         var history: ModelHistory
         /// Items that name blobs, and what came after them: not encoded, since whoever had the events cannot read blobs.
         var pending: [[Transcript.Item]] = []
         var lastUse: UInt64 = 0
         /// Bytes of events that came since the last call, in the journal's form.
         var newBytes = 0
+
+        init(_ form: ModelHistory.Form, reasoningFrom: UInt64) {
+            transcript = Transcript(reasoningFrom: reasoningFrom)
+            self.reasoningFrom = reasoningFrom
+            history = ModelHistory(form)
+        }
+
+        /// Whether it is what a model of this form is shown of the run.
+        func fits(_ run: Run, _ form: ModelHistory.Form) -> Bool {
+            history.form == form && reasoningFrom == run.turn.reasoningFrom
+        }
     }
 
     fileprivate struct State {
@@ -55,7 +68,7 @@ final class Histories: Sendable {
     /// The run's history, if what is kept has all events.
     func kept(of run: Run, in form: ModelHistory.Form) -> ModelHistory? {
         state.withLock { state in
-            guard let entry = state.entries[run.id], entry.transcript.seq == run.seq, entry.history.form == form,
+            guard let entry = state.entries[run.id], entry.transcript.seq == run.seq, entry.fits(run, form),
                 entry.pending.isEmpty
             else { return nil }
             state.keep(entry, run.id, budget: budget)
@@ -69,8 +82,9 @@ final class Histories: Sendable {
     ///
     /// - Throws: what reading the journal throws; then nothing is kept of the run.
     func history(of run: Run, in form: ModelHistory.Form, from reader: any JournalReading) throws -> ModelHistory {
-        var entry = state.withLock { $0.remove(run.id) } ?? Entry(history: ModelHistory(form))
-        if entry.history.form != form { entry = Entry(history: ModelHistory(form)) }
+        let kept = state.withLock { $0.remove(run.id) }
+        var entry =
+            kept.flatMap { $0.fits(run, form) ? $0 : nil } ?? Entry(form, reasoningFrom: run.turn.reasoningFrom)
         if entry.history.count == 0, !run.spec.systemPrompt.isEmpty {
             entry.history.append([.system(run.spec.systemPrompt)])
         }

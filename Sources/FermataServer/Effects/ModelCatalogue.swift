@@ -76,8 +76,10 @@ final class ModelCatalogue: Sendable {
 
     /// - Throws: UNKNOWN_MODEL or MISSING_KEY, with what to do about it.
     ///
-    /// - Parameter baseURL: of the model's server; empty: as the environment says.
-    func check(_ name: String, at baseURL: String = "") throws(Refusal) {
+    /// - Parameters:
+    ///   - baseURL: of the model's server; empty: as the environment says.
+    ///   - field: that has the name.
+    func check(_ name: String, at baseURL: String = "", field: String = "model") throws(Refusal) {
         do {
             _ = try resolve(name, at: baseURL)
         } catch {
@@ -87,7 +89,7 @@ final class ModelCatalogue: Sendable {
                 case .badBaseURL where !baseURL.isEmpty: .invalidArgument
                 default: .unknownModel
                 }
-            throw Refusal(code, error.description, details: ["field": "model"])
+            throw Refusal(code, error.description, details: ["field": field])
         }
     }
 

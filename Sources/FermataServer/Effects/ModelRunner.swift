@@ -65,6 +65,12 @@ final class ModelRunner: Sendable {
         let end: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
             for piece in call.finish() { text.append(piece, to: stream) }
             text.end(stream)
+            var result = result
+            // Nothing could be left out: the next request would be the same.
+            if case .failure(var failure) = result, failure.kind == .reasoningRefused, !call.sendsReasoning {
+                failure.kind = .httpStatus
+                result = .failure(failure)
+            }
             onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, soFar: call.takeBlocks()))
         }
         let form = catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL)
@@ -92,14 +98,16 @@ final class ModelRunner: Sendable {
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let run = shared.run
+        call.sendsReasoning = history.boundAnswers > 0
         call.estimate = UsageEstimate(history, toolBytes: run.spec.toolBytes, model: run.spec.model, prices)
-        let request = ModelRequest(
+        var request = ModelRequest(
             model: "", history: history,
             tools: run.spec.tools.map {
                 ModelTool(name: $0.name, description: $0.description_p, parametersJSON: $0.parameters)
             },
             options: ModelOptions(run.spec.modelOptions), conversation: run.id.description,
             onConnected: onConnected)
+        request.onProviderRequestID = { call.providerRequestID = $0 }
         attempt(Self.attemptsWithoutDescriptors, request, call, of: run, stream, end)
     }
 
@@ -162,7 +170,8 @@ final class ModelRunner: Sendable {
                         ? [] : isRewritten ? soFar.blocks + answer.callBlocks : answer.journaledBlocks,
                     origin: answer.blocks.isEmpty
                         ? .init()
-                        : FermataOrigin(catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL).origin)))
+                        : FermataOrigin(catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL).origin),
+                    providerRequestID: soFar.providerRequestID))
         case .failure(let failure) where failure.kind == .cancelled:
             // If the run still wants it (the store was too full to say otherwise), it is as good as lost. What was
             // published of it is journaled.
@@ -295,7 +304,8 @@ extension ModelAnswer {
 extension AnswerSoFar {
     /// Text alone needs none.
     fileprivate var withBlocksIfNeeded: AnswerSoFar {
-        blocks.contains { if case .text = $0.kind { false } else { true } } ? self : AnswerSoFar(text, usage: usage)
+        blocks.contains { if case .text = $0.kind { false } else { true } }
+            ? self : AnswerSoFar(text, usage: usage, providerRequestID: providerRequestID)
     }
 }
 
@@ -380,6 +390,8 @@ private final class ModelCallInFlight: EffectInFlight {
         /// A piece did not fit: nothing is kept any more.
         var isFull = false
         var call: (any ModelCall)?
+        var providerRequestID = ""
+        var sendsReasoning = false
         var isCancelled = false
         /// nil: the request is not made yet.
         var estimate: UsageEstimate?
@@ -432,7 +444,8 @@ private final class ModelCallInFlight: EffectInFlight {
                         case .opaque(let word, _): $0.opaque = word
                         }
                     }
-                }, usage: estimate?.usage(answerBytes: size) ?? .with { $0.modelCalls = 1 })
+                }, usage: estimate?.usage(answerBytes: size) ?? .with { $0.modelCalls = 1 },
+                providerRequestID: providerRequestID)
         }
     }
 
@@ -444,6 +457,18 @@ private final class ModelCallInFlight: EffectInFlight {
     var estimate: UsageEstimate? {
         get { state.withLock { $0.estimate } }
         set { state.withLock { $0.estimate = newValue } }
+    }
+
+    /// By which the provider knows the call, once it has said so.
+    var providerRequestID: String {
+        get { state.withLock { $0.providerRequestID } }
+        set { state.withLock { $0.providerRequestID = newValue } }
+    }
+
+    /// Whether what it sends has something of an answer's maker's own.
+    var sendsReasoning: Bool {
+        get { state.withLock { $0.sendsReasoning } }
+        set { state.withLock { $0.sendsReasoning = newValue } }
     }
 
     /// Keeps a piece up to the size that an event can carry; an answer beyond it fails at its end.

@@ -19,6 +19,7 @@ struct Answer: AsyncParsableCommand {
               fermata answer 01a1fd79 --ask 3 '{"approved": true, "amount": 500}'
               fermata answer 01a1fd79 --run-again            a call of which nobody knows whether it happened
               fermata answer 01a1fd79 --raise --max-cost 5   a limit was reached
+              fermata answer 01a1fd79 --use-model openai/gpt-5.5   its provider wants too long a wait
               fermata answer 01a1fd79 --guide "Try the other branch."
             """)
     @OptionGroup var on: AskOptions
@@ -29,13 +30,15 @@ struct Answer: AsyncParsableCommand {
     @Flag(help: "BUDGET: go on, with the limits given here or as much again.") var raise = false
     @OptionGroup(title: "Limits") var limits: LimitOptions
     @Option(help: ArgumentHelp("STUCK: go on with this message.", valueName: "text")) var guide: String?
-    @Flag(help: "STUCK: go on as it is.") var goOn = false
-    @Flag(help: "BUDGET, STUCK: end the turn; resume goes on.") var endTurn = false
+    @Flag(help: "STUCK: go on as it is. LIMIT: wait for as long as it takes.") var goOn = false
+    @Option(help: ArgumentHelp("LIMIT: go on with this model.", valueName: "provider/model")) var useModel: String?
+    @Flag(help: "BUDGET, STUCK, LIMIT: end the turn; resume goes on.") var endTurn = false
 
     private var verdicts: [FermataVerdict] {
         [
             runAgain ? .runAgain : nil, result.map { _ in .takeResult }, unknown ? .tellUnknown : nil,
-            raise ? .raise : nil, guide.map { _ in .guide }, goOn ? .goOn : nil, endTurn ? .endTurn : nil,
+            raise ? .raise : nil, guide.map { _ in .guide }, goOn ? .goOn : nil, useModel.map { _ in .useModel },
+            endTurn ? .endTurn : nil,
         ].compactMap { $0 }
     }
 
@@ -50,7 +53,7 @@ struct Answer: AsyncParsableCommand {
         var answer = try await on.command(FermataAnswer.self)
         answer.ask = try await on.number()
         answer.verdict = verdicts.first ?? .unspecified
-        answer.text = try await readText() ?? result ?? guide ?? ""
+        answer.text = try await readText() ?? result ?? guide ?? useModel ?? ""
         if let limits = limits.message { answer.limits = limits }
         try await on.server.run(answer)
     }

@@ -74,7 +74,8 @@ struct Inbox: AsyncParsableCommand {
         if ask.deadlineAt > 0 {
             head +=
                 "  until \(TimeArgument.text(ask.deadlineAt)), then "
-                + (ask.atDeadline == .default ? "the default answer" : "rejected")
+                + (ask.kind == .limit
+                    ? "it is tried again" : ask.atDeadline == .default ? "the default answer" : "rejected")
         }
         print(head)
         for text in [ask.question, ask.context] where !text.isEmpty { print("    " + text.indented) }
@@ -115,6 +116,8 @@ extension FermataAsk {
             ["answer \(which) --run-again", "answer \(which) --result TEXT", "answer \(which) --unknown"]
         case .budget: ["answer \(which) --raise", "answer \(which) --end-turn"]
         case .stuck: ["answer \(which) --guide TEXT", "answer \(which) --go-on", "answer \(which) --end-turn"]
+        case .limit:
+            ["answer \(which) --go-on", "answer \(which) --use-model MODEL", "answer \(which) --end-turn"]
         case .unspecified, .UNRECOGNIZED: []
         }
     }

@@ -328,6 +328,31 @@ nonisolated struct SnapshotSpec: @unchecked Sendable {
     set {_uniqueStorage()._holdAt = newValue}
   }
 
+  var ownModel: String {
+    get {_storage._ownModel}
+    set {_uniqueStorage()._ownModel = newValue}
+  }
+
+  var ownBaseURL: String {
+    get {_storage._ownBaseURL}
+    set {_uniqueStorage()._ownBaseURL = newValue}
+  }
+
+  var fallbackModels: [String] {
+    get {_storage._fallbackModels}
+    set {_uniqueStorage()._fallbackModels = newValue}
+  }
+
+  var fallback: UInt32 {
+    get {_storage._fallback}
+    set {_uniqueStorage()._fallback = newValue}
+  }
+
+  var patienceMs: UInt32 {
+    get {_storage._patienceMs}
+    set {_uniqueStorage()._patienceMs = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -442,6 +467,11 @@ nonisolated struct SnapshotTurn: @unchecked Sendable {
   var truncatedInARow: UInt32 {
     get {_storage._truncatedInARow}
     set {_uniqueStorage()._truncatedInARow = newValue}
+  }
+
+  var reasoningFrom: UInt64 {
+    get {_storage._reasoningFrom}
+    set {_uniqueStorage()._reasoningFrom = newValue}
   }
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -840,7 +870,7 @@ nonisolated extension SnapshotRun: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Spec"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}base_url\0\u{3}system_prompt\0\u{1}workspace\0\u{3}owns_workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}policy\0\u{3}hold_at\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}agent\0\u{1}model\0\u{3}base_url\0\u{3}system_prompt\0\u{1}workspace\0\u{3}owns_workspace\0\u{1}tools\0\u{1}labels\0\u{3}model_options\0\u{3}model_attempts\0\u{1}policy\0\u{3}hold_at\0\u{3}own_model\0\u{3}own_base_url\0\u{3}fallback_models\0\u{1}fallback\0\u{3}patience_ms\0")
 
   fileprivate class _StorageClass {
     var _agent: String = String()
@@ -855,6 +885,11 @@ nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _modelAttempts: UInt32 = 0
     var _policy: FermataProtocol.FermataPolicy? = nil
     var _holdAt: FermataProtocol.FermataHoldPoint.At = .unspecified
+    var _ownModel: String = String()
+    var _ownBaseURL: String = String()
+    var _fallbackModels: [String] = []
+    var _fallback: UInt32 = 0
+    var _patienceMs: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -877,6 +912,11 @@ nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _modelAttempts = source._modelAttempts
       _policy = source._policy
       _holdAt = source._holdAt
+      _ownModel = source._ownModel
+      _ownBaseURL = source._ownBaseURL
+      _fallbackModels = source._fallbackModels
+      _fallback = source._fallback
+      _patienceMs = source._patienceMs
     }
   }
 
@@ -907,6 +947,11 @@ nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._modelAttempts) }()
         case 11: try { try decoder.decodeSingularMessageField(value: &_storage._policy) }()
         case 12: try { try decoder.decodeSingularEnumField(value: &_storage._holdAt) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._ownModel) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._ownBaseURL) }()
+        case 15: try { try decoder.decodeRepeatedStringField(value: &_storage._fallbackModels) }()
+        case 16: try { try decoder.decodeSingularUInt32Field(value: &_storage._fallback) }()
+        case 17: try { try decoder.decodeSingularUInt32Field(value: &_storage._patienceMs) }()
         default: break
         }
       }
@@ -955,6 +1000,21 @@ nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._holdAt != .unspecified {
         try visitor.visitSingularEnumField(value: _storage._holdAt, fieldNumber: 12)
       }
+      if !_storage._ownModel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._ownModel, fieldNumber: 13)
+      }
+      if !_storage._ownBaseURL.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._ownBaseURL, fieldNumber: 14)
+      }
+      if !_storage._fallbackModels.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._fallbackModels, fieldNumber: 15)
+      }
+      if _storage._fallback != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._fallback, fieldNumber: 16)
+      }
+      if _storage._patienceMs != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._patienceMs, fieldNumber: 17)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -976,6 +1036,11 @@ nonisolated extension SnapshotSpec: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._modelAttempts != rhs_storage._modelAttempts {return false}
         if _storage._policy != rhs_storage._policy {return false}
         if _storage._holdAt != rhs_storage._holdAt {return false}
+        if _storage._ownModel != rhs_storage._ownModel {return false}
+        if _storage._ownBaseURL != rhs_storage._ownBaseURL {return false}
+        if _storage._fallbackModels != rhs_storage._fallbackModels {return false}
+        if _storage._fallback != rhs_storage._fallback {return false}
+        if _storage._patienceMs != rhs_storage._patienceMs {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1067,7 +1132,7 @@ nonisolated extension SnapshotQueuedMessage: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Turn"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{3}attempt_lead\0\u{1}step\0\u{1}attempt\0\u{3}failed_attempts\0\u{1}ending\0\u{3}last_message\0\u{3}goes_on\0\u{3}go_ons\0\u{3}truncated_in_a_row\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{3}attempt_lead\0\u{1}step\0\u{1}attempt\0\u{3}failed_attempts\0\u{1}ending\0\u{3}last_message\0\u{3}goes_on\0\u{3}go_ons\0\u{3}truncated_in_a_row\0\u{3}reasoning_from\0")
 
   fileprivate class _StorageClass {
     var _phase: SnapshotPhase = .idle
@@ -1083,6 +1148,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _goesOn: Bool = false
     var _goOns: UInt32 = 0
     var _truncatedInARow: UInt32 = 0
+    var _reasoningFrom: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1106,6 +1172,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _goesOn = source._goesOn
       _goOns = source._goOns
       _truncatedInARow = source._truncatedInARow
+      _reasoningFrom = source._reasoningFrom
     }
   }
 
@@ -1137,6 +1204,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 11: try { try decoder.decodeSingularBoolField(value: &_storage._goesOn) }()
         case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._goOns) }()
         case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._truncatedInARow) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._reasoningFrom) }()
         default: break
         }
       }
@@ -1188,6 +1256,9 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._truncatedInARow != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._truncatedInARow, fieldNumber: 13)
       }
+      if _storage._reasoningFrom != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._reasoningFrom, fieldNumber: 14)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1210,6 +1281,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._goesOn != rhs_storage._goesOn {return false}
         if _storage._goOns != rhs_storage._goOns {return false}
         if _storage._truncatedInARow != rhs_storage._truncatedInARow {return false}
+        if _storage._reasoningFrom != rhs_storage._reasoningFrom {return false}
         return true
       }
       if !storagesAreEqual {return false}

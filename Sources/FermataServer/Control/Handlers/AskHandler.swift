@@ -10,6 +10,8 @@ struct AskHandler: FrameHandler {
     let runs: RunLookUp
     let readers: ReaderPool
     let tokens: AskTokens
+    /// Knows the models that a run can go on with.
+    let catalogue: ModelCatalogue
 
     var routes: [Route] { [.command(entry, answer), .command(entry, decideCall), .read(listAsks)] }
 
@@ -22,6 +24,12 @@ struct AskHandler: FrameHandler {
             argumentsDigest: answer.argumentsSha256, limits: answer.limits)
         for (field, text) in [("text", answer.text), ("arguments", answer.arguments)] where !text.isEmpty {
             try TextCheck.text(text, field: field)
+        }
+        if answer.verdict == .useModel, !answer.text.isEmpty {
+            guard answer.text.utf8.count <= 1024 else {
+                throw Refusal(.invalidArgument, "a model's name has at most 1024 bytes", details: ["field": "text"])
+            }
+            try catalogue.check(answer.text, field: "text")
         }
         if answer.hasSticky {
             if let problem = answer.sticky.when.problems.first { throw Refusal(problem.inside("sticky")) }

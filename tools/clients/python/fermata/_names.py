@@ -14,7 +14,8 @@ Urgency = Union[Literal["LOW", "NORMAL", "HIGH", "CRITICAL"], pb.Urgency]
 Scope = Union[Literal["READ", "OPERATE", "ADMIN"], pb.Scope]
 Verdict = Union[
     Literal[
-        "VERDICT_UNSPECIFIED", "APPROVE", "EDIT", "REJECT", "RUN_AGAIN", "TAKE_RESULT", "TELL_UNKNOWN", "RAISE", "GO_ON", "GUIDE", "END_TURN"
+        "VERDICT_UNSPECIFIED", "APPROVE", "EDIT", "REJECT", "RUN_AGAIN", "TAKE_RESULT", "TELL_UNKNOWN", "RAISE", "GO_ON", "GUIDE", "END_TURN",
+        "USE_MODEL",
     ],
     pb.Verdict,
 ]

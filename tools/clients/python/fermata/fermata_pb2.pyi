@@ -84,6 +84,7 @@ JSON: AnswerForm
 LAUNCH: FrameType
 LIFTED_BY_PARENT: LiftCause
 LIFT_CAUSE_UNSPECIFIED: LiftCause
+LIMIT: AskKind
 LIST_AGENTS: FrameType
 LIST_ASKS: FrameType
 LIST_RUNS: FrameType
@@ -137,6 +138,7 @@ TICK: FrameType
 TOOL_ORIGIN_UNSPECIFIED: ToolOrigin
 TRUNCATED: Ending
 URGENCY_UNSPECIFIED: Urgency
+USE_MODEL: Verdict
 VERDICT_UNSPECIFIED: Verdict
 VIA_COMMAND: AnswerVia
 VIA_DEADLINE: AnswerVia
@@ -150,28 +152,32 @@ WORKER: ToolOrigin
 YES_NO: AnswerForm
 
 class Agent(_message.Message):
-    __slots__ = ["description", "limits", "model", "model_attempts", "model_options", "name", "policy", "system_prompt", "tools", "worker_tools"]
+    __slots__ = ["description", "fallback_models", "limits", "model", "model_attempts", "model_options", "name", "patience_ms", "policy", "system_prompt", "tools", "worker_tools"]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_MODELS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MODEL_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PROMPT_FIELD_NUMBER: _ClassVar[int]
     TOOLS_FIELD_NUMBER: _ClassVar[int]
     WORKER_TOOLS_FIELD_NUMBER: _ClassVar[int]
     description: str
+    fallback_models: _containers.RepeatedScalarFieldContainer[str]
     limits: Limits
     model: str
     model_attempts: int
     model_options: ModelOptions
     name: str
+    patience_ms: int
     policy: Policy
     system_prompt: str
     tools: _containers.RepeatedScalarFieldContainer[str]
     worker_tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., model: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., model: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., fallback_models: _Optional[_Iterable[str]] = ..., patience_ms: _Optional[int] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ["arguments", "arguments_sha256", "ask", "by", "if_seq", "limits", "reason", "request_id", "run", "sticky", "text", "token", "verdict"]
@@ -1000,10 +1006,11 @@ class LabelEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Launch(_message.Message):
-    __slots__ = ["agent", "blocks", "by", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "parent", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
+    __slots__ = ["agent", "blocks", "by", "fallback_models", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "parent", "patience_ms", "policy", "reason", "request_id", "system_prompt", "task", "tools", "worker_tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_MODELS_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
@@ -1011,6 +1018,7 @@ class Launch(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1022,6 +1030,7 @@ class Launch(_message.Message):
     agent: str
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
     by: str
+    fallback_models: _containers.RepeatedScalarFieldContainer[str]
     hold_at: HoldPoint.At
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
     limits: Limits
@@ -1029,6 +1038,7 @@ class Launch(_message.Message):
     model_attempts: int
     model_options: ModelOptions
     parent: str
+    patience_ms: int
     policy: Policy
     reason: str
     request_id: str
@@ -1037,13 +1047,14 @@ class Launch(_message.Message):
     tools: _containers.RepeatedScalarFieldContainer[str]
     worker_tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., parent: _Optional[str] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., task: _Optional[str] = ..., model: _Optional[str] = ..., workspace: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[str]] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., agent: _Optional[str] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., worker_tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., parent: _Optional[str] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., fallback_models: _Optional[_Iterable[str]] = ..., patience_ms: _Optional[int] = ...) -> None: ...
 
 class Launched(_message.Message):
-    __slots__ = ["agent", "agent_version", "depth", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "parent", "policy", "rendering", "system_prompt", "tools", "workspace"]
+    __slots__ = ["agent", "agent_version", "depth", "fallback_models", "hold_at", "labels", "limits", "model", "model_attempts", "model_options", "own_workspace", "parent", "patience_ms", "policy", "rendering", "system_prompt", "tools", "workspace"]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_MODELS_FIELD_NUMBER: _ClassVar[int]
     HOLD_AT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
@@ -1052,6 +1063,7 @@ class Launched(_message.Message):
     MODEL_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     OWN_WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     RENDERING_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -1060,6 +1072,7 @@ class Launched(_message.Message):
     agent: str
     agent_version: int
     depth: int
+    fallback_models: _containers.RepeatedScalarFieldContainer[str]
     hold_at: HoldPoint.At
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
     limits: Limits
@@ -1068,12 +1081,13 @@ class Launched(_message.Message):
     model_options: ModelOptions
     own_workspace: bool
     parent: str
+    patience_ms: int
     policy: Policy
     rendering: int
     system_prompt: str
     tools: _containers.RepeatedCompositeFieldContainer[ToolSpec]
     workspace: str
-    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ..., parent: _Optional[str] = ..., depth: _Optional[int] = ..., rendering: _Optional[int] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., model: _Optional[str] = ..., system_prompt: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[ToolSpec, _Mapping]]] = ..., workspace: _Optional[str] = ..., model_attempts: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., model_options: _Optional[_Union[ModelOptions, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., agent_version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., hold_at: _Optional[_Union[HoldPoint.At, str]] = ..., own_workspace: bool = ..., parent: _Optional[str] = ..., depth: _Optional[int] = ..., rendering: _Optional[int] = ..., fallback_models: _Optional[_Iterable[str]] = ..., patience_ms: _Optional[int] = ...) -> None: ...
 
 class LimitReached(_message.Message):
     __slots__ = ["failure"]
@@ -1212,14 +1226,16 @@ class MessageWithdrawn(_message.Message):
     def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class ModelAnswered(_message.Message):
-    __slots__ = ["attempt", "blocks", "calls", "ending", "failure", "finish_reason", "origin", "step", "text", "usage"]
+    __slots__ = ["attempt", "blocks", "calls", "ending", "failure", "finish_reason", "model", "origin", "provider_request_id", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
@@ -1229,11 +1245,13 @@ class ModelAnswered(_message.Message):
     ending: Ending
     failure: Failure
     finish_reason: str
+    model: str
     origin: Origin
+    provider_request_id: str
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[SelectedCall, _Mapping]]] = ..., finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., ending: _Optional[_Union[Ending, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ...) -> None: ...
 
 class ModelCalled(_message.Message):
     __slots__ = ["attempt", "delivered", "step"]
@@ -1246,38 +1264,48 @@ class ModelCalled(_message.Message):
     def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., delivered: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ModelCut(_message.Message):
-    __slots__ = ["attempt", "blocks", "cause", "step", "text", "usage"]
+    __slots__ = ["attempt", "blocks", "cause", "model", "provider_request_id", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
     cause: CutCause
+    model: str
+    provider_request_id: str
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ...) -> None: ...
 
 class ModelFailed(_message.Message):
-    __slots__ = ["attempt", "blocks", "failure", "next_attempt_at", "step", "text", "usage"]
+    __slots__ = ["attempt", "blocks", "drops_reasoning", "failure", "model", "next_attempt_at", "provider_request_id", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    DROPS_REASONING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPT_AT_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
+    drops_reasoning: bool
     failure: Failure
+    model: str
     next_attempt_at: int
+    provider_request_id: str
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., drops_reasoning: bool = ...) -> None: ...
 
 class ModelOptions(_message.Message):
     __slots__ = ["max_output_tokens", "reasoning_effort", "seed", "stop", "temperature", "top_p"]
@@ -1296,12 +1324,14 @@ class ModelOptions(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_output_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., reasoning_effort: _Optional[str] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelSet(_message.Message):
-    __slots__ = ["base_url", "model"]
+    __slots__ = ["base_url", "fallback", "model"]
     BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     base_url: str
+    fallback: int
     model: str
-    def __init__(self, model: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., base_url: _Optional[str] = ..., fallback: _Optional[int] = ...) -> None: ...
 
 class Origin(_message.Message):
     __slots__ = ["api", "model", "provider"]
