@@ -58,6 +58,11 @@ extension FermataListAgents: ControlRequest {
     public static var frameType: FermataFrameType { .listAgents }
 }
 
+extension FermataGetUsage: ControlRequest {
+    public typealias Reply = FermataGetUsageReply
+    public static var frameType: FermataFrameType { .getUsage }
+}
+
 extension FermataStats: ControlRequest {
     public typealias Reply = FermataStatsReply
     public static var frameType: FermataFrameType { .stats }

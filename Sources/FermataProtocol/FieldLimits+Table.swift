@@ -111,6 +111,7 @@ extension MessageLimits {
             .init(5, "parent", id)),
         .listAsks: MessageLimits("ListAsks", .init(1, "run", id), .init(3, "after", cursor)),
         .readEvents: MessageLimits("ReadEvents", .init(1, "run", id)),
+        .getUsage: MessageLimits("GetUsage", .init(1, "run", id), .init(2, "agent", name)),
         .getBlob: MessageLimits("GetBlob", .init(1, "sha256", digest)),
         .getAgent: MessageLimits("GetAgent", .init(1, "name", name)),
         .listAgents: MessageLimits("ListAgents", .init(2, "after", cursor)),

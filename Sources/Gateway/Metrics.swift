@@ -20,6 +20,12 @@ enum Metrics {
         counter("commits", "Commits to the journal.", stats.commits)
         counter("events", "Events that were journaled.", stats.events)
         counter("listener_restarts", "Listeners that the watchdog restarted.", stats.listenerRestarts)
+        counter("model_calls", "Model calls that have ended.", stats.modelCalls)
+        counter("input_tokens", "Input tokens of these.", stats.inputTokens)
+        counter("cached_input_tokens", "Those of them that providers read from their caches.", stats.cachedInputTokens)
+        counter("output_tokens", "Output tokens of these.", stats.outputTokens)
+        counter(
+            "cost_nano_usd", "What those cost whose cost is known, in billionths of a US dollar.", stats.costNanoUsd)
         gauge("last_offset", "Offset of the last event.", stats.lastOffset)
         gauge("runs_in_memory", "Runs in memory.", stats.runsInMemory)
         gauge("model_calls_in_flight", "Model calls in flight.", stats.modelCallsInFlight)

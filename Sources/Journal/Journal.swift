@@ -134,6 +134,12 @@ public protocol JournalReading: AnyObject {
         of run: JournalRunID, after: UInt64, through last: UInt64, maxBytes: Int, maxCount: Int
     ) throws(JournalError) -> [EventRow]
 
+    /// Only events of these kinds, of one run in order of `seq`, or of all (nil) in order of `offset`; otherwise as above,
+    /// but that nothing tells a gap. Those between are looked at as well: whoever asks keeps `through` within bounds.
+    func events(
+        ofKinds kinds: [Int32], of run: JournalRunID?, after: UInt64, through last: UInt64, maxBytes: Int, maxCount: Int
+    ) throws(JournalError) -> [EventRow]
+
     /// Events of all runs in order of `offset`; otherwise as of one run.
     func events(afterOffset: UInt64, maxBytes: Int, maxCount: Int) throws(JournalError) -> [EventRow]
 

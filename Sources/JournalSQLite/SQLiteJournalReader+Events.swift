@@ -33,6 +33,25 @@ extension SQLiteJournalReader {
         }
     }
 
+    public func events(
+        ofKinds kinds: [Int32], of run: JournalRunID?, after: UInt64, through last: UInt64, maxBytes: Int, maxCount: Int
+    ) throws(JournalError) -> [EventRow] {
+        let list = kinds.map(String.init).joined(separator: ", ")
+        let number = run == nil ? "offset" : "seq"
+        let sql = """
+            SELECT \(Statement.eventColumns) FROM events \
+            WHERE \(run == nil ? "" : "run = ?4 AND ")\(number) > ?1 AND \(number) <= ?2 AND kind IN (\(list)) \
+            ORDER BY \(number) LIMIT ?3
+            """
+        return try events(sql, maxBytes: maxBytes) { statement in
+            try statement.bind(Int64(clamping: after), at: 1)
+            try statement.bind(Int64(clamping: last), at: 2)
+            try statement.bind(Int64(max(0, maxCount)), at: 3)
+            if let run { try statement.bind(run, at: 4) }
+        } check: { _ in
+        }
+    }
+
     private func events(
         _ sql: String, maxBytes: Int, bind: (Statement) throws -> Void,
         check: (EventRow) throws(JournalError) -> Void

@@ -48,7 +48,7 @@ struct Fermata: AsyncParsableCommand {
             CommandGroup(
                 name: "The server",
                 subcommands: [
-                    Serve.self, GatewayCommand.self, TokenCommands.self, Stats.self,
+                    Serve.self, GatewayCommand.self, TokenCommands.self, Stats.self, Usage.self,
                     Check.self, Backup.self, Accept.self, Doctor.self, ModelsCommand.self, Completions.self,
                     MockModelCommand.self,
                 ]),

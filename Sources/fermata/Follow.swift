@@ -188,9 +188,17 @@ final class InterruptKey: Sendable {
 }
 
 extension FermataUsage {
+    /// How much of the input came from the provider's cache: `87 %`; nil: nothing did, or nobody said so.
+    var cachedShare: String? {
+        guard cachedInputTokens > 0, inputTokens > 0 else { return nil }
+        return "\(Int((Double(cachedInputTokens) / Double(inputTokens) * 100).rounded())) %"
+    }
+
     /// `3 calls, 120+45 tokens, $0.0012`
     var text: String {
-        var text = "\(modelCalls) model calls, \(inputTokens)+\(outputTokens) tokens, cost "
+        var text = "\(modelCalls) model calls, \(inputTokens)+\(outputTokens) tokens"
+        if let share = cachedShare { text += " (\(share) of the input cached)" }
+        text += ", cost "
         let dollars = String(format: "$%.6f", Double(costNanoUsd) / 1e9)
         if callsOfUnknownCost == 0 {
             text += dollars

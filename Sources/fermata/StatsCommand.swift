@@ -42,6 +42,13 @@ struct Stats: AsyncParsableCommand {
                 + "\(stats.commandsOverloaded) overloaded"
         )
         line("events", "\(stats.events) in \(stats.commits) commits, last offset \(stats.lastOffset)")
+        var used = FermataUsage()
+        used.modelCalls = stats.modelCalls
+        used.inputTokens = stats.inputTokens
+        used.cachedInputTokens = stats.cachedInputTokens
+        used.outputTokens = stats.outputTokens
+        used.costNanoUsd = Int64(clamping: stats.costNanoUsd)
+        line("model calls", used.text)
         line("listeners", "restarted \(stats.listenerRestarts) times")
         line("webhooks", "\(stats.webhooksPending) to be delivered, \(stats.webhooksDead) given up")
         section("uses")

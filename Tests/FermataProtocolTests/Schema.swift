@@ -35,7 +35,8 @@ enum Schema {
         FermataPolicySet.self, FermataLimitsSet.self, FermataModelSet.self, FermataHoldAtSet.self,
         FermataHandedOff.self, FermataForked.self, FermataImported.self, FermataChildLaunched.self,
         FermataCallGate.self, FermataBlob.self, FermataKeptBlob.self, FermataPutBlob.self, FermataPutBlobReply.self,
-        FermataGetBlob.self, FermataGetBlobReply.self,
+        FermataGetBlob.self, FermataGetBlobReply.self, FermataGetUsage.self, FermataGetUsageReply.self,
+        FermataUsageRow.self,
     ]
 
     static let byName = Dictionary(uniqueKeysWithValues: types.map { ($0.protoMessageName, $0) })

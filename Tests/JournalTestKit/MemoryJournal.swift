@@ -164,6 +164,19 @@ extension MemoryJournal {
             }
         }
 
+        public func events(
+            ofKinds kinds: [Int32], of run: JournalRunID?, after: UInt64, through last: UInt64, maxBytes: Int,
+            maxCount: Int
+        ) throws(JournalError) -> [EventRow] {
+            try read { state in
+                let all = run.map { (state.eventsByRun[$0] ?? []).map { state.events[$0] } } ?? state.events
+                return all.filter { row in
+                    let number = run == nil ? row.offset : row.seq
+                    return number > after && number <= last && kinds.contains(row.kind)
+                }.page(maxBytes: maxBytes, maxCount: maxCount)
+            }
+        }
+
         public func events(afterOffset: UInt64, maxBytes: Int, maxCount: Int) throws(JournalError) -> [EventRow] {
             try read {
                 $0.events.dropFirst(Int(clamping: afterOffset)).page(maxBytes: maxBytes, maxCount: maxCount)

@@ -26,7 +26,8 @@ extension OneServerAtATime {
         }
 
         private let reads: Set<FermataFrameType> = [
-            .hello, .getRun, .listRuns, .listAsks, .readEvents, .getAgent, .listAgents, .listTools, .getBlob, .stats,
+            .hello, .getRun, .listRuns, .listAsks, .readEvents, .getAgent, .listAgents, .listTools, .getBlob, .getUsage,
+            .stats,
             .export,
         ]
         private let administration: Set<FermataFrameType> = [.putAgent, .createToken, .listTokens, .revokeToken]

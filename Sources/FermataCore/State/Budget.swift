@@ -107,34 +107,6 @@ private enum CallFingerprint {
     }
 }
 
-extension FermataUsage {
-    /// Of one model call.
-    static let ofUnknownCost = FermataUsage.with {
-        $0.modelCalls = 1
-        $0.callsOfUnknownCost = 1
-    }
-
-    /// Adds up to the largest number and stays there: the figures are a model server's own, and folding never fails.
-    mutating func add(_ other: FermataUsage) {
-        modelCalls = modelCalls.saturatingSum(other.modelCalls)
-        inputTokens = inputTokens.saturatingSum(other.inputTokens)
-        cachedInputTokens = cachedInputTokens.saturatingSum(other.cachedInputTokens)
-        outputTokens = outputTokens.saturatingSum(other.outputTokens)
-        costNanoUsd = costNanoUsd.saturatingSum(other.costNanoUsd)
-        callsOfUnknownCost = callsOfUnknownCost.saturatingSum(other.callsOfUnknownCost)
-        cacheWriteTokens = cacheWriteTokens.saturatingSum(other.cacheWriteTokens)
-        reasoningTokens = reasoningTokens.saturatingSum(other.reasoningTokens)
-        callsOfEstimatedCost = callsOfEstimatedCost.saturatingSum(other.callsOfEstimatedCost)
-    }
-}
-
-extension FixedWidthInteger {
-    func saturatingSum(_ other: Self) -> Self {
-        let (sum, isOverflow) = addingReportingOverflow(other)
-        return isOverflow ? (other < 0 ? .min : .max) : sum
-    }
-}
-
 // MARK: - Snapshot
 
 extension Run.Budget {

@@ -37,7 +37,7 @@ public struct FrameKind: Sendable {
     public var replyName: String { FrameKind.replyName(of: request) }
     /// Whether it is about a run that it names.
     public var namesRun: Bool {
-        request is any CommandOnRun.Type || [.getRun, .readEvents, .extendCall].contains(type)
+        request is any CommandOnRun.Type || [.getRun, .readEvents, .extendCall, .getUsage].contains(type)
     }
 
     private init<Request: ControlRequest>(
@@ -73,6 +73,7 @@ extension FrameKind {
         case .getAgent: FrameKind(FermataGetAgent.self, .read, .read)
         case .listAgents: FrameKind(FermataListAgents.self, .read, .read, .page)
         case .getBlob: FrameKind(FermataGetBlob.self, .read, .read, .page)
+        case .getUsage: FrameKind(FermataGetUsage.self, .read, .read, .page)
         case .listTools: FrameKind(FermataListTools.self, .read, .read, .page)
         case .listTokens: FrameKind(FermataListTokens.self, .read, .admin, .page)
         // A read, unless it hands the run off: see Access.

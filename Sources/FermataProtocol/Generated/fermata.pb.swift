@@ -74,6 +74,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
   case listTools // = 33
   case putBlob // = 34
   case getBlob // = 35
+  case getUsage // = 36
 
   /// On the event sockets.
   case event // = 256
@@ -125,6 +126,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case 33: self = .listTools
     case 34: self = .putBlob
     case 35: self = .getBlob
+    case 36: self = .getUsage
     case 256: self = .event
     case 257: self = .statusChanged
     case 258: self = .tick
@@ -172,6 +174,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     case .listTools: return 33
     case .putBlob: return 34
     case .getBlob: return 35
+    case .getUsage: return 36
     case .event: return 256
     case .statusChanged: return 257
     case .tick: return 258
@@ -219,6 +222,7 @@ public nonisolated enum FermataFrameType: SwiftProtobuf.Enum, Swift.CaseIterable
     .listTools,
     .putBlob,
     .getBlob,
+    .getUsage,
     .event,
     .statusChanged,
     .tick,
@@ -3344,11 +3348,113 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._callsWaiting = newValue}
   }
 
+  /// that have ended
+  public var modelCalls: UInt64 {
+    get {_storage._modelCalls}
+    set {_uniqueStorage()._modelCalls = newValue}
+  }
+
+  /// of these
+  public var inputTokens: UInt64 {
+    get {_storage._inputTokens}
+    set {_uniqueStorage()._inputTokens = newValue}
+  }
+
+  /// of the input tokens: read from providers' caches
+  public var cachedInputTokens: UInt64 {
+    get {_storage._cachedInputTokens}
+    set {_uniqueStorage()._cachedInputTokens = newValue}
+  }
+
+  public var outputTokens: UInt64 {
+    get {_storage._outputTokens}
+    set {_uniqueStorage()._outputTokens = newValue}
+  }
+
+  /// of those whose cost is known
+  public var costNanoUsd: UInt64 {
+    get {_storage._costNanoUsd}
+    set {_uniqueStorage()._costNanoUsd = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What model calls have used, summed by run, model and day. What a fork or an import brought along was used elsewhere, and
+/// is not in it.
+public nonisolated struct FermataGetUsage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// empty: of all runs
+  public var run: String = String()
+
+  /// only of runs that were launched from it; empty: of all
+  public var agent: String = String()
+
+  /// only calls that ended at this time or later; 0: all
+  public var sinceAt: Int64 = 0
+
+  /// only calls that ended before this; 0: all
+  public var untilAt: Int64 = 0
+
+  /// the `next` of the page before
+  public var after: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataGetUsageReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// sums of this page: a later one may have more of the same run, model and day
+  public var rows: [FermataUsageRow] = []
+
+  /// 0: no more
+  public var next: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct FermataUsageRow: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var run: String = String()
+
+  public var agent: String = String()
+
+  public var model: String = String()
+
+  /// when the day began, in UTC
+  public var dayAt: Int64 = 0
+
+  public var usage: FermataUsage {
+    get {_usage ?? FermataUsage()}
+    set {_usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {self._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {self._usage = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _usage: FermataUsage? = nil
 }
 
 /// What runs are launched from. Names of files are the command line's; the server has agents under their names.
@@ -5625,7 +5731,7 @@ public nonisolated struct FermataTextDelta: Sendable {
 fileprivate nonisolated let _protobuf_package = "fermata.v1"
 
 nonisolated extension FermataFrameType: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{1}LIST_TOOLS\0\u{1}PUT_BLOB\0\u{1}GET_BLOB\0\u{2}]\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FRAME_TYPE_UNSPECIFIED\0\u{1}HELLO\0\u{1}LAUNCH\0\u{1}SEND\0\u{1}WITHDRAW\0\u{1}PAUSE\0\u{1}INTERRUPT\0\u{1}RESUME\0\u{1}STOP\0\u{1}ANSWER\0\u{1}GET_RUN\0\u{1}LIST_RUNS\0\u{1}LIST_ASKS\0\u{1}READ_EVENTS\0\u{1}PUT_AGENT\0\u{1}GET_AGENT\0\u{1}LIST_AGENTS\0\u{1}STATS\0\u{1}AUTH\0\u{1}DECIDE_CALL\0\u{1}SET_POLICY\0\u{1}SET_BUDGET\0\u{1}FORK\0\u{1}EXPORT\0\u{1}IMPORT\0\u{1}REGISTER_TOOLS\0\u{1}TAKE_CALLS\0\u{1}START_CALL\0\u{1}EXTEND_CALL\0\u{1}COMPLETE_CALL\0\u{1}CREATE_TOKEN\0\u{1}LIST_TOKENS\0\u{1}REVOKE_TOKEN\0\u{1}LIST_TOOLS\0\u{1}PUT_BLOB\0\u{1}GET_BLOB\0\u{1}GET_USAGE\0\u{2}\\\u{3}EVENT\0\u{1}STATUS_CHANGED\0\u{1}TICK\0\u{1}TEXT_DELTA\0\u{2}}{\u{7}ERROR\0")
 }
 
 nonisolated extension FermataStatus: SwiftProtobuf._ProtoNameProviding {
@@ -9124,7 +9230,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0\u{3}calls_waiting\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0\u{3}calls_waiting\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -9164,6 +9270,11 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _connectionsClosed: UInt64 = 0
     var _subscribersRefused: UInt64 = 0
     var _callsWaiting: UInt64 = 0
+    var _modelCalls: UInt64 = 0
+    var _inputTokens: UInt64 = 0
+    var _cachedInputTokens: UInt64 = 0
+    var _outputTokens: UInt64 = 0
+    var _costNanoUsd: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9211,6 +9322,11 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _connectionsClosed = source._connectionsClosed
       _subscribersRefused = source._subscribersRefused
       _callsWaiting = source._callsWaiting
+      _modelCalls = source._modelCalls
+      _inputTokens = source._inputTokens
+      _cachedInputTokens = source._cachedInputTokens
+      _outputTokens = source._outputTokens
+      _costNanoUsd = source._costNanoUsd
     }
   }
 
@@ -9266,6 +9382,11 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 45: try { try decoder.decodeSingularUInt64Field(value: &_storage._connectionsClosed) }()
         case 46: try { try decoder.decodeSingularUInt64Field(value: &_storage._subscribersRefused) }()
         case 47: try { try decoder.decodeSingularUInt64Field(value: &_storage._callsWaiting) }()
+        case 48: try { try decoder.decodeSingularUInt64Field(value: &_storage._modelCalls) }()
+        case 49: try { try decoder.decodeSingularUInt64Field(value: &_storage._inputTokens) }()
+        case 50: try { try decoder.decodeSingularUInt64Field(value: &_storage._cachedInputTokens) }()
+        case 51: try { try decoder.decodeSingularUInt64Field(value: &_storage._outputTokens) }()
+        case 52: try { try decoder.decodeSingularUInt64Field(value: &_storage._costNanoUsd) }()
         default: break
         }
       }
@@ -9385,6 +9506,21 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._callsWaiting != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._callsWaiting, fieldNumber: 47)
       }
+      if _storage._modelCalls != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._modelCalls, fieldNumber: 48)
+      }
+      if _storage._inputTokens != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._inputTokens, fieldNumber: 49)
+      }
+      if _storage._cachedInputTokens != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._cachedInputTokens, fieldNumber: 50)
+      }
+      if _storage._outputTokens != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._outputTokens, fieldNumber: 51)
+      }
+      if _storage._costNanoUsd != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._costNanoUsd, fieldNumber: 52)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9431,10 +9567,154 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._connectionsClosed != rhs_storage._connectionsClosed {return false}
         if _storage._subscribersRefused != rhs_storage._subscribersRefused {return false}
         if _storage._callsWaiting != rhs_storage._callsWaiting {return false}
+        if _storage._modelCalls != rhs_storage._modelCalls {return false}
+        if _storage._inputTokens != rhs_storage._inputTokens {return false}
+        if _storage._cachedInputTokens != rhs_storage._cachedInputTokens {return false}
+        if _storage._outputTokens != rhs_storage._outputTokens {return false}
+        if _storage._costNanoUsd != rhs_storage._costNanoUsd {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataGetUsage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetUsage"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}agent\0\u{3}since_at\0\u{3}until_at\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.agent) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.sinceAt) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.untilAt) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
+    }
+    if !self.agent.isEmpty {
+      try visitor.visitSingularStringField(value: self.agent, fieldNumber: 2)
+    }
+    if self.sinceAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.sinceAt, fieldNumber: 3)
+    }
+    if self.untilAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.untilAt, fieldNumber: 4)
+    }
+    if self.after != 0 {
+      try visitor.visitSingularUInt64Field(value: self.after, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetUsage, rhs: FermataGetUsage) -> Bool {
+    if lhs.run != rhs.run {return false}
+    if lhs.agent != rhs.agent {return false}
+    if lhs.sinceAt != rhs.sinceAt {return false}
+    if lhs.untilAt != rhs.untilAt {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataGetUsageReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetUsageReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rows\0\u{1}next\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.rows) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.next) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.rows.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rows, fieldNumber: 1)
+    }
+    if self.next != 0 {
+      try visitor.visitSingularUInt64Field(value: self.next, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataGetUsageReply, rhs: FermataGetUsageReply) -> Bool {
+    if lhs.rows != rhs.rows {return false}
+    if lhs.next != rhs.next {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension FermataUsageRow: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UsageRow"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}run\0\u{1}agent\0\u{1}model\0\u{3}day_at\0\u{1}usage\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.run) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.agent) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.dayAt) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.run.isEmpty {
+      try visitor.visitSingularStringField(value: self.run, fieldNumber: 1)
+    }
+    if !self.agent.isEmpty {
+      try visitor.visitSingularStringField(value: self.agent, fieldNumber: 2)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 3)
+    }
+    if self.dayAt != 0 {
+      try visitor.visitSingularInt64Field(value: self.dayAt, fieldNumber: 4)
+    }
+    try { if let v = self._usage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: FermataUsageRow, rhs: FermataUsageRow) -> Bool {
+    if lhs.run != rhs.run {return false}
+    if lhs.agent != rhs.agent {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs.dayAt != rhs.dayAt {return false}
+    if lhs._usage != rhs._usage {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -37,6 +37,7 @@ extension Control {
                 thread: launchThread, logger: logger),
             RunHandler(entry: entry, contents: contents),
             HoldHandler(entry: entry, tokens: ResumeTokens(seal: seal), catalogue: launches.catalogue),
+            UsageHandler(runs: runs, readers: readers),
             AskHandler(entry: entry, runs: runs, readers: readers, tokens: askTokens, catalogue: launches.catalogue),
             GetRunHandler(
                 runs: runs, published: published, readers: readers, waiters: waiters, offers: offers, inbox: inbox,

@@ -4,6 +4,7 @@ internal import Journal
 internal import Logging
 internal import RunRows
 internal import SwiftProtobuf
+internal import Synchronization
 internal import Threads
 
 /// Commit, answer, publish, reconcile.
@@ -20,6 +21,9 @@ extension RunLoop {
                 counters.storeIsFull.set(0)
                 counters.commits.add()
                 counters.events.add(done.rows.count)
+                for written in done.events {
+                    if let used = written.event.usedByModel { counters.used.withLock { $0.add(used.usage) } }
+                }
             } catch  where error.code == .storeFull || error.code == .busy {
                 rollBack(done, error)
                 return false

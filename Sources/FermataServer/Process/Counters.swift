@@ -44,6 +44,8 @@ final class Counters: Sendable {
     /// Idle ones of the control socket that were closed for newcomers, and newcomers of the others.
     let connectionsClosed = Count()
     let subscribersRefused = Count()
+    /// Of model calls that have ended, since the start.
+    let used = Mutex(FermataUsage())
     let callOffers = Count()
     /// Calls that workers have.
     let leases = Count()

@@ -3,6 +3,7 @@ internal import Glibc
 internal import Journal
 internal import RunRows
 internal import SwiftProtobuf
+internal import Synchronization
 internal import Threads
 
 /// What the server is, and what it is doing: no run is read, and no commit is waited for.
@@ -70,6 +71,12 @@ struct ServerHandler: FrameHandler {
             $0.callOffers = UInt64(counters.callOffers.current)
             $0.leases = UInt64(max(0, counters.leases.current))
             $0.callsWaiting = UInt64(max(0, counters.callsWaiting.current))
+            let used = counters.used.withLock { $0 }
+            $0.modelCalls = used.modelCalls
+            $0.inputTokens = used.inputTokens
+            $0.cachedInputTokens = used.cachedInputTokens
+            $0.outputTokens = used.outputTokens
+            $0.costNanoUsd = UInt64(clamping: used.costNanoUsd)
             $0.effectsWaiting = UInt64(max(0, counters.effectsWaiting.current))
             $0.effectDescriptors = UInt64(max(0, effects.descriptorsTaken))
             $0.effectDescriptorLimit = UInt64(effects.descriptorCeiling)

@@ -133,6 +133,23 @@ class Reads(Core):
                 return
             message.after = reply.next
 
+    def usage(
+        self,
+        *,
+        run: str = "",
+        agent: str = "",
+        since: Optional[Moment] = None,
+        until: Optional[Moment] = None,
+    ) -> Iterator[pb.UsageRow]:
+        """What model calls have used, by run, model and day (UTC). Several rows may be of the same three: add them up."""
+        message = pb.GetUsage(run=run, agent=agent, since_at=micros(since), until_at=micros(until))
+        while True:
+            reply = self.request(message, pb.GetUsageReply)
+            yield from reply.rows
+            if not reply.next:
+                return
+            message.after = reply.next
+
     def stats(self) -> pb.StatsReply:
         """Counts and sizes of the server."""
         return self.request(pb.Stats(), pb.StatsReply)

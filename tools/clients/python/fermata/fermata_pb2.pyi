@@ -70,6 +70,7 @@ GATE_UNSPECIFIED: Gate
 GET_AGENT: FrameType
 GET_BLOB: FrameType
 GET_RUN: FrameType
+GET_USAGE: FrameType
 GO_ON: Verdict
 GUIDE: Verdict
 HELLO: FrameType
@@ -837,6 +838,28 @@ class GetRunReply(_message.Message):
     run: RunSummary
     served_tools: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ..., matched: bool = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., queued: _Optional[_Iterable[_Union[QueuedMessage, _Mapping]]] = ..., served_tools: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
+
+class GetUsage(_message.Message):
+    __slots__ = ["after", "agent", "run", "since_at", "until_at"]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SINCE_AT_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_AT_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    agent: str
+    run: str
+    since_at: int
+    until_at: int
+    def __init__(self, run: _Optional[str] = ..., agent: _Optional[str] = ..., since_at: _Optional[int] = ..., until_at: _Optional[int] = ..., after: _Optional[int] = ...) -> None: ...
+
+class GetUsageReply(_message.Message):
+    __slots__ = ["next", "rows"]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    next: int
+    rows: _containers.RepeatedCompositeFieldContainer[UsageRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[UsageRow, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
 
 class HandedOff(_message.Message):
     __slots__ = []
@@ -1712,7 +1735,8 @@ class Stats(_message.Message):
     def __init__(self) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["call_offers", "calls_waiting", "commands_accepted", "commands_overloaded", "commands_queued", "commands_refused", "commits", "connections_closed", "control_connections", "descriptor_limit", "descriptors", "effect_descriptor_limit", "effect_descriptors", "effects_waiting", "events", "history_bytes", "instance", "last_offset", "leases", "listener_restarts", "log_bytes", "model_calls_in_flight", "now_at", "reads_waiting", "request_bytes", "requests", "requests_in_progress", "resident_bytes", "runs_in_memory", "started_at", "store_bytes", "store_is_full", "subscribers", "subscribers_refused", "tools_executing", "webhooks_dead", "webhooks_pending"]
+    __slots__ = ["cached_input_tokens", "call_offers", "calls_waiting", "commands_accepted", "commands_overloaded", "commands_queued", "commands_refused", "commits", "connections_closed", "control_connections", "cost_nano_usd", "descriptor_limit", "descriptors", "effect_descriptor_limit", "effect_descriptors", "effects_waiting", "events", "history_bytes", "input_tokens", "instance", "last_offset", "leases", "listener_restarts", "log_bytes", "model_calls", "model_calls_in_flight", "now_at", "output_tokens", "reads_waiting", "request_bytes", "requests", "requests_in_progress", "resident_bytes", "runs_in_memory", "started_at", "store_bytes", "store_is_full", "subscribers", "subscribers_refused", "tools_executing", "webhooks_dead", "webhooks_pending"]
+    CACHED_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CALLS_WAITING_FIELD_NUMBER: _ClassVar[int]
     CALL_OFFERS_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
@@ -1722,6 +1746,7 @@ class StatsReply(_message.Message):
     COMMITS_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_CLOSED_FIELD_NUMBER: _ClassVar[int]
     CONTROL_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    COST_NANO_USD_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTORS_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_LIMIT_FIELD_NUMBER: _ClassVar[int]
     EFFECTS_WAITING_FIELD_NUMBER: _ClassVar[int]
@@ -1729,13 +1754,16 @@ class StatsReply(_message.Message):
     EFFECT_DESCRIPTOR_LIMIT_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     LAST_OFFSET_FIELD_NUMBER: _ClassVar[int]
     LEASES_FIELD_NUMBER: _ClassVar[int]
     LISTENER_RESTARTS_FIELD_NUMBER: _ClassVar[int]
     LOG_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_CALLS_FIELD_NUMBER: _ClassVar[int]
     MODEL_CALLS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     NOW_AT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     READS_WAITING_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_IN_PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -1750,6 +1778,7 @@ class StatsReply(_message.Message):
     TOOLS_EXECUTING_FIELD_NUMBER: _ClassVar[int]
     WEBHOOKS_DEAD_FIELD_NUMBER: _ClassVar[int]
     WEBHOOKS_PENDING_FIELD_NUMBER: _ClassVar[int]
+    cached_input_tokens: int
     call_offers: int
     calls_waiting: int
     commands_accepted: int
@@ -1759,6 +1788,7 @@ class StatsReply(_message.Message):
     commits: int
     connections_closed: int
     control_connections: int
+    cost_nano_usd: int
     descriptor_limit: int
     descriptors: int
     effect_descriptor_limit: int
@@ -1766,13 +1796,16 @@ class StatsReply(_message.Message):
     effects_waiting: int
     events: int
     history_bytes: int
+    input_tokens: int
     instance: str
     last_offset: int
     leases: int
     listener_restarts: int
     log_bytes: int
+    model_calls: int
     model_calls_in_flight: int
     now_at: int
+    output_tokens: int
     reads_waiting: int
     request_bytes: int
     requests: int
@@ -1787,7 +1820,7 @@ class StatsReply(_message.Message):
     tools_executing: int
     webhooks_dead: int
     webhooks_pending: int
-    def __init__(self, instance: _Optional[str] = ..., started_at: _Optional[int] = ..., now_at: _Optional[int] = ..., last_offset: _Optional[int] = ..., runs_in_memory: _Optional[int] = ..., model_calls_in_flight: _Optional[int] = ..., tools_executing: _Optional[int] = ..., reads_waiting: _Optional[int] = ..., commands_queued: _Optional[int] = ..., requests_in_progress: _Optional[int] = ..., request_bytes: _Optional[int] = ..., requests: _Optional[int] = ..., commands_accepted: _Optional[int] = ..., commands_refused: _Optional[int] = ..., commands_overloaded: _Optional[int] = ..., commits: _Optional[int] = ..., events: _Optional[int] = ..., store_bytes: _Optional[int] = ..., log_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., descriptors: _Optional[int] = ..., descriptor_limit: _Optional[int] = ..., listener_restarts: _Optional[int] = ..., history_bytes: _Optional[int] = ..., store_is_full: bool = ..., call_offers: _Optional[int] = ..., leases: _Optional[int] = ..., webhooks_pending: _Optional[int] = ..., webhooks_dead: _Optional[int] = ..., effects_waiting: _Optional[int] = ..., effect_descriptors: _Optional[int] = ..., effect_descriptor_limit: _Optional[int] = ..., control_connections: _Optional[int] = ..., subscribers: _Optional[int] = ..., connections_closed: _Optional[int] = ..., subscribers_refused: _Optional[int] = ..., calls_waiting: _Optional[int] = ...) -> None: ...
+    def __init__(self, instance: _Optional[str] = ..., started_at: _Optional[int] = ..., now_at: _Optional[int] = ..., last_offset: _Optional[int] = ..., runs_in_memory: _Optional[int] = ..., model_calls_in_flight: _Optional[int] = ..., tools_executing: _Optional[int] = ..., reads_waiting: _Optional[int] = ..., commands_queued: _Optional[int] = ..., requests_in_progress: _Optional[int] = ..., request_bytes: _Optional[int] = ..., requests: _Optional[int] = ..., commands_accepted: _Optional[int] = ..., commands_refused: _Optional[int] = ..., commands_overloaded: _Optional[int] = ..., commits: _Optional[int] = ..., events: _Optional[int] = ..., store_bytes: _Optional[int] = ..., log_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., descriptors: _Optional[int] = ..., descriptor_limit: _Optional[int] = ..., listener_restarts: _Optional[int] = ..., history_bytes: _Optional[int] = ..., store_is_full: bool = ..., call_offers: _Optional[int] = ..., leases: _Optional[int] = ..., webhooks_pending: _Optional[int] = ..., webhooks_dead: _Optional[int] = ..., effects_waiting: _Optional[int] = ..., effect_descriptors: _Optional[int] = ..., effect_descriptor_limit: _Optional[int] = ..., control_connections: _Optional[int] = ..., subscribers: _Optional[int] = ..., connections_closed: _Optional[int] = ..., subscribers_refused: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ...) -> None: ...
 
 class StatusChanged(_message.Message):
     __slots__ = ["before", "instance", "number", "run"]
@@ -1966,6 +1999,20 @@ class Usage(_message.Message):
     output_tokens: int
     reasoning_tokens: int
     def __init__(self, model_calls: _Optional[int] = ..., input_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost_nano_usd: _Optional[int] = ..., calls_of_unknown_cost: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., calls_of_estimated_cost: _Optional[int] = ...) -> None: ...
+
+class UsageRow(_message.Message):
+    __slots__ = ["agent", "day_at", "model", "run", "usage"]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    DAY_AT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    day_at: int
+    model: str
+    run: str
+    usage: Usage
+    def __init__(self, run: _Optional[str] = ..., agent: _Optional[str] = ..., model: _Optional[str] = ..., day_at: _Optional[int] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class Withdraw(_message.Message):
     __slots__ = ["by", "if_seq", "message", "reason", "request_id", "run"]
