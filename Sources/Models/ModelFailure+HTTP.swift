@@ -19,15 +19,17 @@ extension ModelFailure {
 
     /// A response with a status other than 2xx.
     static func refused(_ response: CurlResponse, body: [UInt8], without secrets: SecretTable) -> ModelFailure {
-        let shouldRetry = response.header("x-should-retry").flatMap { ["true": true, "false": false][$0.lowercased()] }
+        // LiteLLM passes on what the provider behind it has said, under other names.
+        func header(_ name: String) -> String? { response.header(name) ?? response.header("llm_provider-\(name)") }
+        let shouldRetry = header("x-should-retry").flatMap { ["true": true, "false": false][$0.lowercased()] }
         var failure = refused(
             status: response.status, ChatError(body: body), shouldRetry: shouldRetry, without: secrets)
         // What the header says in milliseconds is more exact than what others say in seconds.
-        let exact = response.header("retry-after-ms").flatMap { Double($0) }.flatMap { milliseconds($0 / 1000) }
+        let exact = header("retry-after-ms").flatMap { Double($0) }.flatMap { milliseconds($0 / 1000) }
         // A date is the server's: what time it is there it says itself, and our clock may be another.
         let now = response.header("Date").flatMap(HTTPDate.seconds) ?? Int64(time(nil))
-        let header = response.header("Retry-After").flatMap { retryAfterMilliseconds($0, now: now) }
-        failure.retryAfterMilliseconds = exact ?? header ?? failure.retryAfterMilliseconds
+        let delay = header("Retry-After").flatMap { retryAfterMilliseconds($0, now: now) }
+        failure.retryAfterMilliseconds = exact ?? delay ?? failure.retryAfterMilliseconds
         return failure
     }
 

@@ -213,6 +213,10 @@ struct FailureRuleTests {
         #expect(try await failure("401 No", "{}", "x-should-retry: true\r\n").retryable == false)
         let exact = try await failure("429 Too Many", "{}", "Retry-After: 9\r\nretry-after-ms: 1234\r\n")
         #expect(exact.retryAfterMilliseconds == 1234)
+        // LiteLLM, of what the provider behind it said; what it says itself goes before.
+        let passedOn = "llm_provider-retry-after: 7\r\n"
+        #expect(try await failure("429 Too Many", "{}", passedOn).retryAfterMilliseconds == 7000)
+        #expect(try await failure("429 Too Many", "{}", passedOn + "Retry-After: 2\r\n").retryAfterMilliseconds == 2000)
         let google = #"{"error":{"code":429,"details":[{"@type":"RetryInfo","retryDelay":"45.837906927s"}]}}"#
         #expect(try await failure("429 Too Many", google, "").retryAfterMilliseconds == 45837)
         #expect(try await failure("429 Too Many", google, "Retry-After: 2\r\n").retryAfterMilliseconds == 2000)
