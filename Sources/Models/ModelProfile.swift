@@ -32,6 +32,8 @@ public struct ModelProfile: Sendable, Hashable {
     public var outputLimitName = OutputLimitName.maxTokens
     /// `chat`: the member of an answer's message in which its maker wants its reasoning back; nil: it does not.
     public var reasoningField: String?
+    /// `chat`: a turn with calls has that member also where there was no reasoning.
+    public var needsReasoning = false
     /// `chat`: ids of calls are nine letters and digits, and between results and what people say an answer is wanted.
     public var isMistral = false
     /// Value of `anthropic-version`.

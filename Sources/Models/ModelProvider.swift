@@ -52,7 +52,8 @@ struct ModelProvider: Sendable {
         ModelProvider(
             "hosted_vllm", nil, keys: ["HOSTED_VLLM_API_KEY"], bases: ["HOSTED_VLLM_API_BASE"], needsKey: false),
         ModelProvider(
-            "litellm_proxy", nil, keys: ["LITELLM_PROXY_API_KEY"], bases: ["LITELLM_PROXY_API_BASE"], needsKey: false),
+            "litellm_proxy", nil, keys: ["LITELLM_PROXY_API_KEY"], bases: ["LITELLM_PROXY_API_BASE"], needsKey: false,
+            profile: .litellm),
     ]
 
     private init(
@@ -99,6 +100,14 @@ extension ModelProfile {
     static func wantsReasoning(in field: String) -> ModelProfile {
         var profile = ModelProfile()
         profile.reasoningField = field
+        profile.needsReasoning = true
+        return profile
+    }
+
+    /// LiteLLM's proxy: it passes reasoning on to those behind it that want it, and drops it for others.
+    static var litellm: ModelProfile {
+        var profile = ModelProfile()
+        profile.reasoningField = "reasoning_content"
         return profile
     }
 

@@ -254,3 +254,43 @@ extension ChatDialectTests {
         #expect(whole.text == "Hi" && whole.ending == .complete)
     }
 }
+
+extension ChatDialectTests {
+    /// LiteLLM has Claude's reasoning twice: as text, and in blocks whose pieces have the block's index and whose
+    /// signature comes last.
+    @Test func reasoningInBlocks() throws {
+        func answer(_ deltas: String...) throws -> ModelAnswer {
+            var answer = ChatAnswer()
+            for delta in deltas {
+                let chunk = #"{"choices":[{"index":0,"delta":\#(delta)}]}"#
+                _ = try answer.add(StreamEvent(data: Array(chunk.utf8)), without: SecretTable([]))
+            }
+            let end = #"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#
+            _ = try answer.add(StreamEvent(data: Array(end.utf8)), without: SecretTable([]))
+            return try answer.finish()
+        }
+        func thinking(_ index: Int, _ text: String, _ signature: String? = nil) -> String {
+            let signed = signature.map { #","signature":"\#($0)""# } ?? ""
+            return #"{"content":"","reasoning_content":"\#(text)","thinking_blocks":"#
+                + #"[{"type":"thinking","thinking":"\#(text)"\#(signed),"index":\#(index)}]}"#
+        }
+        let call = #"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#
+        let redacted =
+            #"{"content":"","reasoning_content":"","thinking_blocks":[{"type":"redacted_thinking","data":"x","index":1}]}"#
+        let whole = try answer(
+            thinking(0, "Wh"), thinking(0, "y"), thinking(0, "", "s0"), redacted, #"{"content":"I "}"#,
+            #"{"content":"look."}"#, thinking(3, "And?"), thinking(3, "", "s3"), call)
+        #expect(
+            whole.blocks == [
+                .reasoning("Why", json: #"{"type":"thinking","thinking":"Why","signature":"s0"}"#),
+                .opaque("redacted_thinking", json: #"{"type":"redacted_thinking","data":"x"}"#), .text(7),
+                .reasoning("And?", json: #"{"type":"thinking","thinking":"And?","signature":"s3"}"#), .call(0),
+            ])
+        #expect(whole.text == "I look.")
+        // Without a signature nobody takes it back.
+        #expect(try answer(thinking(0, "Why"), call).blocks == [.reasoning("Why"), .call(0)])
+        // Blocks that do not say what was shown are passed over.
+        let other = #"{"reasoning_content":"More.","thinking_blocks":[]}"#
+        #expect(try answer(thinking(0, "Why. ", "s0"), other, call).blocks == [.reasoning("Why. More."), .call(0)])
+    }
+}

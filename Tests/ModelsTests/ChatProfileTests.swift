@@ -25,6 +25,38 @@ import Testing
         }
         #expect(sent == ["Why", nil, "", nil, nil])
         #expect(try messages(ModelProfile(), batches).allSatisfy { $0["reasoning_content"] == nil })
+        // Where it is taken and not owed, an answer without any has none.
+        let taken = try messages(.litellm, batches).map { $0["reasoning_content"] as? String }
+        #expect(taken == ["Why", nil, nil, nil, nil])
+    }
+
+    /// In parts of the content, which keep the order; only who signs reasoning gets it so.
+    @Test func signedReasoningGoesBackInItsPlace() throws {
+        func signed(_ text: String) -> String { #"{"type":"thinking","thinking":"\#(text)","signature":"s"}"# }
+        let batches: [[ModelMessage]] = [
+            [.user("go")],
+            [
+                .assistant(
+                    text: "I look.\n", calls: [Self.call],
+                    blocks: [
+                        .reasoning("Why", json: signed("Why")), .text(7), .reasoning("And", json: signed("And")),
+                        .text(1),
+                        .opaque("redacted_thinking", json: #"{"type":"redacted_thinking","data":"x"}"#), .call(0),
+                    ])
+            ],
+            [.tool(callID: "call_0_1", content: "A")],
+            [.assistant(text: "Done.", calls: [], blocks: [.text(5), .reasoning("Well", json: signed("Well"))])],
+        ]
+        for profile in [ModelProfile(), .litellm] {
+            let sent = try messages(profile, batches)
+            let shown = (sent[1]["content"] as? [[String: Any]] ?? []).map { part in
+                ["type", "thinking", "text", "data"].compactMap { part[$0] as? String }.joined(separator: " ")
+            }
+            #expect(shown == ["thinking Why", "text I look.", "thinking And", "redacted_thinking x"])
+            #expect((sent[1]["tool_calls"] as? [Any])?.count == 1 && sent[1]["reasoning_content"] == nil)
+            // What ends in reasoning is refused.
+            #expect(sent[3]["content"] as? String == "Done.")
+        }
     }
 
     /// Servers take letters, digits, `_` and `-`: also of a name that a model made up, which goes back ever after.

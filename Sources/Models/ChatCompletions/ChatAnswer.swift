@@ -5,6 +5,8 @@ internal import Secrets
 struct ChatAnswer: AnswerAssembler {
     /// Calls come after all of it.
     private var parts = ModelAnswerParts()
+    /// The same, where reasoning comes in blocks.
+    private var thinking = ChatThinking()
     /// In the order in which they began.
     private var calls: [Slot] = []
     /// Where the last piece of each index went: a place in `calls`.
@@ -98,6 +100,8 @@ struct ChatAnswer: AnswerAssembler {
         for call in message.calls { add(call) }
         let pieces = [ModelPiece.reasoning(message.reasoning), .text(message.text)].filter { !$0.content.isEmpty }
         for piece in pieces { parts.append(piece) }
+        for block in message.thinking { thinking.append(block) }
+        thinking.append(text: message.text)
         return pieces
     }
 
@@ -150,7 +154,10 @@ struct ChatAnswer: AnswerAssembler {
             return call
         }
         var answer = try ModelAnswer(text: parts.text, calls: calls, chatReason: finishReason, usage: usage)
-        answer.blocks = (parts.blocks + calls.indices.map(ModelBlock.call)).sayingMore(than: calls)
+        // What was shown as it came is what is kept: blocks that say something else are passed over.
+        let (shown, signed) = (parts.blocks, thinking.blocks)
+        let blocks = signed.isEmpty || signed.reasoning != shown.reasoning ? shown : signed
+        answer.blocks = (blocks + calls.indices.map(ModelBlock.call)).sayingMore(than: calls)
         return answer
     }
 }

@@ -84,8 +84,13 @@ enum ChatRequestBody {
             ChatContent.append(content, to: &json)
         case .assistant(let text, let calls, let blocks):
             json += #"{"role":"assistant","content":"#.utf8
-            if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
-            append(reasoningIn: blocks, hasCalls: !calls.isEmpty, profile, to: &json)
+            let signed = signedParts(of: text, blocks, hasCalls: !calls.isEmpty)
+            if !signed.isEmpty {
+                json.append(list: signed) { $1 += $0 }
+            } else {
+                if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
+                append(reasoningIn: blocks, hasCalls: !calls.isEmpty, profile, to: &json)
+            }
             append(calls, profile, to: &json)
         case .tool(let callID, let content):
             json += #"{"role":"tool","tool_call_id":"#.utf8
@@ -96,13 +101,39 @@ enum ChatRequestBody {
         json += "}".utf8
     }
 
+    /// The content in parts, where some of the reasoning is signed: it goes back in its place. Only a server that sent it
+    /// is shown it. Empty: none is signed.
+    private static func signedParts(of text: String, _ blocks: [ModelBlock], hasCalls: Bool) -> [[UInt8]] {
+        var parts: [(json: [UInt8], isReasoning: Bool)] = []
+        var rest = text.utf8[...]
+        for block in blocks {
+            switch block {
+            case .text(let length, _):
+                let piece = String(decoding: rest.prefix(length), as: UTF8.self)
+                rest = rest.dropFirst(length)
+                // Who signs reasoning refuses blank text.
+                guard !piece.isBlank else { continue }
+                var json = Array(#"{"type":"text","text":"#.utf8)
+                json.append(string: piece)
+                json.append(UInt8(ascii: "}"))
+                parts.append((json, false))
+            case .reasoning(_, let own), .opaque(_, let own):
+                if !own.isEmpty { parts.append((Array(own.utf8), true)) }
+            case .call: break
+            }
+        }
+        // An answer may not end in reasoning either.
+        if !hasCalls { while parts.last?.isReasoning == true { parts.removeLast() } }
+        return parts.contains { $0.isReasoning } ? parts.map { $0.json } : []
+    }
+
     /// Some refuse a turn with calls whose reasoning is missing; of an answer that had none it is empty.
     private static func append(
         reasoningIn blocks: [ModelBlock], hasCalls: Bool, _ profile: ModelProfile, to json: inout [UInt8]
     ) {
         guard let field = profile.reasoningField else { return }
-        let reasoning = blocks.reduce(into: "") { if case .reasoning(let text, _) = $1 { $0 += text } }
-        guard hasCalls || !reasoning.isEmpty else { return }
+        let reasoning = blocks.reasoning
+        guard hasCalls && profile.needsReasoning || !reasoning.isEmpty else { return }
         json += ",\"\(field)\":".utf8
         json.append(string: reasoning)
     }

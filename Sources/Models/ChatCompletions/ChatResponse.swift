@@ -18,7 +18,19 @@ struct ChatResponse {
     struct Message {
         var text = ""
         var reasoning = ""
+        /// The same reasoning in blocks, with what its maker wants back (LiteLLM).
+        var thinking: [Thinking] = []
         var calls: [Call] = []
+    }
+
+    /// A block of reasoning, or a piece of one.
+    struct Thinking {
+        /// Nil: it is whole.
+        var index: Int?
+        var text = ""
+        var signature = ""
+        /// What stands for reasoning that is not shown.
+        var redacted = ""
     }
 
     /// A call, or a piece of one.
@@ -70,6 +82,7 @@ extension ChatResponse.Message {
         text = Self.text(node["content"]) + Self.text(node["refusal"])
         // Some send it twice, under both names: DeepSeek's, and OpenRouter's, Groq's and newer vLLM's.
         reasoning = node["reasoning_content"]?.text ?? node["reasoning"]?.text ?? Self.thinking(node["content"])
+        thinking = (node["thinking_blocks"]?.elements ?? []).compactMap(ChatResponse.Thinking.init)
         calls = (node["tool_calls"]?.elements ?? []).compactMap(ChatResponse.Call.init)
     }
 
@@ -88,6 +101,19 @@ extension ChatResponse.Message {
     private static func thinking(_ node: JSONNode?) -> String {
         (node?.elements ?? []).reduce(into: "") { text, part in
             if part["type"]?.text == "thinking" { text += Self.text(part["thinking"]) }
+        }
+    }
+}
+
+extension ChatResponse.Thinking {
+    init?(_ node: JSONNode) {
+        index = node["index"]?.integer.flatMap { Int(exactly: $0) }
+        switch node["type"]?.text {
+        case "thinking":
+            text = node["thinking"]?.text ?? ""
+            signature = node["signature"]?.text ?? ""
+        case "redacted_thinking": redacted = node["data"]?.text ?? ""
+        default: return nil
         }
     }
 }
