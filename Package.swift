@@ -231,7 +231,7 @@ let package = Package(
             dependencies: [
                 "FermataCore", "FermataProtocol", "FermataClient", "GoldenStores", "MockModel", "ModelScript", "NNG",
                 "RawServer", "RunAudit", "SQLite", "fermata", "fermata-supervisor", protobuf,
-            ], exclude: ["model_judge.py"]),
+            ], exclude: ["litellm_judge.py", "model_judge.py"]),
     ],
     swiftLanguageModes: [.v6]
 )
