@@ -78,6 +78,6 @@ struct CatalogueTests {
                 kind.namesRun == block.lines.contains { $0.contains("string run = ") } || kind.type == .listAsks,
                 "\(kind.name)")
         }
-        for number: UInt16 in [0, 36, 255, 256, 32768, 32769, .max] { #expect(FrameKind.of(number) == nil) }
+        for number: UInt16 in [0, 37, 255, 256, 32768, 32769, .max] { #expect(FrameKind.of(number) == nil) }
     }
 }

@@ -50,7 +50,7 @@ import Threads
         for type in FermataFrameType.allCases where !routes.types.contains(type) {
             #expect(routes[UInt16(type.rawValue)] == nil)
         }
-        for number: UInt16 in [0, 36, 255, 256, 32768, 32769, .max] { #expect(routes[number] == nil) }
+        for number: UInt16 in [0, 37, 255, 256, 32768, 32769, .max] { #expect(routes[number] == nil) }
     }
 
     @Test func aTypeWithTwoRoutesIsAMistake() async {

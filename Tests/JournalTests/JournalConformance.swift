@@ -8,6 +8,7 @@ enum JournalConformance: CaseIterable {
     case isEmptyAtFirst
     case keepsEvents
     case bounds
+    case picksKinds
     case keepsRuns
     case refusesBatches
     case keepsRequests
@@ -48,6 +49,7 @@ enum JournalConformance: CaseIterable {
         case .isEmptyAtFirst: try isEmptyAtFirst(journal)
         case .keepsEvents: try keepsEvents(journal)
         case .bounds: try bounds(journal)
+        case .picksKinds: try picksKinds(journal)
         case .keepsRuns: try keepsRuns(journal)
         case .refusesBatches: try refusesBatches(journal)
         case .keepsRequests: try keepsRequests(journal)
@@ -103,6 +105,36 @@ enum JournalConformance: CaseIterable {
         #expect(try reader.outboxCounts().isEmpty)
         #expect(try writer.forgetDeadMessages(before: .max, limit: 10) == 0)
         try writer.dropSnapshots()
+    }
+
+    /// Events of some kinds, of one run or of all: in order, within bounds, and no others.
+    private func picksKinds(_ journal: some Journal) throws {
+        let writer = try journal.openWriter()
+        let reader = try journal.openReader()
+        var samples = Samples()
+        for round in 0..<30 { try writer.commit(samples.batch(Samples.run(UInt64(round % 3)), events: 2)) }
+        let all = samples.events
+        func pick(
+            _ kinds: [Int32], _ run: JournalRunID?, _ after: UInt64 = 0, _ last: UInt64 = .max, bytes: Int = .max,
+            count: Int = .max
+        ) throws -> [EventRow] {
+            try reader.events(ofKinds: kinds, of: run, after: after, through: last, maxBytes: bytes, maxCount: count)
+        }
+        for kinds in [[], [0], [1, 6], [0, 1, 2, 3, 4, 5, 6], [99]] as [[Int32]] {
+            let wanted = all.filter { kinds.contains($0.kind) }
+            #expect(try pick(kinds, nil) == wanted)
+            #expect(try pick(kinds, nil, 10, 40) == wanted.filter { (11...40).contains($0.offset) })
+            #expect(try pick(kinds, nil, count: 3) == Array(wanted.prefix(3)))
+            // The first comes whatever its size.
+            #expect(try pick(kinds, nil, bytes: 1) == Array(wanted.prefix(1)))
+            for run in (0..<4).map(Samples.run) {
+                let own = wanted.filter { $0.run == run }
+                #expect(try pick(kinds, run) == own)
+                #expect(try pick(kinds, run, 3, 9) == own.filter { (4...9).contains($0.seq) })
+            }
+        }
+        #expect(try pick([1], nil, .max).isEmpty && pick([1], nil, 40, 10).isEmpty)
+        for count in [0, -1, .min] { #expect(try pick([1], nil, count: count).isEmpty) }
     }
 
     private func keepsEvents(_ journal: some Journal) throws {

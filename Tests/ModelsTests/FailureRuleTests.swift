@@ -54,11 +54,6 @@ struct FailureRuleTests {
             error: #"{"code":400,"message":"Thought signature is not valid.","status":"INVALID_ARGUMENT"}"#,
             kind: .reasoningRefused, retryable: false),
         Words(
-            who: "Kimi, missing reasoning", status: "400 Bad",
-            error:
-                #"{"message":"thinking is enabled but reasoning_content is missing in assistant tool call message","type":"invalid_request_error"}"#,
-            kind: .httpStatus, retryable: false),
-        Words(
             who: "Ollama, tools", status: "400 Bad",
             error: #"{"message":"registry.ollama.ai/library/x does not support tools","type":"api_error"}"#,
             kind: .unsupportedParameter, retryable: false),
