@@ -1,7 +1,9 @@
 """A store of runs over other APIs than chat completions: what their models made is kept as it came."""
 import signal
 
-from .script import SCRIPT, says
+import json
+
+from .script import SCRIPT, runs, said, says
 from .stage import Stage
 
 #: Tasks whose answers have blocks of their own, and tools that they need.
@@ -11,8 +13,20 @@ TASKS = [
 ]
 
 
+#: A model whose key is not taken, and one that takes its reasoning back no more.
+FAULTS = [
+    {"match": said("fall back"), "fault": {"status": 401}, "times": 1},
+    says("fall back", "By another."),
+    runs("bound", "echo of the bound", reasoning="Where is it?"),
+    {"match": {"regex": "^tool: .*of the bound"}, "times": 1, "fault": {"status": 400, "body": json.dumps({"error": {
+        "type": "invalid_request_error", "code": "invalid_encrypted_content",
+        "message": "The encrypted content could not be verified."}})}},
+    {"match": {"regex": "^tool: .*of the bound"}, "text": "Here."},
+]
+
+
 def make(binary, folder):
-    stage = Stage(binary, folder, SCRIPT)
+    stage = Stage(binary, folder, FAULTS + SCRIPT)
     model = stage.environment["LLM_BASE_URL"]
     for api in ("messages", "responses"):
         stage.server.end()
@@ -21,6 +35,9 @@ def make(binary, folder):
         for task, tools in TASKS:
             run = stage.launch(f"{api}-{task}".replace(" ", "-"), task, tools=tools or ["ask_human"])
             stage.wait(run, "FINISHED", "FAILED")
+        stage.launch(f"{api}-bound", "bound", tools=["terminal"], until="FINISHED")
+        stage.launch(
+            f"{api}-falls-back", "fall back", fallback_models=["openai/other", "openai/mock"], until="FINISHED")
         # Another turn after what was made.
         run = stage.launch(f"{api}-goes-on", "reason and run", tools=["terminal"], until="FINISHED")
         stage.client.send(run, "reason")

@@ -161,6 +161,7 @@ def asking(stage):
     client.stop(stage.launch("question-cancelled", "question choice", until="WAITING"))
     guarded(stage)
     limited(stage)
+    impatient(stage)
 
 
 def guarded(stage):
@@ -224,6 +225,26 @@ def limited(stage):
     client.set_budget(run := limit("stuck-needless", "stuck"), {"maxSteps": 2})
     stage.wait(run, "WAITING")
     client.stop(limit("stuck-cancelled", "stuck"))
+
+
+def impatient(stage):
+    """Waits that a provider wants and that are too long: asked about, and with each end."""
+    client = stage.client
+
+    def wait(name, task="far", **more):
+        return stage.launch(name, task, model_attempts=3, until="WAITING", **more)
+
+    wait("limit")
+    client.pause(wait("paused-at-wait"))
+    client.answer(wait("limit-waits"), 1, verdict="GO_ON")
+    client.answer(run := wait("limit-other-model"), 1, "openai/other", verdict="USE_MODEL")
+    stage.event(run, "model_set")
+    client.answer(wait("limit-ended"), 1, verdict="END_TURN")
+    client.send(run := wait("limit-needless"), "say", delivery="NOW")
+    stage.wait(run, "FINISHED")
+    client.stop(wait("limit-cancelled"))
+    stage.wait(wait("limit-passed", "busy", patience_ms=1), "FAILED")
+    stage.launch("patient", "far", model_attempts=3, patience_ms=90_000_000)
 
 
 def working(stage):

@@ -63,7 +63,7 @@ struct GoldenCoverageTests {
             kind == .question ? "\(form)" : "\(kind)"
         }
         let kinds = Set([
-            "freeText", "yesNo", "choice", "json", "approval", "outcome", "budget", "stuck",
+            "freeText", "yesNo", "choice", "json", "approval", "outcome", "budget", "stuck", "limit",
         ])
         let open = GoldenStore.all.flatMap(\.asks).map { kind($0.kind, $0.format.form) }
         #expect(Set(open) == kinds)
@@ -96,7 +96,15 @@ struct GoldenCoverageTests {
             "closed callCancelled", "closed callRejected", "closed unspecified")
         has("outcome", "runAgain", "takeResult", "tellUnknown", "closed callFinished", "closed callUnknown")
         has("budget", "raise", "endTurn", "closed unspecified", "closed callCancelled")
+        has("limit", "goOn", "useModel", "endTurn", "viaDeadline", "closed unspecified", "closed callCancelled")
         has("stuck", "guide", "goOn", "endTurn", "closed unspecified", "closed callCancelled")
+    }
+
+    @Test func otherModelsAndReasoningThatIsLeftOut() {
+        let sets = events.compactMap { if case .modelSet(let set) = $0.kind { set } else { nil } }
+        #expect(sets.contains { $0.hasFallback && $0.fallback == 1 } && sets.contains { !$0.hasFallback })
+        let failed = events.compactMap { if case .modelFailed(let failed) = $0.kind { failed } else { nil } }
+        #expect(failed.contains { $0.dropsReasoning } && failed.contains { !$0.providerRequestID.isEmpty })
     }
 
     @Test func imagesAndFiles() {

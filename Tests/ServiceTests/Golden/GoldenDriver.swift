@@ -105,6 +105,8 @@ struct GoldenDriver {
             answer.text = "It happened."
         case .budget: answer.verdict = .raise
         case .stuck: answer.verdict = .goOn
+        // Nobody waits until the model wants to be asked again.
+        case .limit: return _ = try await service.send(ask.run, "Now.", .now)
         default:
             answer.text =
                 switch ask.format.form {
