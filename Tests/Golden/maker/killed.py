@@ -3,7 +3,7 @@ import signal
 
 from fermata import Attachment
 
-from .script import BOOK, QUESTIONS, SCRIPT, SEARCH, runs, says
+from .script import BOOK, QUESTIONS, SCRIPT, SEARCH, fails, runs, says
 from .stage import Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(60))
@@ -18,7 +18,7 @@ WAITS = [says(f"hang {name}", "One two three four.", gate="never", gate_after_to
 
 
 def make(binary, folder):
-    stage = Stage(binary, folder, PIDS + WAITS + SCRIPT)
+    stage = Stage(binary, folder, PIDS + WAITS + [fails("soon", status=503)] + SCRIPT)
     client = stage.client
     lost(stage)
     at_rest(stage)
@@ -243,7 +243,7 @@ def impatient(stage):
     client.send(run := wait("limit-needless"), "say", delivery="NOW")
     stage.wait(run, "FINISHED")
     client.stop(wait("limit-cancelled"))
-    stage.wait(wait("limit-passed", "busy", patience_ms=1), "FAILED")
+    stage.wait(wait("limit-passed", "soon", patience_ms=1), "FAILED")
     stage.launch("patient", "far", model_attempts=3, patience_ms=90_000_000)
 
 
