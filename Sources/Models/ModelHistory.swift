@@ -101,6 +101,9 @@ public struct ModelHistory: Sendable {
         return segment < messages.count ? messages[segment][place] : newMessages[place]
     }
 
+    /// What is sent after what was appended, and is not kept: the last of ``jsonPieces``, unless it is empty.
+    var closing: [UInt8] { encoder?.closing ?? [] }
+
     /// The elements of the JSON list, with commas between them, in pieces.
     var jsonPieces: [[UInt8]] {
         guard let encoder else { preconditionFailure("a plain history has no JSON") }
@@ -166,7 +169,7 @@ extension ModelMessage {
     fileprivate var isBound: Bool {
         guard case .assistant(_, let calls, let blocks) = self else { return false }
         // Gemini signs the call, not the reasoning.
-        return calls.contains { $0.extra.contains("signature") }
+        return calls.contains { !$0.extra.isEmpty && $0.extra.contains("signature") }
             || blocks.contains { block in
                 switch block {
                 case .reasoning, .opaque: true

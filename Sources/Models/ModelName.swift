@@ -177,7 +177,7 @@ public struct ModelEnvironment: Sendable {
             return .http(
                 .init(
                     baseURL: base, key: key(for: provider) ?? "", model: known == nil ? name : model, provider: prefix,
-                    profile: known?.profile ?? ModelProfile()))
+                    profile: known?.profile(of: model, at: base) ?? ModelProfile()))
         }
         guard let provider else {
             let known = (providers.map(\.name) + ModelProvider.all.map(\.name)).joined(separator: ", ")

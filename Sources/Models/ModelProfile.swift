@@ -36,6 +36,11 @@ public struct ModelProfile: Sendable, Hashable {
     public var needsReasoning = false
     /// `chat`: ids of calls are nine letters and digits, and between results and what people say an answer is wanted.
     public var isMistral = false
+    /// `chat`: ids of calls have at most so many bytes; nil: nobody says so.
+    public var callIDLimit: Int?
+    /// `chat`: what people say in several messages without an answer between them is one message: templates of models that
+    /// run on servers of one's own refuse neighbours of one role.
+    public var mergesUserMessages = true
     /// Value of `anthropic-version`.
     public var version = "2023-06-01"
     /// `messages`: reasoning without a signature is not taken back.

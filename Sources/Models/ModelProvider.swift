@@ -16,7 +16,7 @@ struct ModelProvider: Sendable {
     static let all = [
         ModelProvider(
             "openai", "https://api.openai.com/v1", keys: ["OPENAI_API_KEY"],
-            bases: ["OPENAI_BASE_URL", "OPENAI_API_BASE"]),
+            bases: ["OPENAI_BASE_URL", "OPENAI_API_BASE"], profile: .openAIChat),
         ModelProvider(
             "anthropic", "https://api.anthropic.com", keys: ["ANTHROPIC_API_KEY"],
             bases: ["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"], profile: .anthropic),
@@ -72,7 +72,9 @@ struct ModelProvider: Sendable {
     /// OpenAI's own models that reason take no tools over chat completions: they are asked over Responses, and so are those
     /// that are not known yet.
     func profile(of model: String, at base: String) -> ModelProfile {
-        guard name == "openai", base == baseURL else { return profile }
+        guard name == "openai" else { return profile }
+        // Nothing is known of a server that only speaks as OpenAI's does.
+        guard base == baseURL else { return ModelProfile() }
         let info = ModelTable.info(of: "openai/\(model)")
         guard info.map({ $0.reasons || $0.isForResponsesOnly }) ?? true else { return profile }
         var responses = ModelProfile(.responses)
@@ -111,6 +113,14 @@ extension ModelProfile {
         return profile
     }
 
+    /// OpenAI's models over chat completions.
+    static var openAIChat: ModelProfile {
+        var profile = ModelProfile()
+        profile.callIDLimit = 40
+        profile.mergesUserMessages = false
+        return profile
+    }
+
     static var mistral: ModelProfile {
         var profile = ModelProfile()
         profile.isMistral = true
@@ -118,7 +128,7 @@ extension ModelProfile {
     }
 
     static var azure: ModelProfile {
-        var profile = ModelProfile()
+        var profile = openAIChat
         profile.authorization = .header("api-key")
         profile.outputLimitName = .maxCompletionTokens
         return profile

@@ -13,6 +13,9 @@ enum WireName {
     /// Letters, digits, `_` and `-`, 64 at most. Ids of other makes stay different from each other.
     static func call(_ id: String) -> String { fits(id) ? id : "call_" + digest(id, radix: 16) }
 
+    /// As OpenAI takes them over chat completions, where another id is too long.
+    static func shortCall(_ id: String) -> String { "call_" + digest(id, radix: 16) }
+
     /// As Mistral takes them: nine letters and digits.
     static func mistralCall(_ id: String) -> String {
         if id.utf8.count == 9, id.utf8.allSatisfy(isAlphanumeric) { return id }

@@ -35,7 +35,7 @@ enum Requests {
             guard case .modelCalled = event.kind else { continue }
             let messages = history.jsonPieces.flatMap(\.self)
             guard messages.starts(with: before) else { return (count, "event \(event.seq): the past is another") }
-            before = messages
+            before = Array(messages.dropLast(history.closing.count))
             count += 1
             if let problem = try problem(with: messages) { return (count, "event \(event.seq): \(problem)") }
         }

@@ -84,6 +84,31 @@ import Testing
         }
     }
 
+    /// Templates of models on servers of one's own refuse neighbours of one role; OpenAI has them as they are.
+    @Test func whatPeopleSayInARowIsOneMessage() throws {
+        let image = ModelContent(parts: [.image(ModelMedia(type: "image/png", name: "", data: [1]))])
+        let batches: [[ModelMessage]] = [
+            [.system("s"), .user("one")], [.user("\"two\"")], [.user("")], [.assistant(text: "a", calls: [])],
+            [.user("three")], [.user(image)], [.user("four"), .user("five")],
+        ]
+        let merged = try messages(ModelProfile(), batches)
+        #expect(
+            merged.map { $0["role"] as? String } == ["system", "user", "assistant", "user", "user", "user"])
+        #expect(merged[1]["content"] as? String == "one\n\n\"two\"\n\n")
+        #expect(merged[5]["content"] as? String == "four\n\nfive")
+        #expect(try messages(.openAIChat, batches).count == 9)
+    }
+
+    @Test func idsAreAsLongAsTheProviderTakesThem() {
+        let long = "call_" + String(repeating: "x", count: 60)
+        #expect(ChatRequestBody.callID(long, ModelProfile()) == long)
+        for profile in [ModelProfile.openAIChat, .azure] {
+            #expect(ChatRequestBody.callID("functions.f:0", profile) == "functions.f:0")
+            // frozen: what a model was shown is never written anew.
+            #expect(ChatRequestBody.callID(long, profile) == "call_56764a4dc0256982")
+        }
+    }
+
     @Test func mistral() throws {
         let sent = try messages(
             .mistral,
@@ -91,7 +116,8 @@ import Testing
                 [.user("go")], [.assistant(text: "", calls: [Self.call])], [.tool(callID: "call_0_1", content: "A")],
                 [.user("more")], [.user("and more")],
             ])
-        #expect(sent.map { $0["role"] as? String } == ["user", "assistant", "tool", "assistant", "user", "user"])
+        #expect(sent.map { $0["role"] as? String } == ["user", "assistant", "tool", "assistant", "user"])
+        #expect(sent.last?["content"] as? String == "more\n\nand more")
         let id = try #require(((sent[1]["tool_calls"] as? [[String: Any]])?.first)?["id"] as? String)
         #expect(id == sent[2]["tool_call_id"] as? String && id.wholeMatch(of: /[a-zA-Z0-9]{9}/) != nil)
         #expect(ChatRequestBody.callID("abcDEF123", .mistral) == "abcDEF123")

@@ -80,6 +80,10 @@ struct ModelNameTests {
             try endpoint("openai/m", own)
                 == .init(baseURL: "http://127.0.0.1:8000/v1", key: "", model: "m", provider: "openai"))
         #expect(try endpoint("m", own).model == "m")
+        // OpenAI's own address is its own however it is named.
+        let openAI = ["LLM_BASE_URL": "https://api.openai.com/v1", "LLM_API_KEY": "k"]
+        #expect(try endpoint("gpt-6-sol", openAI).profile.api == .responses)
+        #expect(try endpoint("openai/gpt-4o", openAI).profile == .openAIChat)
         #expect(try endpoint("groq/m", own).model == "m")
         // No provider known here: the server's own name for the model.
         #expect(try endpoint("meta-llama/Llama-3", own).model == "meta-llama/Llama-3")

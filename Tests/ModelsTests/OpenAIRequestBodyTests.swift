@@ -122,7 +122,7 @@ struct OpenAIRequestBodyTests {
 
     /// What was encoded once is in the next request the very same bytes, in the same pieces.
     @Test func onlyWhatIsNewIsEncoded() throws {
-        var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
+        var history = ModelHistory(.json(.openAIChat, ModelOrigin()))
         let rest = String(repeating: "x", count: 100)
         for number in 0..<3000 { history.append(.user("message \(number) \(rest)")) }
         let before = history

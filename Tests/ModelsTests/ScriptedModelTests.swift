@@ -250,20 +250,15 @@ struct ScriptedModelTests {
         }
     }
 
-    /// The bench drives thousands of steps per second through this, with ever longer transcripts.
-    @Test func stepsPerSecond() async throws {
+    /// The bench drives thousands of steps through this, with ever longer transcripts.
+    @Test func manySteps() async throws {
         let model = try ScriptedModel(#"[{"tool_calls": [{"name": "f"}], "times": 1000000}]"#)
         var messages = task
-        let clock = ContinuousClock()
-        let steps = 3000
-        let time = try await clock.measure {
-            for _ in 0..<steps {
-                let answer = try await model.call(messages).1.end.get()
-                messages.append(.assistant(text: "", calls: answer.calls))
-                messages.append(.tool(callID: answer.calls[0].id, content: "ok"))
-            }
+        for _ in 0..<1000 {
+            let answer = try await model.call(messages).1.end.get()
+            messages.append(.assistant(text: "", calls: answer.calls))
+            messages.append(.tool(callID: answer.calls[0].id, content: "ok"))
         }
-        print("scripted model in process: \(time / steps) per step")
-        #expect(time < .seconds(30))
+        #expect(messages.count == task.count + 2000)
     }
 }

@@ -16,6 +16,8 @@ struct ChatAnswer: AnswerAssembler {
     private var finishReason = ""
     private var usage: ModelUsage?
     private var isMarkedComplete = false
+    /// It came as one document.
+    private var isWholeDocument = false
 
     private struct Slot {
         /// Nil: its pieces have none.
@@ -56,7 +58,9 @@ struct ChatAnswer: AnswerAssembler {
     }
 
     /// Its usage may still follow what says why it ends.
-    var isComplete: Bool { isMarkedComplete || !finishReason.isEmpty }
+    var isComplete: Bool { !finishReason.isEmpty || isWholeDocument || isMarkedComplete && hasOutput }
+    /// `[DONE]` alone is what some gateways send after a stream that broke off before it had begun.
+    private var hasOutput: Bool { !parts.blocks.isEmpty || !calls.isEmpty }
     /// `[DONE]` has come.
     var isOver: Bool { isMarkedComplete }
 
@@ -80,7 +84,7 @@ struct ChatAnswer: AnswerAssembler {
                 kind: .badResponse, message: "the model's server sent an answer without a message", retryable: true)
         }
         let pieces = add(whole)
-        isMarkedComplete = true
+        isWholeDocument = true
         return pieces
     }
 

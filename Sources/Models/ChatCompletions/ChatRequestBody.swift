@@ -139,7 +139,8 @@ enum ChatRequestBody {
     }
 
     static func callID(_ id: String, _ profile: ModelProfile) -> String {
-        profile.isMistral ? WireName.mistralCall(id) : id
+        if profile.isMistral { return WireName.mistralCall(id) }
+        return id.utf8.count <= profile.callIDLimit ?? .max ? id : WireName.shortCall(id)
     }
 
     private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout [UInt8]) {
@@ -171,7 +172,10 @@ struct ChatEncoder: HistoryEncoder {
     private let profile: ModelProfile
     private var isEmpty = true
     private var endsWithResult = false
-    let closing: [UInt8] = []
+    /// The last message is a text of people's, which what they say next goes on in.
+    private var isOpen = false
+    var closing: [UInt8] { isOpen ? Self.end : [] }
+    private static let end = Array("\"}".utf8)
     let systemPrompt = ""
 
     init(_ profile: ModelProfile) { self.profile = profile }
@@ -188,6 +192,19 @@ struct ChatEncoder: HistoryEncoder {
     }
 
     private mutating func add(_ message: ModelMessage, to json: inout [UInt8]) {
+        if profile.mergesUserMessages, case .user(let content) = message, content.parts.isEmpty {
+            var text: [UInt8] = []
+            text.append(string: (isOpen ? "\n\n" : "") + content.text)
+            if !isOpen {
+                json += (isEmpty ? "" : ",").utf8
+                json += #"{"role":"user","content":""#.utf8
+            }
+            json += text.dropFirst().dropLast()
+            (isEmpty, isOpen) = (false, true)
+            return
+        }
+        json += closing
+        isOpen = false
         if !isEmpty { json.append(UInt8(ascii: ",")) }
         isEmpty = false
         ChatRequestBody.append(message, profile, to: &json)
