@@ -221,7 +221,7 @@ let package = Package(
         .testTarget(
             name: "AgentFilesTests", dependencies: ["AgentFiles", "FermataProtocol", protobuf],
             swiftSettings: settings),
-        .testTarget(name: "ModelScriptTests", dependencies: ["ModelScript"], swiftSettings: settings),
+        .testTarget(name: "ModelScriptTests", dependencies: ["JSON", "ModelScript"], swiftSettings: settings),
         .testTarget(
             name: "ModelsTests", dependencies: ["JSON", "Models", "ModelScript", "RawServer", "Secrets"],
             swiftSettings: settings),

@@ -25,6 +25,11 @@ struct ChatStream: AnswerStream {
     /// The chunk that opens the answer.
     func begin() -> [UInt8] {
         var bytes: [UInt8] = []
+        if has(.emptyFirstChunk) {
+            bytes += Array(
+                #"data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[]}"#.utf8)
+            bytes += "\n\n".utf8
+        }
         chunk(#"{"role":"assistant","content":""}"#, to: &bytes)
         return bytes
     }
@@ -35,19 +40,27 @@ struct ChatStream: AnswerStream {
         for piece in plan.turn.pieces[range] {
             switch piece {
             case .reasoning(let text):
-                chunk(#"{"reasoning_content":"# + JSONNode.string(text).json + "}", to: &bytes)
+                let field = has(.reasoningField) ? "reasoning" : "reasoning_content"
+                chunk("{\"\(field)\":\(JSONNode.string(text).json)}", to: &bytes)
             case .text(let text):
-                chunk(#"{"content":"# + JSONNode.string(text).json + "}", to: &bytes)
+                let json = JSONNode.string(text).json
+                let parts = #"[{"type":"text","text":\#(json)}]"#
+                chunk("{\"content\":\(has(.contentParts) ? parts : json)}", to: &bytes)
+            case .call(let index) where isWhole: chunk(#"{"tool_calls":[\#(wholeCall(index))]}"#, to: &bytes)
+            case .arguments where isWhole: break
             case .call(let index):
                 let id = JSONNode.string(plan.callIDs[index]).json
                 let name = JSONNode.string(plan.turn.calls[index].name).json
                 let extra = plan.turn.calls[index].extra.map { #""extra_content":\#($0),"# } ?? ""
                 chunk(
-                    #"{"tool_calls":[{"index":\#(index),"id":\#(id),"type":"function",\#(extra)"#
+                    #"{"tool_calls":[{"index":\#(index),\#(has(.noIDs) ? "" : #""id":\#(id),"#)"type":"function",\#(extra)"#
                         + #""function":{"name":\#(name),"arguments":""}}]}"#, to: &bytes)
             case .arguments(let index, let part):
                 let text = JSONNode.string(part).json
-                chunk(#"{"tool_calls":[{"index":\#(index),"function":{"arguments":\#(text)}}]}"#, to: &bytes)
+                let (id, name) = has(.emptyNames) ? (#""id":"","#, #""name":"","#) : ("", "")
+                chunk(
+                    #"{"tool_calls":[{"index":\#(index),\#(id)"function":{\#(name)"arguments":\#(text)}}]}"#, to: &bytes
+                )
             }
         }
         return bytes
@@ -56,17 +69,37 @@ struct ChatStream: AnswerStream {
     /// The chunks that end the answer: finish reason, usage if it was asked for, `[DONE]`.
     func end() -> [UInt8] {
         var bytes: [UInt8] = []
-        chunk("{}", finishReason: JSONNode.string(plan.finishReason).json, to: &bytes)
-        if includesUsage {
+        let reason = has(.finishStop) && plan.finishReason == "tool_calls" ? "stop" : plan.finishReason
+        chunk("{}", finishReason: JSONNode.string(reason).json, isLast: true, to: &bytes)
+        if has(.finishTwice) {
+            for reason in [#""stop""#, "null"] { chunk(#"{"content":""}"#, finishReason: reason, to: &bytes) }
+        }
+        if includesUsage, ScriptQuirk.usages.isDisjoint(with: plan.turn.quirks) {
             bytes += opening
             bytes.append(contentsOf: #""choices":[],"usage":\#(usage.json)}"#.utf8)
             bytes.append(contentsOf: "\n\n".utf8)
         }
-        bytes.append(contentsOf: "data: [DONE]\n\n".utf8)
+        if !has(.noDone) { bytes.append(contentsOf: "data: [DONE]\n\n".utf8) }
         return bytes
     }
 
+    private func has(_ quirk: ScriptQuirk) -> Bool { plan.turn.quirks.contains(quirk) }
+
+    /// Calls come each in one piece.
+    private var isWhole: Bool { has(.indexZero) || has(.noIndex) || has(.argumentsObject) }
+
+    private func wholeCall(_ index: Int) -> String {
+        let call = plan.turn.calls[index]
+        let place = has(.noIndex) ? "" : #""index":\#(has(.indexZero) ? 0 : index),"#
+        let id = has(.noIDs) ? "" : #""id":\#(JSONNode.string(plan.callIDs[index]).json),"#
+        let arguments = has(.argumentsObject) ? call.arguments : JSONNode.string(call.arguments).json
+        let name = JSONNode.string(call.name).json
+        return #"{\#(place)\#(id)"type":"function","function":{"name":\#(name),"arguments":\#(arguments)}}"#
+    }
+
     func error(_ error: MockRefusal) -> [UInt8] { error.body }
+
+    func failed(_ error: MockRefusal) -> [UInt8] { Array("data: ".utf8) + error.body + Array("\n\n".utf8) }
 
     /// A chunk that is cut off in its middle, and the end of the stream.
     func malformed() -> [UInt8] {
@@ -113,13 +146,21 @@ struct ChatStream: AnswerStream {
         return Array(JSONNode.object(answer).json.utf8)
     }
 
-    private func chunk(_ delta: String, finishReason: String = "null", to bytes: inout [UInt8]) {
+    private func chunk(
+        _ delta: String, finishReason: String = "null", isLast: Bool = false, to bytes: inout [UInt8]
+    ) {
+        var delta = delta
+        if has(.roleEveryChunk), delta.hasPrefix("{\""), !delta.hasPrefix(#"{"role""#) {
+            delta = #"{"role":"assistant","# + delta.dropFirst()
+        }
+        let reason = has(.emptyFinish) && finishReason == "null" ? "\"\"" : finishReason
+        let isTold = includesUsage && (has(.usageEveryChunk) || isLast && has(.usageWithFinish))
+        let inChoice = includesUsage && isLast && has(.usageInChoice) ? ",\"usage\":\(usage.json)" : ""
+        let after = isTold ? ",\"usage\":\(usage.json)" : includesUsage ? ",\"usage\":null" : ""
         bytes += opening
         bytes.append(contentsOf: #""choices":[{"index":0,"delta":"#.utf8)
         bytes.append(contentsOf: delta.utf8)
-        bytes.append(contentsOf: #","finish_reason":"#.utf8)
-        bytes.append(contentsOf: finishReason.utf8)
-        bytes.append(contentsOf: includesUsage ? "}],\"usage\":null}\n\n".utf8 : "}]}\n\n".utf8)
+        bytes.append(contentsOf: ",\"finish_reason\":\(reason)\(inChoice)}]\(after)}\n\n".utf8)
     }
 
     private var usage: JSONNode {
@@ -131,4 +172,9 @@ struct ChatStream: AnswerStream {
             .init("prompt_tokens_details", .object([.init("cached_tokens", .integer(usage.cachedTokens))])),
         ])
     }
+}
+
+extension ScriptQuirk {
+    /// Usage is somewhere else than in a chunk of its own.
+    fileprivate static let usages: Set<ScriptQuirk> = [.usageWithFinish, .usageEveryChunk, .usageInChoice]
 }

@@ -26,7 +26,18 @@ struct MessagesStream: AnswerStream {
             .init("model", .string(model)), .init("content", .array([])), .init("stop_reason", .null),
             .init("stop_sequence", .null), .init("usage", .object(usage)),
         ])
-        return Self.event("message_start", [.init("message", message)]) + Self.event("ping", [])
+        let start = Self.event("message_start", [.init("message", message)])
+        // Of the first nobody has seen any text.
+        let first =
+            plan.turn.quirks.contains(.startTwice)
+            ? start
+                + Self.event(
+                    "content_block_start",
+                    [
+                        .init("index", .integer(0)),
+                        .init("content_block", .object([.init("type", .string("text")), .init("text", .string(""))])),
+                    ]) : []
+        return first + start + Self.event("ping", [])
     }
 
     func chunks(_ range: Range<Int>) -> [UInt8] {
@@ -135,6 +146,10 @@ struct MessagesStream: AnswerStream {
 
     func error(_ error: MockRefusal) -> [UInt8] { error.messagesBody }
 
+    func failed(_ error: MockRefusal) -> [UInt8] {
+        Array("event: error\ndata: ".utf8) + error.messagesBody + Array("\n\n".utf8)
+    }
+
     /// Scripts use the words of chat completions, or this API's own.
     private var stopReason: String {
         switch plan.finishReason {
@@ -169,7 +184,7 @@ struct MessagesStream: AnswerStream {
 extension MockRefusal {
     /// In Anthropic's layout.
     var messagesBody: [UInt8] {
-        let type =
+        let usual =
             switch status {
             case 401: "authentication_error"
             case 402: "billing_error"
@@ -181,7 +196,7 @@ extension MockRefusal {
             case 500...: "api_error"
             default: "invalid_request_error"
             }
-        let error = JSONNode.object([.init("type", .string(type)), .init("message", .string(message))])
+        let error = JSONNode.object([.init("type", .string(code ?? usual)), .init("message", .string(message))])
         return Array(
             JSONNode.object([
                 .init("type", .string("error")), .init("error", error), .init("request_id", .string("req_mock")),

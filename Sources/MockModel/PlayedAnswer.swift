@@ -37,10 +37,17 @@ struct PlayedAnswer {
                 ]
                 body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: fields))
                 log.update(number) { $0.status = 200 }
-                try await body?.write(ByteBuffer(bytes: stream.begin() + bytes))
+                try await write(stream.begin() + bytes)
             } else {
-                try await body?.write(ByteBuffer(bytes: bytes))
+                try await write(bytes)
             }
+        }
+
+        func write(_ bytes: [UInt8], isLast: Bool = false) async throws {
+            let bytes = QuirkyBytes(turn.quirks).of(bytes, isLast: isLast)
+            // Each in a chunk of its own.
+            let pieces = turn.quirks.contains(.byteByByte) ? bytes.map { [$0] } : [bytes]
+            for piece in pieces { try await body?.write(ByteBuffer(bytes: piece)) }
         }
 
         var playback = ScriptPlayback(turn)
@@ -68,6 +75,21 @@ struct PlayedAnswer {
             case .fault(.disconnect):
                 end(.fault)
                 throw Abandoned()
+            case .fault(.end), .fault(.error):
+                end(.fault)
+                if isStream {
+                    try await send([])
+                    if case .error(_, let status, let code, let message)? = turn.fault {
+                        let type =
+                            status == 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error"
+                        try await send(
+                            stream.failed(MockRefusal(status: status, message: message, type: type, code: code)))
+                    }
+                    try await body?.finish(nil)
+                } else if let writer = head.take() {
+                    try await answer(writer, [])
+                }
+                return
             case .fault(.silence):
                 end(.fault)
                 _ = await wait(on: connection) { _ in {} }
@@ -86,7 +108,9 @@ struct PlayedAnswer {
                 end(.complete)
                 do {
                     if isStream {
-                        try await send(stream.end())
+                        try await send([])
+                        try await write(stream.end(), isLast: true)
+                        if turn.quirks.contains(.abruptEnd) { throw Abandoned() }
                         try await body?.finish(nil)
                     } else if let writer = head.take() {
                         try await answer(writer, stream.whole())

@@ -49,7 +49,7 @@ struct ResponsesStream: AnswerStream {
                     .init("item_id", .string(id(place))), .init("output_index", .integer(place)),
                     .init("content_index", .integer(0)), .init("summary_index", .integer(0)),
                     .init("delta", .string(text)),
-                ])
+                ] + (plan.turn.quirks.contains(.obfuscation) ? [.init("obfuscation", .string("x7Fq"))] : []))
         }
         return bytes
     }
@@ -126,7 +126,8 @@ struct ResponsesStream: AnswerStream {
 
     func end() -> [UInt8] {
         let last = firsts.isEmpty ? [] : done(firsts.count - 1)
-        return last + event("response.\(status)", [.init("response", wholeResponse)])
+        let done = plan.turn.quirks.contains(.doneMark) ? Array("data: [DONE]\n\n".utf8) : []
+        return last + event("response.\(status)", [.init("response", wholeResponse)]) + done
     }
 
     func malformed() -> [UInt8] { Array("event: response.output_text.delta\ndata: {\"type\":\"resp\n\n".utf8) }
@@ -134,6 +135,19 @@ struct ResponsesStream: AnswerStream {
     func whole() -> [UInt8] { Array(wholeResponse.json.utf8) }
 
     func error(_ error: MockRefusal) -> [UInt8] { error.body }
+
+    /// An event of its own, and then the response that has failed with it.
+    func failed(_ error: MockRefusal) -> [UInt8] {
+        let members: [JSONNode.Member] = [
+            .init("code", .optional(error.code ?? "server_error")), .init("message", .string(error.message)),
+        ]
+        let told = JSONNode.object([.init("type", .string(error.type))] + members + [.init("param", .null)])
+        let response = JSONNode.object([
+            .init("id", .string("resp_\(number)")), .init("object", .string("response")),
+            .init("status", .string("failed")), .init("error", .object(members)), .init("output", .array([])),
+        ])
+        return event("error", [.init("error", told)]) + event("response.failed", [.init("response", response)])
+    }
 
     private var wholeResponse: JSONNode { response(status, output: firsts.indices.map { item($0, isDone: true) }) }
 

@@ -24,8 +24,11 @@
 ///   the answer carries no usage.
 /// - `finish_reason`: absent it is `tool_calls` if there are any, else `stop`.
 /// - `fault`: one of `{"status": 503, "retry_after": SECONDS, "body": TEXT}`, `{"disconnect_after_tokens": N}`,
-///   `{"malformed_chunk_after_tokens": N}` and `{"silence_after_tokens": N}`, which keeps the connection open. After 0
-///   tokens means before anything is sent, the HTTP status included.
+///   `{"malformed_chunk_after_tokens": N}`, `{"end_after_tokens": N}` (the response ends as it should, the answer does
+///   not), `{"error_after_tokens": N, "error_status": 529, "code": TEXT, "message": TEXT}` (an error in the stream) and
+///   `{"silence_after_tokens": N}`, which keeps the connection open. After 0 tokens means before anything is sent, the
+///   HTTP status included; of an error and an end in the stream: after what opens it.
+/// - `quirks`: a list of names of `ScriptQuirk`: what servers of some makes write otherwise. The answer is the same.
 /// - `match`: a text, or `{"regex": "…"}`. The turn answers whenever it is found in the last message, written
 ///   `role: content`; `""` always is.
 /// - `times`: how often the turn is served. Absent it is 1, but without limit for a turn with `match` and no fault.

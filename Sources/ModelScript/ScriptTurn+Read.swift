@@ -2,7 +2,7 @@ extension ScriptTurn {
     private static let keys = [
         "text", "reasoning", "tool_calls", "tokens_per_second", "first_token_delay_ms", "usage", "finish_reason",
         "fault", "match",
-        "times", "repeat", "gate", "gate_after_tokens", "comment",
+        "times", "repeat", "gate", "gate_after_tokens", "quirks", "comment",
     ]
     /// Far beyond any use, and small enough that no sum of them overflows.
     private static let most: Int64 = 1_000_000_000
@@ -23,6 +23,7 @@ extension ScriptTurn {
         match = try ScriptTurn.match(object)
         times = try ScriptTurn.times(object, hasFault: fault != nil, hasMatch: match != nil)
 
+        quirks = try ScriptTurn.quirks(object)
         let gateAfter = Int(try object.integer("gate_after_tokens", 0...ScriptTurn.most) ?? 0)
         if let name = try object.text("gate") {
             // The name is a part of a URL's path.
@@ -72,9 +73,26 @@ extension ScriptTurn {
             cached: try usage.integer("cached_tokens", 0...most).map(UInt64.init))
     }
 
+    private static func quirks(_ object: ScriptObject) throws(ScriptError) -> Set<ScriptQuirk> {
+        var quirks: Set<ScriptQuirk> = []
+        guard let node = object.optional("quirks") else { return quirks }
+        for element in node.elements ?? [.null] {
+            guard let quirk = element.text.flatMap(ScriptQuirk.init) else {
+                let names = ScriptQuirk.allCases.map(\.rawValue).joined(separator: ", ")
+                throw object.mistake("quirks", "must be a list of some of these: \(names)")
+            }
+            quirks.insert(quirk)
+        }
+        return quirks
+    }
+
     private static func fault(_ object: ScriptObject) throws(ScriptError) -> ScriptFault? {
-        let kinds = ["status", "disconnect_after_tokens", "malformed_chunk_after_tokens", "silence_after_tokens"]
-        guard let fault = try object.object("fault", allowed: kinds + ["retry_after", "body"]) else { return nil }
+        let kinds = [
+            "status", "disconnect_after_tokens", "malformed_chunk_after_tokens", "silence_after_tokens",
+            "end_after_tokens", "error_after_tokens",
+        ]
+        let others = ["retry_after", "body", "code", "message", "error_status"]
+        guard let fault = try object.object("fault", allowed: kinds + others) else { return nil }
         guard kinds.filter(fault.has).count == 1 else {
             throw object.mistake("fault", "must have exactly one of \(kinds.joined(separator: ", "))")
         }
@@ -86,6 +104,15 @@ extension ScriptTurn {
         for key in ["retry_after", "body"] where fault.has(key) {
             throw fault.mistake(key, "needs the key \"status\" beside it")
         }
+        if let tokens = try fault.integer(kinds[5], 0...most) {
+            return .error(
+                afterTokens: Int(tokens), status: Int(try fault.integer("error_status", 400...599) ?? 500),
+                code: try fault.text("code"), message: try fault.text("message") ?? "scripted error")
+        }
+        for key in ["code", "message", "error_status"] where fault.has(key) {
+            throw fault.mistake(key, "needs the key \"error_after_tokens\" beside it")
+        }
+        if let tokens = try fault.integer(kinds[4], 0...most) { return .end(afterTokens: Int(tokens)) }
         if let tokens = try fault.integer(kinds[1], 0...most) { return .disconnect(afterTokens: Int(tokens)) }
         if let tokens = try fault.integer(kinds[2], 0...most) { return .malformedChunk(afterTokens: Int(tokens)) }
         return try fault.integer(kinds[3], 0...most).map { .silence(afterTokens: Int($0)) }

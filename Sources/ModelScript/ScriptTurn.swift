@@ -16,6 +16,8 @@ public struct ScriptTurn: Sendable, Equatable {
     /// How often the turn is served; nil is without limit.
     public var times: Int? = 1
     public var gate: ScriptGate?
+    /// How its bytes differ from what the API's own server sends; a script in process has none of them.
+    public var quirks: Set<ScriptQuirk> = []
     /// What is sent, token by token: the reasoning's, the text's, then those of each call.
     public internal(set) var pieces: [ScriptPiece] = []
 
@@ -64,12 +66,18 @@ public enum ScriptFault: Sendable, Equatable {
     case malformedChunk(afterTokens: Int)
     /// Nothing more is sent, and the connection stays open.
     case silence(afterTokens: Int)
+    /// The response ends as if it were whole, without what says that the answer is.
+    case end(afterTokens: Int)
+    /// An error in the stream, in the API's own layout, and then its end.
+    case error(afterTokens: Int, status: Int, code: String?, message: String)
 
     /// How much of the answer comes first.
     public var afterTokens: Int {
         switch self {
         case .status: 0
-        case .disconnect(let tokens), .malformedChunk(let tokens), .silence(let tokens): tokens
+        case .disconnect(let tokens), .malformedChunk(let tokens), .silence(let tokens), .end(let tokens),
+            .error(let tokens, _, _, _):
+            tokens
         }
     }
 }

@@ -9,10 +9,12 @@ struct MockModelCommand: AsyncParsableCommand {
         discussion: """
             It speaks chat completions, Anthropic's Messages and OpenAI's Responses, each at its own path.
 
-            Sources/ModelScript/ModelScript.swift describes scripts. In a server, `--model mock/FILE` plays one \
-            without HTTP.
+            protocol/mock-model/ has the JSON schema of scripts and some that are ready: a limited rate, a quota that is \
+            used up, streams that break. --check looks at a script and starts nothing. In a server, \
+            `--model mock/FILE` plays one without HTTP.
 
             EXAMPLE
+              fermata mock-model --check --script demo.json
               fermata mock-model --script demo.json --listen 127.0.0.1:8080
               LLM_BASE_URL=http://127.0.0.1:8080/v1 fermata serve --model openai/demo
               LLM_API=messages LLM_BASE_URL=http://127.0.0.1:8080 fermata serve --model anthropic/demo
@@ -23,7 +25,18 @@ struct MockModelCommand: AsyncParsableCommand {
     var listen = "127.0.0.1:0"
     @Option(help: ArgumentHelp("Refuse requests that do not bear this key.", valueName: "key")) var requireKey: String?
 
+    @Flag(help: "Only say what is wrong with the script, or how many turns it has.") var check = false
+
     func run() async throws {
+        if check {
+            do {
+                print("\(script): \(try ModelScript(contentsOf: script).turns.count) turns")
+            } catch {
+                Failure.say("\(error)")
+                throw ExitCode(Failure.refused)
+            }
+            return
+        }
         let signals = EndSignals()
         defer { signals.cancel() }
         let server: MockModel

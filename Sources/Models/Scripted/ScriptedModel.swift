@@ -1,3 +1,4 @@
+internal import Secrets
 public import ModelScript
 
 /// A scripted model in process: plays the same scripts as `MockModel`, by the same rules, without a network.
@@ -127,11 +128,16 @@ extension ModelFailure {
                 kind: kind, message: "HTTP status \(status): scripted fault in turn \(turn)", httpStatus: status,
                 retryable: [408, 409, 429].contains(status) || status >= 500,
                 retryAfterMilliseconds: retryAfter.map { $0 * 1000 })
-        case .disconnect:
+        case .disconnect, .end:
             self.init(
                 kind: .brokenStream,
                 message: "the connection closed before the answer was complete "
                     + "(scripted fault in turn \(turn))", retryable: true)
+        case .error(_, let status, let code, let message):
+            let error = JSONNode.object([
+                .init("message", .string(message)), .init("code", .optional(code)), .init("status", .integer(status)),
+            ])
+            self = .refused(status: nil, ChatError(body: Array(error.json.utf8)), without: .none)
         case .malformedChunk:
             self.init(
                 kind: .badResponse, message: "a chunk is not JSON (scripted fault in turn \(turn))", retryable: true)
