@@ -72,6 +72,8 @@ public struct ModelHeader: Sendable, Hashable {
 public struct ModelLimits: Sendable, Hashable {
     /// Requests in flight; nil: as many as there are.
     public var requests: Int?
+    /// Tokens of these, as far as can be told before: of what they send and of what they may be answered; nil: no limit.
+    public var tokens: Int?
 
     public init() {}
 }

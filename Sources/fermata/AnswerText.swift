@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import FermataProtocol
 
 /// An answer as a person reads it, also piece by piece: reasoning is marked as such, on lines of its own.
@@ -30,7 +31,7 @@ struct AnswerText {
     }
 
     /// The text of an event, with what its blocks say of it.
-    static func of(_ text: String, _ blocks: [FermataBlock]) -> String {
+    static func of(_ text: String, _ blocks: [FermataBlock], withReasoning: Bool = true) -> String {
         guard !blocks.isEmpty else { return text }
         var (writer, shown, rest) = (AnswerText(), "", text.utf8[...])
         for block in blocks {
@@ -39,6 +40,7 @@ struct AnswerText {
                 let piece = rest.prefix(Int(clamping: length))
                 rest = rest[piece.endIndex...]
                 shown += writer.add(String(decoding: piece, as: UTF8.self), isReasoning: false)
+            case .reasoning where !withReasoning: break
             case .reasoning(let text): shown += writer.add(text, isReasoning: true)
             case .image(let blob): shown += writer.addLine(line(of: blob, "image"))
             case .file(let blob): shown += writer.addLine(line(of: blob, "file"))
@@ -47,4 +49,9 @@ struct AnswerText {
         }
         return shown
     }
+}
+
+/// Whether a command shows what the model shows of its reasoning.
+struct ReasoningOption: ParsableArguments {
+    @Flag(inversion: .prefixedNo, help: "Show the model's reasoning.") var reasoning = true
 }

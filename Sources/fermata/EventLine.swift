@@ -6,12 +6,12 @@ struct EventLine {
     let text: String
 
     /// - Parameter withText: also the text of the model, the tool or the message; false where it was streamed.
-    init(_ event: FermataEvent, withText: Bool = true) {
+    init(_ event: FermataEvent, withText: Bool = true, withReasoning: Bool = true) {
         var what = Self.what(event)
         if !event.by.isEmpty { what += "  by \(event.by)" }
         if !event.reason.isEmpty { what += ": \(event.reason)" }
         var lines = ["#\(event.seq) \(Self.time(event.at)) \(what)"]
-        if withText, let body = Self.body(event), !body.isEmpty {
+        if withText, let body = Self.body(event, withReasoning), !body.isEmpty {
             lines += body.split(separator: "\n", omittingEmptySubsequences: false).map { "    \($0)" }
         }
         text = lines.joined(separator: "\n")
@@ -85,12 +85,12 @@ struct EventLine {
         return "ask \(answer.number) answered\(verdict)\(via)"
     }
 
-    private static func body(_ event: FermataEvent) -> String? {
+    private static func body(_ event: FermataEvent, _ withReasoning: Bool) -> String? {
         switch event.kind {
         case .messageQueued(let message): AnswerText.of(message.text, message.blocks)
-        case .modelAnswered(let answer): AnswerText.of(answer.text, answer.blocks)
-        case .modelCut(let cut): AnswerText.of(cut.text, cut.blocks)
-        case .modelFailed(let failed): AnswerText.of(failed.text, failed.blocks)
+        case .modelAnswered(let answer): AnswerText.of(answer.text, answer.blocks, withReasoning: withReasoning)
+        case .modelCut(let cut): AnswerText.of(cut.text, cut.blocks, withReasoning: withReasoning)
+        case .modelFailed(let failed): AnswerText.of(failed.text, failed.blocks, withReasoning: withReasoning)
         case .callEnded(let ended): AnswerText.of(ended.output, ended.blocks)
         case .askOpened(let ask):
             [ask.question, ask.context, ask.arguments.isEmpty ? "" : "\(ask.tool) \(ask.arguments)"]

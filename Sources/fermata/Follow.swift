@@ -14,11 +14,12 @@ struct Follow {
     let text: AsyncStream<FermataTextDelta>
     /// Since before the run was launched, too: a press in between is not lost.
     let interrupts: InterruptKey
+    let withReasoning: Bool
 
     func run() async throws -> FermataStatus {
         guard let id = RunID(run) else { throw ClientError.badReply("\(run) is no run's id") }
         print("run \(run)")
-        let printer = TranscriptPrinter()
+        let printer = TranscriptPrinter(withReasoning: withReasoning)
         defer { interrupts.end() }
         let tail = try await client.tail(run: id)
         let live = Task { for await delta in text where delta.run == run { printer.print(delta) } }

@@ -75,6 +75,7 @@ struct Launch: AsyncParsableCommand {
     @Option(help: "Who launches; noted in the journal.") var by: String?
     @Option(help: "Why; noted in the journal.") var reason: String?
     @Flag(help: "Stream the transcript; Ctrl-C interrupts the run.") var follow = false
+    @OptionGroup var reasoning: ReasoningOption
     @Flag(help: "Wait until the run is at rest and print the last message.") var wait = false
     @OptionGroup var server: ServerOptions
 
@@ -86,7 +87,10 @@ struct Launch: AsyncParsableCommand {
         command.blocks = try await attachments.blocks(client)
         let reply = try await client.send(command)
         if let text, let interrupts {
-            let status = try await Follow(client: client, run: reply.run.id, text: text, interrupts: interrupts).run()
+            let status = try await Follow(
+                client: client, run: reply.run.id, text: text, interrupts: interrupts,
+                withReasoning: reasoning.reasoning
+            ).run()
             throw ExitCode(Failure.code(for: status))
         }
         guard wait else {

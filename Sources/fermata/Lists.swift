@@ -16,6 +16,7 @@ struct History: AsyncParsableCommand {
             """)
     @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String
     @Option(help: "Only after this seq.") var after: UInt64 = 0
+    @OptionGroup var reasoning: ReasoningOption
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
@@ -27,7 +28,11 @@ struct History: AsyncParsableCommand {
         while true {
             let reply = try await client.send(read)
             for event in reply.events {
-                if server.json { try server.print(json: event) } else { print(EventLine(event).text) }
+                if server.json {
+                    try server.print(json: event)
+                } else {
+                    print(EventLine(event, withReasoning: reasoning.reasoning).text)
+                }
             }
             guard reply.more, let last = reply.events.last else { return }
             read.after = last.seq
@@ -48,6 +53,7 @@ struct TailEvents: AsyncParsableCommand {
             """)
     @Argument(help: "The run's id, or the beginning of it.", completion: .runs) var run: String?
     @Option(help: "Begin after this seq (of a run) or offset (of all).") var after: UInt64?
+    @OptionGroup var reasoning: ReasoningOption
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
@@ -64,7 +70,7 @@ struct TailEvents: AsyncParsableCommand {
             if server.json {
                 try server.print(json: event)
             } else {
-                print((run == nil ? "\(event.run) " : "") + EventLine(event).text)
+                print((run == nil ? "\(event.run) " : "") + EventLine(event, withReasoning: reasoning.reasoning).text)
             }
         }
     }

@@ -36,6 +36,9 @@ final class TranscriptPrinter: Sendable {
     }
 
     private let state = Mutex(State())
+    private let withReasoning: Bool
+
+    init(withReasoning: Bool) { self.withReasoning = withReasoning }
 
     func print(_ delta: FermataTextDelta) {
         state.withLock { show(delta, &$0) }
@@ -52,9 +55,14 @@ final class TranscriptPrinter: Sendable {
             screen.isBroken = true
         } else {
             screen.lastNumber = delta.number
-            let shown = screen.writer.add(delta.text, isReasoning: delta.content == .reasoning)
+            let isReasoning = delta.content == .reasoning
+            if isReasoning, !withReasoning {
+                state.open[stream] = screen
+                return
+            }
+            let shown = screen.writer.add(delta.text, isReasoning: isReasoning)
             screen.text += shown
-            put(shown, &state)
+            put(shown, &state, isDim: isReasoning)
         }
         state.open[stream] = screen
     }
@@ -64,15 +72,19 @@ final class TranscriptPrinter: Sendable {
             switch event.kind {
             case .modelAnswered(let answer):
                 complete(
-                    AnswerText.of(answer.text, answer.blocks), of: .model(step: answer.step, attempt: answer.attempt),
+                    AnswerText.of(answer.text, answer.blocks, withReasoning: withReasoning),
+                    of: .model(step: answer.step, attempt: answer.attempt),
                     &state)
                 line(event, withText: false, &state)
             case .modelCut(let cut):
-                complete(AnswerText.of(cut.text, cut.blocks), of: .model(step: cut.step, attempt: cut.attempt), &state)
+                complete(
+                    AnswerText.of(cut.text, cut.blocks, withReasoning: withReasoning),
+                    of: .model(step: cut.step, attempt: cut.attempt), &state)
                 line(event, withText: false, &state)
             case .modelFailed(let failed):
                 complete(
-                    AnswerText.of(failed.text, failed.blocks), of: .model(step: failed.step, attempt: failed.attempt),
+                    AnswerText.of(failed.text, failed.blocks, withReasoning: withReasoning),
+                    of: .model(step: failed.step, attempt: failed.attempt),
                     &state)
                 line(event, withText: false, &state)
             case .callEnded(let ended) where ended.attempt > 0:
@@ -120,9 +132,9 @@ final class TranscriptPrinter: Sendable {
         if !state.isAtLineStart { put("\n", &state) }
     }
 
-    private func put(_ text: String, _ state: inout State) {
+    private func put(_ text: String, _ state: inout State, isDim: Bool = false) {
         guard !text.isEmpty else { return }
-        fermata.print(text, terminator: "")
+        fermata.print(isDim ? fermata.Screen.output.paint(text, .grey) : text, terminator: "")
         state.isAtLineStart = text.hasSuffix("\n")
     }
 

@@ -19,9 +19,10 @@ import Testing
 
     private let world = World()
 
-    private func gate(requests: Int? = nil) -> ProviderGate {
+    private func gate(requests: Int? = nil, tokens: Int? = nil) -> ProviderGate {
         var limits = ModelLimits()
         limits.requests = requests
+        limits.tokens = tokens
         return ProviderGate(
             "p", limits, logger: Logger(label: "") { _ in SwiftLogNoOpLogHandler() },
             now: { [world] in world.now.load(ordering: .relaxed) },
@@ -43,6 +44,22 @@ import Testing
         // Ended twice is ended once; the loop is woken for the first only, as nobody waited then any more.
         first[0].end(.answered)
         #expect(world.woken == 1 && passes(gate).count == 1)
+    }
+
+    @Test func noMoreTokensThanTheConfigurationSays() {
+        let gate = gate(tokens: 100)
+        let first = gate.pass(tokens: 60)
+        #expect(first != nil && gate.pass(tokens: 41) == nil)
+        let second = gate.pass(tokens: 40)
+        #expect(second != nil && gate.pass(tokens: 1) == nil)
+        first?.end(.answered)
+        #expect(world.woken == 1 && gate.pass(tokens: 61) == nil)
+        second?.end(.other)
+        // One that is too large for all goes alone.
+        let large = gate.pass(tokens: 1_000_000)
+        #expect(large != nil && gate.pass(tokens: 1) == nil)
+        large?.end(.answered)
+        #expect(gate.pass(tokens: 100) != nil)
     }
 
     @Test func aPassThatIsDroppedIsGivenBack() {

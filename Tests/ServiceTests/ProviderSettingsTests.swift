@@ -231,6 +231,7 @@ extension OneServerAtATime {
                     X-Team: blue
                     X-Token: {file: /etc/token}
                   max-requests: 4
+                  max-tokens: 90000
                 - name: box
                   base-url: http://user:secret@box/v1
                 """

@@ -79,10 +79,11 @@ final class EffectRunner: Sendable {
         guard case .model = effect, let gate = models.gate(of: shared.run) else {
             return startAlone(effect, of: shared, onEnd: onEnd)
         }
-        if let pass = waitingCalls.pass(gate) { return start(effect, of: shared, pass, onEnd: onEnd) }
+        let tokens = gate.mostTokens == nil ? 0 : models.tokens(of: shared.run)
+        if let pass = waitingCalls.pass(gate, tokens: tokens) { return start(effect, of: shared, pass, onEnd: onEnd) }
         let handle = waitingHandle(effect, counters.callsWaiting, onEnd)
         waitingCalls.append(
-            WaitingCalls.Entry(run: shared.id, handle: handle) { [self] shared, pass in
+            WaitingCalls.Entry(run: shared.id, tokens: tokens, handle: handle) { [self] shared, pass in
                 counters.callsWaiting.add(-1)
                 return start(effect, of: shared, pass, onEnd: onEnd)
             }, for: gate)

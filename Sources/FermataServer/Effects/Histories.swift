@@ -51,6 +51,9 @@ final class Histories: Sendable {
     /// Bytes that are kept now.
     var byteCount: Int { state.withLock { $0.bytes } }
 
+    /// Of a run's history; nil: nothing is kept of it.
+    func byteCount(of run: RunID) -> Int? { state.withLock { $0.entries[run]?.history.byteCount } }
+
     /// New events of a run go on from what is kept of it, so that its next call need not read them from the journal:
     /// that crosses threads once more and took 85 µs of a step. Not if they are many: they are the caller's time.
     ///

@@ -45,6 +45,14 @@ final class ModelRunner: Sendable {
     /// Whether it is known what a model costs.
     func hasPrice(_ model: String) -> Bool { prices.has(model) }
 
+    /// About how many tokens a run's next model call sends and may be answered: of the history as far as it is kept, else of
+    /// what is always there.
+    func tokens(of run: Run) -> Int {
+        let bytes = (histories.byteCount(of: run.id) ?? run.spec.systemPrompt.utf8.count) + run.spec.toolBytes
+        let options = run.spec.modelOptions
+        return bytes / 4 + (options.hasMaxOutputTokens ? Int(options.maxOutputTokens) : 1000)
+    }
+
     /// What a run's model calls have to pass; nil: nothing.
     func gate(of run: Run) -> ProviderGate? { catalogue.gate(of: run.spec.model, at: run.spec.baseURL) }
 

@@ -15,6 +15,7 @@ internal import Synchronization
 final class ProviderGate: Sendable {
     private struct State {
         var inFlight = 0
+        var tokens = 0
         /// nil: nothing has been turned away for long.
         var window: Int?
         /// µs, monotonic: none before this.
@@ -33,6 +34,8 @@ final class ProviderGate: Sendable {
 
     private let name: String
     private let mostRequests: Int
+    /// nil: tokens are not counted.
+    let mostTokens: Int?
     private let wake: @Sendable () -> Void
     private let now: @Sendable () -> Int64
     private let logger: Logger
@@ -48,21 +51,25 @@ final class ProviderGate: Sendable {
     ) {
         self.name = name
         mostRequests = limits.requests ?? .max
+        mostTokens = limits.tokens
         self.logger = logger
         self.now = now
         self.wake = wake
     }
 
+    /// - Parameter tokens: about so many the call sends and may be answered. One of more than there may be goes alone.
     /// - Returns: nil: there is no room now; `wake` says when to try again, or `opensAt`.
-    func pass() -> Pass? {
+    func pass(tokens: Int = 0) -> Pass? {
         let now = now()
         return state.withLock { state in
-            guard now >= state.closedUntil, state.inFlight < min(mostRequests, state.window ?? .max) else {
+            let hasTokens = state.inFlight == 0 || state.tokens + tokens <= mostTokens ?? .max
+            guard now >= state.closedUntil, hasTokens, state.inFlight < min(mostRequests, state.window ?? .max) else {
                 state.isAwaited = true
                 return nil
             }
             state.inFlight += 1
-            return Pass(self, begun: now)
+            state.tokens += tokens
+            return Pass(self, begun: now, tokens: tokens)
         }
     }
 
@@ -72,10 +79,13 @@ final class ProviderGate: Sendable {
         return state.withLock { $0.closedUntil > now ? $0.closedUntil : nil }
     }
 
-    private func leave(_ begun: Int64, _ end: Pass.End) {
+    private func leave(_ begun: Int64, _ tokens: Int, _ end: Pass.End) {
         let now = now()
         let (wakes, pause): (Bool, Int64?) = state.withLock { state in
-            defer { state.inFlight -= 1 }
+            defer {
+                state.inFlight -= 1
+                state.tokens -= tokens
+            }
             var pause: Int64?
             switch end {
             case .answered where begun > state.closedAt:
@@ -112,18 +122,20 @@ final class ProviderGate: Sendable {
 
         private let gate: ProviderGate
         private let begun: Int64
+        private let tokens: Int
         private let hasEnded = Atomic(false)
 
-        fileprivate init(_ gate: ProviderGate, begun: Int64) {
+        fileprivate init(_ gate: ProviderGate, begun: Int64, tokens: Int) {
             self.gate = gate
             self.begun = begun
+            self.tokens = tokens
         }
 
         deinit { end(.other) }
 
         func end(_ end: End) {
             guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
-            gate.leave(begun, end)
+            gate.leave(begun, tokens, end)
         }
     }
 }
@@ -147,6 +159,7 @@ extension ProviderGate.Pass.End {
 final class WaitingCalls: @unchecked Sendable {
     struct Entry {
         let run: RunID
+        let tokens: Int
         let handle: WaitingEffect
         let start: (SharedRun, ProviderGate.Pass) -> any EffectInFlight
     }
@@ -154,8 +167,8 @@ final class WaitingCalls: @unchecked Sendable {
     private var lines: [ObjectIdentifier: (gate: ProviderGate, entries: WaitingLine<Entry>)] = [:]
 
     /// A pass for a call that does not have to wait.
-    func pass(_ gate: ProviderGate) -> ProviderGate.Pass? {
-        lines[ObjectIdentifier(gate)] == nil ? gate.pass() : nil
+    func pass(_ gate: ProviderGate, tokens: Int) -> ProviderGate.Pass? {
+        lines[ObjectIdentifier(gate)] == nil ? gate.pass(tokens: tokens) : nil
     }
 
     func append(_ entry: Entry, for gate: ProviderGate) {
@@ -169,7 +182,7 @@ final class WaitingCalls: @unchecked Sendable {
         guard !lines.isEmpty else { return }
         for (key, line) in lines {
             while let entry = lines[key]!.entries.first {
-                guard let pass = line.gate.pass() else { break }
+                guard let pass = line.gate.pass(tokens: entry.tokens) else { break }
                 lines[key]!.entries.removeFirst()
                 if let run = run(entry.run) { entry.handle.begin(entry.start(run, pass)) } else { pass.end(.other) }
             }

@@ -98,6 +98,7 @@ struct ProviderSettings: ListedSettings, Sendable {
             lines += headers.map { "    \($0.name): \($0.value.asFile)" }
         }
         if let requests = limits.requests { lines.append("  max-requests: \(requests)") }
+        if let tokens = limits.tokens { lines.append("  max-tokens: \(tokens)") }
         return lines.joined(separator: "\n")
     }
 }
@@ -110,7 +111,7 @@ struct ProviderReading: ListReading {
     var mistakes: [String] = []
 
     private static let keys = [
-        "name", "like", "api", "base-url", "api-key-file", "api-key-env", "headers", "max-requests",
+        "name", "like", "api", "base-url", "api-key-file", "api-key-env", "headers", "max-requests", "max-tokens",
     ]
 
     init(path: String) { self.path = path }
@@ -158,6 +159,11 @@ struct ProviderReading: ListReading {
             case "max-requests":
                 provider.limits.requests = Int(text(value, key, line)).flatMap { (1...100_000).contains($0) ? $0 : nil }
                 if provider.limits.requests == nil { wrong(line, key, "a number from 1 to 100000") }
+            case "max-tokens":
+                provider.limits.tokens = Int(text(value, key, line)).flatMap {
+                    (1...1_000_000_000).contains($0) ? $0 : nil
+                }
+                if provider.limits.tokens == nil { wrong(line, key, "a number from 1 to 1000000000") }
             default:
                 if ["key", "api-key", "token"].contains(name.lowercased().replacing("_", with: "-")) {
                     wrong(line, key, "keys are not written here: name a file that has it with api-key-file")

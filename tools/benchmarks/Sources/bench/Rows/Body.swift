@@ -14,9 +14,31 @@ func requestBody(_ setting: Setting) throws -> [Line] {
             .tool(callID: call.id, content: ModelContent(output)),
         ]
     }
-    var (rates, times, added) = ([Double](), [Double](), Times())
+    // Each by turns with the others.
+    let apis = [ModelAPI.chat, .messages, .responses]
+    var figures = apis.map { _ in Figures() }
     for _ in 0..<setting.count(15, quick: 5) {
-        var history = ModelHistory(.json(ModelProfile(), ModelOrigin()))
+        for (index, api) in apis.enumerated() { figures[index].measure(messages, api) }
+    }
+    return zip(apis, figures).flatMap { api, figures in
+        let (rate, all, of) = (median(figures.rates), median(figures.times), api == .chat ? "" : ", \(api.rawValue)")
+        return [
+            Line(
+                row: "body", what: "encoding of 10,000 steps\(of)", unit: "MB/s", p50: rate, limit: "500",
+                holds: rate >= 500, note: "messages of \(output.utf8.count) bytes of output and short calls"),
+            Line(
+                row: "body", what: "one more step at step 10,000\(of)", unit: "µs", p50: figures.added.p50,
+                p99: figures.added.p99, limit: "new part only", holds: figures.added.p50 < all / 100,
+                note: "all of it takes \(Report.number(all)) µs"),
+        ]
+    }
+}
+
+private struct Figures {
+    var (rates, times, added) = ([Double](), [Double](), Times())
+
+    mutating func measure(_ messages: [ModelMessage], _ api: ModelAPI) {
+        var history = ModelHistory(.json(ModelProfile(api), ModelOrigin()))
         let begun = bench_now()
         for message in messages { history.append(message) }
         let microseconds = Double(bench_now() - begun) / 1000
@@ -32,16 +54,6 @@ func requestBody(_ setting: Setting) throws -> [Line] {
                 return bench_now() - begun
             })
     }
-    let rate = median(rates)
-    return [
-        Line(
-            row: "body", what: "encoding of 10,000 steps", unit: "MB/s", p50: rate, limit: "500", holds: rate >= 500,
-            note: "messages of \(output.utf8.count) bytes of output and short calls"),
-        Line(
-            row: "body", what: "one more step at step 10,000", unit: "µs", p50: added.p50, p99: added.p99,
-            limit: "new part only", holds: added.p50 < median(times) / 100,
-            note: "all of it takes \(Report.number(median(times))) µs"),
-    ]
 }
 
 /// Lines as tools write them, with some of what JSON must escape.
