@@ -43,7 +43,9 @@ extension FermataAgent {
     /// Whether a run can have these fallback models, if there are such.
     public static func areFallbackModels(_ names: [String]) -> Bool {
         names.count <= 8 && Set(names).count == names.count
-            && names.allSatisfy { (1...1024).contains($0.utf8.count) && !$0.utf8.contains(0) }
+            && names.allSatisfy {
+                (1...1024).contains($0.utf8.count) && !$0.utf8.contains(0) && !$0.allSatisfy(\.isWhitespace)
+            }
     }
 
     /// Whether an agent can have this name: it goes into paths, URLs and command lines as it is.

@@ -117,7 +117,7 @@ final class Routes: Sendable {
             }
             let body = try await body(of: request, channel)
             guard type != nil || body.isEmpty else { throw GatewayFailure.contentType("application/json") }
-            return Reply(json: try await command.run(body, request.headers[.idempotencyKey], caller))
+            return Reply(json: try await command.run(body, try idempotencyKey(request), caller))
         case _ where path.hasPrefix("/answers/"):
             try only(.post)
             let type = contentType(request) ?? "text/plain"
@@ -126,7 +126,7 @@ final class Routes: Sendable {
             }
             let answer = try Answers.answer(
                 token(in: path, after: "/answers/"), await body(of: request, channel),
-                isJSON: type == "application/json", key: request.headers[.idempotencyKey])
+                isJSON: type == "application/json", key: try idempotencyKey(request))
             return Reply(json: try Answers.told(await admission.nobody.send(answer)))
         case _ where path.hasPrefix("/resume/"):
             try only(.post)
@@ -134,7 +134,7 @@ final class Routes: Sendable {
             guard try await body(of: request, channel).isEmpty else {
                 throw Refusal(.invalidArgument, "what lifts a hold has no body")
             }
-            let resume = Answers.resume(token, key: request.headers[.idempotencyKey])
+            let resume = Answers.resume(token, key: try idempotencyKey(request))
             return Reply(json: try Answers.told(await admission.nobody.send(resume)))
         default: throw GatewayFailure.noSuchPath
         }
@@ -144,6 +144,15 @@ final class Routes: Sendable {
         let token = String(path.dropFirst(prefix.count))
         guard !token.isEmpty, token.utf8.count <= 256, !token.contains("/") else { throw .noSuchPath }
         return token
+    }
+
+    /// Two of them would be one that nobody has sent.
+    private func idempotencyKey(_ request: Request) throws(Refusal) -> String? {
+        let values = request.headers[values: .idempotencyKey]
+        guard values.count <= 1 else {
+            throw Refusal(.invalidArgument, "Idempotency-Key is there several times", details: ["field": "request_id"])
+        }
+        return values.first
     }
 
     private func contentType(_ request: Request) -> String? {

@@ -6,59 +6,89 @@ extension [UInt8] {
     }
 
     /// The same of bytes that are UTF-8.
+    ///
+    /// What is sent again with every step of a conversation is mostly text with an escape now and then. It goes through a
+    /// little room on the stack, eight bytes at a time: of text with one every 35 bytes that took two thirds of the time of
+    /// appending each piece between two of them by itself.
     package mutating func append(string bytes: UnsafeBufferPointer<UInt8>) {
         let bytes = UnsafeRawBufferPointer(bytes)
         append(UInt8(ascii: "\""))
-        var clean = 0
-        while let special = bytes.firstToEscape(from: clean) {
-            // Rebased: of a slice an array takes byte by byte what it takes of a buffer at once.
-            append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[clean..<special]))
-            append(escaped: bytes[special])
-            clean = special + 1
+        // As much as is taken from the stack and not from the heap.
+        let portion = 160
+        withUnsafeTemporaryAllocation(byteCount: 6 * portion + 8, alignment: 8) { room in
+            var start = 0
+            while start < bytes.count {
+                let end = Swift.min(start + portion, bytes.count)
+                // Rebased: of a slice an array takes byte by byte what it takes of a buffer at once.
+                let length = room.write(escaped: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                append(contentsOf: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<length]))
+                start = end
+            }
         }
-        append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[clean...]))
         append(UInt8(ascii: "\""))
-    }
-
-    private mutating func append(escaped byte: UInt8) {
-        append(UInt8(ascii: "\\"))
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): append(byte)
-        case UInt8(ascii: "\n"): append(UInt8(ascii: "n"))
-        case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
-        case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
-        default:
-            self += "u00".utf8
-            for digit in [byte >> 4, byte & 15] { append(digit + (digit < 10 ? 48 : 87)) }
-        }
     }
 }
 
-extension UnsafeRawBufferPointer {
-    /// The first quote, backslash or control character. Eight bytes at a time: what is sent again with every step of a
-    /// conversation is mostly text without any.
-    fileprivate func firstToEscape(from start: Int) -> Int? {
-        var index = start
-        while index + 8 <= count {
-            if Self.hasByteToEscape(loadUnaligned(fromByteOffset: index, as: UInt64.self)) { break }
-            index += 8
+extension UnsafeMutableRawBufferPointer {
+    /// Writes what these bytes are within a JSON string.
+    ///
+    /// - Precondition: there is room for six bytes of each, and eight more.
+    /// - Returns: how many it has written.
+    fileprivate func write(escaped source: UnsafeRawBufferPointer) -> Int {
+        var (read, written) = (0, 0)
+        while read + 8 <= source.count {
+            let word = source.loadUnaligned(fromByteOffset: read, as: UInt64.self)
+            storeBytes(of: word, toByteOffset: written, as: UInt64.self)
+            let found = Self.bytesToEscape(UInt64(littleEndian: word))
+            // Of all that are found the first one is certain.
+            let clean = found == 0 ? 8 : found.trailingZeroBitCount / 8
+            read += clean
+            written += clean
+            if found != 0 {
+                written += write(escape: source[read], at: written)
+                read += 1
+            }
         }
-        while index < count {
-            let byte = self[index]
-            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return index }
-            index += 1
+        while read < source.count {
+            let byte = source[read]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                written += write(escape: byte, at: written)
+            } else {
+                self[written] = byte
+                written += 1
+            }
+            read += 1
         }
-        return nil
+        return written
     }
 
-    /// Whether any of eight bytes is to be escaped; may say so of bytes above 127, never the other way round.
-    private static func hasByteToEscape(_ word: UInt64) -> Bool {
+    private func write(escape byte: UInt8, at place: Int) -> Int {
+        self[place] = UInt8(ascii: "\\")
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): self[place + 1] = byte
+        case UInt8(ascii: "\n"): self[place + 1] = UInt8(ascii: "n")
+        case UInt8(ascii: "\r"): self[place + 1] = UInt8(ascii: "r")
+        case UInt8(ascii: "\t"): self[place + 1] = UInt8(ascii: "t")
+        default:
+            self[place + 1] = UInt8(ascii: "u")
+            (self[place + 2], self[place + 3]) = (UInt8(ascii: "0"), UInt8(ascii: "0"))
+            for (index, digit) in [(4, byte >> 4), (5, byte & 15)] {
+                self[place + index] = digit + (digit < 10 ? 48 : 87)
+            }
+            return 6
+        }
+        return 2
+    }
+
+    /// The high bit of each of eight bytes that is to be escaped; the lowest bit that is set tells the truth, those above
+    /// it may not.
+    private static func bytesToEscape(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         // A byte less than n borrows into its own high bit when n is subtracted; a byte equal to n is 0 after XOR.
         let control = (word &- ones &* 0x20) & ~word
         let quote = word ^ (ones &* 0x22)
         let backslash = word ^ (ones &* 0x5C)
-        return (control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & highs != 0
+        return (control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & highs
     }
 }

@@ -293,6 +293,9 @@ public enum StoreFile {
         return String(cString: resolved)
     }
 
+    /// Whether the mark of the store at a path says something, and has lost a half.
+    public static func hasHalfAMark(path: String) -> Bool { StoreMark.hasDamagedPlace(ofStore: path) }
+
     /// A store that was there leaves its WAL and its mark behind when its file goes: that is no place for a new one.
     ///
     /// To be asked of an empty file before anything is connected to it: SQLite removes the WAL that is beside one.

@@ -111,8 +111,11 @@ public final class StoreInspection {
             let check = StoreCheck(database: database, path: path)
             try check.compare(with: mark, end: check.verifyTail(version: schema))
             // A server that has come meanwhile has looked at it itself.
-            if let alone, StoreGlance.holder(ofStoreAt: path) == nil { try check.verifyEventless(alone) }
-            return nil
+            guard let alone, StoreGlance.holder(ofStoreAt: path) == nil else { return nil }
+            try check.verifyEventless(alone)
+            return StoreMark.hasDamagedPlace(ofStore: path)
+                ? "half of the store's mark is damaged: the other half agrees with the store, and may be the older one"
+                : nil
         } catch let error as JournalError {
             return error.message
         } catch {

@@ -44,6 +44,17 @@ extension StoreMark {
         return .useless(places[0].isEmpty ? "is empty" : "is no mark of a store: it has something else in it")
     }
 
+    /// Whether a mark that says something has a place that is damaged. Two are written in turn, the second place first: so
+    /// a whole one reaches into it. What it said may have been newer than what the other one says.
+    static func hasDamagedPlace(ofStore store: String) -> Bool {
+        guard case .content = find(ofStore: store),
+            let descriptor = try? RegularFile.open(path(ofStore: store), O_RDONLY)
+        else { return false }
+        defer { close(descriptor) }
+        let places = (0..<2).map { place($0, of: descriptor) }
+        return places[1].isEmpty || places.contains { Content($0) == nil && $0.contains { $0 != 0 } }
+    }
+
     /// The bytes of one of the file's two places: fewer than it may have, if the file ends before.
     private static func place(_ number: Int, of descriptor: Int32) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: placeSize)

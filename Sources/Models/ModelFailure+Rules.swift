@@ -20,6 +20,9 @@ extension ModelFailure {
                 "reduce the length of the messages", "exceed context limit",
                 // Cohere; LM Studio.
                 "too many tokens", "tokens to keep from the initial prompt is greater",
+                // vLLM; SGLang; TGI and Together.
+                "longer than the maximum model length", "longer than the model's context length",
+                "tokens + `max_new_tokens` must be",
             ],
             statuses: [nil, 400, 413, 422, 500]),
         Rule(
@@ -27,23 +30,28 @@ extension ModelFailure {
             codes: [
                 "insufficient_quota", "billing_error", "billing_hard_limit_reached", "billing_not_active",
                 "exceeded_current_quota_error", "insufficient_balance", "insufficient_credits", "quota_exceeded",
+                // LiteLLM; DashScope; Zhipu.
+                "budget_exceeded", "arrearage", "1113",
             ],
             phrases: [
                 "exceeded your current quota", "credit balance", "insufficient balance", "insufficient credits",
                 "requires more credits", "monthly limit", "weekly limit", "spend limit", "spending limit",
-                "monthly usage limit",
+                "monthly usage limit", "budget has been exceeded", "used all available credits",
             ],
             statuses: [nil, 400, 402, 403, 429]),
         Rule(.quota, isFinal: true, onStatus: [402]),
         Rule(
             .modelNotFound, isFinal: true,
             codes: [
-                "model_not_found", "model_not_supported", "deploymentnotfound", "invalid_model", "model_decommissioned",
+                "model_not_available", "model_not_found", "model_not_supported", "deploymentnotfound", "invalid_model",
+                "model_decommissioned",
             ],
             phrases: [
                 "model not found", "no such model", "is not a valid model", "not found, try pulling it",
                 "model does not exist", "unknown model", "is not found for api version",
-                "has been decommissioned",
+                "has been decommissioned", "invalid model name", "model not exist",
+                // xAI.
+                "does not exist or your team",
             ],
             statuses: [nil, 400, 403, 404, 422]),
         // Anthropic names no more than the model, vLLM says `The model … does not exist.`; other things may be missing at
@@ -59,12 +67,16 @@ extension ModelFailure {
             ],
             phrases: ["incorrect api key", "api key not valid", "invalid api key", "invalid x-api-key"],
             statuses: [nil, 400]),
+        // OpenRouter's moderation, which is no matter of the key.
+        Rule(
+            .refused, isFinal: true, codes: [], phrases: ["requires moderation on", "input was flagged"],
+            statuses: [nil, 403]),
         Rule(.authentication, isFinal: true, onStatus: [401, 403]),
         Rule(
             .refused, isFinal: true,
             codes: [
                 "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed",
-                "misalignment_policy_violation", "bio_policy", "contentpolicyviolationerror",
+                "misalignment_policy_violation", "bio_policy", "contentpolicyviolationerror", "invalid_prompt",
             ],
             phrases: ["content management policy", "content policy violation"], statuses: [nil, 400, 403, 422]),
         // Not what says that reasoning is missing: that without any would be refused as well.
@@ -87,11 +99,14 @@ extension ModelFailure {
             statuses: [nil, 400, 422]),
         Rule(
             .unsupportedParameter, isFinal: true,
-            codes: ["unsupported_parameter", "unsupported_value", "unknown_parameter", "unsupportedparamserror"],
+            codes: [
+                "unsupported_parameter", "unsupported_value", "unknown_parameter", "unsupportedparamserror",
+                "extra_forbidden",
+            ],
             phrases: [
                 "unsupported parameter", "unrecognized request argument", "unknown parameter", "unsupported value",
                 "extra inputs are not permitted", "does not support parameter", "does not support tools",
-                "does not support image",
+                "does not support image", "argument not supported",
                 // llama.cpp, at 500, for a model without eyes.
                 "image input is not supported",
             ],

@@ -40,7 +40,7 @@ public struct ModelProfile: Sendable, Hashable {
     public var callIDLimit: Int?
     /// `chat`: what people say in several messages without an answer between them is one message: templates of models that
     /// run on servers of one's own refuse neighbours of one role.
-    public var mergesUserMessages = true
+    public var mergesUserMessages = false
     /// Value of `anthropic-version`.
     public var version = "2023-06-01"
     /// `messages`: reasoning without a signature is not taken back.

@@ -55,6 +55,9 @@ public enum StoreBackup {
                 throw Failure("\(file): this is a name of the store's own files, which its server uses; choose another")
             }
         }
+        if serversNames.contains(name), isBeside(file, store) {
+            throw Failure("\(file): this is a name of the server that has the store beside it; choose another")
+        }
         // Beside any store such a name is its server's.
         for suffix in StoreFile.suffixes + ["-journal"]
         where file.hasSuffix(suffix) && isStore(String(file.dropLast(suffix.count))) {
@@ -84,10 +87,7 @@ public enum StoreBackup {
         var target = stat()
         guard lstat(file, &target) == 0 else { return }
         let isCopy = (target.st_mode & S_IFMT == S_IFREG || target.st_mode & S_IFMT == S_IFLNK) && isStore(file)
-        let isBesideStore =
-            StoreFile.realPath(directory(of: file)) == StoreFile.realPath(directory(of: store))
-            || isStore(directory(of: file) + "fermata.db")
-        guard isCopy || !isBesideStore else {
+        guard isCopy || !isBeside(file, store) else {
             throw Failure("\(file): what is there is no copy of a store, and beside a store nothing else is replaced")
         }
         guard isCopy else { return }
@@ -97,6 +97,17 @@ public enum StoreBackup {
         guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
             throw Failure("\(file): a server has this store; choose another place")
         }
+    }
+
+    /// What a server makes in its directory, sooner or later, beside the store's own files.
+    private static let serversNames: Set = [
+        "workspaces", "toolstate", "clock", "token.key", "token.key.new", "control.sock", "events.sock", "text.sock",
+    ]
+
+    /// Whether a file is in the directory of a store.
+    private static func isBeside(_ file: String, _ store: String) -> Bool {
+        StoreFile.realPath(directory(of: file)) == StoreFile.realPath(directory(of: store))
+            || isStore(directory(of: file) + "fermata.db")
     }
 
     /// A copy has nothing beside it. A killed server leaves a write-ahead log, which belongs to its file and would be read

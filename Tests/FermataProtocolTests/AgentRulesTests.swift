@@ -33,6 +33,9 @@ struct AgentRulesTests {
         #expect(fields { $0.limits.maxSteps = 0 } == ["limits.max_steps"])
         #expect(fields { $0.limits.maxCostNanoUsd = 0 } == ["limits.max_cost_nano_usd"])
         #expect(fields { $0.modelAttempts = 101 } == ["model_attempts"])
+        for models in [[""], [" "], ["a", "a"], ["a\u{0}"], (0..<9).map { "m\($0)" }] {
+            #expect(fields { $0.fallbackModels = models } == ["fallback_models"])
+        }
         #expect(fields { $0.tools = ["terminal", "terminal"] } == ["tools"])
         #expect(fields { $0.systemPrompt = String(repeating: "x", count: 1 << 20 + 1) }.count == 1)
     }

@@ -49,6 +49,14 @@ import Testing
             ])
     }
 
+    /// A request that had nothing, or ended with the model's own, would be refused for ever.
+    @Test func aBlankMessageIsSaidInWordsWhereNothingElseIs() throws {
+        #expect(try shown([[.user(" ")]]) == ["user: text([An empty message.])"])
+        #expect(
+            try shown([[.user("go")], [.assistant(text: "Hm.", calls: [])], [.user("\n")], [.user("\t")]])
+                == ["user: text(go)", "assistant: text(Hm.)", "user: text([An empty message.])"])
+    }
+
     @Test func whatIsRefusedIsLeftOut() throws {
         #expect(
             try shown([

@@ -112,6 +112,12 @@ struct OpenAIRequestBodyTests {
                 texts.append(String(repeating: "a", count: before) + special + String(repeating: "é", count: 9))
             }
         }
+        // Around where a portion ends, and texts that are nothing but what is to be escaped.
+        for length in [152, 159, 160, 161, 168, 319, 320, 321, 1000] {
+            texts.append(String(repeating: "a", count: length - 1) + "\"b\u{1F}")
+            texts.append(String(repeating: "\u{1}", count: length))
+            texts.append(String(repeating: "é\\", count: length))
+        }
         for text in texts {
             var json: [UInt8] = []
             json.append(string: text)

@@ -64,6 +64,9 @@ extension OneServerAtATime {
                     let none = try await service.cli("backup", "--force", place)
                     #expect(none.code == 1 && none.errors.contains("this is no file"), "\(place): \(none.errors)")
                 }
+                // What a server has not made yet it would find taken.
+                let taken = try await service.cli("backup", service.directory + "/workspaces")
+                #expect(taken.code == 1 && taken.errors.contains("a name of the server"), "\(taken)")
                 let nowhere = try await service.cli("backup", service.directory + "/none/copy.db")
                 #expect(nowhere.code == 1 && nowhere.errors.contains("No such file or directory"))
             }

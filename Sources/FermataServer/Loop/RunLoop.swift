@@ -136,7 +136,13 @@ final class RunLoop: @unchecked Sendable {
     /// Recovers what was in flight when the last server ended, then starts the thread.
     func start() throws {
         publisher.lastOffset = writer.lastOffset
-        try accessTokens.load(from: reader)
+        if try !accessTokens.load(from: reader) {
+            logger.warning(
+                """
+                token.key is not the key with which this store's tokens were made: they stay valid, a repeat of their \
+                command does not tell them again, and tokens to resume and to answer from then are not taken
+                """)
+        }
         effects.whenMoreMayStart { [inbox] in inbox.wake() }
         try recover()
         startThread("fermata-loop") { self.main() }

@@ -52,11 +52,17 @@ public final class Server {
         options.durability = configuration.durability == .full ? .full : .normal
         try Self.refuseIfTheStoreIsGone(from: configuration.directory)
         let hasLostItsMark = Self.hasLostItsMark(in: configuration.directory)
+        let hasHalfAMark = StoreFile.hasHalfAMark(path: configuration.directory + "/fermata.db")
         let journal = try SQLiteJournal(
             path: configuration.directory + "/fermata.db", options: options, keepingLogShort: logger)
         if hasLostItsMark {
             logger.warning(
                 "the store has no mark beside it: whether it is an older copy of itself nobody can tell",
+                metadata: ["dir": "\(configuration.directory)"])
+        }
+        if hasHalfAMark {
+            logger.warning(
+                "the newer half of the store's mark, or the older one, is damaged: the other half agrees with the store",
                 metadata: ["dir": "\(configuration.directory)"])
         }
         CutIndex.endsProcess(status: 70)
@@ -296,9 +302,10 @@ public final class Server {
         let (store, key) = (directory + "/fermata.db", directory + "/token.key")
         var status = stat()
         let isThere = stat(store, &status) == 0 && status.st_size > 0
-        // What lies beside a store tells more than that it is gone, and is said when the store is opened.
-        let isAlone = ["-wal", ".mark"].allSatisfy { access(store + $0, F_OK) != 0 }
-        guard !isThere, isAlone, access(key, F_OK) == 0 else { return }
+        // What lies beside a store tells more than that it is gone, and is said when the store is opened. An orderly end
+        // leaves an empty WAL, which tells nothing.
+        let hasWAL = stat(store + "-wal", &status) == 0 && status.st_size > 0
+        guard !isThere, !hasWAL, access(store + ".mark", F_OK) != 0, access(key, F_OK) == 0 else { return }
         throw StartFailure(
             "\(store) is gone, and a server has worked here: \(key) is of its time. Bring the store back; "
                 + "to begin a new one, remove \(key) too, or give another directory")

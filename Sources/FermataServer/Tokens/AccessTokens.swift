@@ -38,14 +38,18 @@ final class AccessTokens: Sendable {
     init(seal: TokenSeal) { self.seal = seal }
 
     /// Reads all of them; before anyone can ask.
-    func load(from reader: any JournalReading) throws {
-        var last: String?
+    ///
+    /// - Returns: whether the newest one was made with this server's key.
+    func load(from reader: any JournalReading) throws -> Bool {
+        var last: TokenRow?
         while true {
-            let page = try reader.tokens(after: last, limit: 1000)
+            let page = try reader.tokens(after: last?.id, limit: 1000)
             note(page)
-            guard let end = page.last else { return }
-            last = end.id
+            guard let end = page.last else { break }
+            last = end
         }
+        guard let last, let id = RunID(last.id) else { return true }
+        return Self.digest(of: secret(of: id)) == last.sha256
     }
 
     /// These are in the journal now.

@@ -16,9 +16,17 @@ struct MessagesAnswer: AnswerAssembler {
         /// Of a call.
         var input = ""
         var isWhole = false
+
+        /// Two calls have two ids.
+        func isOfAnother(than other: JSONNode) -> Bool {
+            guard type == "tool_use", other["type"]?.text == "tool_use" else { return false }
+            return start["id"]?.text != other["id"]?.text
+        }
     }
 
     private var blocks: [Int: Block] = [:]
+    /// Where the block of an index is that was another's before: some gateways number all calls alike.
+    private var moved: [Int: Int] = [:]
     private var usage = Usage()
     private var stopReason = ""
     private var hasBegun = false
@@ -74,7 +82,9 @@ struct MessagesAnswer: AnswerAssembler {
 
     func isWhole(_ event: StreamEvent) -> Bool { ChatResponse.node(event.data) != nil }
 
-    private func index(of node: JSONNode) -> Int? { node["index"]?.integer.flatMap { Int(exactly: $0) } }
+    private func index(of node: JSONNode) -> Int? {
+        node["index"]?.integer.flatMap { Int(exactly: $0) }.map { moved[$0] ?? $0 }
+    }
 
     private mutating func begin(_ node: JSONNode) throws(ModelFailure) {
         // Gateways that try again themselves put a second answer behind the beginning of a first.
@@ -90,7 +100,13 @@ struct MessagesAnswer: AnswerAssembler {
     }
 
     private mutating func start(_ node: JSONNode) -> [ModelPiece] {
-        guard let index = index(of: node), let start = node["content_block"] else { return [] }
+        guard var index = node["index"]?.integer.flatMap({ Int(exactly: $0) }), let start = node["content_block"] else {
+            return []
+        }
+        if let old = blocks[moved[index] ?? index], old.isOfAnother(than: start) {
+            moved[index] = (blocks.keys.max() ?? 0) + 1
+            index = moved[index]!
+        }
         var block = Block(start: start, type: start["type"]?.text ?? "")
         let pieces = shown(block.takeStart())
         blocks[index] = block

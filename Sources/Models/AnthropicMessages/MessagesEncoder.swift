@@ -45,17 +45,26 @@ struct MessagesEncoder: HistoryEncoder {
 
     // MARK: - Of people and tools
 
+    /// A blank text is refused, and so is the conversation from then on; without any, it may end with the model's own.
+    /// frozen: what a model was shown is never written anew.
+    private static let empty = "[An empty message.]"
+
     private mutating func append(_ content: ModelContent, to json: inout [UInt8]) {
         guard !content.parts.isEmpty else {
-            // A blank text is refused, and so is the conversation from then on.
-            guard !content.text.isBlank else { return }
-            begin(.user, &json)
-            return Self.append(text: content.text, to: &json)
+            return append(text: content.text, to: &json)
         }
+        guard content.parts.contains(where: { !$0.isBlank }) else { return append(text: "", to: &json) }
         for part in content.parts where !part.isBlank {
             begin(.user, &json)
             Self.append(part, to: &json)
         }
+    }
+
+    private mutating func append(text: String, to json: inout [UInt8]) {
+        // Beside another one it is left out.
+        guard !text.isBlank || role != .user else { return }
+        begin(.user, &json)
+        Self.append(text: text.isBlank ? Self.empty : text, to: &json)
     }
 
     private mutating func append(resultOf id: String, _ content: ModelContent, to json: inout [UInt8]) {

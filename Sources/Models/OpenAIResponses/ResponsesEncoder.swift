@@ -7,6 +7,8 @@ internal import JSON
 /// that were never seen here, or without those that were. What a provider made goes back in its order, as it came.
 struct ResponsesEncoder: HistoryEncoder {
     private var isEmpty = true
+    /// What came last is what people, or tools, say.
+    private var endsWithPeople = false
     private(set) var systemPrompt = ""
     let closing: [UInt8] = []
 
@@ -15,19 +17,25 @@ struct ResponsesEncoder: HistoryEncoder {
             switch message {
             case .system(let text): systemPrompt += (systemPrompt.isEmpty ? "" : "\n\n") + text
             case .user(let content):
-                guard !content.isBlank else { continue }
+                // Beside another one it is left out.
+                guard !content.isBlank || !endsWithPeople else { continue }
+                endsWithPeople = true
                 begin(&json)
                 json += #"{"type":"message","role":"user","content":"#.utf8
-                Self.append(content, to: &json)
+                // frozen: a list of nothing is refused, and so is a conversation that ends with the model's own.
+                Self.append(content.isBlank ? ModelContent("[An empty message.]") : content, to: &json)
                 json.append(UInt8(ascii: "}"))
             case .tool(let id, let content):
+                endsWithPeople = true
                 begin(&json)
                 json += #"{"type":"function_call_output","call_id":"#.utf8
                 json.append(string: WireName.call(id))
                 json += #","output":"#.utf8
                 if content.parts.isEmpty { json.append(string: content.text) } else { Self.append(content, to: &json) }
                 json.append(UInt8(ascii: "}"))
-            case .assistant(let text, let calls, let blocks): append(text, calls, blocks, to: &json)
+            case .assistant(let text, let calls, let blocks):
+                endsWithPeople = false
+                append(text, calls, blocks, to: &json)
             }
         }
     }
