@@ -45,7 +45,7 @@ struct AgentWriting {
         if !agent.tools.isEmpty { pairs.append(("tools", texts(agent.tools))) }
         if agent.modelAttempts > 0 { pairs.append(("model_attempts", number(agent.modelAttempts))) }
         if agent.patienceMs > 0 {
-            pairs.append(("patience", text(Period(milliseconds: Int64(agent.patienceMs)).description)))
+            pairs.append(("patience", number(Period(milliseconds: Int64(agent.patienceMs)))))
         }
         let limits = limits(agent.limits)
         if !limits.isEmpty { pairs.append(("limits", mapping(limits))) }

@@ -24,6 +24,8 @@ struct AgentFileTests {
                     $0.modelOptions.maxOutputTokens = 4000
                     $0.systemPrompt = "You review changes. Say what is wrong, where, and why.\nChange nothing.\n"
                     $0.tools = ["terminal", "file_editor", "ask_human"]
+                    $0.fallbackModels = ["anthropic/claude-haiku-5-5"]
+                    $0.patienceMs = 600_000
                     $0.modelAttempts = 3
                     $0.limits.maxSteps = 40
                     $0.limits.maxCostNanoUsd = 500_000_000
