@@ -43,7 +43,13 @@ struct CallIDs: Sendable {
     private mutating func insert(_ digest: UInt64) -> Bool {
         guard !full.contains(where: { $0.contains(digest) }), last.insert(digest).inserted else { return false }
         if last.count == Self.most {
-            full.append(last)
+            // Two of one size become one of twice the size: few are looked into, however long the conversation is.
+            var new = last
+            while let before = full.last, before.count <= new.count {
+                full.removeLast()
+                new.formUnion(before)
+            }
+            full.append(new)
             last = []
         }
         return true
