@@ -8,7 +8,7 @@ struct ChatRequest: Sendable {
     var includesUsage: Bool
     var user: String?
 
-    init(_ bytes: [UInt8]) throws(MockRefusal) {
+    init(_ bytes: [UInt8], _ strictness: Set<ChatStrictness> = []) throws(MockRefusal) {
         let body: JSONNode
         do {
             body = try JSONNode.read(bytes)
@@ -20,6 +20,7 @@ struct ChatRequest: Sendable {
         guard let messages = body["messages"]?.elements, !messages.isEmpty else {
             throw .invalid("'messages' must be a list with at least one message.", "messages")
         }
+        try ChatCheck.check(messages, strictness)
         self.model = model
         self.messages = []
         self.messages.reserveCapacity(messages.count)

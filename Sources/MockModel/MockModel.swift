@@ -36,6 +36,8 @@ public final class MockModel: Sendable {
         public var requiredKey: String?
         /// In bytes; a larger request gets status 413.
         public var largestBody = 64 << 20
+        /// What is refused of chat completions requests beyond what every server refuses.
+        public var strictness: Set<ChatStrictness> = []
 
         public init() {}
 
@@ -67,7 +69,8 @@ public final class MockModel: Sendable {
         _ script: ModelScript, _ configuration: Configuration = Configuration()
     ) async throws(MockModelError) -> MockModel {
         let routes = MockModelRoutes(
-            script: script, requiredKey: configuration.requiredKey, largestBody: configuration.largestBody)
+            script: script, requiredKey: configuration.requiredKey, largestBody: configuration.largestBody,
+            strictness: configuration.strictness)
         let connections = ClientConnections()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let channel = WatchedChannel(connections: connections) { request, writer, connection in

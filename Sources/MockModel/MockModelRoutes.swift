@@ -11,11 +11,13 @@ final class MockModelRoutes: Sendable {
     private let player: Mutex<ScriptPlayer>
     private let requiredKey: String?
     private let largestBody: Int
+    private let strictness: Set<ChatStrictness>
 
-    init(script: ModelScript, requiredKey: String?, largestBody: Int) {
+    init(script: ModelScript, requiredKey: String?, largestBody: Int, strictness: Set<ChatStrictness> = []) {
         player = Mutex(ScriptPlayer(script))
         self.requiredKey = requiredKey
         self.largestBody = largestBody
+        self.strictness = strictness
     }
 
     func respond(
@@ -77,7 +79,7 @@ final class MockModelRoutes: Sendable {
             try checkKey(request)
             switch api {
             case .chat:
-                let chat = try ChatRequest(body)
+                let chat = try ChatRequest(body, strictness)
                 isStream = chat.isStream
                 let conversation = request.headers[.conversation] ?? chat.conversation
                 stream = ChatStream(

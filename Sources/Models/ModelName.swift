@@ -215,9 +215,13 @@ public struct ModelEnvironment: Sendable {
                         + like.keyVariables.joined(separator: " or "))
             }
         }
-        var profile = like?.profile(of: model, at: base) ?? ModelProfile()
+        // At another address than the provider's it is one that passes on to it.
+        var profile =
+            like.map { base == $0.baseURL ? $0.profile(of: model, at: base) : $0.profile } ?? ModelProfile()
         // What is said of an API is said of all its models, whatever is known of the provider that it is like.
-        if let api = own.api, api != profile.api { profile = ModelProfile(api) }
+        if let api = own.api, api != profile.api {
+            profile = like.flatMap { $0.profile.api == api ? $0.profile : nil } ?? ModelProfile(api)
+        }
         var endpoint = ModelTarget.Endpoint(
             baseURL: base, key: key, model: model, provider: own.name, profile: profile)
         endpoint.extraHeaders = own.headers

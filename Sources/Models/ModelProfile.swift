@@ -41,6 +41,9 @@ public struct ModelProfile: Sendable, Hashable {
     /// `chat`: what people say in several messages without an answer between them is one message: templates of models that
     /// run on servers of one's own refuse neighbours of one role.
     public var mergesUserMessages = false
+    /// `chat`: what the first call of a turn has as its signature where its maker gave none, or was another model: without
+    /// any the request is refused. nil: none is wanted.
+    public var foreignSignature: String?
     /// Value of `anthropic-version`.
     public var version = "2023-06-01"
     /// `messages`: reasoning without a signature is not taken back.

@@ -31,7 +31,7 @@ struct ModelProvider: Sendable {
             keys: ["FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY"]),
         ModelProvider(
             "gemini", "https://generativelanguage.googleapis.com/v1beta/openai",
-            keys: ["GEMINI_API_KEY", "GOOGLE_API_KEY"]),
+            keys: ["GEMINI_API_KEY", "GOOGLE_API_KEY"], profile: .gemini),
         ModelProvider("groq", "https://api.groq.com/openai/v1", keys: ["GROQ_API_KEY"]),
         ModelProvider("mistral", "https://api.mistral.ai/v1", keys: ["MISTRAL_API_KEY"], profile: .mistral),
         ModelProvider(
@@ -125,6 +125,14 @@ extension ModelProfile {
     static var ownServer: ModelProfile {
         var profile = ModelProfile()
         profile.mergesUserMessages = true
+        return profile
+    }
+
+    /// Google's own words for calls that come from elsewhere, as of November 2026:
+    /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
+    static var gemini: ModelProfile {
+        var profile = ModelProfile()
+        profile.foreignSignature = "skip_thought_signature_validator"
         return profile
     }
 

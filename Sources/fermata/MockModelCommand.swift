@@ -25,6 +25,12 @@ struct MockModelCommand: AsyncParsableCommand {
     var listen = "127.0.0.1:0"
     @Option(help: ArgumentHelp("Refuse requests that do not bear this key.", valueName: "key")) var requireKey: String?
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Refuse of chat completions what these refuse: openai, mistral, reasoning (Kimi, DeepSeek), signatures "
+                + "(Gemini), template (llama.cpp, vLLM).", valueName: "name"))
+    var strict: [String] = []
     @Flag(help: "Only say what is wrong with the script, or how many turns it has.") var check = false
 
     func run() async throws {
@@ -43,6 +49,13 @@ struct MockModelCommand: AsyncParsableCommand {
         do {
             var configuration = try MockModel.Configuration(listen: listen)
             configuration.requiredKey = requireKey
+            for name in strict {
+                guard let strictness = ChatStrictness(rawValue: name) else {
+                    throw ValidationError(
+                        "--strict takes \(ChatStrictness.allCases.map(\.rawValue).joined(separator: ", ")).")
+                }
+                configuration.strictness.insert(strictness)
+            }
             server = try await MockModel.start(try ModelScript(contentsOf: script), configuration)
         } catch {
             Failure.say("\(error)")

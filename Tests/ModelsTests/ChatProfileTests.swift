@@ -99,6 +99,22 @@ import Testing
         #expect(try messages(.openAIChat, batches).count == 9)
     }
 
+    /// Gemini refuses a turn whose first call has no signature, also where another model made it.
+    @Test func callsOfOthersAreSignedForGemini() throws {
+        let own = ModelToolCall(id: "a", name: "f", arguments: "{}", extra: #"{"google":{"thought_signature":"s"}}"#)
+        let others = ["b", "c"].map { ModelToolCall(id: $0, name: "f", arguments: "{}") }
+        let sent = try messages(
+            .gemini, [[.user("go")], [.assistant(text: "", calls: [own])], [.assistant(text: "", calls: others)]])
+        let signatures = sent.dropFirst().map { message in
+            (message["tool_calls"] as? [[String: Any]] ?? []).map { call in
+                ((call["extra_content"] as? [String: Any])?["google"] as? [String: Any])?["thought_signature"]
+                    as? String
+            }
+        }
+        // frozen: what a model was shown is never written anew.
+        #expect(signatures == [["s"], ["skip_thought_signature_validator", nil]])
+    }
+
     @Test func idsAreAsLongAsTheProviderTakesThem() {
         let long = "call_" + String(repeating: "x", count: 60)
         #expect(ChatRequestBody.callID(long, ModelProfile()) == long)

@@ -146,7 +146,9 @@ enum ChatRequestBody {
     private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout [UInt8]) {
         guard !calls.isEmpty else { return }
         json += #","tool_calls":"#.utf8
+        var isFirst = true
         json.append(list: calls) { call, json in
+            defer { isFirst = false }
             json += #"{"type":"function","id":"#.utf8
             json.append(string: callID(call.id, profile))
             json += #","function":{"name":"#.utf8
@@ -154,7 +156,11 @@ enum ChatRequestBody {
             json += #","arguments":"#.utf8
             json.append(string: call.arguments)
             json += "}".utf8
-            if !call.extra.isEmpty { json += #","extra_content":\#(call.extra)"#.utf8 }
+            if !call.extra.isEmpty {
+                json += #","extra_content":\#(call.extra)"#.utf8
+            } else if isFirst, let signature = profile.foreignSignature {
+                json += #","extra_content":{"google":{"thought_signature":"\#(signature)"}}"#.utf8
+            }
             json += "}".utf8
         }
     }
