@@ -26,6 +26,7 @@ enum Metrics {
         counter("output_tokens", "Output tokens of these.", stats.outputTokens)
         counter(
             "cost_nano_usd", "What those cost whose cost is known, in billionths of a US dollar.", stats.costNanoUsd)
+        counter("calls_of_unknown_cost", "Model calls that are not in that sum.", stats.callsOfUnknownCost)
         gauge("last_offset", "Offset of the last event.", stats.lastOffset)
         gauge("runs_in_memory", "Runs in memory.", stats.runsInMemory)
         gauge("model_calls_in_flight", "Model calls in flight.", stats.modelCallsInFlight)

@@ -48,6 +48,7 @@ struct Stats: AsyncParsableCommand {
         used.cachedInputTokens = stats.cachedInputTokens
         used.outputTokens = stats.outputTokens
         used.costNanoUsd = Int64(clamping: stats.costNanoUsd)
+        used.callsOfUnknownCost = stats.callsOfUnknownCost
         line("model calls", used.text)
         line("listeners", "restarted \(stats.listenerRestarts) times")
         line("webhooks", "\(stats.webhooksPending) to be delivered, \(stats.webhooksDead) given up")

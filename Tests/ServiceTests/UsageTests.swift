@@ -84,7 +84,7 @@ extension OneServerAtATime {
                 #expect(try await rows(service, .with { $0.sinceAt = .max }).isEmpty)
                 #expect(try await rows(service, .with { $0.untilAt = 1 }).isEmpty)
                 let stats = try await service.client.send(FermataStats())
-                #expect(stats.modelCalls == 5 && stats.cachedInputTokens == 870)
+                #expect(stats.modelCalls == 5 && stats.cachedInputTokens == 870 && stats.callsOfUnknownCost == 4)
 
                 // Nothing of it is lost with the process.
                 service.kill()

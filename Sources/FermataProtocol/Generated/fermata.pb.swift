@@ -3377,6 +3377,11 @@ public nonisolated struct FermataStatsReply: @unchecked Sendable {
     set {_uniqueStorage()._costNanoUsd = newValue}
   }
 
+  public var callsOfUnknownCost: UInt64 {
+    get {_storage._callsOfUnknownCost}
+    set {_uniqueStorage()._callsOfUnknownCost = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -9230,7 +9235,7 @@ nonisolated extension FermataStats: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatsReply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0\u{3}calls_waiting\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}instance\0\u{3}started_at\0\u{3}now_at\0\u{3}last_offset\0\u{3}runs_in_memory\0\u{3}model_calls_in_flight\0\u{3}tools_executing\0\u{3}reads_waiting\0\u{3}commands_queued\0\u{3}requests_in_progress\0\u{3}request_bytes\0\u{1}requests\0\u{3}commands_accepted\0\u{3}commands_refused\0\u{3}commands_overloaded\0\u{1}commits\0\u{1}events\0\u{3}store_bytes\0\u{3}log_bytes\0\u{3}resident_bytes\0\u{1}descriptors\0\u{3}descriptor_limit\0\u{3}listener_restarts\0\u{3}history_bytes\0\u{3}store_is_full\0\u{3}call_offers\0\u{1}leases\0\u{3}webhooks_pending\0\u{3}webhooks_dead\0\u{4}\u{b}effects_waiting\0\u{3}effect_descriptors\0\u{3}effect_descriptor_limit\0\u{3}control_connections\0\u{1}subscribers\0\u{3}connections_closed\0\u{3}subscribers_refused\0\u{3}calls_waiting\0\u{3}model_calls\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}output_tokens\0\u{3}cost_nano_usd\0\u{3}calls_of_unknown_cost\0")
 
   fileprivate class _StorageClass {
     var _instance: String = String()
@@ -9275,6 +9280,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
     var _cachedInputTokens: UInt64 = 0
     var _outputTokens: UInt64 = 0
     var _costNanoUsd: UInt64 = 0
+    var _callsOfUnknownCost: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -9327,6 +9333,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       _cachedInputTokens = source._cachedInputTokens
       _outputTokens = source._outputTokens
       _costNanoUsd = source._costNanoUsd
+      _callsOfUnknownCost = source._callsOfUnknownCost
     }
   }
 
@@ -9387,6 +9394,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         case 50: try { try decoder.decodeSingularUInt64Field(value: &_storage._cachedInputTokens) }()
         case 51: try { try decoder.decodeSingularUInt64Field(value: &_storage._outputTokens) }()
         case 52: try { try decoder.decodeSingularUInt64Field(value: &_storage._costNanoUsd) }()
+        case 53: try { try decoder.decodeSingularUInt64Field(value: &_storage._callsOfUnknownCost) }()
         default: break
         }
       }
@@ -9521,6 +9529,9 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
       if _storage._costNanoUsd != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._costNanoUsd, fieldNumber: 52)
       }
+      if _storage._callsOfUnknownCost != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._callsOfUnknownCost, fieldNumber: 53)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -9572,6 +9583,7 @@ nonisolated extension FermataStatsReply: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._cachedInputTokens != rhs_storage._cachedInputTokens {return false}
         if _storage._outputTokens != rhs_storage._outputTokens {return false}
         if _storage._costNanoUsd != rhs_storage._costNanoUsd {return false}
+        if _storage._callsOfUnknownCost != rhs_storage._callsOfUnknownCost {return false}
         return true
       }
       if !storagesAreEqual {return false}

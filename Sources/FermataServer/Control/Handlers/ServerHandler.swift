@@ -77,6 +77,7 @@ struct ServerHandler: FrameHandler {
             $0.cachedInputTokens = used.cachedInputTokens
             $0.outputTokens = used.outputTokens
             $0.costNanoUsd = UInt64(clamping: used.costNanoUsd)
+            $0.callsOfUnknownCost = used.callsOfUnknownCost
             $0.effectsWaiting = UInt64(max(0, counters.effectsWaiting.current))
             $0.effectDescriptors = UInt64(max(0, effects.descriptorsTaken))
             $0.effectDescriptorLimit = UInt64(effects.descriptorCeiling)
