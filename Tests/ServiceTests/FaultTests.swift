@@ -113,9 +113,13 @@ extension OneServerAtATime {
         /// An hour is asked for: the test would run out of time if the wait did not end.
         @Test(arguments: ["pause", "interrupt", "message"])
         func aWaitBetweenAttemptsEnds(_ command: String) async throws {
-            let script = #"[{"fault": {"status": 429, "retry_after": 3600}}, {"text": "Done."}]"#
+            // Not of a limited rate, for which all calls of the provider would wait.
+            let script = #"[{"fault": {"status": 503, "retry_after": 3600}}, {"text": "Done."}]"#
             try await Service.run(script: script) { service, model in
-                let run = try await service.launch { $0.modelAttempts = 3 }
+                let run = try await service.launch {
+                    $0.modelAttempts = 3
+                    $0.patienceMs = 7_200_000
+                }
                 try await service.event(run) { if case .modelFailed = $0 { true } else { false } }
                 let waiting = try await service.summary(run)
                 #expect(waiting.status == .running)
