@@ -107,6 +107,10 @@ extension OneServerAtATime {
                 case .askAnswered(var answer):
                     answer.via = .viaCommand
                     return .askAnswered(answer)
+                case .modelAnswered(var answer):
+                    // Each request has one of its own.
+                    answer.providerRequestID = ""
+                    return .modelAnswered(answer)
                 default: return event.kind
                 }
             }

@@ -133,7 +133,7 @@ class Reads(Core):
                 return
             message.after = reply.next
 
-    def usage(
+    def get_usage(
         self,
         *,
         run: str = "",
