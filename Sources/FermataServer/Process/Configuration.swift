@@ -64,10 +64,10 @@ public struct Configuration: Sendable {
     static let leases: ClosedRange<UInt32> = 1_000...600_000
     /// µs.
     static let defaultLease: Int64 = 30_000_000
-    /// Tries of a model call of a run that says nothing of it: a model's server that restarts fails no run.
     /// A provider that is limited for a minute or two is waited for; one that wants more is a matter for people, or for
     /// another model.
     static let defaultPatienceMilliseconds: UInt32 = 600_000
+    /// Tries of a model call of a run that says nothing of it: a model's server that restarts fails no run.
     static let defaultModelAttempts: UInt32 = 3
     /// Of the output that a worker sends along while it executes a call, what is kept in case that it is interrupted.
     static let workerOutputBytes = 64 << 10
