@@ -31,21 +31,23 @@ extension FermataAgent {
         check("tools", Set(tools).count == tools.count, "must name each tool once")
         check("tools", tools.count <= 1024 && !tools.contains(""), "must be at most 1024 names, none of them empty")
         check("model_attempts", modelAttempts <= 100, "must be at most 100")
-        check(
-            "fallback_models", FermataAgent.areFallbackModels(fallbackModels),
-            "must be at most 8 names of models, each once, of 1 to 1024 bytes")
+        if let problem = FermataAgent.problem(ofFallbackModels: fallbackModels) { problems.append(problem) }
         problems += modelOptions.problems.map { $0.inside("model_options") }
         problems += limits.problems.map { $0.inside("limits") }
         problems += workerTools.problems(field: "worker_tools")
         return problems
     }
 
-    /// Whether a run can have these fallback models, if there are such.
-    public static func areFallbackModels(_ names: [String]) -> Bool {
-        names.count <= 8 && Set(names).count == names.count
+    /// Why no run can have these fallback models, whether there are such or not; nil: it can.
+    public static func problem(ofFallbackModels names: [String]) -> FieldProblem? {
+        let areRight =
+            names.count <= 8 && Set(names).count == names.count
             && names.allSatisfy {
                 (1...1024).contains($0.utf8.count) && !$0.utf8.contains(0) && !$0.allSatisfy(\.isWhitespace)
             }
+        guard !areRight else { return nil }
+        return FieldProblem(
+            field: "fallback_models", rule: "must be at most 8 names of models, each once, of 1 to 1024 bytes")
     }
 
     /// Whether an agent can have this name: it goes into paths, URLs and command lines as it is.

@@ -294,7 +294,7 @@ public enum StoreFile {
     }
 
     /// Whether the mark of the store at a path says something, and has lost a half.
-    public static func hasHalfAMark(path: String) -> Bool { StoreMark.hasDamagedPlace(ofStore: path) }
+    public static func hasHalfAMark(path: String) -> Bool { StoreMark.find(ofStore: path).isHalf }
 
     /// A store that was there leaves its WAL and its mark behind when its file goes: that is no place for a new one.
     ///
@@ -307,7 +307,7 @@ public enum StoreFile {
         try mark.verifyIsUsable()
         let what: String
         switch mark {
-        case .content(let content) where hasWAL || content.isOfSomething:
+        case .content(let content, _) where hasWAL || content.isOfSomething:
             what = "\(hasWAL ? "its write-ahead log" : "its mark") is there, which was known \(content.reach)"
         // A mark is made when there is a store: one that says nothing was emptied together with it.
         case .useless(let state): what = "its mark is there and says nothing any more: it \(state)"

@@ -113,7 +113,7 @@ public final class StoreInspection {
             // A server that has come meanwhile has looked at it itself.
             guard let alone, StoreGlance.holder(ofStoreAt: path) == nil else { return nil }
             try check.verifyEventless(alone)
-            return StoreMark.hasDamagedPlace(ofStore: path)
+            return StoreMark.find(ofStore: path).isHalf
                 ? "half of the store's mark is damaged: the other half agrees with the store, and may be the older one"
                 : nil
         } catch let error as JournalError {

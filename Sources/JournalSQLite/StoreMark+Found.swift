@@ -5,16 +5,20 @@ extension StoreMark {
     /// What is at the place of a store's mark.
     enum Found: Sendable {
         case nothing
-        case content(Content)
+        /// Two places are written in turn. `isHalf`: the other one is damaged, and may have said something newer.
+        case content(Content, isHalf: Bool)
         /// A file that says nothing. The text is what follows "the mark ".
         case useless(String)
         /// Nobody can use it as a mark: it is no regular file, or may not be read.
         case unusable(JournalError)
 
         var content: Content? {
-            if case .content(let content) = self { return content }
+            if case .content(let content, _) = self { return content }
             return nil
         }
+
+        /// Whether it says something, and has lost a half.
+        var isHalf: Bool { if case .content(_, let isHalf) = self { isHalf } else { false } }
 
         /// - Throws: if it is unusable: a server would come to know nothing of its store then.
         func verifyIsUsable() throws(JournalError) {
@@ -38,21 +42,12 @@ extension StoreMark {
         defer { close(descriptor) }
         let places = (0..<2).map { place($0, of: descriptor) }
         if let content = places.compactMap({ Content($0) }).max(by: { $0.generation < $1.generation }) {
-            return .content(content)
+            // The second place is written first: a whole mark reaches into it.
+            let isHalf = places[1].isEmpty || places.contains { Content($0) == nil && $0.contains { $0 != 0 } }
+            return .content(content, isHalf: isHalf)
         }
         if places.contains(where: Content.isBegun) { return .useless("is damaged") }
         return .useless(places[0].isEmpty ? "is empty" : "is no mark of a store: it has something else in it")
-    }
-
-    /// Whether a mark that says something has a place that is damaged. Two are written in turn, the second place first: so
-    /// a whole one reaches into it. What it said may have been newer than what the other one says.
-    static func hasDamagedPlace(ofStore store: String) -> Bool {
-        guard case .content = find(ofStore: store),
-            let descriptor = try? RegularFile.open(path(ofStore: store), O_RDONLY)
-        else { return false }
-        defer { close(descriptor) }
-        let places = (0..<2).map { place($0, of: descriptor) }
-        return places[1].isEmpty || places.contains { Content($0) == nil && $0.contains { $0 != 0 } }
     }
 
     /// The bytes of one of the file's two places: fewer than it may have, if the file ends before.

@@ -113,6 +113,11 @@ public struct ModelContent: Sendable, Equatable, ExpressibleByStringInterpolatio
     /// What it is made of, in order; none: the text, and nothing else.
     public var parts: [Part]
 
+    /// What a model is shown of a message without a word, where its API refuses blank text or an empty list, and with that
+    /// the conversation from then on; and without any message it may end with the model's own.
+    /// frozen: what a model was shown is never written anew.
+    static let empty = "[An empty message.]"
+
     public init(_ text: String) {
         self.text = text
         parts = []

@@ -11,7 +11,7 @@ enum WireName {
     }
 
     /// Letters, digits, `_` and `-`, 64 at most. Ids of other makes stay different from each other.
-    static func call(_ id: String) -> String { fits(id) ? id : "call_" + digest(id, radix: 16) }
+    static func call(_ id: String) -> String { fits(id) ? id : shortCall(id) }
 
     /// As OpenAI takes them over chat completions, where another id is too long.
     static func shortCall(_ id: String) -> String { "call_" + digest(id, radix: 16) }

@@ -72,6 +72,16 @@ extension FermataEvent {
         blobs.compactMap { blob in blob.digest.map { BlobUse(run: run.journaled, seq: seq, sha256: $0) } }
     }
 
+    /// The kinds with which a model call ends, as ``kindNumber``.
+    package static let endsOfModelCalls = numbers(
+        [.modelAnswered(.init()), .modelCut(.init()), .modelFailed(.init())])
+    /// The kinds up to which a run's events were copied from elsewhere.
+    package static let endsOfCopies = numbers([.forked(.init()), .imported(.init())])
+
+    private static func numbers(_ kinds: [OneOf_Kind]) -> [Int32] {
+        kinds.map { kind in FermataEvent.with { $0.kind = kind }.kindNumber }
+    }
+
     /// The field number of the event's kind, which is also how the journal names it; 0 for none.
     package var kindNumber: Int32 {
         switch kind {

@@ -50,12 +50,7 @@ struct ModelsCommand: ParsableCommand {
         }
         let rows =
             [["MODEL", "API", "WINDOW", "ANSWER", "INPUT", "CACHED", "OUTPUT", "CAN", "FROM"]] + all.map(Self.row)
-        let widths = rows[0].indices.map { column in rows.map { $0[column].displayWidth }.max() ?? 0 }
-        for row in rows {
-            print(
-                zip(row, widths).map { $0.padding(to: $1) }.joined(separator: "  ")
-                    .replacing(/\ +$/, with: ""))
-        }
+        for line in TextTable.lines(rows, textColumns: rows[0].count) { print(line) }
     }
 
     private static func row(_ model: KnownModel) -> [String] {

@@ -51,12 +51,8 @@ struct Usage: AsyncParsableCommand {
         for row in rows { total.add(row.usage) }
         let heads = by.map { $0.rawValue.uppercased() } + ["CALLS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"]
         let cells = rows.map { $0.names + $0.usage.cells } + (rows.count > 1 ? [total.totals(by.count)] : [])
-        let widths = heads.indices.map { column in ([heads] + cells).map { $0[column].displayWidth }.max() ?? 0 }
-        for (index, line) in ([heads] + cells).enumerated() {
-            let text = line.enumerated().map { column, cell in
-                column < by.count ? cell.padding(to: widths[column]) : cell.leftPadding(to: widths[column])
-            }.joined(separator: "  ")
-            print(index == 0 ? Screen.output.paint(text, nil, bold: true) : text)
+        for (index, line) in TextTable.lines([heads] + cells, textColumns: by.count).enumerated() {
+            print(index == 0 ? Screen.output.paint(line, nil, bold: true) : line)
         }
         if total.callsOfUnknownCost > 0 { print("\(total.callsOfUnknownCost) calls of unknown cost") }
     }

@@ -28,7 +28,7 @@ struct LaunchCheck: Sendable {
         }
         try catalogue.check(model)
         let fallbacks = launch.fallbackModels.isEmpty ? agent.fallbackModels : launch.fallbackModels
-        try checkFallbacks(fallbacks, field: "fallback_models")
+        try checkFallbacks(fallbacks)
         guard launch.task.utf8.count <= Configuration.maximumTextBytes,
             launch.systemPrompt.utf8.count <= Configuration.maximumTextBytes
         else {
@@ -83,7 +83,7 @@ struct LaunchCheck: Sendable {
     /// it costs is looked at when it is launched.
     func check(_ agent: FermataAgent, registered: RegisteredTools) throws(Refusal) {
         if !agent.model.isEmpty { try catalogue.check(agent.model) }
-        try checkFallbacks(agent.fallbackModels, field: "agent.fallback_models")
+        try checkFallbacks(agent.fallbackModels, in: "agent.")
         for model in [agent.model] + agent.fallbackModels
         where !model.isEmpty && agent.limits.hasMaxCostNanoUsd && !prices.has(model) {
             throw Refusal.noPrice(of: model, field: "agent.limits.max_cost_nano_usd")
@@ -93,13 +93,12 @@ struct LaunchCheck: Sendable {
         try check(agent.policy, field: "agent.policy", knownTools(.init(), agent, registered), registered)
     }
 
-    private func checkFallbacks(_ models: [String], field: String) throws(Refusal) {
-        guard FermataAgent.areFallbackModels(models) else {
-            throw Refusal(
-                .invalidArgument, "\(field) must be at most 8 names of models, each once, of 1 to 1024 bytes",
-                details: ["field": field])
+    /// - Parameter prefix: what stands before the field's name.
+    private func checkFallbacks(_ models: [String], in prefix: String = "") throws(Refusal) {
+        if let problem = FermataAgent.problem(ofFallbackModels: models) {
+            throw Refusal(FieldProblem(field: prefix + problem.field, rule: problem.rule))
         }
-        for model in models { try catalogue.check(model, field: field) }
+        for model in models { try catalogue.check(model, field: prefix + "fallback_models") }
     }
 
     /// Where a run works that was given no directory; made when it is needed first.

@@ -82,9 +82,10 @@ struct MessagesAnswer: AnswerAssembler {
 
     func isWhole(_ event: StreamEvent) -> Bool { ChatResponse.node(event.data) != nil }
 
-    private func index(of node: JSONNode) -> Int? {
-        node["index"]?.integer.flatMap { Int(exactly: $0) }.map { moved[$0] ?? $0 }
-    }
+    /// As the server numbers it.
+    private func number(of node: JSONNode) -> Int? { node["index"]?.integer.flatMap { Int(exactly: $0) } }
+
+    private func index(of node: JSONNode) -> Int? { number(of: node).map { moved[$0] ?? $0 } }
 
     private mutating func begin(_ node: JSONNode) throws(ModelFailure) {
         // Gateways that try again themselves put a second answer behind the beginning of a first.
@@ -100,12 +101,11 @@ struct MessagesAnswer: AnswerAssembler {
     }
 
     private mutating func start(_ node: JSONNode) -> [ModelPiece] {
-        guard var index = node["index"]?.integer.flatMap({ Int(exactly: $0) }), let start = node["content_block"] else {
-            return []
-        }
+        guard var index = number(of: node), let start = node["content_block"] else { return [] }
         if let old = blocks[moved[index] ?? index], old.isOfAnother(than: start) {
-            moved[index] = (blocks.keys.max() ?? 0) + 1
-            index = moved[index]!
+            let free = (blocks.keys.max() ?? 0) + 1
+            moved[index] = free
+            index = free
         }
         var block = Block(start: start, type: start["type"]?.text ?? "")
         let pieces = shown(block.takeStart())

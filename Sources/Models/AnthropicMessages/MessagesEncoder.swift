@@ -45,10 +45,6 @@ struct MessagesEncoder: HistoryEncoder {
 
     // MARK: - Of people and tools
 
-    /// A blank text is refused, and so is the conversation from then on; without any, it may end with the model's own.
-    /// frozen: what a model was shown is never written anew.
-    private static let empty = "[An empty message.]"
-
     private mutating func append(_ content: ModelContent, to json: inout [UInt8]) {
         guard !content.parts.isEmpty else {
             return append(text: content.text, to: &json)
@@ -64,7 +60,7 @@ struct MessagesEncoder: HistoryEncoder {
         // Beside another one it is left out.
         guard !text.isBlank || role != .user else { return }
         begin(.user, &json)
-        Self.append(text: text.isBlank ? Self.empty : text, to: &json)
+        Self.append(text: text.isBlank ? ModelContent.empty : text, to: &json)
     }
 
     private mutating func append(resultOf id: String, _ content: ModelContent, to json: inout [UInt8]) {

@@ -22,8 +22,7 @@ struct ResponsesEncoder: HistoryEncoder {
                 endsWithPeople = true
                 begin(&json)
                 json += #"{"type":"message","role":"user","content":"#.utf8
-                // frozen: a list of nothing is refused, and so is a conversation that ends with the model's own.
-                Self.append(content.isBlank ? ModelContent("[An empty message.]") : content, to: &json)
+                Self.append(content.isBlank ? ModelContent(ModelContent.empty) : content, to: &json)
                 json.append(UInt8(ascii: "}"))
             case .tool(let id, let content):
                 endsWithPeople = true

@@ -42,8 +42,8 @@ struct UsageHandler: FrameHandler {
         var (after, bytes) = (get.after, 0)
         while after < end, bytes < bytesOfPage {
             let rows = try reader.events(
-                ofKinds: [20, 21, 22], of: run?.journaled, after: after, through: end, maxBytes: 1 << 20, maxCount: 4096
-            )
+                ofKinds: FermataEvent.endsOfModelCalls, of: run?.journaled, after: after, through: end,
+                maxBytes: 1 << 20, maxCount: 4096)
             for row in rows {
                 bytes += row.body.count
                 try sums.add(row, reader)
@@ -116,7 +116,8 @@ struct UsageHandler: FrameHandler {
             if summary.hasInherited || !summary.source.isEmpty {
                 // Of a fork and of an import.
                 let marks = try reader.events(
-                    ofKinds: [41, 42], of: run, after: 0, through: .max, maxBytes: .max, maxCount: .max)
+                    ofKinds: FermataEvent.endsOfCopies, of: run, after: 0, through: .max, maxBytes: .max,
+                    maxCount: .max)
                 copied = marks.last?.seq ?? 0
             }
             let found = Facts(agent: summary.agent, model: summary.model, copied: copied)
