@@ -67,8 +67,10 @@ let package = Package(
         // Regular expressions in linear time: Debian's RE2, behind a C interface.
         .target(
             name: "CRE2", cxxSettings: [.unsafeFlags(["-O2"])], linkerSettings: [.linkedLibrary("re2")]),
+        // Text as a JSON string, in C because it wants sixteen bytes at a time: 1.5 times as fast as Swift with eight.
+        .target(name: "CJSONText", cSettings: [.unsafeFlags(["-O2"])]),
         // One tokenizer; documents with order and exact digits, pointers, schemas. Knows nothing of Fermata.
-        .target(name: "JSON", dependencies: ["CRE2"], swiftSettings: serviceSettings),
+        .target(name: "JSON", dependencies: ["CJSONText", "CRE2"], swiftSettings: serviceSettings),
         // Server-sent events, read and written. Knows nothing of Fermata.
         .target(name: "EventStreams", swiftSettings: serviceSettings),
         .target(name: "NNG", dependencies: ["CNNG", "Threads"], swiftSettings: settings),
@@ -223,7 +225,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "ModelScriptTests", dependencies: ["JSON", "ModelScript"], swiftSettings: settings),
         .testTarget(
-            name: "ModelsTests", dependencies: ["JSON", "Models", "ModelScript", "RawServer", "Secrets"],
+            name: "ModelsTests", dependencies: ["Curl", "JSON", "Models", "ModelScript", "RawServer", "Secrets"],
             swiftSettings: settings),
         .testTarget(name: "MockModelTests", dependencies: ["MockModel", "ModelScript"], swiftSettings: settings),
         .testTarget(

@@ -9,7 +9,7 @@ public struct CurlRequest: Sendable {
     /// Sent as given, in order. A `Content-Type` belongs here when there is a body. No line breaks or NUL.
     public var headers: [(name: String, value: String)]
     /// The body in pieces, sent one after the other with one `Content-Length`; they are never joined. Nil: no body.
-    public var body: [[UInt8]]?
+    public var body: [BodyPiece]?
     public var timeouts: CurlTimeouts
     /// The most bytes of response body that are accepted; one more ends the transfer with `CurlError.Kind.tooLarge`.
     public var maximumBodyBytes: Int
@@ -20,7 +20,7 @@ public struct CurlRequest: Sendable {
     public var proxy: String?
 
     public init(
-        url: String, method: String = "GET", headers: [(name: String, value: String)] = [], body: [[UInt8]]? = nil,
+        url: String, method: String = "GET", headers: [(name: String, value: String)] = [], body: [BodyPiece]? = nil,
         timeouts: CurlTimeouts = CurlTimeouts(), maximumBodyBytes: Int = 64 << 20,
         authoritiesFile: String? = nil, proxy: String? = nil
     ) {

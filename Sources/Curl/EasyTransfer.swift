@@ -45,7 +45,7 @@ final class EasyTransfer {
         }
         self.start = start.withoutBody
         self.easy = easy
-        upload = Upload(segments: start.request.body ?? [])
+        upload = Upload(start.request.body ?? [])
         phaseDeadline = now + start.request.timeouts.connect
         totalDeadline = start.request.timeouts.total.map { now + $0 } ?? .never
         connectLimit = start.request.timeouts.connect

@@ -1,31 +1,30 @@
 internal import Glibc
 
-/// A request body that is a list of segments, read once from its beginning to its end; a segment goes when it is read.
+/// A request body that is a list of pieces, read once from its beginning to its end; a piece goes when it is read.
 struct Upload {
-    private var segments: [[UInt8]]
+    /// The last of them is read first.
+    private var pieces: [BodyPiece]
     let count: Int
-    private var segment = 0
     private var offset = 0
 
-    init(segments: [[UInt8]]) {
-        self.segments = segments
-        count = segments.reduce(0) { $0 + $1.count }
+    init(_ pieces: [BodyPiece]) {
+        self.pieces = pieces.reversed()
+        count = pieces.reduce(0) { $0 + $1.count }
     }
 
     /// Copies as much as fits. Returns 0 only at the end.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard let target = buffer.baseAddress else { return 0 }
         var copied = 0
-        while segment < segments.count, copied < buffer.count {
-            let length = min(segments[segment].count - offset, buffer.count - copied)
-            segments[segment].withUnsafeBytes { bytes in
+        while let piece = pieces.last, copied < buffer.count {
+            let length = min(piece.count - offset, buffer.count - copied)
+            piece.withBytes { bytes in
                 if let source = bytes.baseAddress { memcpy(target + copied, source + offset, length) }
             }
             copied += length
             offset += length
-            if offset == segments[segment].count {
-                segments[segment] = []
-                segment += 1
+            if offset == piece.count {
+                pieces.removeLast()
                 offset = 0
             }
         }

@@ -51,19 +51,20 @@ enum Answers {
             let field = String(unknown.prefix(100))
             throw Refusal(.unsupported, "an answer with a verdict has no field \(field)", details: ["field": field])
         }
-        var answer: [UInt8] = []
+        var answer = JSONWriter()
         for (key, value) in members {
-            answer.append(answer.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+            answer.append(answer.count == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
             answer.append(string: key)
             answer.append(UInt8(ascii: ":"))
             // A call's arguments are JSON in text; here they may be written as what they are, with their digits.
             if key == "arguments", document.kind(value) != .string {
                 answer.append(string: document.source(value))
             } else {
-                answer += document.source(value).utf8
+                answer.append(json: document.source(value))
             }
         }
-        return try decode(answer + [UInt8(ascii: "}")])
+        answer.append(UInt8(ascii: "}"))
+        return try decode(answer.withBytes { Array($0) })
     }
 
     /// What is told of the run.

@@ -164,23 +164,22 @@ extension JSONDocument {
 
     /// A value as JSON again, without white space: strings with the shortest escapes, numbers with their digits.
     package func source(_ index: Int) -> String {
-        var output: [UInt8] = []
-        write(index, to: &output)
-        return String(decoding: output, as: UTF8.self)
+        var writer = JSONWriter()
+        write(index, to: &writer)
+        return writer.text
     }
 
     /// It recurses as deep as the document is, which is bounded.
-    private func write(_ index: Int, to output: inout [UInt8]) {
+    private func write(_ index: Int, to output: inout JSONWriter) {
         let node = nodes[index]
         switch node.kind {
-        case .null: output += "null".utf8
-        case .true: output += "true".utf8
-        case .false: output += "false".utf8
-        case .number: output += bytes[Int(node.offset)..<Int(node.offset + node.length)]
-        case .string:
+        case .null: output.append("null")
+        case .true: output.append("true")
+        case .false: output.append("false")
+        case .number, .string:
             bytes.withUnsafeBufferPointer {
-                output.append(
-                    string: UnsafeBufferPointer(rebasing: $0[Int(node.offset)..<Int(node.offset + node.length)]))
+                let own = UnsafeBufferPointer(rebasing: $0[Int(node.offset)..<Int(node.offset + node.length)])
+                if node.kind == .string { output.append(string: own) } else { output.append(own) }
             }
         case .array, .object:
             let isObject = node.kind == .object

@@ -61,33 +61,27 @@ package enum JSONNode: Sendable, Equatable {
 extension JSONNode {
     /// The value as JSON without white space.
     package var json: String {
-        var bytes: [UInt8] = []
-        append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        var writer = JSONWriter()
+        append(to: &writer)
+        return writer.text
     }
 
-    package func append(to bytes: inout [UInt8]) {
+    private func append(to json: inout JSONWriter) {
         switch self {
-        case .null: bytes.append(contentsOf: "null".utf8)
-        case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
-        case .number(let digits): bytes.append(contentsOf: digits.utf8)
-        case .string(let text): bytes.append(string: text)
-        case .array(let elements):
-            bytes.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                element.append(to: &bytes)
-            }
-            bytes.append(UInt8(ascii: "]"))
+        case .null: json.append("null")
+        case .bool(let value): json.append(value ? "true" : "false")
+        case .number(let digits): json.append(json: digits)
+        case .string(let text): json.append(string: text)
+        case .array(let elements): json.append(list: elements) { $0.append(to: &$1) }
         case .object(let members):
-            bytes.append(UInt8(ascii: "{"))
+            json.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                bytes.append(string: member.key)
-                bytes.append(UInt8(ascii: ":"))
-                member.value.append(to: &bytes)
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                json.append(string: member.key)
+                json.append(UInt8(ascii: ":"))
+                member.value.append(to: &json)
             }
-            bytes.append(UInt8(ascii: "}"))
+            json.append(UInt8(ascii: "}"))
         }
     }
 }

@@ -99,7 +99,7 @@ public final class HTTPModel: ModelClient {
     }
 
     private func start<Answer>(
-        _ request: ModelRequest, _ headers: [(name: String, value: String)], _ body: [[UInt8]],
+        _ request: ModelRequest, _ headers: [(name: String, value: String)], _ body: [BodyPiece],
         _ exchange: ModelExchange<Answer>
     ) -> any ModelCall {
         let transfer = session.start(

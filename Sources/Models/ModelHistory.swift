@@ -1,8 +1,11 @@
+internal import Curl
+internal import JSON
+
 /// The conversation that a model is shown, in the form in which its client wants it: grows at its end and is kept from
 /// call to call, so that only what is new is put into that form.
 ///
-/// A value: a request holds it as it was, for the price of a list of segments. Segments are full and never change
-/// again; only what grows, at most one segment's length, is copied when a request still holds it.
+/// A value: a request holds it as it was, for the price of a list of segments. Of JSON nothing is copied, however many
+/// hold it: see ``HistorySegment``.
 public struct ModelHistory: Sendable {
     /// How messages are kept.
     public enum Form: Sendable, Hashable {
@@ -30,14 +33,12 @@ public struct ModelHistory: Sendable {
     public private(set) var boundAnswers = 0
     private var messages: [[ModelMessage]] = []
     private var newMessages: [ModelMessage] = []
-    private var json: [[UInt8]] = []
-    private var newJSON: [UInt8] = []
+    private var json: [HistorySegment.Prefix] = []
+    private var newJSON = HistorySegment.Prefix()
     private var encoder: (any HistoryEncoder)?
     private var callIDs = CallIDs()
 
-    /// Long enough that lists of segments stay short, short enough that copying what grows costs nothing: bytes of
-    /// JSON, and messages. Of 16, 64 and 256 KiB the encoding of 10,000 steps took the same time.
-    static let segmentBytes = 64 << 10
+    /// Long enough that the list of segments stays short, short enough that copying what grows costs nothing.
     static let segmentMessages = 256
 
     public init(_ form: Form) {
@@ -85,13 +86,9 @@ public struct ModelHistory: Sendable {
 
     private mutating func encode(_ batch: [ModelMessage]) {
         let before = newJSON.count
-        encoder!.append(batch, to: &newJSON)
-        byteCount += newJSON.count - before
-        if newJSON.count >= Self.segmentBytes {
-            json.append(newJSON)
-            newJSON = []
-            newJSON.reserveCapacity(Self.segmentBytes + Self.segmentBytes / 8)
-        }
+        let full = newJSON.write { encoder!.append(batch, to: &$0) }
+        byteCount += newJSON.count - (full == nil ? before : 0)
+        if let full, full.count > 0 { json.append(full) }
     }
 
     /// A message at a place below `count`; only in the plain form.
@@ -105,9 +102,10 @@ public struct ModelHistory: Sendable {
     var closing: [UInt8] { encoder?.closing ?? [] }
 
     /// The elements of the JSON list, with commas between them, in pieces.
-    var jsonPieces: [[UInt8]] {
+    var jsonPieces: [BodyPiece] {
         guard let encoder else { preconditionFailure("a plain history has no JSON") }
-        return json + [newJSON, encoder.closing].filter { !$0.isEmpty }
+        let end = encoder.closing
+        return json.map(\.piece) + (newJSON.count > 0 ? [newJSON.piece] : []) + (end.isEmpty ? [] : [BodyPiece(end)])
     }
 
     /// What stands before the messages where the list itself has no place for it.
@@ -120,7 +118,7 @@ public struct ModelHistory: Sendable {
 /// closes it.
 protocol HistoryEncoder: Sendable {
     /// Appends messages that belong together. Pure: the same messages give the same bytes for ever.
-    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8])
+    mutating func append(_ batch: [ModelMessage], to json: inout JSONWriter)
     /// What is missing after what was appended, to make it whole elements of a list.
     var closing: [UInt8] { get }
     var systemPrompt: String { get }
@@ -170,12 +168,7 @@ extension ModelMessage {
         guard case .assistant(_, let calls, let blocks) = self else { return false }
         // Gemini signs the call, not the reasoning.
         return calls.contains { !$0.extra.isEmpty && $0.extra.contains("signature") }
-            || blocks.contains { block in
-                switch block {
-                case .reasoning, .opaque: true
-                case .text, .call: false
-                }
-            }
+            || blocks.contains(where: \.isBound)
     }
 
     /// What may have images and files.
@@ -203,6 +196,14 @@ extension ModelMessage {
 }
 
 extension ModelBlock {
+    /// Only its maker takes it.
+    var isBound: Bool {
+        switch self {
+        case .reasoning, .opaque: true
+        case .text, .call: false
+        }
+    }
+
     fileprivate var textBytes: Int {
         switch self {
         case .call: 0

@@ -68,7 +68,8 @@ struct ToolParameters {
     private init(document: JSONDocument) { self.document = document }
 
     private mutating func merged(takesObjects: Bool, combines: Bool) -> [UInt8] {
-        var output = Array(#"{"type":"object""#.utf8)
+        var output = JSONWriter()
+        output.append(#"{"type":"object""#)
         let kept = takesObjects ? document.members(0) : []
         // What the merged members are made of does not go out beside them.
         var left: Set<String> = ["type"]
@@ -82,32 +83,33 @@ struct ToolParameters {
             output.append(UInt8(ascii: ","))
             output.append(string: name)
             output.append(UInt8(ascii: ":"))
-            output += document.source(value).utf8
+            output.append(json: document.source(value))
         }
         if combines {
             let required = takesObjects ? collect(0, depth: 0) : []
             append(required, to: &output)
         } else if document.member("properties", of: 0) == nil || !takesObjects {
-            output += #","properties":{}"#.utf8
+            output.append(#","properties":{}"#)
         }
         output.append(UInt8(ascii: "}"))
-        return output
+        return output.withBytes { Array($0) }
     }
 
-    private func append(_ required: Set<String>, to output: inout [UInt8]) {
-        output += #","properties":{"#.utf8
+    private func append(_ required: Set<String>, to output: inout JSONWriter) {
+        output.append(#","properties":{"#)
         for (index, member) in members.enumerated() {
             if index > 0 { output.append(UInt8(ascii: ",")) }
             output.append(string: member.name)
             output.append(UInt8(ascii: ":"))
             var sources: [String] = []
             for source in member.schemas.map(document.source) where !sources.contains(source) { sources.append(source) }
-            output += (sources.count == 1 ? sources[0] : #"{"anyOf":[\#(sources.joined(separator: ","))]}"#).utf8
+            output.append(
+                json: sources.count == 1 ? sources[0] : #"{"anyOf":[\#(sources.joined(separator: ","))]}"#)
         }
         output.append(UInt8(ascii: "}"))
         let names = members.map(\.name).filter(required.contains)
         guard !names.isEmpty else { return }
-        output += #","required":"#.utf8
+        output.append(#","required":"#)
         output.append(list: names) { $1.append(string: $0) }
     }
 

@@ -46,7 +46,7 @@ struct CurlCancelTests {
             var request = CurlRequest(url: server.url)
             if moment == .sendingTheBody {
                 request.method = "POST"
-                request.body = [[UInt8](repeating: 1, count: 32 << 20)]
+                request.body = [BodyPiece([UInt8](repeating: 1, count: 32 << 20))]
             }
             let exchange = Exchange(
                 session, request,

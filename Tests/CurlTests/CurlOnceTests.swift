@@ -12,9 +12,10 @@ struct CurlOnceTests {
         var all: [[UInt8]] { bodies.withLock { $0 } }
     }
 
-    static let requests: [(method: String, body: [[UInt8]]?)] = [
-        ("GET", nil), ("DELETE", nil), ("POST", []), ("POST", [Array("seg".utf8), Array("ments".utf8)]),
-        ("PUT", [[UInt8](repeating: 120, count: 3 << 20)]),
+    static let requests: [(method: String, body: [BodyPiece]?)] = [
+        ("GET", nil), ("DELETE", nil), ("POST", []),
+        ("POST", [BodyPiece(Array("seg".utf8)), BodyPiece(Array("ments".utf8))]),
+        ("PUT", [BodyPiece([UInt8](repeating: 120, count: 3 << 20))]),
     ]
 
     /// The race between the server closing an idle connection and a request on it. Curl would send the request again,
@@ -68,7 +69,7 @@ struct CurlOnceTests {
         defer { server.stop() }
         let session = try CurlSession()
         #expect(await Exchange(session, CurlRequest(url: server.url)).completion != nil)
-        let body = [[UInt8](repeating: 120, count: 8 << 20)]
+        let body = [BodyPiece([UInt8](repeating: 120, count: 8 << 20))]
         let second = Exchange(session, CurlRequest(url: server.url, method: "POST", body: body))
         #expect(await second.failure?.kind == .transport)
         #expect(heads.withLock { $0 } == 1)
@@ -91,7 +92,8 @@ struct CurlOnceTests {
         let session = try CurlSession()
         #expect(await Exchange(session, CurlRequest(url: server.url)).completion != nil)
         await closed.value
-        let second = Exchange(session, CurlRequest(url: server.url, method: "POST", body: [Array("body".utf8)]))
+        let second = Exchange(
+            session, CurlRequest(url: server.url, method: "POST", body: [BodyPiece(Array("body".utf8))]))
         #expect(await second.completion?.connectionWasReused == false)
         #expect(seen.all == [[], Array("body".utf8)])
     }
@@ -116,7 +118,8 @@ struct CurlOnceTests {
         for user in ["", "somebody:password@"] {
             let url = "http://\(user)127.0.0.1:\(server.port)/"
             for number in 1...2 {
-                let exchange = Exchange(session, CurlRequest(url: url, method: "POST", body: [Array("body".utf8)]))
+                let exchange = Exchange(
+                    session, CurlRequest(url: url, method: "POST", body: [BodyPiece(Array("body".utf8))]))
                 #expect(await exchange.completion?.response.status == Int(status.prefix(3)))
                 #expect(seen.all.count == number + (user.isEmpty ? 0 : 2))
             }

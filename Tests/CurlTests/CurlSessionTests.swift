@@ -27,9 +27,9 @@ struct CurlSessionTests {
     }
 
     @Test(arguments: [0: 1, 1: 3, 200_000: 2, 1000: 4000])
-    func sendsABodyOfSegments(size: Int, count: Int) async throws {
-        // An empty segment among them, and each of its own byte.
-        let segments = (0..<count).map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: $0 == 1 ? 0 : size) }
+    func sendsABodyOfPieces(size: Int, count: Int) async throws {
+        // An empty piece among them, and each of its own byte.
+        let pieces = (0..<count).map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: $0 == 1 ? 0 : size) }
         let seen = Latch<RawRequest>()
         let server = RawServer { connection, _ in
             seen.open(connection.readRequest()!)
@@ -37,10 +37,11 @@ struct CurlSessionTests {
         }
         defer { server.stop() }
         let session = try CurlSession()
-        let exchange = Exchange(session, CurlRequest(url: server.url, method: "POST", body: segments))
+        let exchange = Exchange(
+            session, CurlRequest(url: server.url, method: "POST", body: pieces.map { BodyPiece($0) }))
         #expect(await exchange.completion != nil)
         let request = await seen.value
-        #expect(request.body == segments.flatMap { $0 })
+        #expect(request.body == pieces.flatMap { $0 })
         #expect(request.header("Content-Length") == "\(request.body.count)")
         #expect(request.header("Expect") == nil)
     }

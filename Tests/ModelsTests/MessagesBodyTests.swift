@@ -167,7 +167,7 @@ import Testing
             if round % 3 == 0 { history.append([.assistant(text: "answer \(round)", calls: [])]) }
             let pieces = history.jsonPieces
             let now = Array(pieces.dropLast().joined())
-            #expect(pieces.last == Array("]}".utf8) && now.starts(with: before))
+            #expect(pieces.last.map { Array($0) } == Array("]}".utf8) && now.starts(with: before))
             #expect(
                 (try? JSONSerialization.jsonObject(with: Data(Array("[".utf8) + pieces.joined() + Array("]".utf8))))
                     != nil)

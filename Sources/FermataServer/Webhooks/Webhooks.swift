@@ -191,7 +191,7 @@ final class Webhooks: @unchecked Sendable {
                     endpoint.secret.signature(id: body.id, timestamp: timestamp, body: body.bytes)
                 ),
             ],
-            body: [body.bytes],
+            body: [BodyPiece(body.bytes)],
             timeouts: CurlTimeouts(
                 connect: min(endpoint.timeout, .seconds(10)), firstByte: endpoint.timeout, silence: endpoint.timeout,
                 total: endpoint.timeout),

@@ -10,7 +10,7 @@ internal import ModelScript
 /// What the API refuses is never written: an empty message, blank text, an assistant's message that ends in reasoning or in
 /// white space, reasoning that has no signature where signatures are wanted.
 struct MessagesEncoder: HistoryEncoder {
-    private enum Role: String { case user, assistant }
+    private enum Role { case user, assistant }
 
     private let signsReasoning: Bool
     /// Of the message that is open.
@@ -21,7 +21,7 @@ struct MessagesEncoder: HistoryEncoder {
 
     var closing: [UInt8] { role == nil ? [] : Array("]}".utf8) }
 
-    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8]) {
+    mutating func append(_ batch: [ModelMessage], to json: inout JSONWriter) {
         for message in batch {
             switch message {
             case .system(let text): systemPrompt += (systemPrompt.isEmpty ? "" : "\n\n") + text
@@ -33,19 +33,19 @@ struct MessagesEncoder: HistoryEncoder {
     }
 
     /// Begins the next block of a message: the open one goes on, or is closed and another one begins.
-    private mutating func begin(_ role: Role, _ json: inout [UInt8]) {
+    private mutating func begin(_ role: Role, _ json: inout JSONWriter) {
         if self.role == role {
             json.append(UInt8(ascii: ","))
             return
         }
-        if self.role != nil { json += "]},".utf8 }
-        json += #"{"role":"\#(role.rawValue)","content":["#.utf8
+        if self.role != nil { json.append("]},") }
+        json.append(role == .user ? #"{"role":"user","content":["# : #"{"role":"assistant","content":["#)
         self.role = role
     }
 
     // MARK: - Of people and tools
 
-    private mutating func append(_ content: ModelContent, to json: inout [UInt8]) {
+    private mutating func append(_ content: ModelContent, to json: inout JSONWriter) {
         guard !content.parts.isEmpty else {
             return append(text: content.text, to: &json)
         }
@@ -56,18 +56,18 @@ struct MessagesEncoder: HistoryEncoder {
         }
     }
 
-    private mutating func append(text: String, to json: inout [UInt8]) {
+    private mutating func append(text: String, to json: inout JSONWriter) {
         // Beside another one it is left out.
         guard !text.isBlank || role != .user else { return }
         begin(.user, &json)
         Self.append(text: text.isBlank ? ModelContent.empty : text, to: &json)
     }
 
-    private mutating func append(resultOf id: String, _ content: ModelContent, to json: inout [UInt8]) {
+    private mutating func append(resultOf id: String, _ content: ModelContent, to json: inout JSONWriter) {
         begin(.user, &json)
-        json += #"{"type":"tool_result","tool_use_id":"#.utf8
+        json.append(#"{"type":"tool_result","tool_use_id":"#)
         json.append(string: WireName.call(id))
-        json += #","content":"#.utf8
+        json.append(#","content":"#)
         if content.parts.isEmpty {
             json.append(string: content.text)
         } else {
@@ -76,27 +76,27 @@ struct MessagesEncoder: HistoryEncoder {
         json.append(UInt8(ascii: "}"))
     }
 
-    private static func append(text: String, to json: inout [UInt8]) {
-        json += #"{"type":"text","text":"#.utf8
+    private static func append(text: String, to json: inout JSONWriter) {
+        json.append(#"{"type":"text","text":"#)
         json.append(string: text)
         json.append(UInt8(ascii: "}"))
     }
 
-    private static func append(_ part: ModelContent.Part, to json: inout [UInt8]) {
+    private static func append(_ part: ModelContent.Part, to json: inout JSONWriter) {
         switch part {
         case .text(let text): append(text: text, to: &json)
         case .image(let image):
-            json += #"{"type":"image","source":"#.utf8
+            json.append(#"{"type":"image","source":"#)
             append(source: image, to: &json)
             json.append(UInt8(ascii: "}"))
         case .file(let file):
             // PDF and plain text are what documents may be; what is neither cannot be shown.
             if file.type == "application/pdf" {
-                json += #"{"type":"document","source":"#.utf8
+                json.append(#"{"type":"document","source":"#)
                 append(source: file, to: &json)
                 append(title: file, to: &json)
             } else if let text = file.text, !text.isBlank {
-                json += #"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"#.utf8
+                json.append(#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"#)
                 json.append(string: text)
                 json.append(UInt8(ascii: "}"))
                 append(title: file, to: &json)
@@ -106,61 +106,50 @@ struct MessagesEncoder: HistoryEncoder {
         }
     }
 
-    private static func append(title file: ModelMedia, to json: inout [UInt8]) {
+    private static func append(title file: ModelMedia, to json: inout JSONWriter) {
         if !file.name.isEmpty {
-            json += #","title":"#.utf8
+            json.append(#","title":"#)
             json.append(string: file.name)
         }
         json.append(UInt8(ascii: "}"))
     }
 
-    private static func append(source media: ModelMedia, to json: inout [UInt8]) {
-        json += #"{"type":"base64","media_type":"#.utf8
+    private static func append(source media: ModelMedia, to json: inout JSONWriter) {
+        json.append(#"{"type":"base64","media_type":"#)
         json.append(string: media.type)
-        json += #","data":""#.utf8
-        json += Data(media.data).base64EncodedData()
-        json += "\"}".utf8
+        json.append(#","data":""#)
+        json.append(json: Data(media.data).base64EncodedData())
+        json.append("\"}")
     }
 
     // MARK: - Of models
 
     private mutating func append(
-        _ text: String, _ calls: [ModelToolCall], _ blocks: [ModelBlock], to json: inout [UInt8]
+        _ text: String, _ calls: [ModelToolCall], _ blocks: [ModelBlock], to json: inout JSONWriter
     ) {
-        var pieces: [(json: [UInt8], isReasoning: Bool)] = []
-        func add(_ isReasoning: Bool = false, _ write: (inout [UInt8]) -> Void) {
-            var piece: [UInt8] = []
-            write(&piece)
-            pieces.append((piece, isReasoning))
+        var parts = AnswerPart.all(text, calls, blocks)
+        // An answer may not end in white space, and no text may be blank.
+        let last = calls.isEmpty ? parts.lastIndex(where: \.isText) : nil
+        if let last, case .text(var text, let own) = parts[last] {
+            text.trimEnd()
+            parts[last] = .text(text, own: own)
         }
-        var rest = text.utf8[...]
-        let isLast = { (index: Int) in calls.isEmpty && index == blocks.lastIndex(where: \.isText) }
-        for (index, block) in blocks.enumerated() {
-            switch block {
-            case .text(let length, _):
-                var piece = String(decoding: rest.prefix(length), as: UTF8.self)
-                rest = rest.dropFirst(length)
-                // An answer may not end in white space, and no text may be blank.
-                if isLast(index) { piece.trimEnd() }
-                if !piece.isBlank { add { Self.append(text: piece, to: &$0) } }
-            case .reasoning(_, let own):
-                if !own.isEmpty, !signsReasoning || Self.isSigned(own) { add(true) { $0 += own.utf8 } }
-            case .opaque(_, let own):
-                if !own.isEmpty { add(true) { $0 += own.utf8 } }
-            case .call(let index): if calls.indices.contains(index) { add { Self.append(calls[index], to: &$0) } }
+        parts.removeAll { part in
+            switch part {
+            case .text(let text, _): text.isBlank
+            case .reasoning(let own): signsReasoning && !Self.isSigned(own)
+            case .opaque, .call: false
             }
         }
-        if blocks.isEmpty {
-            var text = text
-            if calls.isEmpty { text.trimEnd() }
-            if !text.isBlank { add { Self.append(text: text, to: &$0) } }
-            for call in calls { add { Self.append(call, to: &$0) } }
-        }
         // It may not end in reasoning either.
-        while pieces.last?.isReasoning == true { pieces.removeLast() }
-        for piece in pieces {
+        parts.trimBound()
+        for part in parts {
             begin(.assistant, &json)
-            json += piece.json
+            switch part {
+            case .text(let text, _): Self.append(text: text, to: &json)
+            case .reasoning(let own), .opaque(let own): json.append(json: own)
+            case .call(let index): Self.append(calls[index], to: &json)
+            }
         }
     }
 
@@ -169,20 +158,16 @@ struct MessagesEncoder: HistoryEncoder {
         (try? JSONNode.read(Array(own.utf8)))?["signature"]?.text?.isEmpty == false
     }
 
-    private static func append(_ call: ModelToolCall, to json: inout [UInt8]) {
-        json += #"{"type":"tool_use","id":"#.utf8
+    private static func append(_ call: ModelToolCall, to json: inout JSONWriter) {
+        json.append(#"{"type":"tool_use","id":"#)
         json.append(string: WireName.call(call.id))
-        json += #","name":"#.utf8
+        json.append(#","name":"#)
         json.append(string: WireName.tool(call.name))
-        json += #","input":"#.utf8
-        json += call.arguments.utf8
+        json.append(#","input":"#)
+        json.append(json: call.arguments)
         json.append(membersOf: call.extra)
         json.append(UInt8(ascii: "}"))
     }
-}
-
-extension ModelBlock {
-    fileprivate var isText: Bool { if case .text = self { true } else { false } }
 }
 
 extension ModelContent.Part {
@@ -195,6 +180,8 @@ extension String {
     var isBlank: Bool { allSatisfy(\.isWhitespace) }
 
     mutating func trimEnd() {
+        // Of most texts one byte says it.
+        if let byte = utf8.last, byte > 0x20, byte < 0x7F { return }
         while last?.isWhitespace == true { removeLast() }
     }
 }

@@ -6,32 +6,32 @@ internal import JSON
 /// frozen: the same content gives the same bytes for ever, as what a model was shown is never written anew.
 enum ChatContent {
     /// The value of `content` of a user's message.
-    static func append(_ content: ModelContent, to json: inout [UInt8]) {
+    static func append(_ content: ModelContent, to json: inout JSONWriter) {
         guard !content.parts.isEmpty else { return json.append(string: content.text) }
         json.append(list: content.parts) { append($0, to: &$1) }
     }
 
-    private static func append(_ part: ModelContent.Part, to json: inout [UInt8]) {
+    private static func append(_ part: ModelContent.Part, to json: inout JSONWriter) {
         switch part {
         case .text(let text):
-            json += #"{"type":"text","text":"#.utf8
+            json.append(#"{"type":"text","text":"#)
             json.append(string: text)
-            json += "}".utf8
+            json.append("}")
         case .image(let image):
-            json += #"{"type":"image_url","image_url":{"url":"#.utf8
+            json.append(#"{"type":"image_url","image_url":{"url":"#)
             json.append(dataURL: image)
-            json += "}}".utf8
+            json.append("}}")
         // Text is text to every server; files in other forms are known to few.
         case .file(let file) where file.text != nil:
-            json += #"{"type":"text","text":"#.utf8
+            json.append(#"{"type":"text","text":"#)
             json.append(string: "[File \(file.label)]\n\(file.text!)")
-            json += "}".utf8
+            json.append("}")
         case .file(let file):
-            json += #"{"type":"file","file":{"filename":"#.utf8
+            json.append(#"{"type":"file","file":{"filename":"#)
             json.append(string: file.name.isEmpty ? "file" : file.name)
-            json += #","file_data":"#.utf8
+            json.append(#","file_data":"#)
             json.append(dataURL: file)
-            json += "}}".utf8
+            json.append("}}")
         }
     }
 
@@ -65,11 +65,13 @@ extension ModelMedia {
     }
 }
 
-extension [UInt8] {
+extension JSONWriter {
     /// A JSON string: RFC 2397, with the bytes in base64 (RFC 4648), which JSON escapes nothing of.
     mutating func append(dataURL media: ModelMedia) {
-        self += "\"data:\(media.type);base64,".utf8
-        self += Data(media.data).base64EncodedData()
+        append("\"data:")
+        append(json: media.type)
+        append(";base64,")
+        append(json: Data(media.data).base64EncodedData())
         append(UInt8(ascii: "\""))
     }
 }

@@ -1,59 +1,60 @@
+internal import Curl
 internal import JSON
 
 /// The body of a chat completions request, as JSON that is written, not reflected: each message is encoded by itself,
 /// so that a conversation's bytes can be kept and only what is new is encoded again.
 enum ChatRequestBody {
     /// The whole body, in pieces that are sent one after the other: those of the history are not copied.
-    static func encode(_ request: ModelRequest, _ profile: ModelProfile = ModelProfile()) -> [[UInt8]] {
+    static func encode(_ request: ModelRequest, _ profile: ModelProfile = ModelProfile()) -> [BodyPiece] {
         // Tools before messages: the part that never changes comes first, as providers' prompt caches want it.
-        [head(request, profile)] + request.history.jsonPieces + [end]
+        [BodyPiece(JSONWriter.bytes { head(request, profile, to: &$0) })] + request.history.jsonPieces + [end]
     }
 
-    private static let end = Array("]}".utf8)
+    private static let end = BodyPiece(Array("]}".utf8))
 
-    private static func head(_ request: ModelRequest, _ profile: ModelProfile) -> [UInt8] {
-        var json: [UInt8] = Array(#"{"model":"#.utf8)
+    private static func head(_ request: ModelRequest, _ profile: ModelProfile, to json: inout JSONWriter) {
+        json.append(#"{"model":"#)
         json.append(string: request.model)
-        json += #","stream":true,"stream_options":{"include_usage":true}"#.utf8
+        json.append(#","stream":true,"stream_options":{"include_usage":true}"#)
         append(request.options, profile.outputLimitName, to: &json)
         let tools = request.tools
         // An empty list is refused by some.
         if !tools.isEmpty {
-            json += #","tools":"#.utf8
-            json.append(list: tools) { $1 += encode($0) }
+            json.append(#","tools":"#)
+            json.append(list: tools) { append($0, to: &$1) }
         }
-        json += #","messages":["#.utf8
-        return json
+        json.append(#","messages":["#)
     }
 
-    private static func append(_ options: ModelOptions, _ limit: ModelProfile.OutputLimitName, to json: inout [UInt8]) {
+    private static func append(
+        _ options: ModelOptions, _ limit: ModelProfile.OutputLimitName, to json: inout JSONWriter
+    ) {
         func add(_ name: String, _ value: (some CustomStringConvertible)?) {
-            if let value { json += ",\"\(name)\":\(value)".utf8 }
+            if let value { json.append(json: ",\"\(name)\":\(value)") }
         }
         add("temperature", options.temperature)
         add("top_p", options.topP)
         add(limit.rawValue, options.maximumOutputTokens)
         add("seed", options.seed)
         if !options.reasoningEffort.isEmpty {
-            json += #","reasoning_effort":"#.utf8
+            json.append(#","reasoning_effort":"#)
             json.append(string: options.reasoningEffort)
         }
         guard !options.stop.isEmpty else { return }
-        json += #","stop":"#.utf8
+        json.append(#","stop":"#)
         json.append(list: options.stop) { $1.append(string: $0) }
     }
 
-    static func encode(_ tool: ModelTool) -> [UInt8] {
-        var json: [UInt8] = Array(#"{"type":"function","function":{"name":"#.utf8)
+    static func append(_ tool: ModelTool, to json: inout JSONWriter) {
+        json.append(#"{"type":"function","function":{"name":"#)
         json.append(string: WireName.tool(tool.name))
-        json += #","description":"#.utf8
+        json.append(#","description":"#)
         json.append(string: tool.description)
         if !tool.parametersJSON.isEmpty {
-            json += #","parameters":"#.utf8
-            json += ToolParameters.objectSchema(tool.parametersJSON)
+            json.append(#","parameters":"#)
+            json.append(json: ToolParameters.objectSchema(tool.parametersJSON))
         }
-        json += "}}".utf8
-        return json
+        json.append("}}")
     }
 
     /// The messages of the list `messages` for these. A result can only be text there: what else it is made of follows
@@ -74,67 +75,64 @@ enum ChatRequestBody {
     }
 
     /// Appends one message of the list `messages`. Pure: the same message gives the same bytes for ever.
-    static func append(_ message: ModelMessage, _ profile: ModelProfile = ModelProfile(), to json: inout [UInt8]) {
+    static func append(_ message: ModelMessage, _ profile: ModelProfile = ModelProfile(), to json: inout JSONWriter) {
         switch message {
         case .system(let text):
-            json += #"{"role":"system","content":"#.utf8
+            json.append(#"{"role":"system","content":"#)
             json.append(string: text)
         case .user(let content):
-            json += #"{"role":"user","content":"#.utf8
+            json.append(#"{"role":"user","content":"#)
             ChatContent.append(content, to: &json)
         case .assistant(let text, let calls, let blocks):
-            json += #"{"role":"assistant","content":"#.utf8
+            json.append(#"{"role":"assistant","content":"#)
             let signed = signedParts(of: text, blocks, hasCalls: !calls.isEmpty)
             if !signed.isEmpty {
-                json.append(list: signed) { $1 += $0 }
+                json.append(list: signed) { append($0, to: &$1) }
             } else {
-                if text.isEmpty, !calls.isEmpty { json += "null".utf8 } else { json.append(string: text) }
+                if text.isEmpty, !calls.isEmpty { json.append("null") } else { json.append(string: text) }
                 append(reasoningIn: blocks, hasCalls: !calls.isEmpty, profile, to: &json)
             }
             append(calls, profile, to: &json)
         case .tool(let callID, let content):
-            json += #"{"role":"tool","tool_call_id":"#.utf8
+            json.append(#"{"role":"tool","tool_call_id":"#)
             json.append(string: Self.callID(callID, profile))
-            json += #","content":"#.utf8
+            json.append(#","content":"#)
             json.append(string: ChatContent.text(ofResult: content))
         }
-        json += "}".utf8
+        json.append("}")
     }
 
     /// The content in parts, where some of the reasoning is signed: it goes back in its place. Only a server that sent it
     /// is shown it. Empty: none is signed.
-    private static func signedParts(of text: String, _ blocks: [ModelBlock], hasCalls: Bool) -> [[UInt8]] {
-        var parts: [(json: [UInt8], isReasoning: Bool)] = []
-        var rest = text.utf8[...]
-        for block in blocks {
-            switch block {
-            case .text(let length, _):
-                let piece = String(decoding: rest.prefix(length), as: UTF8.self)
-                rest = rest.dropFirst(length)
-                // Who signs reasoning refuses blank text.
-                guard !piece.isBlank else { continue }
-                var json = Array(#"{"type":"text","text":"#.utf8)
-                json.append(string: piece)
-                json.append(UInt8(ascii: "}"))
-                parts.append((json, false))
-            case .reasoning(_, let own), .opaque(_, let own):
-                if !own.isEmpty { parts.append((Array(own.utf8), true)) }
-            case .call: break
-            }
-        }
+    private static func signedParts(of text: String, _ blocks: [ModelBlock], hasCalls: Bool) -> [AnswerPart] {
+        guard blocks.contains(where: \.isBound) else { return [] }
+        var parts = AnswerPart.all(text, [], blocks)
+        // Who signs reasoning refuses blank text.
+        parts.removeAll { if case .text(let text, _) = $0 { text.isBlank } else { false } }
         // An answer may not end in reasoning either.
-        if !hasCalls { while parts.last?.isReasoning == true { parts.removeLast() } }
-        return parts.contains { $0.isReasoning } ? parts.map { $0.json } : []
+        if !hasCalls { parts.trimBound() }
+        return parts.contains(where: \.isBound) ? parts : []
+    }
+
+    private static func append(_ part: AnswerPart, to json: inout JSONWriter) {
+        switch part {
+        case .text(let text, _):
+            json.append(#"{"type":"text","text":"#)
+            json.append(string: text)
+            json.append(UInt8(ascii: "}"))
+        case .reasoning(let own), .opaque(let own): json.append(json: own)
+        case .call: break
+        }
     }
 
     /// Some refuse a turn with calls whose reasoning is missing; of an answer that had none it is empty.
     private static func append(
-        reasoningIn blocks: [ModelBlock], hasCalls: Bool, _ profile: ModelProfile, to json: inout [UInt8]
+        reasoningIn blocks: [ModelBlock], hasCalls: Bool, _ profile: ModelProfile, to json: inout JSONWriter
     ) {
         guard let field = profile.reasoningField else { return }
         let reasoning = blocks.reasoning
         guard hasCalls && profile.needsReasoning || !reasoning.isEmpty else { return }
-        json += ",\"\(field)\":".utf8
+        json.append(json: ",\"\(field)\":")
         json.append(string: reasoning)
     }
 
@@ -143,25 +141,26 @@ enum ChatRequestBody {
         return id.utf8.count <= profile.callIDLimit ?? .max ? id : WireName.shortCall(id)
     }
 
-    private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout [UInt8]) {
+    private static func append(_ calls: [ModelToolCall], _ profile: ModelProfile, to json: inout JSONWriter) {
         guard !calls.isEmpty else { return }
-        json += #","tool_calls":"#.utf8
+        json.append(#","tool_calls":"#)
         var isFirst = true
         json.append(list: calls) { call, json in
             defer { isFirst = false }
-            json += #"{"type":"function","id":"#.utf8
+            json.append(#"{"type":"function","id":"#)
             json.append(string: callID(call.id, profile))
-            json += #","function":{"name":"#.utf8
+            json.append(#","function":{"name":"#)
             json.append(string: WireName.tool(call.name))
-            json += #","arguments":"#.utf8
+            json.append(#","arguments":"#)
             json.append(string: call.arguments)
-            json += "}".utf8
+            json.append("}")
             if !call.extra.isEmpty {
-                json += #","extra_content":\#(call.extra)"#.utf8
+                json.append(#","extra_content":"#)
+                json.append(json: call.extra)
             } else if isFirst, let signature = profile.foreignSignature {
-                json += #","extra_content":{"google":{"thought_signature":"\#(signature)"}}"#.utf8
+                json.append(json: #","extra_content":{"google":{"thought_signature":"\#(signature)"}}"#)
             }
-            json += "}".utf8
+            json.append("}")
         }
     }
 }
@@ -180,13 +179,12 @@ struct ChatEncoder: HistoryEncoder {
     private var endsWithResult = false
     /// The last message is a text of people's, which what they say next goes on in.
     private var isOpen = false
-    var closing: [UInt8] { isOpen ? Self.end : [] }
-    private static let end = Array("\"}".utf8)
+    var closing: [UInt8] { isOpen ? Array("\"}".utf8) : [] }
     let systemPrompt = ""
 
     init(_ profile: ModelProfile) { self.profile = profile }
 
-    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8]) {
+    mutating func append(_ batch: [ModelMessage], to json: inout JSONWriter) {
         for message in ChatRequestBody.messages(batch) {
             // Mistral takes nothing of people directly after a result.
             if profile.isMistral, endsWithResult, case .user = message {
@@ -197,19 +195,19 @@ struct ChatEncoder: HistoryEncoder {
         }
     }
 
-    private mutating func add(_ message: ModelMessage, to json: inout [UInt8]) {
+    private mutating func add(_ message: ModelMessage, to json: inout JSONWriter) {
         if profile.mergesUserMessages, case .user(let content) = message, content.parts.isEmpty {
-            var text: [UInt8] = []
-            text.append(string: (isOpen ? "\n\n" : "") + content.text)
-            if !isOpen {
-                json += (isEmpty ? "" : ",").utf8
-                json += #"{"role":"user","content":""#.utf8
+            if isOpen {
+                json.append(inString: "\n\n")
+            } else {
+                if !isEmpty { json.append(UInt8(ascii: ",")) }
+                json.append(#"{"role":"user","content":""#)
             }
-            json += text.dropFirst().dropLast()
+            json.append(inString: content.text)
             (isEmpty, isOpen) = (false, true)
             return
         }
-        json += closing
+        if isOpen { json.append("\"}") }
         isOpen = false
         if !isEmpty { json.append(UInt8(ascii: ",")) }
         isEmpty = false

@@ -12,7 +12,7 @@ struct ResponsesEncoder: HistoryEncoder {
     private(set) var systemPrompt = ""
     let closing: [UInt8] = []
 
-    mutating func append(_ batch: [ModelMessage], to json: inout [UInt8]) {
+    mutating func append(_ batch: [ModelMessage], to json: inout JSONWriter) {
         for message in batch {
             switch message {
             case .system(let text): systemPrompt += (systemPrompt.isEmpty ? "" : "\n\n") + text
@@ -21,15 +21,15 @@ struct ResponsesEncoder: HistoryEncoder {
                 guard !content.isBlank || !endsWithPeople else { continue }
                 endsWithPeople = true
                 begin(&json)
-                json += #"{"type":"message","role":"user","content":"#.utf8
+                json.append(#"{"type":"message","role":"user","content":"#)
                 Self.append(content.isBlank ? ModelContent(ModelContent.empty) : content, to: &json)
                 json.append(UInt8(ascii: "}"))
             case .tool(let id, let content):
                 endsWithPeople = true
                 begin(&json)
-                json += #"{"type":"function_call_output","call_id":"#.utf8
+                json.append(#"{"type":"function_call_output","call_id":"#)
                 json.append(string: WireName.call(id))
-                json += #","output":"#.utf8
+                json.append(#","output":"#)
                 if content.parts.isEmpty { json.append(string: content.text) } else { Self.append(content, to: &json) }
                 json.append(UInt8(ascii: "}"))
             case .assistant(let text, let calls, let blocks):
@@ -39,36 +39,36 @@ struct ResponsesEncoder: HistoryEncoder {
         }
     }
 
-    private mutating func begin(_ json: inout [UInt8]) {
+    private mutating func begin(_ json: inout JSONWriter) {
         if !isEmpty { json.append(UInt8(ascii: ",")) }
         isEmpty = false
     }
 
-    private static func append(_ content: ModelContent, to json: inout [UInt8]) {
+    private static func append(_ content: ModelContent, to json: inout JSONWriter) {
         let parts = content.parts.isEmpty ? [.text(content.text)] : content.parts
         json.append(list: parts.filter { $0 != .text("") }) { append($0, to: &$1) }
     }
 
-    private static func append(_ part: ModelContent.Part, to json: inout [UInt8]) {
+    private static func append(_ part: ModelContent.Part, to json: inout JSONWriter) {
         switch part {
         case .text(let text): append(text: text, to: &json)
         case .image(let image):
-            json += #"{"type":"input_image","detail":"auto","image_url":"#.utf8
+            json.append(#"{"type":"input_image","detail":"auto","image_url":"#)
             json.append(dataURL: image)
             json.append(UInt8(ascii: "}"))
         case .file(let file):
             // Text is text to every model.
             if let text = file.text { return append(text: "[File \(file.label)]\n\(text)", to: &json) }
-            json += #"{"type":"input_file","filename":"#.utf8
+            json.append(#"{"type":"input_file","filename":"#)
             json.append(string: file.name.isEmpty ? "file" : file.name)
-            json += #","file_data":"#.utf8
+            json.append(#","file_data":"#)
             json.append(dataURL: file)
             json.append(UInt8(ascii: "}"))
         }
     }
 
-    private static func append(text: String, to json: inout [UInt8]) {
-        json += #"{"type":"input_text","text":"#.utf8
+    private static func append(text: String, to json: inout JSONWriter) {
+        json.append(#"{"type":"input_text","text":"#)
         json.append(string: text)
         json.append(UInt8(ascii: "}"))
     }
@@ -76,49 +76,39 @@ struct ResponsesEncoder: HistoryEncoder {
     // MARK: - Of models
 
     private mutating func append(
-        _ text: String, _ calls: [ModelToolCall], _ blocks: [ModelBlock], to json: inout [UInt8]
+        _ text: String, _ calls: [ModelToolCall], _ blocks: [ModelBlock], to json: inout JSONWriter
     ) {
-        var items: [(json: [UInt8], isReasoning: Bool)] = []
-        var rest = text.utf8[...]
-        let order: [ModelBlock] =
-            blocks.isEmpty ? [.text(text.utf8.count)] + calls.indices.map { ModelBlock.call($0) } : blocks
-        for block in order {
-            switch block {
-            case .text(let length, let own):
-                let piece = String(decoding: rest.prefix(length), as: UTF8.self)
-                rest = rest.dropFirst(length)
-                if !piece.isEmpty { items.append((Self.message(piece, own), false)) }
-            case .reasoning(_, let own), .opaque(_, let own):
-                if !own.isEmpty { items.append((Array(own.utf8), true)) }
-            case .call(let index):
-                if calls.indices.contains(index) { items.append((Self.call(calls[index]), false)) }
+        var parts = AnswerPart.all(text, calls, blocks)
+        parts.removeAll { if case .text(let text, _) = $0 { text.isEmpty } else { false } }
+        // Reasoning stands before what came of it, or not at all.
+        parts.trimBound()
+        for part in parts {
+            begin(&json)
+            switch part {
+            case .text(let text, let own): Self.append(text, own, to: &json)
+            case .reasoning(let own), .opaque(let own): json.append(json: own)
+            case .call(let index): Self.append(calls[index], to: &json)
             }
         }
-        // Reasoning stands before what came of it, or not at all.
-        while items.last?.isReasoning == true { items.removeLast() }
-        for item in items {
-            begin(&json)
-            json += item.json
-        }
     }
 
-    private static func message(_ text: String, _ own: String) -> [UInt8] {
-        var json = Array(#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"#.utf8)
+    private static func append(_ text: String, _ own: String, to json: inout JSONWriter) {
+        json.append(#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"#)
         json.append(string: text)
-        json += #","annotations":[]}]"#.utf8
+        json.append(#","annotations":[]}]"#)
         json.append(membersOf: own)
-        return json + [UInt8(ascii: "}")]
+        json.append(UInt8(ascii: "}"))
     }
 
-    private static func call(_ call: ModelToolCall) -> [UInt8] {
-        var json = Array(#"{"type":"function_call","call_id":"#.utf8)
+    private static func append(_ call: ModelToolCall, to json: inout JSONWriter) {
+        json.append(#"{"type":"function_call","call_id":"#)
         json.append(string: WireName.call(call.id))
-        json += #","name":"#.utf8
+        json.append(#","name":"#)
         json.append(string: WireName.tool(call.name))
-        json += #","arguments":"#.utf8
+        json.append(#","arguments":"#)
         json.append(string: call.arguments)
         json.append(membersOf: call.extra)
-        return json + [UInt8(ascii: "}")]
+        json.append(UInt8(ascii: "}"))
     }
 }
 
