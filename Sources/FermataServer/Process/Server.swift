@@ -192,7 +192,11 @@ public final class Server {
         warnOfOpenSockets()
         watch(counters)
         watchSilentConnections(limit: plan.limit, shortage)
-        TextPages.letGo()
+        try? OwnThread.start("fermata-calm") {
+            // What the start left to do in the background is done by then.
+            sleep(1)
+            CodePages.letGo()
+        }
         logger.info(
             "ready",
             metadata: [
