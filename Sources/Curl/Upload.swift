@@ -26,6 +26,8 @@ struct Upload {
             if offset == piece.count {
                 pieces.removeLast()
                 offset = 0
+                // A stream lives long after its request was sent.
+                if pieces.isEmpty { pieces = [] }
             }
         }
         return copied

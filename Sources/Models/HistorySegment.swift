@@ -14,7 +14,7 @@ final class HistorySegment: @unchecked Sendable {
 
     /// Long enough that lists of segments stay short: bytes. A short conversation has shorter ones.
     static let longest = 64 << 10
-    private static let shortest = 2 << 10
+    private static let shortest = 512
 
     private init(_ memory: UnsafeMutableBufferPointer<UInt8>, written: Int) {
         self.memory = memory

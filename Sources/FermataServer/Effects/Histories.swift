@@ -36,8 +36,14 @@ final class Histories: Sendable {
         }
     }
 
+    /// An entry by itself: a dictionary has room for twice as many values as it holds, and these are large.
+    fileprivate final class Kept {
+        var entry: Entry
+        init(_ entry: Entry) { self.entry = entry }
+    }
+
     fileprivate struct State {
-        var entries: [RunID: Entry] = [:]
+        var entries: [RunID: Kept] = [:]
         var bytes = 0
         var uses: UInt64 = 0
     }
@@ -52,7 +58,7 @@ final class Histories: Sendable {
     var byteCount: Int { state.withLock { $0.bytes } }
 
     /// Of a run's history; nil: nothing is kept of it.
-    func byteCount(of run: RunID) -> Int? { state.withLock { $0.entries[run]?.history.byteCount } }
+    func byteCount(of run: RunID) -> Int? { state.withLock { $0.entries[run]?.entry.history.byteCount } }
 
     /// New events of a run go on from what is kept of it, so that its next call need not read them from the journal:
     /// that crosses threads once more and took 85 µs of a step. Not if they are many: they are the caller's time.
@@ -62,16 +68,15 @@ final class Histories: Sendable {
     ///   - size: of its body there.
     func add(_ event: FermataEvent, of run: RunID, size: Int) {
         state.withLock { state in
-            guard let index = state.entries.index(forKey: run) else { return }
-            // In its place: a copy of it would copy what grows.
-            state.bytes += state.entries.values[index].add(event, size: size)
+            guard let kept = state.entries[run] else { return }
+            state.bytes += kept.entry.add(event, size: size)
         }
     }
 
     /// The run's history, if what is kept has all events.
     func kept(of run: Run, in form: ModelHistory.Form) -> ModelHistory? {
         state.withLock { state in
-            guard let entry = state.entries[run.id], entry.transcript.seq == run.seq, entry.fits(run, form),
+            guard let entry = state.entries[run.id]?.entry, entry.transcript.seq == run.seq, entry.fits(run, form),
                 entry.pending.isEmpty
             else { return nil }
             state.keep(entry, run.id, budget: budget)
@@ -149,7 +154,7 @@ extension Transcript.Item {
 
 extension Histories.State {
     fileprivate mutating func remove(_ run: RunID) -> Histories.Entry? {
-        guard let entry = entries.removeValue(forKey: run) else { return nil }
+        guard let entry = entries.removeValue(forKey: run)?.entry else { return nil }
         bytes -= entry.history.byteCount
         return entry
     }
@@ -161,11 +166,11 @@ extension Histories.State {
         var entry = entry
         entry.lastUse = uses
         entry.newBytes = 0
-        entries[run] = entry
+        entries[run] = Histories.Kept(entry)
         bytes += entry.history.byteCount
         guard bytes > budget else { return }
         // Some more than must go, so that this is not done at every call.
-        for (oldest, _) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+        for (oldest, _) in entries.sorted(by: { $0.value.entry.lastUse < $1.value.entry.lastUse }) {
             guard bytes > budget / 4 * 3 else { return }
             _ = remove(oldest)
         }

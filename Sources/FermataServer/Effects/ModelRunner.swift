@@ -116,13 +116,14 @@ final class ModelRunner: Sendable {
             options: ModelOptions(run.spec.modelOptions), conversation: run.id.description,
             onConnected: onConnected)
         request.onProviderRequestID = { call.providerRequestID = $0 }
-        attempt(Self.attemptsWithoutDescriptors, request, call, of: run, stream, end)
+        attempt(Self.attemptsWithoutDescriptors, request, call, of: shared, stream, end)
     }
 
     /// Others may have taken the descriptors that a call had its places for. Nothing of it has been sent then, and it is
     /// tried again by and by.
     private func attempt(
-        _ left: Int, _ request: ModelRequest, _ call: ModelCallInFlight, of run: Run, _ stream: TextPublisher.Stream,
+        _ left: Int, _ request: ModelRequest, _ call: ModelCallInFlight, of shared: SharedRun,
+        _ stream: TextPublisher.Stream,
         _ end: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         let ended: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void = { [self] result in
@@ -130,13 +131,13 @@ final class ModelRunner: Sendable {
                 return end(result)
             }
             again.put { [self] in
-                attempt(left - 1, request, call, of: run, stream, end)
+                attempt(left - 1, request, call, of: shared, stream, end)
             }
         }
         call.begin(end: end) {
             do throws(ModelFailure) {
                 return try catalogue.start(
-                    request, of: run.spec.model, at: run.spec.baseURL,
+                    request, of: shared.run.spec.model, at: shared.run.spec.baseURL,
                     onPiece: { [text] piece in
                         // Kept first: what is published is in the journal, whoever takes the text meanwhile.
                         for piece in call.keep(piece) { text.append(piece, to: stream) }

@@ -10,9 +10,12 @@ struct ChatThinking {
     }
 
     private var parts: [Part] = []
+    /// Bytes of text before the first block: of most answers that is all of it.
+    private var lead = 0
 
     mutating func append(text: String) {
         guard !text.isEmpty else { return }
+        if parts.isEmpty { return lead += text.utf8.count }
         if parts.last.map({ $0.block != nil }) ?? true { parts.append(Part()) }
         parts[parts.count - 1].length += text.utf8.count
     }
@@ -29,8 +32,8 @@ struct ChatThinking {
 
     /// Without calls, which come after all of it. Empty: no reasoning came in blocks.
     var blocks: [ModelBlock] {
-        guard parts.contains(where: { $0.block != nil }) else { return [] }
-        return parts.map { part in
+        guard !parts.isEmpty else { return [] }
+        return ((lead > 0 ? [Part(length: lead)] : []) + parts).map { part in
             guard let block = part.block else { return .text(part.length) }
             return block.redacted.isEmpty
                 ? .reasoning(block.text, json: block.json) : .opaque("redacted_thinking", json: block.json)
