@@ -27,7 +27,10 @@ struct AgentReading {
                 let options = modelOptions(value)
                 if options != FermataModelOptions() { agent.modelOptions = options }
             case "system_prompt": agent.systemPrompt = text(value, key) ?? ""
-            case "tools": agent.tools = texts(value, key)
+            case "tools":
+                agent.tools = texts(value, key)
+                // Who writes an empty list wants none; in the protocol that is all of them.
+                if case .sequence(let items) = value, items.isEmpty { agent.tools = [FermataAgent.noTools] }
             case "model_attempts": agent.modelAttempts = integer(value, key) ?? 0
             case "limits":
                 let limits = limits(value)

@@ -18,6 +18,9 @@ public struct FieldProblem: Error, Equatable, Sendable, CustomStringConvertible 
 /// What the values of an agent must be: the same for a file that is checked and for a command that is sent. Which
 /// models and tools there are, only a server knows.
 extension FermataAgent {
+    /// In the place of tools' names: it has none. An empty list is all tools.
+    public static let noTools = "none"
+
     /// Everything that is wrong; empty if nothing is.
     public var problems: [FieldProblem] {
         var problems: [FieldProblem] = []

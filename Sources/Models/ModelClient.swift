@@ -337,6 +337,8 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
             "trying again would only repeat this: resume with a model of a longer context, or fork earlier"
         case .quota:
             "trying again would only repeat this: the account's limit has to be raised, or resume with another model"
+        case .unsupportedParameter where message.lowercased().contains("support tools"):
+            "trying again would only repeat this: resume with another model, or launch a run with no tools (--tools none)"
         case .modelNotFound: "trying again would only repeat this: resume with another model"
         default: nil
         }

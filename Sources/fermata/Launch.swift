@@ -52,7 +52,8 @@ struct Launch: AsyncParsableCommand {
     @Option(help: "The directory to work in; a new one without it.", completion: .directory) var workspace: String?
     @Option(name: .customLong("system"), help: "The system prompt; the built-in one without it.") var systemPrompt:
         String?
-    @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it.") var tools: [String] = []
+    @Option(parsing: .upToNextOption, help: "The tools the agent has; all without it. none: not one.") var tools:
+        [String] = []
     @Option(help: "How often a model call is tried whose failure may pass by itself; 3.") var attempts: UInt32?
     @OptionGroup(title: "Limits") var limits: LimitOptions
     @OptionGroup(title: "Policy") var policy: PolicyOptions

@@ -45,6 +45,16 @@ struct AgentFileTests {
         #expect(policy.tools[0].deadlineMs == 8 * 3_600_000)
     }
 
+    /// In the protocol no names are all tools: who writes an empty list does not want them.
+    @Test func anEmptyListOfToolsIsNone() throws {
+        for text in ["name: a\ntools: []", "name: a\ntools: [none]"] {
+            let agent = try parse(text)
+            #expect(agent.tools == [FermataAgent.noTools])
+            #expect(try parse(AgentFile.text(of: agent)) == agent)
+        }
+        #expect(try parse("name: a").tools.isEmpty)
+    }
+
     @Test func allKeys() throws {
         let agent = try parse(
             """

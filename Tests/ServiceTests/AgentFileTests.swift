@@ -61,7 +61,7 @@ extension OneServerAtATime {
                 }
                 #expect(try await service.client.send(FermataListAgents()).agents.isEmpty)
                 // What only the server knows.
-                try "name: good\ntools: [none]\n".write(toFile: files[0], atomically: true, encoding: .utf8)
+                try "name: good\ntools: [nothing]\n".write(toFile: files[0], atomically: true, encoding: .utf8)
                 #expect(try await service.cli("agent", "check", files[0]).code == 0)
                 let refused = try await service.cli("agent", "put", files[0])
                 #expect(refused.code == 1 && refused.errors.contains("[INVALID_ARGUMENT]"), "\(refused)")

@@ -2,6 +2,7 @@ import FermataClient
 import FermataProtocol
 import Foundation
 import MockModel
+import ModelScript
 import SwiftProtobuf
 import Testing
 
@@ -75,6 +76,40 @@ extension OneServerAtATime {
                 let others = try await service.client.send(FermataListRuns.with { $0.agent = "default" })
                 #expect(others.runs.map(\.id) == [plain])
             }
+        }
+
+        /// For models that take none: their servers refuse each request that has tools.
+        @Test(arguments: ["chat", "messages", "responses"]) func aRunCanHaveNoTools(_ api: String) async throws {
+            let script = #"""
+                [{"match": "user: refuse", "fault": {"status": 400, "body": "this model does not support tools"}},
+                 {"match": "", "tool_calls": [{"name": "terminal", "arguments": {"command": "touch x"}}], "times": 1},
+                 {"match": "", "text": "Without."}]
+                """#
+            let model = try await MockModel.start(try ModelScript(json: script, file: "test"))
+            let settings = "providers:\n- name: own\n  base-url: \(model.baseURL)\n  api: \(api)\n"
+            try await Service.withSettings(settings) { _, file in
+                try await Service.run(arguments: ["--config", file]) { service in
+                    let agent = FermataAgent.with { ($0.name, $0.model, $0.tools) = ("bare", "own/m", ["none"]) }
+                    _ = try await service.client.send(put(agent))
+                    let run = try await service.launch("go") { $0.agent = "bare" }
+                    let summary = try await service.wait(run, .finished)
+                    #expect(summary.lastMessage == "Without.")
+                    let events = try await service.events(run)
+                    #expect(events.first?.launched.tools == [])
+                    // A call of a tool that it does not have is answered, and nothing runs.
+                    #expect(!events.contains { $0.kindName == "callStarted" })
+                    for entry in model.log.entries() {
+                        let body = try JSONSerialization.jsonObject(with: Data(try #require(entry.body)))
+                        #expect((body as? [String: Any])?["tools"] == nil)
+                    }
+                    let failed = try await service.launch("refuse") { $0.model = "own/m" }
+                    #expect(try await service.wait(failed, .failed).failure.message.contains("--tools none"))
+                    try await service.refused(.invalidArgument) {
+                        _ = try await service.launch("x") { ($0.model, $0.tools) = ("own/m", ["none", "terminal"]) }
+                    }
+                }
+            }
+            await model.stop()
         }
 
         @Test func agentsAreKeptListedAndReplaced() async throws {

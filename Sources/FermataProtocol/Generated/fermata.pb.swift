@@ -1415,7 +1415,7 @@ public nonisolated struct FermataLaunch: @unchecked Sendable {
     set {_uniqueStorage()._systemPrompt = newValue}
   }
 
-  /// names of tools; empty: all built-in ones
+  /// names of tools; empty: all built-in ones; `none` alone: not one
   public var tools: [String] {
     get {_storage._tools}
     set {_uniqueStorage()._tools = newValue}

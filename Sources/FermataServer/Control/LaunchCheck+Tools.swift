@@ -34,8 +34,8 @@ extension LaunchCheck {
         return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName)
     }
 
-    /// The tools that are named: built-in ones first. Where none is, all that are built in or explained there. What the
-    /// launch explains comes before what the agent does, and this before what is registered.
+    /// The tools that are named: built-in ones first. Where no name is given, all that are built in or explained there; for
+    /// `none`, alone, not one. What the launch explains comes before what the agent does, and this before what is registered.
     func chosenTools(
         _ launch: FermataLaunch, _ agent: FermataAgent, _ registered: RegisteredTools
     ) throws(Refusal) -> [FermataToolSpec] {
@@ -47,6 +47,14 @@ extension LaunchCheck {
         guard !names.isEmpty else { return try knownTools(launch, agent, RegisteredTools()) }
         let wanted = Set(names)
         let known = try knownTools(launch, agent, registered)
+        if wanted.contains(FermataAgent.noTools), !known.contains(where: { $0.name == FermataAgent.noTools }) {
+            guard wanted.count == 1 else {
+                throw Refusal(
+                    .invalidArgument, "tools names \(FermataAgent.noTools), which is no tool at all, beside others",
+                    details: ["field": "tools"])
+            }
+            return []
+        }
         if let unknown = names.first(where: { name in !known.contains { $0.name == name } }) {
             throw Refusal(.noSuchTool(unknown, among: known.map(\.name) + registered.others, field: "tools"))
         }
