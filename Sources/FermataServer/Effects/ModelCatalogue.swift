@@ -117,10 +117,16 @@ final class ModelCatalogue: Sendable {
     }
 
     /// How a model's history is to be kept.
-    func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
+    ///
+    /// - Parameter showsImages: false: its server has refused some, so it is told of them in words.
+    func historyForm(of name: String, at baseURL: String, showsImages: Bool = true) -> ModelHistory.Form {
         // One that is not known is asked all the same, and says what is wrong.
-        (try? resolve(name, at: baseURL))?.form
+        let form =
+            (try? resolve(name, at: baseURL))?.form
             ?? .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
+        guard !showsImages, case .json(var profile, let origin) = form else { return form }
+        profile.seesImages = false
+        return .json(profile, origin)
     }
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
