@@ -118,6 +118,19 @@ struct FailureRuleTests {
             who: "LiteLLM", status: "400 Bad",
             error: #"{"message":"litellm.ContextWindowExceededError: too much","type":null,"code":"400"}"#,
             kind: .contextTooLong, retryable: false),
+        // What its exception says, whatever status stands beside it.
+        Words(
+            who: "LiteLLM, a limit", status: "500 Oops",
+            error: #"{"message":"litellm.MidStreamFallbackError: litellm.RateLimitError: x","code":"500"}"#,
+            kind: .rateLimited, retryable: true),
+        Words(
+            who: "LiteLLM, a key", status: "500 Oops",
+            error: #"{"message":"litellm.AuthenticationError: AnthropicException - x","code":"500"}"#,
+            kind: .authentication, retryable: false),
+        Words(
+            who: "LiteLLM, a server", status: "500 Oops",
+            error: #"{"message":"litellm.InternalServerError: Overloaded","code":"500"}"#,
+            kind: .httpStatus, retryable: true),
         Words(
             who: "OpenAI", status: "429 Too Many",
             error: #"{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}"#,
