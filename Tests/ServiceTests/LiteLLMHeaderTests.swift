@@ -47,15 +47,16 @@ extension OneServerAtATime {
                     let body = String(decoding: try #require(model.log.entry(2)?.body), as: UTF8.self)
                     #expect(body.contains(#""encrypted_content":"enc-"#) && body.contains("Where am I?"), "\(body)")
                 }
-                let later = try await service.launch("later") { $0.model = "box/m" }
-                let limited = try await service.wait(later, .failed, .finished).failure
-                #expect(limited.kind == "RATE_LIMITED" && limited.retryAfterMs == 7000, "\(limited)")
                 let key = try await service.launch("key") {
                     $0.model = "box/m"
                     $0.modelAttempts = 3
                 }
                 let refused = try await service.wait(key, .failed, .finished).failure
                 #expect(refused.kind == "AUTHENTICATION" && refused.willRepeat, "\(refused)")
+                // Last: all of the provider's calls wait as long.
+                let later = try await service.launch("later") { $0.model = "box/m" }
+                let limited = try await service.wait(later, .failed, .finished).failure
+                #expect(limited.kind == "RATE_LIMITED" && limited.retryAfterMs == 7000, "\(limited)")
                 // It is said once, and nothing that is sent changes.
                 #expect(service.serverLog.ranges(of: Self.hint).count == 1, "\(service.serverLog)")
                 let bodies = model.log.entries().map { String(decoding: $0.body ?? [], as: UTF8.self) }
