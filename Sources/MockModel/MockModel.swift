@@ -18,6 +18,7 @@ internal import NIOPosix
 ///   missing or of no call, blank text, reasoning that was changed or is bound to another conversation.
 /// - `POST /v1/responses` (or `/responses`): the same over OpenAI's Responses, which keep nothing.
 /// - `GET /v1/models`: one model, named as the script.
+/// - `GET /health/liveliness`, if a turn of the script has the quirk `litellm`: what LiteLLM's proxy answers there.
 /// - `GET /log`: the chat requests: when they came, how they ended, when their connection was seen closed. With
 ///   `?after=N` those after number N, with `?bodies=1` what was sent.
 /// - `GET /log?n=N&until=U&timeout_ms=T`: request N as soon as it has come as far as U, which is `received`, `gate`,

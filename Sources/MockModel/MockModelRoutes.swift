@@ -38,6 +38,8 @@ final class MockModelRoutes: Sendable {
                 refusal = nil
             } catch { refusal = error }
             if let refusal { try await refuse(writer, refusal) } else { try await reply(writer, 200, models) }
+        case (.get, "/health/liveliness") where isLiteLLM:
+            try await reply(writer, 200, Array(#""I'm alive!""#.utf8))
         case (.get, "/log"):
             try await showLog(request, writer, connection)
         case (.get, "/gates"):
@@ -207,6 +209,9 @@ extension MockModelRoutes {
         ])
         return Array(JSONNode.object([.init("object", .string("list")), .init("data", .array([model]))]).json.utf8)
     }
+
+    /// Some turn is as LiteLLM's proxy has it.
+    private var isLiteLLM: Bool { player.withLock { $0.script.turns.contains { $0.quirks.contains(.litellm) } } }
 
     private var gateList: [UInt8] {
         let list = gates.all.map { gate in

@@ -12,6 +12,15 @@ struct PlayedAnswer {
     let gates: ScriptGates
     let connection: ClientConnection
 
+    /// LiteLLM's own, which say who it is.
+    private var proxyFields: [HTTPField] {
+        guard turn.quirks.contains(.litellm) else { return [] }
+        return [
+            HTTPField(name: HTTPField.Name("x-litellm-version")!, value: "1.110.2"),
+            HTTPField(name: HTTPField.Name("x-litellm-call-id")!, value: "call-\(number)"),
+        ]
+    }
+
     /// Thrown to make the connection close without the end of the answer.
     struct Abandoned: Error {}
 
@@ -32,9 +41,10 @@ struct PlayedAnswer {
         // Nothing is sent before the first token is due, not even the status line: as with a real model.
         func send(_ bytes: [UInt8]) async throws {
             if body == nil, let writer = head.take() {
-                let fields: HTTPFields = [
+                var fields: HTTPFields = [
                     .contentType: "text/event-stream", .cacheControl: "no-cache", requestID.name: requestID.value,
                 ]
+                for field in proxyFields { fields.append(field) }
                 body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: fields))
                 log.update(number) { $0.status = 200 }
                 try await write(stream.begin() + bytes)
@@ -151,12 +161,12 @@ struct PlayedAnswer {
 
     private func answer(_ writer: consuming ResponseWriter, _ bytes: [UInt8]) async throws {
         log.update(number) { $0.status = 200 }
+        var fields: HTTPFields = [
+            .contentType: "application/json", .contentLength: "\(bytes.count)", requestID.name: requestID.value,
+        ]
+        for field in proxyFields { fields.append(field) }
         try await writer.write(
-            response: HTTPResponse(
-                status: .ok,
-                headerFields: [
-                    .contentType: "application/json", .contentLength: "\(bytes.count)", requestID.name: requestID.value,
-                ]),
+            response: HTTPResponse(status: .ok, headerFields: fields),
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
@@ -169,7 +179,10 @@ struct PlayedAnswer {
         let bytes = text.map { Array($0.utf8) } ?? stream.error(error)
         var fields: HTTPFields = [.contentType: "application/json", .contentLength: "\(bytes.count)"]
         fields[requestID.name] = requestID.value
-        if let retryAfter { fields[.retryAfter] = "\(retryAfter)" }
+        for field in proxyFields { fields.append(field) }
+        let isProxied = turn.quirks.contains(.litellm)
+        let name = isProxied ? HTTPField.Name("llm_provider-retry-after")! : .retryAfter
+        if let retryAfter { fields[name] = "\(retryAfter)" }
         log.update(number) { $0.status = status }
         try await writer.write(
             response: HTTPResponse(status: .init(code: status), headerFields: fields),

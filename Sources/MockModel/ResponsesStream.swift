@@ -79,7 +79,10 @@ struct ResponsesStream: AnswerStream {
     private func done(_ place: Int) -> [UInt8] {
         event(
             "response.output_item.done",
-            [.init("output_index", .integer(place)), .init("item", item(place, isDone: true))])
+            [
+                .init("output_index", .integer(place)),
+                .init("item", item(place, isDone: true, isBound: !plan.turn.quirks.contains(.litellm))),
+            ])
     }
 
     private func id(_ place: Int) -> String {
@@ -90,20 +93,20 @@ struct ResponsesStream: AnswerStream {
         }
     }
 
-    private func item(_ place: Int, isDone: Bool) -> JSONNode {
+    /// - Parameter isBound: an item of reasoning has what its maker wants back.
+    private func item(_ place: Int, isDone: Bool, isBound: Bool = true) -> JSONNode {
         let status = JSONNode.Member("status", .string(isDone ? "completed" : "in_progress"))
         switch plan.turn.pieces[firsts[place]] {
         case .reasoning:
             let summary = JSONNode.object([
                 .init("type", .string("summary_text")), .init("text", .string(plan.turn.reasoning)),
             ])
-            return .object([
-                .init("id", .string(id(place))), .init("type", .string("reasoning")),
-                .init("summary", .array(isDone ? [summary] : [])),
-                .init(
-                    "encrypted_content",
-                    .string(isDone ? ResponsesRequest.encrypted(id(place), plan.turn.reasoning) : "partial")),
-            ])
+            let content = isDone ? ResponsesRequest.encrypted(id(place), plan.turn.reasoning) : "partial"
+            return .object(
+                [
+                    .init("id", .string(id(place))), .init("type", .string("reasoning")),
+                    .init("summary", .array(isDone ? [summary] : [])),
+                ] + (isBound ? [.init("encrypted_content", .string(content))] : []))
         case .text:
             let part = JSONNode.object([
                 .init("type", .string("output_text")), .init("annotations", .array([])),

@@ -19,6 +19,9 @@ public enum ScriptQuirk: String, Sendable, CaseIterable {
     case padding
     /// Events and members that no document has.
     case unknownEvents = "unknown_events"
+    /// Through LiteLLM's proxy: its headers, which has the provider's `retry-after` under another name; over Responses an item
+    /// of reasoning has what its maker wants back only in the whole output at the end.
+    case litellm
 
     // MARK: - Chat completions
 

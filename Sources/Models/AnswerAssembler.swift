@@ -7,6 +7,9 @@ internal import Secrets
 protocol AnswerAssembler: Sendable {
     init()
 
+    /// Who answers is known before anything of the answer.
+    mutating func begin(fromLiteLLM: Bool)
+
     /// Takes an event of the stream.
     ///
     /// - Returns: what is new to read, perhaps nothing.
@@ -26,6 +29,10 @@ protocol AnswerAssembler: Sendable {
 
     /// - Throws: `ModelFailure` of kind `brokenStream` where its end has not come.
     func finish() throws(ModelFailure) -> ModelAnswer
+}
+
+extension AnswerAssembler {
+    mutating func begin(fromLiteLLM: Bool) {}
 }
 
 extension ModelFailure {

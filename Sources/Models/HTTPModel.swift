@@ -17,6 +17,7 @@ public final class HTTPModel: ModelClient {
     private let secrets: SecretTable
     private let timeouts: CurlTimeouts
     private let profile: ModelProfile
+    private let onLiteLLM: @Sendable () -> Void
     /// Bytes of one answer that are accepted, its framing included.
     static let maximumAnswerBytes = 32 << 20
 
@@ -27,10 +28,12 @@ public final class HTTPModel: ModelClient {
     ///   - headers: beside those of the API.
     ///   - silence: how long nothing may come, before the first byte and between two.
     ///   - secrets: what failures do not show; nil: the key.
+    ///   - onLiteLLM: called with each answer that is LiteLLM's proxy's, on the client's thread. It must not block.
     /// - Throws: `ModelFailure` of kind `connect` when libcurl cannot be used.
     public init(
         baseURL: String, key: String, profile: ModelProfile? = nil, headers: [ModelHeader] = [],
-        silence: Duration = .seconds(120), secrets: SecretTable? = nil
+        silence: Duration = .seconds(120), secrets: SecretTable? = nil,
+        onLiteLLM: @escaping @Sendable () -> Void = {}
     ) throws(ModelFailure) {
         do throws(CurlError) {
             session = try HTTPModel.sharedSession()
@@ -42,6 +45,7 @@ public final class HTTPModel: ModelClient {
             profile.outputLimitName = .maxCompletionTokens
         }
         self.profile = profile
+        self.onLiteLLM = onLiteLLM
         url = profile.api.url(at: baseURL)
         self.key = key
         extraHeaders = headers
@@ -84,17 +88,20 @@ public final class HTTPModel: ModelClient {
             return start(
                 request, headers, ChatRequestBody.encode(request, profile),
                 ModelExchange<ChatAnswer>(
-                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onLiteLLM: onLiteLLM,
+                    onPiece: onPiece, onEnd: end))
         case .messages:
             return start(
                 request, headers, MessagesRequestBody.encode(request, profile),
                 ModelExchange<MessagesAnswer>(
-                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onLiteLLM: onLiteLLM,
+                    onPiece: onPiece, onEnd: end))
         case .responses:
             return start(
                 request, headers, ResponsesRequestBody.encode(request, profile),
                 ModelExchange<ResponsesAnswer>(
-                    secrets: secrets, onRequestID: request.onProviderRequestID, onPiece: onPiece, onEnd: end))
+                    secrets: secrets, onRequestID: request.onProviderRequestID, onLiteLLM: onLiteLLM,
+                    onPiece: onPiece, onEnd: end))
         }
     }
 

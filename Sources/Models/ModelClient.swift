@@ -302,6 +302,8 @@ public struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible 
         /// The provider does not take the reasoning back that the request has: it is bound to something else, or none of
         /// its own.
         public static let reasoningRefused = Kind(rawValue: "REASONING_REFUSED")
+        /// The provider takes no images for this model, or not one of those that the request has.
+        public static let imagesRefused = Kind(rawValue: "IMAGES_REFUSED")
         /// A filter of the provider's, or the model's own, said no to the request or ended the answer.
         public static let refused = Kind(rawValue: "REFUSED")
         /// The connection closed before the answer was complete.

@@ -8,6 +8,7 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     // thread; the session's mailbox orders them after `init`.
     private let secrets: SecretTable
     private let onRequestID: @Sendable (String) -> Void
+    private let onLiteLLM: @Sendable () -> Void
     private let onPiece: @Sendable (ModelPiece) -> Void
     private let onEnd: @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     private var response: CurlResponse?
@@ -22,11 +23,13 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
 
     init(
         secrets: SecretTable, onRequestID: @escaping @Sendable (String) -> Void = { _ in },
+        onLiteLLM: @escaping @Sendable () -> Void = {},
         onPiece: @escaping @Sendable (ModelPiece) -> Void,
         onEnd: @escaping @Sendable (Result<ModelAnswer, ModelFailure>) -> Void
     ) {
         self.secrets = secrets
         self.onRequestID = onRequestID
+        self.onLiteLLM = onLiteLLM
         self.onPiece = onPiece
         self.onEnd = onEnd
     }
@@ -34,7 +37,10 @@ final class ModelExchange<Answer: AnswerAssembler>: @unchecked Sendable {
     func begin(_ response: CurlResponse) {
         self.response = response
         isStream = response.isSuccess && response.mediaType == "text/event-stream"
+        let isLiteLLM = LiteLLM.isSender(of: response.headers)
+        answer.begin(fromLiteLLM: isLiteLLM)
         if let id = response.requestID { onRequestID(secrets.masked(id)) }
+        if isLiteLLM { onLiteLLM() }
     }
 
     /// Takes some of the body. Ends the transfer when nothing good can come of it any more.

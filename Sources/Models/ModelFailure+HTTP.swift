@@ -45,7 +45,8 @@ extension ModelFailure {
         if let parameter = error?.parameter, !parameter.isEmpty, !message.contains(parameter) {
             message += " (parameter \(shown(parameter, without: secrets)))"
         }
-        let (kind, isRetryable) = judge(status ?? error?.status, error, shouldRetry: shouldRetry)
+        let (kind, isRetryable) = judge(
+            error?.proxiedStatus ?? status ?? error?.status, error, shouldRetry: shouldRetry)
         return ModelFailure(
             kind: kind, message: message, httpStatus: status, retryable: isRetryable,
             retryAfterMilliseconds: error?.retryAfterMilliseconds)

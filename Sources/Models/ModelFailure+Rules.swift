@@ -25,6 +25,31 @@ extension ModelFailure {
                 "tokens + `max_new_tokens` must be",
             ],
             statuses: [nil, 400, 413, 422, 500]),
+        // An image that is refused once is refused with every later request that has it.
+        Rule(
+            .imagesRefused, isFinal: true,
+            codes: [
+                // OpenAI.
+                "invalid_image", "invalid_image_format", "invalid_base64_image", "invalid_image_url",
+                "invalid_image_mode", "image_too_large", "image_too_small", "image_file_too_large", "image_parse_error",
+                "image_content_policy_violation", "unsupported_image_media_type", "empty_image_file",
+            ],
+            phrases: [
+                // llama.cpp, at 500; servers of many makes; LM Studio.
+                "image input is not supported", "does not support image", "do not support image",
+                "images are not supported", "does not support vision",
+                // OpenRouter, at 404; OpenAI; DeepSeek; Groq; Mistral.
+                "support image input", "image_url is only supported by certain models", "unknown variant `image_url`",
+                "content must be a string", "content' : value must be a string", "image_url is not supported",
+                // vLLM.
+                "not a multimodal model", "at most 0 image", "cannot identify image",
+                // Anthropic; OpenAI; Gemini; Ollama.
+                "could not process image", "image exceeds", "image dimensions exceed", "invalid image",
+                "not represent a valid image", "unsupported image", "unable to process input image",
+                "missing data required for image input", "failed to process image", "failed to load image",
+                "failed to decode image",
+            ],
+            statuses: [nil, 400, 404, 413, 415, 422, 500]),
         Rule(
             .quota, isFinal: true,
             codes: [
@@ -106,9 +131,7 @@ extension ModelFailure {
             phrases: [
                 "unsupported parameter", "unrecognized request argument", "unknown parameter", "unsupported value",
                 "extra inputs are not permitted", "does not support parameter", "does not support tools",
-                "does not support image", "argument not supported",
-                // llama.cpp, at 500, for a model without eyes.
-                "image input is not supported",
+                "argument not supported",
             ],
             statuses: [nil, 400, 422, 500]),
         Rule(

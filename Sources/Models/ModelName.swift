@@ -37,6 +37,15 @@ public enum ModelTarget: Sendable, Equatable {
         /// Where the list of its models is.
         public var listURL: String { profile.api.url(at: baseURL, for: "models") }
 
+        /// Where LiteLLM's proxy says that it is one, without a key; nil: this is a provider's own address.
+        public var liteLLMURL: String? {
+            guard !ModelProvider.all.contains(where: { $0.baseURL == baseURL }) else { return nil }
+            var base = baseURL
+            while base.hasSuffix("/") { base.removeLast() }
+            if base.hasSuffix("/v1") { base.removeLast("/v1".count) }
+            return base + "/health/liveliness"
+        }
+
         /// Whoever made what it answers: the provider, or whatever server stands in its place.
         public var origin: ModelOrigin {
             let isOwn = ModelProvider.named(provider)?.baseURL == baseURL
@@ -221,6 +230,7 @@ public struct ModelEnvironment: Sendable {
         // What is said of an API is said of all its models, whatever is known of the provider that it is like.
         if let api = own.api, api != profile.api {
             profile = like.flatMap { $0.profile.api == api ? $0.profile : nil } ?? ModelProfile(api)
+            profile.isLiteLLM = like?.profile.isLiteLLM ?? false
         }
         var endpoint = ModelTarget.Endpoint(
             baseURL: base, key: key, model: model, provider: own.name, profile: profile)

@@ -52,6 +52,8 @@ public struct ModelProfile: Sendable, Hashable {
     public var seesImages = true
     /// `messages`, `responses`: what is stable of a request is marked for the provider's cache.
     public var marksCache = false
+    /// LiteLLM's proxy, as the configuration says.
+    public var isLiteLLM = false
 
     public init() {}
 

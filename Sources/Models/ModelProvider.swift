@@ -111,6 +111,7 @@ extension ModelProfile {
     static var litellm: ModelProfile {
         var profile = ModelProfile()
         profile.reasoningField = "reasoning_content"
+        profile.isLiteLLM = true
         return profile
     }
 

@@ -3,10 +3,11 @@ internal import JSON
 /// The parameters of a tool as model APIs take them: an object schema. Arguments are checked by the tool's own schema,
 /// so this one may say less, but never something else.
 ///
-/// - A root with `type: object` and no alternatives goes out byte for byte as it came.
+/// - A root with `type: object`, and without any keyword that APIs refuse there, goes out byte for byte as it came.
 /// - A root without `type`, or with `object` among several types, is completed.
 /// - A root that is a reference, or has `anyOf`, `oneOf`, `allOf` (APIs refuse these there), becomes one object with the
 ///   members of all; what every alternative requires is required.
+/// - `enum`, `const` and `not` of a root are left out: OpenAI refuses them there.
 /// - `true`, and what no object fits, become an object without members.
 struct ToolParameters {
     private let document: JSONDocument
@@ -16,14 +17,21 @@ struct ToolParameters {
     /// References that are followed, so that one that goes round ends.
     private var work = 256
 
+    /// What a root consists of beside its own members.
+    private static let combining = ["$ref", "anyOf", "oneOf", "allOf"]
+    /// What else a root may not have.
+    private static let refused = ["enum", "const", "not"]
+    private static let notAtRoot = combining + refused
+
     static func objectSchema(_ json: String) -> [UInt8] {
         // A tool without a schema takes no arguments.
         if json.isEmpty { return Array(#"{"type":"object","properties":{}}"#.utf8) }
         if isPlain(json) { return Array(json.utf8) }
         guard let document = try? JSONDocument(parsing: json, maximumDepth: 128) else { return Array(json.utf8) }
         let types = document.value(at: "/type").map(document.texts) ?? []
-        let combines = ["$ref", "anyOf", "oneOf", "allOf"].contains { document.member($0, of: 0) != nil }
-        if types == ["object"], !combines { return Array(json.utf8) }
+        let combines = combining.contains { document.member($0, of: 0) != nil }
+        let isTaken = !notAtRoot.contains { document.member($0, of: 0) != nil }
+        if types == ["object"], isTaken { return Array(json.utf8) }
         var parameters = ToolParameters(document: document)
         return parameters.merged(takesObjects: types.isEmpty || types.contains("object"), combines: combines)
     }
@@ -50,9 +58,7 @@ struct ToolParameters {
                     // With white space before the colon, or an escape in the name, it is read.
                     if text.contains(UInt8(ascii: "\\")) || bytes[index + 1] <= 0x20 { return false }
                     guard bytes[index + 1] == UInt8(ascii: ":") else { break }
-                    if ["$ref", "anyOf", "oneOf", "allOf"].contains(where: { text.elementsEqual($0.utf8) }) {
-                        return false
-                    }
+                    if notAtRoot.contains(where: { text.elementsEqual($0.utf8) }) { return false }
                     guard text.elementsEqual("type".utf8) else { break }
                     var value = index + 2
                     while value < bytes.count, bytes[value] == 0x20 { value += 1 }
@@ -72,12 +78,10 @@ struct ToolParameters {
         output.append(#"{"type":"object""#)
         let kept = takesObjects ? document.members(0) : []
         // What the merged members are made of does not go out beside them.
-        var left: Set<String> = ["type"]
+        var left = Set(["type"] + Self.refused)
         if combines {
-            left.formUnion([
-                "$ref", "anyOf", "oneOf", "allOf", "properties", "required", "additionalProperties",
-                "unevaluatedProperties",
-            ])
+            left.formUnion(
+                Self.combining + ["properties", "required", "additionalProperties", "unevaluatedProperties"])
         }
         for (name, value) in kept where !left.contains(name) {
             output.append(UInt8(ascii: ","))

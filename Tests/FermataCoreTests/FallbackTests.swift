@@ -218,4 +218,18 @@ import Testing
         try scenario.modelFails(retryable: false)
         #expect(scenario.run.status == .failed)
     }
+
+    /// Of the model that refuses them, once; another one is shown them.
+    @Test func imagesThatAreRefusedAreSaidInWords() throws {
+        var scenario = try scenario(["mock/b"])
+        #expect(scenario.run.showsImages)
+        #expect(try scenario.modelFails(kind: "IMAGES_REFUSED") == ["modelFailed", "modelCalled"])
+        #expect(scenario.last[0].modelFailed.dropsImages && !scenario.run.showsImages)
+        let copy = try #require(Run(id: scenario.run.id, snapshot: scenario.run.snapshot))
+        #expect(copy == scenario.run && !copy.showsImages)
+        // Said again it is a failure like any other.
+        #expect(try scenario.modelFails(kind: "IMAGES_REFUSED") == ["modelFailed", "modelSet", "modelCalled"])
+        #expect(!scenario.last[0].modelFailed.dropsImages)
+        #expect(scenario.run.spec.model == "mock/b" && scenario.run.showsImages)
+    }
 }

@@ -130,7 +130,7 @@ struct Simulation {
         case .model(let step, let attempt):
             if random.chance(20) {
                 let failure = FermataFailure.with {
-                    $0.kind = random.pick(["SILENCE", "SILENCE", "SILENCE", "REASONING_REFUSED"])
+                    $0.kind = random.pick(["SILENCE", "SILENCE", "SILENCE", "REASONING_REFUSED", "IMAGES_REFUSED"])
                     $0.retryable = random.chance(70)
                     $0.retryAfterMs = random.chance(20) ? random.next() >> UInt64(random.below(64)) : 0
                 }

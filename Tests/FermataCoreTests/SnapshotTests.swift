@@ -63,6 +63,7 @@ import Testing
             $0.turn.goOns = number
             $0.turn.truncatedInARow = number
             $0.turn.reasoningFrom = UInt64(number)
+            $0.turn.blindModels = ["blind \(number)"]
             $0.calls.calls = [
                 .with {
                     $0.number = number
@@ -230,6 +231,6 @@ import Testing
         try scenario.send("s", .whenIdle)
         text += try scenario.run.snapshotMessage.jsonString()
         let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 9: 1fc6649bff7bc4cd")
+        #expect("format \(Run.snapshotFormat): \(String(sum, radix: 16))" == "format 10: d2b01c3a840d8bdf")
     }
 }

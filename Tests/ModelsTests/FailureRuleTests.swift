@@ -33,7 +33,37 @@ struct FailureRuleTests {
         Words(
             who: "llama.cpp, an image", status: "500 Internal Server Error",
             error: #"{"code":500,"message":"image input is not supported - hint: no mmproj","type":"server_error"}"#,
-            kind: .unsupportedParameter, retryable: false),
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "OpenAI, an image", status: "400 Bad",
+            error:
+                #"{"message":"Invalid content type. image_url is only supported by certain models.","type":"invalid_request_error"}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "OpenAI, half an image", status: "400 Bad", error: #"{"message":"x","code":"image_parse_error"}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "Anthropic, an image", status: "400 Bad",
+            error: #"{"type":"invalid_request_error","message":"messages.0.content.1: Could not process image"}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "Anthropic, a large image", status: "400 Bad",
+            error:
+                #"{"type":"invalid_request_error","message":"messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 6 > 5"}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "OpenRouter, an image", status: "404 Not Found",
+            error: #"{"message":"No endpoints found that support image input","code":404}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "DeepSeek, an image", status: "422 Unprocessable",
+            error:
+                #"{"message":"Failed to deserialize the JSON body: messages[0]: unknown variant `image_url`, expected `text`"}"#,
+            kind: .imagesRefused, retryable: false),
+        Words(
+            who: "vLLM, an image", status: "400 Bad",
+            error: #"{"message":"m is not a multimodal model","type":"BadRequestError","code":400}"#,
+            kind: .imagesRefused, retryable: false),
         Words(
             who: "Anthropic, bound reasoning", status: "400 Bad",
             error:
@@ -88,6 +118,19 @@ struct FailureRuleTests {
             who: "LiteLLM", status: "400 Bad",
             error: #"{"message":"litellm.ContextWindowExceededError: too much","type":null,"code":"400"}"#,
             kind: .contextTooLong, retryable: false),
+        // What its exception says, whatever status stands beside it.
+        Words(
+            who: "LiteLLM, a limit", status: "500 Oops",
+            error: #"{"message":"litellm.MidStreamFallbackError: litellm.RateLimitError: x","code":"500"}"#,
+            kind: .rateLimited, retryable: true),
+        Words(
+            who: "LiteLLM, a key", status: "500 Oops",
+            error: #"{"message":"litellm.AuthenticationError: AnthropicException - x","code":"500"}"#,
+            kind: .authentication, retryable: false),
+        Words(
+            who: "LiteLLM, a server", status: "500 Oops",
+            error: #"{"message":"litellm.InternalServerError: Overloaded","code":"500"}"#,
+            kind: .httpStatus, retryable: true),
         Words(
             who: "OpenAI", status: "429 Too Many",
             error: #"{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}"#,

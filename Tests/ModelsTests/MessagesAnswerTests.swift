@@ -11,8 +11,9 @@ import Testing
         #"{"type":"message_start","message":{"id":"m","usage":{"input_tokens":27,"output_tokens":1,"#
         + #""cache_read_input_tokens":5,"cache_creation_input_tokens":3}}}"#
 
-    private func answer(_ events: [String]) throws -> (ModelAnswer, [ModelPiece]) {
+    private func answer(_ events: [String], fromLiteLLM: Bool = false) throws -> (ModelAnswer, [ModelPiece]) {
         var (answer, pieces) = (MessagesAnswer(), [ModelPiece]())
+        answer.begin(fromLiteLLM: fromLiteLLM)
         for event in events {
             pieces += try answer.add(StreamEvent(data: Array(event.utf8)), without: SecretTable([]))
         }
@@ -30,6 +31,19 @@ import Testing
             #"{"type":"message_delta","delta":{"stop_reason":"\#(reason)"},"usage":\#(usage)}  "#,
             #"{"type":"message_stop"}"#,
         ]
+    }
+
+    /// All pieces of both are in the second: the first is not what the model wrote, and is not to be executed.
+    @Test func callsThatLiteLLMHasMixedUp() throws {
+        let events =
+            [Self.start, Self.start] + block(0, #"{"type":"tool_use","id":"a","name":"f","input":{}}"#)
+            + block(
+                1, #"{"type":"tool_use","id":"b","name":"f","input":{}}"#,
+                #"{"type":"input_json_delta","partial_json":"{\"x\": 1}{\"x\": 2}"}"#)
+            + end("tool_use")
+        let mixed = try answer(events, fromLiteLLM: true).0.calls.map(\.arguments)
+        #expect(mixed == [#"{"x": 1}{"x": 2}"#, #"{"x": 1}{"x": 2}"#])
+        #expect(try answer(events).0.calls[0].arguments == "{}")
     }
 
     @Test func blocksKeepWhatTheirMakerWantsBack() throws {

@@ -24,6 +24,25 @@ import Testing
             #"{"title":"t","type":"object","properties":{"a":{}},"required":["a"],"allOf":[{"properties":{"b":{}},"required":["b"]}]}"#,
             #"{"type":"object","title":"t","properties":{"a":{},"b":{}},"required":["a","b"]}"#
         ),
+        // OpenAI refuses these at the root; further in they stay.
+        (
+            #"{"type":"object","properties":{"a":{"enum":[1]}},"required":["a"],"not":{"required":["b"]}}"#,
+            #"{"type":"object","properties":{"a":{"enum":[1]}},"required":["a"]}"#
+        ),
+        (
+            #"{"type":"object","enum":[{"a":1},{"a":2}],"properties":{"a":{"not":{"const":3}}},"additionalProperties":false}"#,
+            #"{"type":"object","properties":{"a":{"not":{"const":3}}},"additionalProperties":false}"#
+        ),
+        (#"{"const":{"a":1}}"#, #"{"type":"object","properties":{}}"#),
+        (#"{"enum" : ["a", "b"]}"#, #"{"type":"object","properties":{}}"#),
+        (
+            #"{"type":"object","not":{},"anyOf":[{"properties":{"a":{}},"enum":[{}]}]}"#,
+            #"{"type":"object","properties":{"a":{}}}"#
+        ),
+        (
+            #"{"type":"object","properties":{"not":{},"const":{},"enum":{}},"description":"enum"}"#,
+            #"{"type":"object","properties":{"not":{},"const":{},"enum":{}},"description":"enum"}"#
+        ),
         (##"{"$ref":"#"}"##, #"{"type":"object","properties":{}}"#), ("no JSON", "no JSON"),
     ])
     func parameters(_ own: String, _ shown: String) {

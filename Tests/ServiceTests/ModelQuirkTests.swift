@@ -10,6 +10,7 @@ extension OneServerAtATime {
         private static let apis = ["chat", "messages", "responses"]
         private static let everywhere: [ScriptQuirk] = [
             .crlf, .noSpace, .comments, .noFinalBlankLine, .byteByByte, .padding, .unknownEvents, .abruptEnd,
+            .litellm,
         ]
         private static let own: [String: [ScriptQuirk]] = [
             "chat": [

@@ -86,18 +86,20 @@ extension Decision {
     /// The model's failure: it is asked again after a while, or another one is, or the turn has failed.
     mutating func fail(_ failure: FermataFailure, _ soFar: AnswerSoFar) {
         let attempts = run.turn.failedAttempts + 1
-        // The same request would be refused for ever; without the reasoning it is another one.
+        // The same request would be refused for ever; without the reasoning, or without the images, it is another one.
         let dropsReasoning = failure.kind == Run.reasoningRefused
-        let isLast = !dropsReasoning && (!failure.retryable || attempts >= run.spec.modelAttempts)
+        let dropsImages = failure.kind == Run.imagesRefused && run.showsImages
+        let isMended = dropsReasoning || dropsImages
+        let isLast = !isMended && (!failure.retryable || attempts >= run.spec.modelAttempts)
         var failure = failure
         if isLast, attempts > 1 { failure.message += " (after \(attempts) attempts)" }
         var delay = max(
             min(Int64(clamping: failure.retryAfterMs), Run.longestRetryAfterMilliseconds),
             run.backOffMilliseconds(afterFailures: run.turn.failedAttempts + 1))
-        let isTooLong = !isLast && !dropsReasoning && run.spec.patienceMs > 0 && delay > run.spec.patienceMs
+        let isTooLong = !isLast && !isMended && run.spec.patienceMs > 0 && delay > run.spec.patienceMs
         let fallback =
             (isLast || isTooLong) && !Run.notForOthers.contains(failure.kind) ? run.spec.nextFallback : nil
-        if dropsReasoning || fallback != nil { delay = 0 }
+        if isMended || fallback != nil { delay = 0 }
         emit(
             .modelFailed(
                 .with {
@@ -111,6 +113,7 @@ extension Decision {
                     $0.model = run.spec.model
                     $0.providerRequestID = soFar.providerRequestID
                     $0.dropsReasoning = dropsReasoning
+                    $0.dropsImages = dropsImages
                 }))
         if let fallback {
             emit(.modelSet(fallback))
@@ -269,6 +272,9 @@ extension Run {
     /// The kind of a failure after which the model's reasoning is not sent any more: its provider says that it is bound to
     /// something else, or that it is not its own.
     static let reasoningRefused = "REASONING_REFUSED"
+
+    /// The kind of a failure after which the model is told of images in words: its provider takes none, or not one of these.
+    static let imagesRefused = "IMAGES_REFUSED"
 
     /// Kinds of failures that are no reason to ask another model.
     static let notForOthers: Set<String> = ["REFUSED", "JOURNAL_UNREADABLE", "DESCRIPTORS"]

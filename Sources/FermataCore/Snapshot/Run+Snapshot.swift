@@ -6,7 +6,7 @@ internal import SwiftProtobuf
 extension Run {
     /// What the bytes mean. To be raised by whoever changes what is in them, or how events are folded: a snapshot of
     /// another format is none.
-    public static let snapshotFormat: Int32 = 9
+    public static let snapshotFormat: Int32 = 10
 
     /// The run, complete: a checksum of eight bytes, then a message of Snapshot/snapshot.proto.
     public var snapshot: [UInt8] {

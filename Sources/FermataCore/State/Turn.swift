@@ -44,6 +44,9 @@ extension Run {
         private(set) var truncatedInARow: UInt32 = 0
         /// Reasoning from before this event is shown to no model any more; 0: all of it is.
         public private(set) var reasoningFrom: UInt64 = 0
+        /// Models whose servers have refused the run's images, in the order in which they did: they are told of them in
+        /// words.
+        private(set) var blindModels: [String] = []
 
         init() {}
 
@@ -107,7 +110,13 @@ extension Run {
         ///   - isHeld: under a hold no attempt waits for its time.
         mutating func apply(_ failed: FermataModelFailed, seq: UInt64, lead: Int64, isHeld: Bool) {
             // The next attempt is of another request, and not one of those that are tried again.
-            if failed.dropsReasoning { reasoningFrom = seq } else { failedAttempts = failedAttempts.saturatingSum(1) }
+            if failed.dropsReasoning {
+                reasoningFrom = seq
+            } else if failed.dropsImages {
+                if !blindModels.contains(failed.model) { blindModels.append(failed.model) }
+            } else {
+                failedAttempts = failedAttempts.saturatingSum(1)
+            }
             modelCall = .again
             if failed.nextAttemptAt == 0 {
                 phase = .failed(failed.failure, isBeforeFirstStep: false)
@@ -157,6 +166,9 @@ extension Run {
         }
     }
 
+    /// Whether the run's model may be shown images, as far as its server has said.
+    public var showsImages: Bool { !turn.blindModels.contains(spec.model) }
+
     /// How much of the model's last text the summary carries, in bytes.
     static let lastMessageBytes = 64 << 10
 }
@@ -190,6 +202,7 @@ extension Run.Turn {
         goOns = snapshot.goOns
         truncatedInARow = snapshot.truncatedInARow
         reasoningFrom = snapshot.reasoningFrom
+        blindModels = snapshot.blindModels
     }
 
     var snapshot: SnapshotTurn {
@@ -220,6 +233,7 @@ extension Run.Turn {
             $0.goOns = goOns
             $0.truncatedInARow = truncatedInARow
             $0.reasoningFrom = reasoningFrom
+            $0.blindModels = blindModels
         }
     }
 }

@@ -5154,6 +5154,12 @@ public nonisolated struct FermataModelFailed: @unchecked Sendable {
     set {_uniqueStorage()._dropsReasoning = newValue}
   }
 
+  /// it takes no image: from here on this model is told of the run's images in words
+  public var dropsImages: Bool {
+    get {_storage._dropsImages}
+    set {_uniqueStorage()._dropsImages = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -12540,7 +12546,7 @@ nonisolated extension FermataModelCut: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelFailed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0\u{1}usage\0\u{1}model\0\u{3}provider_request_id\0\u{3}drops_reasoning\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}attempt\0\u{1}text\0\u{1}failure\0\u{3}next_attempt_at\0\u{1}blocks\0\u{1}usage\0\u{1}model\0\u{3}provider_request_id\0\u{3}drops_reasoning\0\u{3}drops_images\0")
 
   fileprivate class _StorageClass {
     var _step: UInt32 = 0
@@ -12553,6 +12559,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
     var _model: String = String()
     var _providerRequestID: String = String()
     var _dropsReasoning: Bool = false
+    var _dropsImages: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -12573,6 +12580,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
       _model = source._model
       _providerRequestID = source._providerRequestID
       _dropsReasoning = source._dropsReasoning
+      _dropsImages = source._dropsImages
     }
   }
 
@@ -12601,6 +12609,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
         case 8: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
         case 9: try { try decoder.decodeSingularStringField(value: &_storage._providerRequestID) }()
         case 10: try { try decoder.decodeSingularBoolField(value: &_storage._dropsReasoning) }()
+        case 11: try { try decoder.decodeSingularBoolField(value: &_storage._dropsImages) }()
         default: break
         }
       }
@@ -12643,6 +12652,9 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
       if _storage._dropsReasoning != false {
         try visitor.visitSingularBoolField(value: _storage._dropsReasoning, fieldNumber: 10)
       }
+      if _storage._dropsImages != false {
+        try visitor.visitSingularBoolField(value: _storage._dropsImages, fieldNumber: 11)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -12662,6 +12674,7 @@ nonisolated extension FermataModelFailed: SwiftProtobuf.Message, SwiftProtobuf._
         if _storage._model != rhs_storage._model {return false}
         if _storage._providerRequestID != rhs_storage._providerRequestID {return false}
         if _storage._dropsReasoning != rhs_storage._dropsReasoning {return false}
+        if _storage._dropsImages != rhs_storage._dropsImages {return false}
         return true
       }
       if !storagesAreEqual {return false}

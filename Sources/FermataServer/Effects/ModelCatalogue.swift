@@ -17,6 +17,8 @@ final class ModelCatalogue: Sendable {
     /// Of each provider at each of its addresses.
     private let gates = Mutex<[Place: ProviderGate]>([:])
     private let wake = Mutex<@Sendable () -> Void>({})
+    /// Servers that were found to be LiteLLM's proxy and are not configured as one.
+    private let proxies = Mutex<Set<String>>([])
     private let logger: Logger
 
     /// Names are what users say: so many are kept.
@@ -117,10 +119,16 @@ final class ModelCatalogue: Sendable {
     }
 
     /// How a model's history is to be kept.
-    func historyForm(of name: String, at baseURL: String) -> ModelHistory.Form {
+    ///
+    /// - Parameter showsImages: false: its server has refused some, so it is told of them in words.
+    func historyForm(of name: String, at baseURL: String, showsImages: Bool = true) -> ModelHistory.Form {
         // One that is not known is asked all the same, and says what is wrong.
-        (try? resolve(name, at: baseURL))?.form
+        let form =
+            (try? resolve(name, at: baseURL))?.form
             ?? .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
+        guard !showsImages, case .json(var profile, let origin) = form else { return form }
+        profile.seesImages = false
+        return .json(profile, origin)
     }
 
     /// Starts a call; `request.model` is filled in. May throw at once what `onEnd` would say.
@@ -152,9 +160,18 @@ final class ModelCatalogue: Sendable {
             if let client = clients[endpoint] { return client }
             let client = try HTTPModel(
                 baseURL: endpoint.baseURL, key: endpoint.key, profile: endpoint.profile,
-                headers: endpoint.extraHeaders, silence: silence, secrets: secrets)
+                headers: endpoint.extraHeaders, silence: silence, secrets: secrets,
+                onLiteLLM: { [weak self] in self?.noteLiteLLM(endpoint) })
             clients[endpoint] = client
             return client
         }
+    }
+
+    /// Once for each server. What models are sent stays as it is: that is for its operator to say.
+    private func noteLiteLLM(_ endpoint: ModelTarget.Endpoint) {
+        guard !endpoint.profile.isLiteLLM, proxies.withLock({ $0.insert(endpoint.address).inserted }) else { return }
+        logger.warning(
+            "a model's server is a LiteLLM proxy: with 'like: litellm_proxy' in providers, reasoning goes back through it",
+            metadata: ["provider": "\(endpoint.provider)", "address": "\(endpoint.address)"])
     }
 }

@@ -75,13 +75,15 @@ final class ModelRunner: Sendable {
             text.end(stream)
             var result = result
             // Nothing could be left out: the next request would be the same.
-            if case .failure(var failure) = result, failure.kind == .reasoningRefused, !call.sendsReasoning {
-                failure.kind = .httpStatus
+            if case .failure(var failure) = result {
+                if failure.kind == .reasoningRefused, !call.sendsReasoning { failure.kind = .httpStatus }
+                if failure.kind == .imagesRefused, !call.sendsImages { failure.kind = .unsupportedParameter }
                 result = .failure(failure)
             }
             onEnd(input(for: result, of: shared.run, step: step, attempt: attempt, soFar: call.takeBlocks()))
         }
-        let form = catalogue.historyForm(of: run.spec.model, at: run.spec.baseURL)
+        let form = catalogue.historyForm(
+            of: run.spec.model, at: run.spec.baseURL, showsImages: run.showsImages)
         if let history = histories.kept(of: run, in: form), !run.hasLargeTools {
             begin(call, of: shared, history, stream, onConnected, end)
         } else {
@@ -107,6 +109,7 @@ final class ModelRunner: Sendable {
     ) {
         let run = shared.run
         call.sendsReasoning = history.boundAnswers > 0
+        call.sendsImages = history.media.images > 0
         call.estimate = UsageEstimate(history, toolBytes: run.spec.toolBytes, model: run.spec.model, prices)
         var request = ModelRequest(
             model: "", history: history,
@@ -401,6 +404,7 @@ private final class ModelCallInFlight: EffectInFlight {
         var call: (any ModelCall)?
         var providerRequestID = ""
         var sendsReasoning = false
+        var sendsImages = false
         var isCancelled = false
         /// nil: the request is not made yet.
         var estimate: UsageEstimate?
@@ -478,6 +482,11 @@ private final class ModelCallInFlight: EffectInFlight {
     var sendsReasoning: Bool {
         get { state.withLock { $0.sendsReasoning } }
         set { state.withLock { $0.sendsReasoning = newValue } }
+    }
+
+    var sendsImages: Bool {
+        get { state.withLock { $0.sendsImages } }
+        set { state.withLock { $0.sendsImages = newValue } }
     }
 
     /// Keeps a piece up to the size that an event can carry; an answer beyond it fails at its end.

@@ -33,6 +33,9 @@ struct MessagesAnswer: AnswerAssembler {
     private var hasStopped = false
     /// Something of it has been read by somebody.
     private var isShown = false
+    private var isFromLiteLLM = false
+
+    mutating func begin(fromLiteLLM: Bool) { isFromLiteLLM = fromLiteLLM }
 
     var isComplete: Bool { hasStopped || !stopReason.isEmpty }
     /// The explicit end has come.
@@ -94,7 +97,9 @@ struct MessagesAnswer: AnswerAssembler {
                 throw ModelFailure(
                     kind: .brokenStream, message: "the model's server began its answer a second time", retryable: true)
             }
+            let isProxied = isFromLiteLLM
             self = MessagesAnswer()
+            isFromLiteLLM = isProxied
         }
         hasBegun = true
         usage.assign(node["message"]?["usage"])
@@ -146,10 +151,22 @@ struct MessagesAnswer: AnswerAssembler {
             default: if block.isWhole { made.append(.opaque(block.type, json: block.opaqueJSON)) }
             }
         }
+        voidEmptyCalls(&calls)
         var answer = ModelAnswer(text: text, calls: calls, finishReason: stopReason, usage: usage.counted)
         answer.ending = ending
         answer.blocks = made.sayingMore(than: calls)
         return answer
+    }
+}
+
+extension MessagesAnswer {
+    /// Behind LiteLLM the pieces of calls that a server sends by turns all go into the last one, which is malformed then. What
+    /// is left of the others is not what the model wrote: they are given the same arguments, so that none is executed and
+    /// the model is told of each.
+    private func voidEmptyCalls(_ calls: inout [ModelToolCall]) {
+        guard isFromLiteLLM, let joined = calls.first(where: { (try? JSONNode.read(Array($0.arguments.utf8))) == nil })
+        else { return }
+        for index in calls.indices where calls[index].arguments == "{}" { calls[index].arguments = joined.arguments }
     }
 }
 

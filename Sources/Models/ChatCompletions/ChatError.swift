@@ -14,6 +14,9 @@ struct ChatError {
     /// A limit of a minute or so is: it comes back, whatever the words say.
     var isShortQuota = false
 
+    /// What LiteLLM's exception says, which may be another than the status beside it.
+    private(set) var proxiedStatus: Int?
+
     var status: Int? { codes.lazy.compactMap { Int($0) }.first { 400..<600 ~= $0 } }
 
     /// The value of a member `error`. Nil: there is none.
@@ -36,6 +39,9 @@ struct ChatError {
             retryAfter(node)
         }
         wait(seconds: Self.delay(in: message))
+        let exceptions = LiteLLM.exceptions(in: message)
+        codes += exceptions
+        proxiedStatus = LiteLLM.status(of: exceptions)
     }
 
     /// How long to wait, as OpenAI, Groq and Azure say it in words: `Please try again in 1m2.5s.`, `900ms`, `retry after

@@ -20,6 +20,9 @@ struct ResponsesAnswer: AnswerAssembler {
     /// `completed`, or why it is incomplete; empty: the end has not come.
     private var reason = ""
     private var ending = ModelEnding.complete
+    private var isFromLiteLLM = false
+
+    mutating func begin(fromLiteLLM: Bool) { isFromLiteLLM = fromLiteLLM }
 
     var isComplete: Bool { !reason.isEmpty }
     var isOver: Bool { !reason.isEmpty }
@@ -114,12 +117,39 @@ struct ResponsesAnswer: AnswerAssembler {
             ending = reason == "content_filter" ? .refused : .truncated
         default: reason = status.isEmpty ? "completed" : status
         }
+        let output = response["output"]?.elements ?? []
+        if isFromLiteLLM, let pieces = take(whole: output) { return pieces }
         // What no event has told before: some proxies tell all at the end only.
         var pieces: [ModelPiece] = []
-        for (index, item) in (response["output"]?.elements ?? []).enumerated() where items[index]?.node == nil {
+        for (index, item) in output.enumerated() where items[index]?.node == nil {
             pieces += take(item, at: index)
         }
         return pieces
+    }
+
+    /// Takes the output as it stands at the end, in place of all items before: behind LiteLLM these come in another order,
+    /// and without what their maker wants back.
+    ///
+    /// - Returns: what of it was not read yet; nil: it does not go on with what was read, and nothing is taken.
+    private mutating func take(whole output: [JSONNode]) -> [ModelPiece]? {
+        var whole: [Int: Item] = [:]
+        for (index, node) in output.enumerated() {
+            let type = node["type"]?.text
+            whole[index] = Item(
+                node: node, text: type == "message" ? node.messageText : "",
+                reasoning: type == "reasoning" ? node.reasoningText : "")
+        }
+        func all(_ items: [Int: Item], _ part: KeyPath<Item, String>) -> String {
+            items.sorted { $0.key < $1.key }.map { $0.value[keyPath: part] }.joined()
+        }
+        let (text, reasoning) = (all(whole, \.text), all(whole, \.reasoning))
+        let (read, reasoned) = (all(items, \.text), all(items, \.reasoning))
+        guard !output.isEmpty, text.hasPrefix(read), reasoning.hasPrefix(reasoned) else { return nil }
+        items = whole
+        return [
+            ModelPiece.reasoning(String(reasoning.dropFirst(reasoned.count))),
+            .text(String(text.dropFirst(read.count))),
+        ].filter { !$0.content.isEmpty }
     }
 
     func finish() throws(ModelFailure) -> ModelAnswer {

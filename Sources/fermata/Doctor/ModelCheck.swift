@@ -2,6 +2,7 @@ internal import Curl
 internal import FermataProtocol
 internal import Foundation
 internal import Models
+internal import Synchronization
 
 /// Whether models' servers can be reached, and take their keys.
 struct ModelCheck {
@@ -73,9 +74,39 @@ struct ModelCheck {
         let took = Follow.milliseconds(clock.now - start)
         switch result {
         case .success(let completion):
-            return judge(completion.response.status, "\(text), \(took) ms", hasKey: !endpoint.key.isEmpty)
+            let isLiteLLM = await isLiteLLM(endpoint, completion.response)
+            let finding = judge(
+                completion.response.status, "\(text), \(took) ms" + (isLiteLLM ? ", a LiteLLM proxy" : ""),
+                hasKey: !endpoint.key.isEmpty)
+            guard isLiteLLM, !endpoint.profile.isLiteLLM, finding.level == .ok else { return finding }
+            return .warning(
+                check, finding.text,
+                do: "give it 'like: litellm_proxy' in providers: then reasoning goes back to the models behind it")
         case .failure(let error): return judge(error, text)
         }
+    }
+
+    /// Whether the server is LiteLLM's proxy. Its list of models does not say so: it is asked whether it lives, which needs no
+    /// key. A provider at its own address is not asked.
+    private func isLiteLLM(_ endpoint: ModelTarget.Endpoint, _ response: CurlResponse) async -> Bool {
+        if LiteLLM.isSender(of: response.headers) { return true }
+        guard let url = endpoint.liteLLMURL, let session = try? CurlSession() else { return false }
+        let request = CurlRequest(
+            url: url,
+            timeouts: CurlTimeouts(
+                connect: .seconds(5), firstByte: .seconds(5), silence: .seconds(5), total: .seconds(10)),
+            maximumBodyBytes: 64 << 10)
+        let body = Mutex([UInt8]())
+        let result = await withCheckedContinuation { continuation in
+            session.start(
+                request, onData: { bytes, _ in body.withLock { $0 += bytes } },
+                onEnd: { continuation.resume(returning: $0) })
+        }
+        await onThread { session.close() }
+        guard let answer = try? result.get().response else { return false }
+        if LiteLLM.isSender(of: answer.headers) { return true }
+        let text = String(decoding: body.withLock { $0 }, as: UTF8.self)
+        return answer.status == 200 && text.trimmingCharacters(in: .whitespacesAndNewlines) == #""I'm alive!""#
     }
 
     private func judge(_ status: Int, _ text: String, hasKey: Bool) -> Finding {

@@ -3,6 +3,9 @@ import signal
 
 import json
 
+from fermata import Attachment
+
+from .killed import PNG
 from .script import SCRIPT, runs, said, says
 from .stage import Stage
 
@@ -13,7 +16,7 @@ TASKS = [
 ]
 
 
-#: A model whose key is not taken, and one that takes its reasoning back no more.
+#: A model whose key is not taken, one that takes its reasoning back no more, and one that takes no image.
 FAULTS = [
     {"match": said("fall back"), "fault": {"status": 401}, "times": 1},
     says("fall back", "By another."),
@@ -22,6 +25,9 @@ FAULTS = [
         "type": "invalid_request_error", "code": "invalid_encrypted_content",
         "message": "The encrypted content could not be verified."}})}},
     {"match": {"regex": "^tool: .*of the bound"}, "text": "Here."},
+    {"match": {"regex": "^user: (picture|\\[image)"}, "times": 1, "fault": {"status": 400, "body": json.dumps({"error": {
+        "type": "invalid_request_error", "message": "This model does not support image input."}})}},
+    {"match": {"regex": "^user: (picture|\\[Image)"}, "text": "I see none."},
 ]
 
 
@@ -36,6 +42,7 @@ def make(binary, folder):
             run = stage.launch(f"{api}-{task}".replace(" ", "-"), task, tools=tools or ["ask_human"])
             stage.wait(run, "FINISHED", "FAILED")
         stage.launch(f"{api}-bound", "bound", tools=["terminal"], until="FINISHED")
+        stage.launch(f"{api}-blind", ["picture", Attachment(PNG, "plan.png")], until="FINISHED")
         stage.launch(
             f"{api}-falls-back", "fall back", fallback_models=["openai/other", "openai/mock"], until="FINISHED")
         # Another turn after what was made.

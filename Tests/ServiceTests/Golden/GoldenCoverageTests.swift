@@ -104,7 +104,8 @@ struct GoldenCoverageTests {
         let sets = events.compactMap { if case .modelSet(let set) = $0.kind { set } else { nil } }
         #expect(sets.contains { $0.hasFallback && $0.fallback == 1 } && sets.contains { !$0.hasFallback })
         let failed = events.compactMap { if case .modelFailed(let failed) = $0.kind { failed } else { nil } }
-        #expect(failed.contains { $0.dropsReasoning } && failed.contains { !$0.providerRequestID.isEmpty })
+        #expect(failed.contains { $0.dropsReasoning } && failed.contains { $0.dropsImages })
+        #expect(failed.contains { !$0.providerRequestID.isEmpty })
     }
 
     @Test func imagesAndFiles() {

@@ -474,6 +474,11 @@ nonisolated struct SnapshotTurn: @unchecked Sendable {
     set {_uniqueStorage()._reasoningFrom = newValue}
   }
 
+  var blindModels: [String] {
+    get {_storage._blindModels}
+    set {_uniqueStorage()._blindModels = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1132,7 +1137,7 @@ nonisolated extension SnapshotQueuedMessage: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Turn"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{3}attempt_lead\0\u{1}step\0\u{1}attempt\0\u{3}failed_attempts\0\u{1}ending\0\u{3}last_message\0\u{3}goes_on\0\u{3}go_ons\0\u{3}truncated_in_a_row\0\u{3}reasoning_from\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{1}failure\0\u{3}model_call\0\u{3}next_attempt_at\0\u{3}attempt_lead\0\u{1}step\0\u{1}attempt\0\u{3}failed_attempts\0\u{1}ending\0\u{3}last_message\0\u{3}goes_on\0\u{3}go_ons\0\u{3}truncated_in_a_row\0\u{3}reasoning_from\0\u{3}blind_models\0")
 
   fileprivate class _StorageClass {
     var _phase: SnapshotPhase = .idle
@@ -1149,6 +1154,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _goOns: UInt32 = 0
     var _truncatedInARow: UInt32 = 0
     var _reasoningFrom: UInt64 = 0
+    var _blindModels: [String] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1173,6 +1179,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _goOns = source._goOns
       _truncatedInARow = source._truncatedInARow
       _reasoningFrom = source._reasoningFrom
+      _blindModels = source._blindModels
     }
   }
 
@@ -1205,6 +1212,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._goOns) }()
         case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._truncatedInARow) }()
         case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._reasoningFrom) }()
+        case 15: try { try decoder.decodeRepeatedStringField(value: &_storage._blindModels) }()
         default: break
         }
       }
@@ -1259,6 +1267,9 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._reasoningFrom != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._reasoningFrom, fieldNumber: 14)
       }
+      if !_storage._blindModels.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._blindModels, fieldNumber: 15)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1282,6 +1293,7 @@ nonisolated extension SnapshotTurn: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._goOns != rhs_storage._goOns {return false}
         if _storage._truncatedInARow != rhs_storage._truncatedInARow {return false}
         if _storage._reasoningFrom != rhs_storage._reasoningFrom {return false}
+        if _storage._blindModels != rhs_storage._blindModels {return false}
         return true
       }
       if !storagesAreEqual {return false}

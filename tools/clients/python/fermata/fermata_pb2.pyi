@@ -1307,9 +1307,10 @@ class ModelCut(_message.Message):
     def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., cause: _Optional[_Union[CutCause, str]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ...) -> None: ...
 
 class ModelFailed(_message.Message):
-    __slots__ = ["attempt", "blocks", "drops_reasoning", "failure", "model", "next_attempt_at", "provider_request_id", "step", "text", "usage"]
+    __slots__ = ["attempt", "blocks", "drops_images", "drops_reasoning", "failure", "model", "next_attempt_at", "provider_request_id", "step", "text", "usage"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    DROPS_IMAGES_FIELD_NUMBER: _ClassVar[int]
     DROPS_REASONING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -1320,6 +1321,7 @@ class ModelFailed(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
+    drops_images: bool
     drops_reasoning: bool
     failure: Failure
     model: str
@@ -1328,7 +1330,7 @@ class ModelFailed(_message.Message):
     step: int
     text: str
     usage: Usage
-    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., drops_reasoning: bool = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., attempt: _Optional[int] = ..., text: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_attempt_at: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., drops_reasoning: bool = ..., drops_images: bool = ...) -> None: ...
 
 class ModelOptions(_message.Message):
     __slots__ = ["max_output_tokens", "reasoning_effort", "seed", "stop", "temperature", "top_p"]
