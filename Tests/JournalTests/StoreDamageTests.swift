@@ -572,7 +572,8 @@ import Testing
 
         func word(_ bytes: some Collection<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         let mark = try bytes(of: path + ".mark")
-        let places = [0, 512].map { Array(mark.dropFirst($0).prefix(104)) }.filter { $0.count == 104 && $0[0] != 0 }
+        let halves: [[UInt8]] = [0, 512].map { (start: Int) -> [UInt8] in Array(mark.dropFirst(start).prefix(104)) }
+        let places = halves.filter { $0.count == 104 && $0[0] != 0 }
         let last = try #require(places.max { word($0[88..<96]) < word($1[88..<96]) })
         #expect(String(decoding: last.prefix(8), as: UTF8.self) == "FrmtMrk2")
         for point in [24, 48] {

@@ -106,16 +106,19 @@ struct ConnectionLimitTests {
         func crowd(_ busy: Int, others: [(key: UInt32, process: Int32, isBusy: Bool)], sparing: UInt32, mayStay: Bool)
             -> UInt32?
         {
-            let all =
-                (0..<busy).map {
+            // As loops: as one expression it took the compiler six seconds.
+            var all: [Crowding.Connection] = []
+            for place in 0..<busy {
+                all.append(
                     Crowding.Connection(
-                        key: UInt32(100 + $0), process: 7, isBusy: true, isNew: false, lastUse: UInt64(50 + $0))
-                }
-                + others.enumerated().map { place, other in
+                        key: UInt32(100 + place), process: 7, isBusy: true, isNew: false, lastUse: UInt64(50 + place)))
+            }
+            for (place, other) in others.enumerated() {
+                all.append(
                     Crowding.Connection(
                         key: other.key, process: other.process, isBusy: other.isBusy, isNew: false,
-                        lastUse: UInt64(place))
-                }
+                        lastUse: UInt64(place)))
+            }
             return Crowding(connections: all, limit: 8).leaving(sparing: sparing, mayStay: mayStay)
         }
         // An idle one of another process stays, and so does a newcomer of another.
