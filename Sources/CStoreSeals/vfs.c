@@ -1,6 +1,8 @@
 #include "store_seals.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The page size of every store, and of a log's header and the header of each frame. */
@@ -23,9 +25,73 @@ typedef struct sealed_file {
     int is_rewritten;
     /* Of a log: where the header of the frame that is being written was put. */
     sqlite3_int64 header_written_at;
+    /* Of a database: its connection's log, and the first page of the log's index; of a log: its database. */
+    struct sealed_file *other;
+    const volatile unsigned char *index;
+    /* Of a database: what this process knows of the store. */
+    struct store *store;
     /* The system's file; its memory follows. */
     sqlite3_file *real;
 } sealed_file;
+
+/* Of the log's index: two copies of its header. See "the WAL-index file format", <https://sqlite.org/walformat.html>. */
+enum { index_copy = 48, index_header = 2 * index_copy, initialized_at = 12, last_frame_at = 16, sums_at = 24, salts_at = 32 };
+/* The lock without which nobody writes to the log, nor changes the index's header. */
+enum { write_lock = 0 };
+enum { known_pages = 256 };
+
+/* A store that this process has open, by its file: what it has left there, and nobody else has a reason to change.
+ *
+ * Whoever writes an older state of the store into the files of a running one makes SQLite go on from that state: what
+ * was acknowledged since is lost, and what comes is acknowledged and written over it. */
+struct store {
+    uint64_t device, inode;
+    /* Connections that have the file open, and those that have the index mapped. */
+    int users, mapped;
+    pthread_mutex_t mutex;
+    /* The connection that wrote last. */
+    sealed_file *writer;
+    int is_writing;
+    /* The index's header as the last writer left it, if it is known. */
+    int is_known;
+    unsigned char header[index_header];
+    /* Pages of the file that were written last, with their seals; by number. 0: none. */
+    struct { sqlite3_int64 number; uint64_t seal; } pages[known_pages];
+    struct store *next;
+};
+
+static struct store *stores;
+static pthread_mutex_t stores_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static struct store *find_store(const char *path, int is_new) {
+    struct store_file file;
+    if (!path || store_file_look(path, &file) != 0) return NULL;
+    pthread_mutex_lock(&stores_mutex);
+    struct store *store = stores;
+    while (store && (store->device != file.device || store->inode != file.inode)) store = store->next;
+    if (!store && is_new && (store = calloc(1, sizeof *store))) {
+        store->device = file.device;
+        store->inode = file.inode;
+        pthread_mutex_init(&store->mutex, NULL);
+        store->next = stores;
+        stores = store;
+    }
+    if (store) store->users++;
+    pthread_mutex_unlock(&stores_mutex);
+    return store;
+}
+
+static void leave_store(struct store *store) {
+    pthread_mutex_lock(&stores_mutex);
+    if (--store->users == 0) {
+        struct store **place = &stores;
+        while (*place != store) place = &(*place)->next;
+        *place = store->next;
+        pthread_mutex_destroy(&store->mutex);
+        free(store);
+    }
+    pthread_mutex_unlock(&stores_mutex);
+}
 
 static _Thread_local enum store_seals_file last_kind;
 static _Thread_local uint64_t last_number;
@@ -33,6 +99,12 @@ static _Thread_local uint64_t last_number;
 enum store_seals_file store_seals_last_damage(uint64_t *number) {
     *number = last_number;
     return last_kind;
+}
+
+static int changed(enum store_seals_file kind) {
+    last_kind = kind;
+    sqlite3_log(SQLITE_IOERR_DATA, "the files of a store were changed from outside");
+    return SQLITE_IOERR_DATA;
 }
 
 static int damaged(enum store_seals_file kind, sqlite3_int64 number) {
@@ -97,8 +169,68 @@ static int log_page_holds(sealed_file *file, const unsigned char *page, sqlite3_
     return 0;
 }
 
+static uint32_t native32(const volatile unsigned char *bytes) {
+    uint32_t value;
+    memcpy(&value, (const void *)bytes, 4);
+    return value;
+}
+
+/* Whether the last frame that the index knows of is in the log, and is that one. */
+static int log_end_holds(sealed_file *database) {
+    sealed_file *log = database->other;
+    const volatile unsigned char *index = database->index;
+    uint32_t frame = native32(index + last_frame_at);
+    if (!log || frame == 0) return 1;
+    unsigned char header[frame_header];
+    sqlite3_int64 at = log_header + (sqlite3_int64)(frame - 1) * frame_size;
+    return log->real->pMethods->xRead(log->real, header, sizeof header, at) == SQLITE_OK
+        && memcmp(header + 8, (const void *)(index + salts_at), 8) == 0
+        && big32(header + 16) == native32(index + sums_at) && big32(header + 20) == native32(index + sums_at + 4);
+}
+
+/* What of a store is not as it was left; nobody is writing. */
+static enum store_seals_file changed_part(struct store *store, sealed_file *database) {
+    if (!store->is_known || !database->index) return STORE_SEALS_NONE;
+    if (memcmp((const void *)database->index, store->header, index_header) != 0) return STORE_SEALS_INDEX;
+    return log_end_holds(database) ? STORE_SEALS_NONE : STORE_SEALS_LOG_END;
+}
+
+enum store_seals_file store_seals_look(const char *path) {
+    enum store_seals_file found = STORE_SEALS_NONE;
+    struct store *store = find_store(path, 0);
+    if (!store) return found;
+    pthread_mutex_lock(&store->mutex);
+    sealed_file *database = store->writer;
+    if (database && !store->is_writing) found = changed_part(store, database);
+    for (int i = 0; i < known_pages && database && found == STORE_SEALS_NONE; i++) {
+        if (store->pages[i].number == 0) continue;
+        unsigned char seal[STORE_SEALS_RESERVED];
+        sqlite3_int64 end = store->pages[i].number * page_size;
+        uint64_t value = 0;
+        if (database->real->pMethods->xRead(database->real, seal, sizeof seal, end - STORE_SEALS_RESERVED) == SQLITE_OK)
+            for (int byte = 7; byte >= 0; byte--) value = value << 8 | seal[byte];
+        if (value != store->pages[i].seal) found = STORE_SEALS_OLDER_PAGE;
+    }
+    pthread_mutex_unlock(&store->mutex);
+    leave_store(store);
+    return found;
+}
+
 static int close_file(sqlite3_file *base) {
     sealed_file *file = (sealed_file *)base;
+    if (file->kind == STORE_SEALS_LOG && file->other) {
+        struct store *store = file->other->store;
+        if (store) pthread_mutex_lock(&store->mutex);
+        file->other->other = NULL;
+        if (store) pthread_mutex_unlock(&store->mutex);
+    }
+    if (file->store) {
+        pthread_mutex_lock(&file->store->mutex);
+        if (file->store->writer == file) file->store->writer = NULL;
+        pthread_mutex_unlock(&file->store->mutex);
+        leave_store(file->store);
+        file->store = NULL;
+    }
     return file->real->pMethods ? file->real->pMethods->xClose(file->real) : SQLITE_OK;
 }
 
@@ -135,14 +267,35 @@ static int write_file(sqlite3_file *base, const void *bytes, int count, sqlite3_
         if (at == 0 && page[reserved_at] != STORE_SEALS_RESERVED) return SQLITE_IOERR_WRITE;
         uint64_t value = seal(page, at / page_size + 1);
         for (int i = 0; i < 8; i++) page[sealed_size + i] = (unsigned char)(value >> (8 * i));
-        return file->real->pMethods->xWrite(file->real, page, count, at);
+        struct store *store = file->store;
+        if (!store) return file->real->pMethods->xWrite(file->real, page, count, at);
+        sqlite3_int64 number = at / page_size + 1;
+        pthread_mutex_lock(&store->mutex);
+        int result = file->real->pMethods->xWrite(file->real, page, count, at);
+        int place = (int)(number % known_pages);
+        if (result == SQLITE_OK) {
+            store->pages[place].number = number;
+            store->pages[place].seal = value;
+        } else if (store->pages[place].number == number) {
+            store->pages[place].number = 0;
+        }
+        pthread_mutex_unlock(&store->mutex);
+        return result;
     }
     return file->real->pMethods->xWrite(file->real, bytes, count, at);
 }
 
 static int truncate_file(sqlite3_file *base, sqlite3_int64 size) {
     sealed_file *file = (sealed_file *)base;
-    return file->real->pMethods->xTruncate(file->real, size);
+    struct store *store = file->store;
+    if (!store) return file->real->pMethods->xTruncate(file->real, size);
+    pthread_mutex_lock(&store->mutex);
+    /* Each checkpoint cuts the file to what it has. */
+    for (int i = 0; i < known_pages; i++)
+        if (store->pages[i].number * page_size > size) store->pages[i].number = 0;
+    int result = file->real->pMethods->xTruncate(file->real, size);
+    pthread_mutex_unlock(&store->mutex);
+    return result;
 }
 
 static int sync_file(sqlite3_file *base, int flags) {
@@ -185,13 +338,44 @@ static int device_characteristics(sqlite3_file *base) {
     return file->real->pMethods->xDeviceCharacteristics(file->real);
 }
 
-static int map_shared(sqlite3_file *base, int page, int size, int is_extending, void volatile **result) {
+static int map_shared(sqlite3_file *base, int page, int size, int is_extending, void volatile **pages) {
     sealed_file *file = (sealed_file *)base;
-    return file->real->pMethods->xShmMap(file->real, page, size, is_extending, result);
+    int result = file->real->pMethods->xShmMap(file->real, page, size, is_extending, pages);
+    if (result == SQLITE_OK && page == 0 && *pages && file->store && !file->index) {
+        pthread_mutex_lock(&file->store->mutex);
+        file->index = *pages;
+        file->store->mapped++;
+        pthread_mutex_unlock(&file->store->mutex);
+    }
+    return result;
 }
 
 static int lock_shared(sqlite3_file *base, int offset, int count, int flags) {
     sealed_file *file = (sealed_file *)base;
+    struct store *store = file->store;
+    if (!store || offset != write_lock || !(flags & SQLITE_SHM_EXCLUSIVE))
+        return file->real->pMethods->xShmLock(file->real, offset, count, flags);
+    if (flags & SQLITE_SHM_LOCK) {
+        int result = file->real->pMethods->xShmLock(file->real, offset, count, flags);
+        if (result != SQLITE_OK) return result;
+        pthread_mutex_lock(&store->mutex);
+        enum store_seals_file part = changed_part(store, file);
+        store->is_writing = part == STORE_SEALS_NONE;
+        store->writer = file;
+        pthread_mutex_unlock(&store->mutex);
+        if (part == STORE_SEALS_NONE) return SQLITE_OK;
+        file->real->pMethods->xShmLock(file->real, offset, count, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+        return changed(part);
+    }
+    pthread_mutex_lock(&store->mutex);
+    if (store->is_writing && store->writer == file) {
+        store->is_writing = 0;
+        /* A writer that came upon an error may have left a header that says nothing. */
+        store->is_known = file->index && file->index[initialized_at] != 0
+            && memcmp((const void *)file->index, (const void *)(file->index + index_copy), index_copy) == 0;
+        if (store->is_known) memcpy(store->header, (const void *)file->index, index_header);
+    }
+    pthread_mutex_unlock(&store->mutex);
     return file->real->pMethods->xShmLock(file->real, offset, count, flags);
 }
 
@@ -202,6 +386,16 @@ static void barrier_shared(sqlite3_file *base) {
 
 static int unmap_shared(sqlite3_file *base, int is_deleting) {
     sealed_file *file = (sealed_file *)base;
+    struct store *store = file->store;
+    if (store) {
+        pthread_mutex_lock(&store->mutex);
+        if (file->index) store->mapped--;
+        file->index = NULL;
+        if (store->writer == file) store->writer = NULL;
+        /* The next one to map it begins it anew. */
+        if (is_deleting || store->mapped == 0) store->is_known = 0;
+        pthread_mutex_unlock(&store->mutex);
+    }
     return file->real->pMethods->xShmUnmap(file->real, is_deleting);
 }
 
@@ -224,7 +418,16 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int
     /* SQLite closes the file if it has methods, also after an error. */
     if (file->real->pMethods) file->base.pMethods = &methods;
     if (result != SQLITE_OK) return result;
-    if (flags & SQLITE_OPEN_WAL) file->kind = STORE_SEALS_LOG;
+    if (flags & SQLITE_OPEN_WAL) {
+        file->kind = STORE_SEALS_LOG;
+        sealed_file *database = (sealed_file *)sqlite3_database_file_object(name);
+        if (database && database->base.pMethods == &methods) {
+            file->other = database;
+            if (database->store) pthread_mutex_lock(&database->store->mutex);
+            database->other = file;
+            if (database->store) pthread_mutex_unlock(&database->store->mutex);
+        }
+    }
     if (flags & SQLITE_OPEN_MAIN_DB) {
         file->kind = STORE_SEALS_DATABASE;
         unsigned char header[100];
@@ -237,6 +440,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int
             file->is_sealed = memcmp(header, magic, sizeof magic) == 0
                 && (header[reserved_at] == STORE_SEALS_RESERVED || must_be_sealed(header));
         }
+        if (file->is_sealed) file->store = find_store(name, 1);
     }
     return SQLITE_OK;
 }

@@ -19,6 +19,7 @@ struct CommitFailure {
         guard let error = error as? SQLiteError else {
             return JournalError(code: .commitOutcomeUnknown, path: path, message: "a commit failed: \(error)")
         }
+        if error.isOfForeignChange { return StoreFiles.changed(path, error.message) }
         if error.isOfDamagedWAL { DamagedWALs.note(path, error.message) }
         let (code, message): (JournalError.Code, String) =
             if error.code == .full || isWantOfSpace(error) {

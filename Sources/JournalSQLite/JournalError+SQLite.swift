@@ -4,6 +4,10 @@ internal import SQLite
 extension JournalError {
     /// What a failed read, or a failed step of opening, means.
     init(_ error: SQLiteError, path: String) {
+        if error.isOfForeignChange {
+            self = StoreFiles.changed(path, error.message)
+            return
+        }
         if error.isOfDamagedWAL { DamagedWALs.note(path, error.message) }
         let code: Code =
             switch error.code {

@@ -96,8 +96,6 @@ public final class SQLiteJournal: Journal {
     static func ready(_ path: String, _ options: JournalOptions, _ lock: StoreLock) throws -> Database {
         func connect() throws -> (StoreCheck, StoreCheck.Finding) {
             let database = try StoreConnection.writer(path: path, options: options)
-            // A file that is not ours stays as it is, its WAL included; of ours the WAL is taken over by the writer.
-            try database.setCheckpointsOnClose(false)
             let check = StoreCheck(database: database, path: path)
             return (check, try check.find())
         }

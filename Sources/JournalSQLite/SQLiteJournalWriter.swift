@@ -317,7 +317,11 @@ public final class SQLiteJournalWriter: JournalWriting {
         journal.reserve.release()
         do throws(JournalError) {
             try transaction { try database.execute("UPDATE store SET in_use = 0") }
-            try reading(journal.path) { () throws(SQLiteError) in try database.truncatingCheckpoint() }
+            try reading(journal.path) { () throws(SQLiteError) in
+                try database.truncatingCheckpoint()
+                // The empty WAL and its index go with the last connection.
+                try database.setCheckpointsOnClose(true)
+            }
         } catch {
             throw JournalError(
                 code: error.code, path: journal.path,

@@ -20,6 +20,8 @@ enum StoreConnection {
     static func writer(path: String, options: JournalOptions) throws(SQLiteError) -> Database {
         let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout, pages: .sealed)
         try database.harden()
+        // A start that is refused leaves all as it was, the WAL above all; an orderly end moves it by itself.
+        try database.setCheckpointsOnClose(false)
         try database.pragma("synchronous = \(options.durability == .full ? "FULL" : "NORMAL")")
         try database.pragma("foreign_keys = OFF")
         try database.pragma("cache_size = -4096")
@@ -41,6 +43,7 @@ enum StoreConnection {
     static func checkpointer(path: String, options: JournalOptions) throws(SQLiteError) -> Database {
         let database = try Database(path: path, access: .readWrite, busyTimeout: busyTimeout, pages: .sealed)
         try database.harden()
+        try database.setCheckpointsOnClose(false)
         // Of the WAL and the file, before and after pages are moved.
         try database.pragma("synchronous = \(options.durability == .full ? "FULL" : "NORMAL")")
         try database.pragma("wal_autocheckpoint = 0")

@@ -62,7 +62,14 @@ struct StoreFiles {
     mutating func verifyAll(walPages: Int) throws(JournalError) {
         try verify(walPages: walPages)
         for file in others { _ = try size(of: file, atLeast: 0) }
-        // Another store, or a copy of this one, may have been written into the same file.
+        // An older state of the store may have been written into the same files.
+        switch store_seals_look(store) {
+        case STORE_SEALS_NONE: break
+        case STORE_SEALS_INDEX: throw StoreFiles.changed(store, "\(store)-shm was overwritten")
+        case STORE_SEALS_LOG_END: throw StoreFiles.changed(store, "\(store)-wal was overwritten")
+        default: throw StoreFiles.changed(store, "\(store) was overwritten: it has pages that are older")
+        }
+        // Another store, or a copy of this one.
         let page = identityPage()
         if page.contains(inUse) {
             wasInUse = true
@@ -90,7 +97,7 @@ struct StoreFiles {
         return off_t(status.size)
     }
 
-    private static func changed(_ store: String, _ what: String) -> JournalError {
+    static func changed(_ store: String, _ what: String) -> JournalError {
         JournalError(
             code: .filesChanged, path: store,
             message: "the files of the running store were changed from outside: \(what)")

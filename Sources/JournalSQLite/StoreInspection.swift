@@ -106,6 +106,14 @@ public final class StoreInspection {
     ///
     /// A server that has the store may have gone on since it was looked at; then the mark is not behind it either.
     public func problemOfMark() throws(JournalError) -> String? {
+        if let loss = try loss() { return loss }
+        guard hasSeals, alone != nil, StoreGlance.holder(ofStoreAt: path) == nil, StoreMark.find(ofStore: path).isHalf
+        else { return nil }
+        return "half of the store's mark is damaged: the other half agrees with the store, and may be the older one"
+    }
+
+    /// What the store has lost by what its mark says, in one line; nil: nothing.
+    public func loss() throws(JournalError) -> String? {
         guard hasSeals else { return nil }
         do {
             let check = StoreCheck(database: database, path: path)
@@ -113,9 +121,7 @@ public final class StoreInspection {
             // A server that has come meanwhile has looked at it itself.
             guard let alone, StoreGlance.holder(ofStoreAt: path) == nil else { return nil }
             try check.verifyEventless(alone)
-            return StoreMark.find(ofStore: path).isHalf
-                ? "half of the store's mark is damaged: the other half agrees with the store, and may be the older one"
-                : nil
+            return nil
         } catch let error as JournalError {
             return error.message
         } catch {

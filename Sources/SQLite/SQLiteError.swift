@@ -78,6 +78,7 @@ extension SQLiteError {
         switch store_seals_last_damage(&number) {
         case STORE_SEALS_DATABASE: return "page \(number) of the file does not have its checksum"
         case STORE_SEALS_LOG: return "\(frame)\(number) of the write-ahead log does not have its checksum"
+        case STORE_SEALS_INDEX, STORE_SEALS_LOG_END: return foreign
         default: return nil
         }
     }
@@ -88,6 +89,13 @@ extension SQLiteError {
     }
 
     private static let frame = "frame "
+
+    /// Whether the write-ahead log, or its index, is not as this process left it: nothing was written.
+    public var isOfForeignChange: Bool {
+        extendedCode == SQLiteError.damagedPage && message == SQLiteError.foreign
+    }
+
+    private static let foreign = "the write-ahead log, or its index, is not the one that was written last"
 
     func with(systemError: Int32) -> SQLiteError {
         SQLiteError(extendedCode: extendedCode, message: message, systemError: systemError, sql: sql)

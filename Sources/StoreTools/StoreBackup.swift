@@ -36,6 +36,10 @@ public enum StoreBackup {
         close(descriptor)
         let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(temporary) }
+        // The copy has no mark: it would be whole by all that it says.
+        if let loss = try inspection.loss() {
+            throw Failure("\(inspection.path): \(loss); a copy would hide that (fermata accept says what to do)")
+        }
         try inspection.copy(to: temporary) { progress(.copying(done: $0, total: $1)) }
         let report = try StoreVerification.verify(store: temporary) { progress(.verifying($0)) }
         guard report.isSound else { return report }

@@ -410,6 +410,106 @@ import Testing
         #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
     }
 
+    /// Somebody puts an older copy back while the store is open, without removing anything first, as `cp` does: SQLite would
+    /// go on from there, and what was committed since would be written over.
+    @Test(arguments: [
+        ["-shm"], ["-wal"], [""], ["", "-wal", "-shm"], ["-wal", "-shm"], ["", "-wal", "-shm", ".mark"],
+    ])
+    func anOlderStateWrittenIntoOpenFilesIsNoticed(_ suffixes: [String]) throws {
+        for (before, between, after) in [(3, 0, 5), (40, 0, 1), (40, 60, 30), (300, 700, 20)] {
+            let path = directory.file("older-\(before)-\(between)")
+            var known = 0
+            do {
+                let journal = try SQLiteJournal(path: path)
+                let writer = try journal.openWriter()
+                let reader = try journal.openReader()
+                var samples = Samples()
+                for _ in 0..<before { try writer.commit(samples.batch(Samples.run(1))) }
+                if between > 0 { _ = try writer.checkpoint() }
+                let old = try suffixes.map { try bytes(of: path + $0) }
+                for _ in 0..<between { try writer.commit(samples.batch(Samples.run(2))) }
+                if between > 0 { _ = try writer.checkpoint() }
+                for _ in 0..<after { try writer.commit(samples.batch(Samples.run(3))) }
+                known = Int(writer.lastOffset)
+                try writer.verify()
+                for (suffix, content) in zip(suffixes, old) {
+                    let file = open(path + suffix, O_WRONLY)
+                    #expect(pwrite(file, content, content.count, 0) == content.count)
+                    close(file)
+                }
+                let error = Result { try writer.verify() }
+                if case .failure(let error) = error {
+                    #expect((error as? JournalError)?.code == .filesChanged, "\(error)")
+                    #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(3))) }
+                } else {
+                    // What was written is what stood there: it has no effect, now or later.
+                    try writer.commit(samples.batch(Samples.run(3)))
+                    known = Int(writer.lastOffset)
+                    let found = try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max)
+                    #expect(found.count == known, "\(suffixes) \(before) \(between)")
+                }
+            }
+            // What is there afterwards has all that was acknowledged, or says that it has not.
+            do {
+                let reader = try SQLiteJournal(path: path).openReader()
+                let found = try reader.events(afterOffset: 0, maxBytes: .max, maxCount: .max)
+                // With an older mark nothing is left that could tell: it was said when it was done.
+                #expect(found.count == known || suffixes.contains(".mark"), "\(suffixes) \(before) \(between)")
+            } catch {
+                #expect(error.code == .behindMark || error.code == .corrupt || error.code == .notADatabase, "\(error)")
+            }
+        }
+    }
+
+    /// Before each transaction, not only when it is time to look.
+    @Test(arguments: [["-shm"], ["-shm", "-wal"]]) func nothingIsCommittedOnTopOfAnOlderState(_ suffixes: [String])
+        throws
+    {
+        let journal = try SQLiteJournal(path: path)
+        let writer = try journal.openWriter()
+        var samples = Samples()
+        for _ in 0..<20 { try writer.commit(samples.batch(Samples.run(1))) }
+        let old = try suffixes.map { try bytes(of: path + $0) }
+        for _ in 0..<20 { try writer.commit(samples.batch(Samples.run(1))) }
+        for (suffix, content) in zip(suffixes, old) {
+            let file = open(path + suffix, O_WRONLY)
+            #expect(pwrite(file, content, content.count, 0) == content.count)
+            close(file)
+        }
+        let error = #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
+        #expect(error?.code == .filesChanged, "\(String(describing: error))")
+        #expect(throws: JournalError.self) { try writer.commit(samples.batch(Samples.run(1))) }
+    }
+
+    /// A start that is refused changes nothing: with the undamaged file put back, all of the log is there.
+    @Test func aRefusedStartLeavesTheLog() throws {
+        let (files, truth) = try make()
+        let copy = directory.file("copy")
+        let database = try #require(files[""])
+        var refused = 0
+        for place in stride(from: 4096 + 200, to: database.count, by: 2048) {
+            var damaged = database
+            damaged[place] ^= 8
+            var changed = files
+            changed[""] = damaged
+            try put(changed, at: copy)
+            do {
+                let journal = try SQLiteJournal(path: copy)
+                let writer = try journal.openWriter()
+                _ = try Truth(try journal.openReader(), runs: Self.runs, requests: Self.requests)
+                writer.close()
+            } catch {
+                refused += 1
+                #expect(try bytes(of: copy) == damaged && bytes(of: copy + "-wal") == files["-wal"], "\(place)")
+                try put(
+                    ["": database, "-wal": try #require(files["-wal"]), ".mark": try #require(files[".mark"])], at: copy
+                )
+                _ = try serve(copy, truth, "put back")
+            }
+        }
+        #expect(refused > 0)
+    }
+
     @Test func aDamagedWALEndsAllAcknowledging() throws {
         let journal = try SQLiteJournal(path: path)
         let writer = try journal.openWriter()

@@ -65,6 +65,37 @@ extension OneServerAtATime {
             }
         }
 
+        /// An older copy that is put back beside the running server, in the same files: nothing is acknowledged on top of
+        /// it, nobody is told of a shorter past, and the next start has all that was acknowledged.
+        @Test func anOlderIndexThatIsWrittenIntoTheFilesEndsTheServer() async throws {
+            try await Service.run { service in
+                _ = try await finished(service)
+                let old = try Data(contentsOf: URL(fileURLWithPath: service.store + "-shm"))
+                for _ in 0..<20 { _ = try await finished(service) }
+                let file = try #require(FileHandle(forWritingAtPath: service.store + "-shm"))
+                try file.write(contentsOf: old)
+                try file.close()
+                #expect(await isAcknowledged(service) == false)
+                #expect(await service.process.exitCode() == 70)
+                #expect(service.serverLog.contains("the files of the running store were changed from outside"))
+                try await service.start()
+                #expect(try await service.client.send(FermataListRuns.with { $0.limit = 100 }).runs.count == 21)
+            }
+        }
+
+        /// A copy has no mark, and so would be whole by all that it says.
+        @Test func aStoreThatHasLostSomethingHasNoBackup() async throws {
+            try await Service.run { service in
+                for _ in 0..<3 { _ = try await finished(service) }
+                service.kill()
+                try FileManager.default.removeItem(atPath: service.store + "-wal")
+                let copy = service.directory + "/copy.db"
+                let (code, _, errors) = try await service.cli("backup", copy)
+                #expect(code == 1 && errors.contains("fermata accept"), "\(errors)")
+                #expect(!FileManager.default.fileExists(atPath: copy))
+            }
+        }
+
         /// Nobody asks anything: the server looks by itself.
         @Test func aServerThatIsAskedNothingLooksAtItsFilesEachSecond() async throws {
             try await Service.run { service in

@@ -45,12 +45,22 @@ uint64_t store_seal_chain(uint64_t chain, uint64_t sum);
  * Returns SQLITE_OK or SQLite's error. */
 int store_seals_register(void);
 
-/* What this thread was refused last: which file it was. */
-enum store_seals_file { STORE_SEALS_NONE = 0, STORE_SEALS_DATABASE = 1, STORE_SEALS_LOG = 2 };
+/* What is not as it should be: a page of the file, a frame of the log; or, of a store that this process has open, what
+ * somebody else has changed: the index of the log, the end of the log, or a page of the file that was written last. */
+enum store_seals_file {
+    STORE_SEALS_NONE = 0, STORE_SEALS_DATABASE = 1, STORE_SEALS_LOG = 2,
+    STORE_SEALS_INDEX = 3, STORE_SEALS_LOG_END = 4, STORE_SEALS_OLDER_PAGE = 5,
+};
 
-/* What this thread was refused last with SQLITE_IOERR_DATA, and the number of the page in the file, or of the frame in
+/* What this thread was refused last with SQLITE_IOERR_DATA: which file, and the number of the page in the file, or of the frame in
  * the log; both count from 1. */
 enum store_seals_file store_seals_last_damage(uint64_t *number);
+
+/* Looks whether a store that this process has open, and has written to, is as the process left it: the header of the log's
+ * index, the last frame of the log, and the seals of the 256 pages of the file that were written last. The first two are
+ * looked at as well before each transaction that writes: an index or a log that somebody else has changed is
+ * SQLITE_IOERR_DATA, and nothing is written. Any thread. */
+enum store_seals_file store_seals_look(const char *path);
 
 /* SIGBUS from here on: what was read as memory is not there, because a file was cut that SQLite has mapped, the index of
  * its log above all. It writes `message` to standard error and ends the process with `status`: nothing that is not
