@@ -18,8 +18,9 @@ enum AnswerPart {
             case .text(let length, let own):
                 defer { rest = rest.dropFirst(length) }
                 return .text(String(decoding: rest.prefix(length), as: UTF8.self), own: own)
-            case .reasoning(_, let own): return own.isEmpty ? nil : .reasoning(own)
-            case .opaque(_, let own): return own.isEmpty ? nil : .opaque(own)
+            // Stores have some, of servers that sent no object.
+            case .reasoning(_, let own): return own.utf8.first == UInt8(ascii: "{") ? .reasoning(own) : nil
+            case .opaque(_, let own): return own.utf8.first == UInt8(ascii: "{") ? .opaque(own) : nil
             case .call(let index): return calls.indices.contains(index) ? .call(index) : nil
             }
         }

@@ -259,11 +259,14 @@ public struct ModelUsage: Sendable, Equatable {
     public var cacheWriteTokens: UInt64
     public var outputTokens: UInt64
     public var reasoningTokens: UInt64
+    /// What the provider itself says that it cost, in billionths of a dollar.
+    public var cost: Int64?
 
     public init(
         inputTokens: UInt64, cachedInputTokens: UInt64, cacheWriteTokens: UInt64 = 0, outputTokens: UInt64,
-        reasoningTokens: UInt64 = 0
+        reasoningTokens: UInt64 = 0, cost: Int64? = nil
     ) {
+        self.cost = cost
         self.inputTokens = inputTokens
         self.cachedInputTokens = cachedInputTokens
         self.cacheWriteTokens = cacheWriteTokens

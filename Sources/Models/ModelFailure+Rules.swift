@@ -25,7 +25,7 @@ extension ModelFailure {
                 "tokens + `max_new_tokens` must be",
             ],
             statuses: [nil, 400, 413, 422, 500]),
-        // An image that is refused once is refused with every later request that has it.
+        // An image, or a file, that is refused once is refused with every later request that has it.
         Rule(
             .imagesRefused, isFinal: true,
             codes: [
@@ -48,6 +48,10 @@ extension ModelFailure {
                 "not represent a valid image", "unsupported image", "unable to process input image",
                 "missing data required for image input", "failed to process image", "failed to load image",
                 "failed to decode image",
+                // Files: OpenAI; Gemini; Anthropic; vLLM; servers of many makes.
+                "unsupported mime type", "invalid file data", "unsupported file", "does not support pdf",
+                "pdf specified was not valid", "unknown part type", "does not support file",
+                "does not support document", "file type is not supported",
             ],
             statuses: [nil, 400, 404, 413, 415, 422, 500]),
         Rule(

@@ -54,7 +54,10 @@ public struct ModelHistory: Sendable {
 
     /// Appends messages that belong together, as the results of a step do.
     public mutating func append(_ messages: [ModelMessage]) {
-        var batch = seesImages ? messages : messages.map(\.withImagesInWords)
+        var batch = messages
+        if case .json(let profile, _) = form, !profile.seesImages || !profile.takesFiles {
+            batch = messages.map { $0.inWords(images: !profile.seesImages, files: !profile.takesFiles) }
+        }
         if encoder != nil {
             for index in batch.indices {
                 if let changed = callIDs.distinct(batch[index]) { batch[index] = changed }
@@ -66,8 +69,6 @@ public struct ModelHistory: Sendable {
     }
 
     public mutating func append(_ message: ModelMessage) { append([message]) }
-
-    private var seesImages: Bool { if case .json(let profile, _) = form { profile.seesImages } else { true } }
 
     private mutating func note(_ message: ModelMessage) {
         if message.isBound { boundAnswers += 1 }
@@ -154,12 +155,12 @@ extension ModelHistory {
 }
 
 extension ModelMessage {
-    /// With words in the place of images.
-    fileprivate var withImagesInWords: ModelMessage {
+    /// With words in the place of images, and of files that are no text.
+    fileprivate func inWords(images: Bool, files: Bool) -> ModelMessage {
         switch self {
         case .system, .assistant: self
-        case .user(let content): .user(content.withoutImages)
-        case .tool(let id, let content): .tool(callID: id, content: content.withoutImages)
+        case .user(let content): .user(content.inWords(images: images, files: files))
+        case .tool(let id, let content): .tool(callID: id, content: content.inWords(images: images, files: files))
         }
     }
 
@@ -215,12 +216,20 @@ extension ModelBlock {
 }
 
 extension ModelContent {
-    fileprivate var withoutImages: ModelContent {
-        guard parts.contains(where: { if case .image = $0 { true } else { false } }) else { return self }
+    fileprivate func inWords(images: Bool, files: Bool) -> ModelContent {
+        var isChanged = false
         let shown = parts.map { part in
-            guard case .image(let image) = part else { return part }
-            return Part.text("[Image \(image.label): this model cannot be shown it]")
+            switch part {
+            case .image(let image) where images:
+                isChanged = true
+                return Part.text("[Image \(image.label): this model cannot be shown it]")
+            case .file(let file) where files && file.text == nil:
+                isChanged = true
+                return Part.text("[File \(file.label): this model cannot be shown it]")
+            case .text, .image, .file: return part
+            }
         }
+        guard isChanged else { return self }
         // Servers that take text only take no list of it either.
         guard shown.allSatisfy({ $0.media == nil }) else { return ModelContent(parts: shown) }
         return ModelContent(

@@ -8,8 +8,8 @@ public enum ModelAPI: String, Sendable, Hashable, CaseIterable {
     case responses
 }
 
-/// What a server takes and sends, where servers of one API differ: data, a row for each make. What is not known of a
-/// server is what all of its API take.
+/// What a server takes and sends, where servers of one API differ: data, a row for each make. A server of which nothing
+/// is known is sent what all of its API take.
 public struct ModelProfile: Sendable, Hashable {
     /// How a key is sent.
     public enum Authorization: Sendable, Hashable {
@@ -38,9 +38,9 @@ public struct ModelProfile: Sendable, Hashable {
     public var isMistral = false
     /// `chat`: ids of calls have at most so many bytes; nil: nobody says so.
     public var callIDLimit: Int?
-    /// `chat`: what people say in several messages without an answer between them is one message: templates of models that
-    /// run on servers of one's own refuse neighbours of one role.
-    public var mergesUserMessages = false
+    /// `chat`: what people say in several messages without an answer between them is one message: templates of many models
+    /// refuse neighbours of one role, and a server behind which they are does not say so.
+    public var mergesUserMessages = true
     /// `chat`: what the first call of a turn has as its signature where its maker gave none, or was another model: without
     /// any the request is refused. nil: none is wanted.
     public var foreignSignature: String?
@@ -50,6 +50,8 @@ public struct ModelProfile: Sendable, Hashable {
     public var signsReasoning = false
     /// Of a model that is known to see none an image is said in words: others refuse every later request for it.
     public var seesImages = true
+    /// Of a model whose server has refused one, files that are no text are said in words too.
+    public var takesFiles = true
     /// `messages`, `responses`: what is stable of a request is marked for the provider's cache.
     public var marksCache = false
     /// LiteLLM's proxy, as the configuration says.

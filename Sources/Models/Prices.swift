@@ -151,10 +151,13 @@ public struct Prices: Sendable {
     /// Whether it is known what a model costs, named as for `info`.
     public func has(_ model: String) -> Bool { info(of: model)?.price != nil }
 
-    /// Billionths of a dollar, rounded; nil if the model has no price.
+    /// Billionths of a dollar, rounded: the provider's own figure where it sends one, else by the table; nil if the model
+    /// has no price.
     ///
     /// - Parameter model: as for `info`.
     public func cost(model: String, usage: ModelUsage) -> Int64? {
+        // OpenRouter's is what is paid. Nothing at all is believed only of a model without a price.
+        if let cost = usage.cost, cost > 0 || !has(model) { return cost }
         guard let info = info(of: model), var price = info.price else { return nil }
         // From a certain length on all of the prompt costs otherwise, and so does the answer. xAI's steps begin with their
         // number.

@@ -221,6 +221,17 @@ struct ChatDialectTests {
                 == ModelUsage(
                     inputTokens: 5, cachedInputTokens: 3, cacheWriteTokens: 1, outputTokens: 2, reasoningTokens: 1))
     }
+
+    /// OpenRouter's figure is what is paid; Perplexity's is an object, and no number is none.
+    @Test(
+        arguments: [("0.1234", 123_400_000), ("0", 0), ("{}", nil), ("-1", nil), ("null", nil)] as [(String, Int64?)])
+    func whatTheProviderSaysThatItCost(_ cost: String, _ expected: Int64?) async throws {
+        let usage = #"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"cost":\#(cost)}}"#
+        let call = try await call(
+            answeredBy: streamHead + chunk(textDelta("a") + finish("stop") + event(usage) + done) + lastChunk)
+        let answer = try #require(await call.answer)
+        #expect(answer.usage?.cost == expected && answer.usage?.inputTokens == 5)
+    }
 }
 
 extension ModelToolCall {

@@ -21,6 +21,19 @@ struct PricesTests {
         ModelUsage(inputTokens: input, cachedInputTokens: cached, outputTokens: output)
     }
 
+    /// What the provider itself says is what is paid; that it is nothing, only of a model without a price.
+    @Test func theProvidersOwnFigureGoesFirst() throws {
+        let prices = Prices.builtIn
+        var usage = ModelUsage(inputTokens: 1000, cachedInputTokens: 0, outputTokens: 10)
+        let byTable = try #require(prices.cost(model: "openai/gpt-4o", usage: usage))
+        usage.cost = 123_400_000
+        #expect(prices.cost(model: "openai/gpt-4o", usage: usage) == 123_400_000)
+        #expect(prices.cost(model: "own/unknown", usage: usage) == 123_400_000)
+        usage.cost = 0
+        #expect(prices.cost(model: "openai/gpt-4o", usage: usage) == byTable)
+        #expect(prices.cost(model: "own/unknown", usage: usage) == 0)
+    }
+
     @Test func cost() throws {
         let prices = try prices(Self.some)
         // 900 × 2500 + 100 × 1250 + 10 × 10000 billionths.

@@ -31,6 +31,22 @@ import Testing
         #"{"type":"response.\#(status)","response":{"status":"\#(status)"\#(more)}}"#
     }
 
+    /// What is no item would be refused with every later request, and hides none that is one.
+    @Test func whatIsNoItemIsLeftOut() throws {
+        for odd in ["null", "1", #""text""#, "[]"] {
+            let (last, _) = try answer([end(more: #","output":[\#(odd),\#(Self.message)]"#)])
+            #expect(last.text == "I look." && last.blocks.count == 1)
+            let (done, _) = try answer([done(0, odd), done(1, Self.message), end()])
+            #expect(done.text == "I look." && done.blocks.count == 1)
+        }
+        // Journals have some.
+        var history = ModelHistory(.json(ModelProfile(.responses), ModelOrigin()))
+        history.append(
+            .assistant(text: "a", calls: [], blocks: [.opaque("", json: "null"), .opaque("", json: "1"), .text(1)]))
+        let body = String(decoding: history.jsonPieces.joined(), as: UTF8.self)
+        #expect(body.hasPrefix(#"{"type":"message""#) && !body.contains("null"))
+    }
+
     @Test func itemsGoBackAsTheyCame() throws {
         let (answer, pieces) = try answer([
             #"{"type":"response.created","response":{"status":"in_progress"}}"#,

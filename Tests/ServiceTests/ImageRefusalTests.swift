@@ -52,6 +52,36 @@ extension OneServerAtATime {
             await other.stop()
         }
 
+        /// A file is as an image: it would be sent with every later request.
+        @Test(arguments: ["chat", "messages", "responses"]) func aFileThatIsRefusedIsSaidInWords(_ api: String)
+            async throws
+        {
+            let body = JSONEncoder.quoted(#"{"error": {"message": "Invalid file data: unsupported MIME type"}}"#)
+            let script = #"[{"fault": {"status": 400, "body": \#(body)}}, {"text": "Done."}]"#
+            let model = try await MockModel.start(try ModelScript(json: script, file: "test"))
+            let settings = "providers:\n- name: own\n  base-url: \(model.baseURL)\n  api: \(api)\n"
+            try await Service.withSettings(settings) { _, file in
+                try await Service.run(arguments: ["--config", file]) { service in
+                    let blob = try await service.client.send(
+                        FermataPutBlob.with { $0.data = Data("%PDF-1.7".utf8) + Self.bytes })
+                    let document = FermataBlock.with {
+                        $0.file.sha256 = blob.blob.sha256
+                        $0.file.mediaType = "application/pdf"
+                        $0.file.name = "d.pdf"
+                    }
+                    let run = try await service.launch("see") {
+                        $0.model = "own/m"
+                        $0.blocks = [.with { $0.text = 3 }, document]
+                    }
+                    #expect(try await service.wait(run, .finished, .failed).lastMessage == "Done.")
+                    let sent = try model.log.entries().map { String(decoding: try #require($0.body), as: UTF8.self) }
+                    let words = "File d.pdf, application/pdf, 17 bytes: this model cannot be shown it"
+                    #expect(sent.count == 2 && !sent[0].contains(words) && sent[1].contains(words), "\(sent)")
+                }
+            }
+            await model.stop()
+        }
+
         private func check(
             _ api: String, _ service: Service, _ model: MockModel, _ other: MockModel
         ) async throws {

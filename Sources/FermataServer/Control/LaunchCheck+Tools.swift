@@ -31,7 +31,8 @@ extension LaunchCheck {
             tools.offered.map(\.name) + (launch.workerTools + (agent?.workerTools ?? [])).map(\.name))
         let names = launch.tools.isEmpty ? agent?.tools ?? [] : launch.tools
         let guarded = (launch.policy.tools.prefix(256) + (agent?.policy.tools.prefix(256) ?? [])).map(\.tool)
-        return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName)
+        // In one order: what a request begins with is to be the same in every run, as providers' caches want it.
+        return Set(names.prefix(Self.maximumNames) + guarded).subtracting(known).filter(FermataAgent.isName).sorted()
     }
 
     /// The tools that are named: built-in ones first. Where no name is given, all that are built in or explained there; for

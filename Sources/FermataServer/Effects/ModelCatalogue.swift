@@ -120,7 +120,7 @@ final class ModelCatalogue: Sendable {
 
     /// How a model's history is to be kept.
     ///
-    /// - Parameter showsImages: false: its server has refused some, so it is told of them in words.
+    /// - Parameter showsImages: false: its server has refused some, or a file, so it is told of them in words.
     func historyForm(of name: String, at baseURL: String, showsImages: Bool = true) -> ModelHistory.Form {
         // One that is not known is asked all the same, and says what is wrong.
         let form =
@@ -128,6 +128,7 @@ final class ModelCatalogue: Sendable {
             ?? .json(ModelProfile(), ModelOrigin(api: "chat", provider: "", model: name))
         guard !showsImages, case .json(var profile, let origin) = form else { return form }
         profile.seesImages = false
+        profile.takesFiles = false
         return .json(profile, origin)
     }
 

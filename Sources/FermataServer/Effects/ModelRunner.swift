@@ -109,7 +109,7 @@ final class ModelRunner: Sendable {
     ) {
         let run = shared.run
         call.sendsReasoning = history.boundAnswers > 0
-        call.sendsImages = history.media.images > 0
+        call.sendsImages = history.media.images > 0 || history.media.fileBytes > 0
         call.estimate = UsageEstimate(history, toolBytes: run.spec.toolBytes, model: run.spec.model, prices)
         var request = ModelRequest(
             model: "", history: history,

@@ -148,11 +148,18 @@ extension ModelUsage {
             cachedInputTokens: details?["cached_tokens"]?.tokenCount ?? node["prompt_cache_hit_tokens"]?.tokenCount
                 ?? 0,
             cacheWriteTokens: details?["cache_write_tokens"]?.tokenCount ?? 0, outputTokens: output,
-            reasoningTokens: node["completion_tokens_details"]?["reasoning_tokens"]?.tokenCount ?? 0)
+            reasoningTokens: node["completion_tokens_details"]?["reasoning_tokens"]?.tokenCount ?? 0,
+            cost: node["cost"]?.dollars)
     }
 }
 
 extension JSONNode {
+    /// A sum of US dollars that is not negative, in billionths of one.
+    fileprivate var dollars: Int64? {
+        guard case .number(let digits) = self, let value = Double(digits), value >= 0 else { return nil }
+        return Int64(exactly: (value * 1e9).rounded())
+    }
+
     /// A whole number that is not negative, in whatever way its digits are written.
     var tokenCount: UInt64? {
         guard case .number(let digits) = self else { return nil }

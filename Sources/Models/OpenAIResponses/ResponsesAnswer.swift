@@ -85,6 +85,8 @@ struct ResponsesAnswer: AnswerAssembler {
     ///
     /// - Returns: what of it was not read yet.
     private mutating func take(_ node: JSONNode, at index: Int) -> [ModelPiece] {
+        // What is no item would make every later request wrong.
+        guard case .object = node else { return [] }
         items[index, default: Item()].node = node
         func rest(_ whole: String, _ read: String) -> String {
             // What was read stays as it was read.
@@ -118,7 +120,8 @@ struct ResponsesAnswer: AnswerAssembler {
         default: reason = status.isEmpty ? "completed" : status
         }
         let output = response["output"]?.elements ?? []
-        if isFromLiteLLM, let pieces = take(whole: output) { return pieces }
+        let whole = output.filter { if case .object = $0 { true } else { false } }
+        if isFromLiteLLM, let pieces = take(whole: whole) { return pieces }
         // What no event has told before: some proxies tell all at the end only.
         var pieces: [ModelPiece] = []
         for (index, item) in output.enumerated() where items[index]?.node == nil {
