@@ -188,11 +188,10 @@ static int log_end_holds(sealed_file *database) {
         && big32(header + 16) == native32(index + sums_at) && big32(header + 20) == native32(index + sums_at + 4);
 }
 
-/* What of a store is not as it was left; nobody is writing. */
-static enum store_seals_file changed_part(struct store *store, sealed_file *database) {
-    if (!store->is_known || !database->index) return STORE_SEALS_NONE;
-    if (memcmp((const void *)database->index, store->header, index_header) != 0) return STORE_SEALS_INDEX;
-    return log_end_holds(database) ? STORE_SEALS_NONE : STORE_SEALS_LOG_END;
+/* Whether the index's header is as it was left; nobody is writing. */
+static int index_holds(struct store *store, sealed_file *database) {
+    return !store->is_known || !database->index
+        || memcmp((const void *)database->index, store->header, index_header) == 0;
 }
 
 enum store_seals_file store_seals_look(const char *path) {
@@ -201,7 +200,10 @@ enum store_seals_file store_seals_look(const char *path) {
     if (!store) return found;
     pthread_mutex_lock(&store->mutex);
     sealed_file *database = store->writer;
-    if (database && !store->is_writing) found = changed_part(store, database);
+    if (database && !store->is_writing) {
+        if (!index_holds(store, database)) found = STORE_SEALS_INDEX;
+        else if (store->is_known && database->index && !log_end_holds(database)) found = STORE_SEALS_LOG_END;
+    }
     for (int i = 0; i < known_pages && database && found == STORE_SEALS_NONE; i++) {
         if (store->pages[i].number == 0) continue;
         unsigned char seal[STORE_SEALS_RESERVED];
@@ -359,13 +361,14 @@ static int lock_shared(sqlite3_file *base, int offset, int count, int flags) {
         int result = file->real->pMethods->xShmLock(file->real, offset, count, flags);
         if (result != SQLITE_OK) return result;
         pthread_mutex_lock(&store->mutex);
-        enum store_seals_file part = changed_part(store, file);
-        store->is_writing = part == STORE_SEALS_NONE;
+        /* Not the log itself: each read of a file that has changed sets its time of access, which a sync has to write. */
+        store->is_writing = index_holds(store, file);
         store->writer = file;
+        int is_refused = !store->is_writing;
         pthread_mutex_unlock(&store->mutex);
-        if (part == STORE_SEALS_NONE) return SQLITE_OK;
+        if (!is_refused) return SQLITE_OK;
         file->real->pMethods->xShmLock(file->real, offset, count, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
-        return changed(part);
+        return changed(STORE_SEALS_INDEX);
     }
     pthread_mutex_lock(&store->mutex);
     if (store->is_writing && store->writer == file) {

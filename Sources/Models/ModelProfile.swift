@@ -38,9 +38,9 @@ public struct ModelProfile: Sendable, Hashable {
     public var isMistral = false
     /// `chat`: ids of calls have at most so many bytes; nil: nobody says so.
     public var callIDLimit: Int?
-    /// `chat`: what people say in several messages without an answer between them is one message: templates of many models
-    /// refuse neighbours of one role, and a server behind which they are does not say so.
-    public var mergesUserMessages = true
+    /// `chat`: what people say in several messages without an answer between them is one message: templates of models that
+    /// run on servers of one's own refuse neighbours of one role.
+    public var mergesUserMessages = false
     /// `chat`: what the first call of a turn has as its signature where its maker gave none, or was another model: without
     /// any the request is refused. nil: none is wanted.
     public var foreignSignature: String?

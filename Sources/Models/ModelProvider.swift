@@ -42,15 +42,16 @@ struct ModelProvider: Sendable {
         ModelProvider("xai", "https://api.x.ai/v1", keys: ["XAI_API_KEY"]),
         ModelProvider(
             "ollama", "http://127.0.0.1:11434/v1", keys: ["OLLAMA_API_KEY"], bases: ["OLLAMA_API_BASE"],
-            needsKey: false, path: "/v1"),
+            needsKey: false, path: "/v1", profile: .ownServer),
         ModelProvider(
             "lm_studio", "http://127.0.0.1:1234/v1", keys: ["LM_STUDIO_API_KEY"], bases: ["LM_STUDIO_API_BASE"],
-            needsKey: false),
+            needsKey: false, profile: .ownServer),
         ModelProvider(
             "llamafile", "http://127.0.0.1:8080/v1", keys: ["LLAMAFILE_API_KEY"], bases: ["LLAMAFILE_API_BASE"],
-            needsKey: false),
+            needsKey: false, profile: .ownServer),
         ModelProvider(
-            "hosted_vllm", nil, keys: ["HOSTED_VLLM_API_KEY"], bases: ["HOSTED_VLLM_API_BASE"], needsKey: false),
+            "hosted_vllm", nil, keys: ["HOSTED_VLLM_API_KEY"], bases: ["HOSTED_VLLM_API_BASE"], needsKey: false,
+            profile: .ownServer),
         ModelProvider(
             "litellm_proxy", nil, keys: ["LITELLM_PROXY_API_KEY"], bases: ["LITELLM_PROXY_API_BASE"], needsKey: false,
             profile: .litellm),
@@ -118,7 +119,13 @@ extension ModelProfile {
     static var openAIChat: ModelProfile {
         var profile = ModelProfile()
         profile.callIDLimit = 40
-        profile.mergesUserMessages = false
+        return profile
+    }
+
+    /// Models with templates of their own, on servers that their users run.
+    static var ownServer: ModelProfile {
+        var profile = ModelProfile()
+        profile.mergesUserMessages = true
         return profile
     }
 
@@ -131,7 +138,7 @@ extension ModelProfile {
     }
 
     static var mistral: ModelProfile {
-        var profile = ModelProfile()
+        var profile = ownServer
         profile.isMistral = true
         return profile
     }

@@ -78,7 +78,7 @@ extension SQLiteError {
         switch store_seals_last_damage(&number) {
         case STORE_SEALS_DATABASE: return "page \(number) of the file does not have its checksum"
         case STORE_SEALS_LOG: return "\(frame)\(number) of the write-ahead log does not have its checksum"
-        case STORE_SEALS_INDEX, STORE_SEALS_LOG_END: return foreign
+        case STORE_SEALS_INDEX: return foreign
         default: return nil
         }
     }
@@ -90,12 +90,12 @@ extension SQLiteError {
 
     private static let frame = "frame "
 
-    /// Whether the write-ahead log, or its index, is not as this process left it: nothing was written.
+    /// Whether the index of the write-ahead log is not as this process left it: nothing was written.
     public var isOfForeignChange: Bool {
         extendedCode == SQLiteError.damagedPage && message == SQLiteError.foreign
     }
 
-    private static let foreign = "the write-ahead log, or its index, is not the one that was written last"
+    private static let foreign = "the index of the write-ahead log (-shm) is not the one that was written last"
 
     func with(systemError: Int32) -> SQLiteError {
         SQLiteError(extendedCode: extendedCode, message: message, systemError: systemError, sql: sql)

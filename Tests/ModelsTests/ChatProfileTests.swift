@@ -91,7 +91,7 @@ import Testing
             [.system("s"), .user("one")], [.user("\"two\"")], [.user("")], [.assistant(text: "a", calls: [])],
             [.user("three")], [.user(image)], [.user("four"), .user("five")],
         ]
-        let merged = try messages(ModelProfile(), batches)
+        let merged = try messages(.ownServer, batches)
         #expect(
             merged.map { $0["role"] as? String } == ["system", "user", "assistant", "user", "user", "user"])
         #expect(merged[1]["content"] as? String == "one\n\n\"two\"\n\n")

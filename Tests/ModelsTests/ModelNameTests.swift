@@ -67,7 +67,7 @@ struct ModelNameTests {
             try endpoint("ollama/llama3", [:])
                 == .init(
                     baseURL: "http://127.0.0.1:11434/v1", key: "", model: "llama3", provider: "ollama",
-                    profile: ModelProfile()))
+                    profile: .ownServer))
         // LiteLLM's users give the address of Ollama's own API.
         for base in ["http://box:11434", "http://box:11434/", "http://box:11434/v1", "http://box:11434/v1/"] {
             #expect(try endpoint("ollama/m", ["OLLAMA_API_BASE": base]).baseURL == "http://box:11434/v1")

@@ -52,14 +52,14 @@ enum store_seals_file {
     STORE_SEALS_INDEX = 3, STORE_SEALS_LOG_END = 4, STORE_SEALS_OLDER_PAGE = 5,
 };
 
-/* What this thread was refused last with SQLITE_IOERR_DATA: which file, and the number of the page in the file, or of the frame in
- * the log; both count from 1. */
+/* What this thread was refused last with SQLITE_IOERR_DATA: which file, and the number of the page in the file, or of the
+ * frame in the log; both count from 1. */
 enum store_seals_file store_seals_last_damage(uint64_t *number);
 
 /* Looks whether a store that this process has open, and has written to, is as the process left it: the header of the log's
- * index, the last frame of the log, and the seals of the 256 pages of the file that were written last. The first two are
- * looked at as well before each transaction that writes: an index or a log that somebody else has changed is
- * SQLITE_IOERR_DATA, and nothing is written. Any thread. */
+ * index, the last frame of the log, and the seals of the 256 pages of the file that were written last. The index is looked
+ * at as well before each transaction that writes: one that somebody else has changed is SQLITE_IOERR_DATA, and nothing is
+ * written. Any thread. */
 enum store_seals_file store_seals_look(const char *path);
 
 /* SIGBUS from here on: what was read as memory is not there, because a file was cut that SQLite has mapped, the index of
