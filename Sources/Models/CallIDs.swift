@@ -39,8 +39,7 @@ struct CallIDs: Sendable {
 }
 
 /// A set that only grows, as a value that shares its memory with those that it was copied to: who holds it as it was needs
-/// no copy when one of them goes on. With sets of Swift's, of which the last of some had to be copied, one more step of a
-/// conversation took 1 µs longer.
+/// no copy when one of them goes on. With sets of Swift's the last of some had to be copied at each step.
 private struct KnownDigests: Sendable {
     private struct Table {
         /// In the order in which they came; a value's own are the first `count` of them.
